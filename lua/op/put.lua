@@ -1,0 +1,30 @@
+-- lua/op/put.lua
+-- needs: RANKING, VALUES, clock, stamp, keep_alive, heal, sweep, evict, admit, hit
+-- ARGV: field, forced_us, structure_ms, sliding, maxsize, soft_ms, hard_ms, field_ttl, head, tail
+-- returns: how many entries the policy evicted
+local field, now_us = ARGV[1], clock(ARGV[2])
+local structure_ms, sliding, maxsize = tonumber(ARGV[3]), ARGV[4] == '1', tonumber(ARGV[5])
+local soft_ms, hard_ms, field_ttl = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1'
+local now_ms, evicted = math.floor(now_us / 1000), 0
+
+-- Its first commands only read: where a key is of a foreign type the script ends here, and
+-- nothing has been written.
+local whole, size = heal(field)
+if whole and size > maxsize then
+  redis.call('HDEL', VALUES, field)
+  size = size - redis.call('ZREM', RANKING, field)
+  whole = false
+end
+if whole then
+  if OVERWRITE_IS_HIT then hit(field, now_us) end
+else
+  if size >= maxsize and hard_ms > 0 then size = size - sweep(now_ms) end
+  evicted = evict(size - maxsize + 1)
+  admit(field, now_us)
+end
+
+redis.call('HSET', VALUES, field, stamp(ARGV[9], ARGV[10], now_ms, soft_ms, hard_ms))
+-- pcall: a node that lacks the command still holds a whole entry, whose header has its expiry.
+if field_ttl and hard_ms > 0 then redis.pcall('HPEXPIRE', VALUES, hard_ms, 'FIELDS', 1, field) end
+keep_alive(structure_ms, sliding, hard_ms)
+return evicted

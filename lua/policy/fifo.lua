@@ -1,0 +1,17 @@
+-- lua/policy/fifo.lua
+-- needs: RANKING, above_all, pop
+-- gives: admit, hit, victims, OVERWRITE_IS_HIT
+-- First in, first out, by a running number.
+local OVERWRITE_IS_HIT = false
+
+local function admit(field, now_us)
+  redis.call('ZADD', RANKING, above_all(), field)
+end
+
+local function hit(field, now_us)
+  -- the order of arrival does not change
+end
+
+local function victims(n)
+  return pop('ZPOPMIN', n)
+end

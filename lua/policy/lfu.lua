@@ -1,0 +1,17 @@
+-- lua/policy/lfu.lua
+-- needs: RANKING, pop
+-- gives: admit, hit, victims, OVERWRITE_IS_HIT
+-- Least frequently used goes; ties go by the bytes of the field.
+local OVERWRITE_IS_HIT = false
+
+local function admit(field, now_us)
+  redis.call('ZADD', RANKING, 1, field)
+end
+
+local function hit(field, now_us)
+  redis.call('ZADD', RANKING, 'XX', 'INCR', 1, field)
+end
+
+local function victims(n)
+  return pop('ZPOPMIN', n)
+end

@@ -1,0 +1,17 @@
+-- lua/policy/mru.lua
+-- needs: RANKING, above_all, pop
+-- gives: admit, hit, victims, OVERWRITE_IS_HIT
+-- Most recently used goes: for scans that come round in a loop.
+local OVERWRITE_IS_HIT = true
+
+local function admit(field, now_us)
+  redis.call('ZADD', RANKING, above_all(), field)
+end
+
+local function hit(field, now_us)
+  redis.call('ZADD', RANKING, 'XX', above_all(), field)
+end
+
+local function victims(n)
+  return pop('ZPOPMAX', n)
+end

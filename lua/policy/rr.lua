@@ -1,0 +1,19 @@
+-- lua/policy/rr.lua
+-- needs: RANKING
+-- gives: admit, hit, victims, OVERWRITE_IS_HIT
+-- Random replacement, uniform.
+local OVERWRITE_IS_HIT = false
+
+local function admit(field, now_us)
+  redis.call('ZADD', RANKING, 0, field)
+end
+
+local function hit(field, now_us)
+  -- every entry is as likely a victim as any other
+end
+
+local function victims(n)
+  local fields = redis.call('ZRANDMEMBER', RANKING, n)
+  if #fields > 0 then redis.call('ZREM', RANKING, unpack(fields)) end
+  return fields
+end

@@ -1,0 +1,21 @@
+-- lua/shared/sweep.lua
+-- needs: RANKING, VALUES, hard_ms_of
+-- gives: sweep(now_ms) -> how many expired entries went
+-- Looks at a few members, so that an entry which has expired goes before one which lives.
+-- Large values are left to the policy: reading them here would cost more than the slot is worth.
+local SWEEP_SAMPLE, SWEEP_BYTES = 8, 16384
+
+local function sweep(now_ms)
+  local dead = {}
+  for _, field in ipairs(redis.call('ZRANDMEMBER', RANKING, SWEEP_SAMPLE)) do
+    local size = redis.call('HSTRLEN', VALUES, field)
+    local hard_ms = 0
+    if size > 0 and size <= SWEEP_BYTES then
+      hard_ms = hard_ms_of(redis.call('HGET', VALUES, field) or '')
+    end
+    if size == 0 or (hard_ms > 0 and hard_ms <= now_ms) then dead[#dead + 1] = field end
+  end
+  if #dead == 0 then return 0 end
+  redis.call('HDEL', VALUES, unpack(dead))
+  return redis.call('ZREM', RANKING, unpack(dead))
+end

@@ -1,0 +1,324 @@
+//! The identity of a method: a SHA-1 over its tokens, the same for every way to write them down.
+//!
+//! Not hashed: attributes and docs, visibility, spans and spaces, `None` groups that a macro left
+//! behind, raw prefixes of identifiers, and commas before a closing bracket. Characters of
+//! punctuation are joined to operators by the table below and not by the spacing that the
+//! compiler reports, which has changed between its versions.
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::ToTokens as _;
+use sha1::{Digest as _, Sha1};
+use syn::visit_mut::{self, VisitMut};
+use syn::{Attribute, ImplItemFn, Visibility};
+
+/// Longest first.
+const OPERATORS: [&str; 24] = [
+    "<<=", ">>=", "...", "..=", "::", "->", "=>", "&&", "||", "==", "!=", "<=", ">=", "+=", "-=",
+    "*=", "/=", "%=", "^=", "&=", "|=", "<<", ">>", "..",
+];
+
+/// Words after which a parenthesis opens a tuple or a group, not the arguments of a call.
+const NO_CALLEE: [&str; 22] = [
+    "as", "await", "break", "dyn", "else", "for", "if", "impl", "in", "let", "loop", "match",
+    "move", "mut", "ref", "return", "static", "unsafe", "where", "while", "yield", "const",
+];
+
+pub(crate) fn method(method: &ImplItemFn) -> [u8; 20] {
+    let mut method = method.clone();
+    Strip.visit_impl_item_fn_mut(&mut method);
+    method.vis = Visibility::Inherited;
+    tokens(method.to_token_stream())
+}
+
+pub(crate) fn tokens(tokens: TokenStream) -> [u8; 20] {
+    let mut bytes = Vec::new();
+    walk(tokens, false, &mut bytes);
+    Sha1::digest(&bytes).into()
+}
+
+pub(crate) fn text(text: &str) -> [u8; 20] {
+    Sha1::digest(text.as_bytes()).into()
+}
+
+/// Tokens as text, in one way only: `UserRepo<Postgres>`, `<Repo as Store>`.
+pub(crate) fn canonical_text(tokens: TokenStream) -> String {
+    let mut text = String::new();
+    write_text(tokens, &mut text);
+    text
+}
+
+fn write_text(tokens: TokenStream, text: &mut String) {
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => {
+                let (open, close) = brackets(group.delimiter());
+                text.push_str(open);
+                write_text(group.stream(), text);
+                text.push_str(close);
+            }
+            TokenTree::Punct(punct) if punct.as_char() == ',' => text.push_str(", "),
+            TokenTree::Punct(punct) => text.push(punct.as_char()),
+            token => {
+                if text.ends_with(|c: char| c.is_alphanumeric() || c == '_') || text.ends_with("> ")
+                {
+                    text.push(' ');
+                }
+                text.push_str(&unraw(&token.to_string()));
+            }
+        }
+    }
+}
+
+/// Removes every attribute, at any depth.
+struct Strip;
+
+impl VisitMut for Strip {
+    fn visit_attributes_mut(&mut self, attributes: &mut Vec<Attribute>) {
+        attributes.clear();
+    }
+
+    fn visit_impl_item_fn_mut(&mut self, method: &mut ImplItemFn) {
+        method.attrs.clear();
+        visit_mut::visit_impl_item_fn_mut(self, method);
+    }
+
+    fn visit_pat_type_mut(&mut self, argument: &mut syn::PatType) {
+        argument.attrs.clear();
+        visit_mut::visit_pat_type_mut(self, argument);
+    }
+
+    fn visit_receiver_mut(&mut self, receiver: &mut syn::Receiver) {
+        receiver.attrs.clear();
+        visit_mut::visit_receiver_mut(self, receiver);
+    }
+}
+
+/// One token, or one operator, each with its kind and length in front: `a b` is not `ab`.
+fn push(kind: u8, text: &str, out: &mut Vec<u8>) {
+    out.push(kind);
+    out.extend_from_slice(&(text.len() as u64).to_be_bytes());
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn walk(tokens: TokenStream, is_tuple: bool, out: &mut Vec<u8>) {
+    let mut flat = Vec::new();
+    flatten(tokens, &mut flat);
+    drop_last_comma(&mut flat, is_tuple);
+    let mut callee = false;
+    let mut at = 0;
+    while at < flat.len() {
+        let next_callee;
+        match &flat[at] {
+            TokenTree::Ident(ident) => {
+                let text = unraw(&ident.to_string());
+                next_callee = !NO_CALLEE.contains(&text.as_str());
+                push(b'i', &text, out);
+            }
+            TokenTree::Literal(literal) => {
+                next_callee = false;
+                push(b'l', &literal.to_string(), out);
+            }
+            TokenTree::Group(group) => {
+                let (open, close) = brackets(group.delimiter());
+                push(b'o', open, out);
+                let tuple = group.delimiter() == Delimiter::Parenthesis && !callee;
+                walk(group.stream(), tuple, out);
+                push(b'c', close, out);
+                next_callee = group.delimiter() != Delimiter::Brace;
+            }
+            TokenTree::Punct(_) => {
+                let operator = operator_at(&flat[at..]);
+                next_callee = matches!(operator.as_str(), ">" | "!" | "?");
+                push(b'p', &operator, out);
+                at += operator.len() - 1;
+            }
+        }
+        callee = next_callee;
+        at += 1;
+    }
+}
+
+/// The tokens of `None` groups stand for themselves.
+fn flatten(tokens: TokenStream, out: &mut Vec<TokenTree>) {
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
+                flatten(group.stream(), out);
+            }
+            token => out.push(token),
+        }
+    }
+}
+
+/// Wrapped lines end in a comma that the same code on one line does not have. In `(x,)` alone it
+/// makes a tuple, so it stays.
+fn drop_last_comma(tokens: &mut Vec<TokenTree>, is_tuple: bool) {
+    let is_comma = |token: &TokenTree| matches!(token, TokenTree::Punct(p) if p.as_char() == ',');
+    if !tokens.last().is_some_and(is_comma) {
+        return;
+    }
+    let only = tokens.iter().filter(|token| is_comma(token)).count() == 1;
+    if !(is_tuple && only) {
+        tokens.pop();
+    }
+}
+
+fn operator_at(tokens: &[TokenTree]) -> String {
+    let mut joined = String::new();
+    for token in tokens.iter().take(3) {
+        let TokenTree::Punct(punct) = token else {
+            break;
+        };
+        joined.push(punct.as_char());
+        if punct.spacing() == proc_macro2::Spacing::Alone {
+            break;
+        }
+    }
+    let operator = OPERATORS
+        .iter()
+        .find(|operator| joined.starts_with(**operator));
+    operator.map_or_else(
+        || joined.chars().take(1).collect(),
+        |operator| (*operator).to_owned(),
+    )
+}
+
+fn brackets(delimiter: Delimiter) -> (&'static str, &'static str) {
+    match delimiter {
+        Delimiter::Parenthesis => ("(", ")"),
+        Delimiter::Brace => ("{", "}"),
+        Delimiter::Bracket => ("[", "]"),
+        Delimiter::None => ("", ""),
+    }
+}
+
+fn unraw(text: &str) -> String {
+    text.strip_prefix("r#").unwrap_or(text).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quote::quote;
+
+    fn of(tokens: TokenStream) -> [u8; 20] {
+        method(&syn::parse2(tokens).unwrap())
+    }
+
+    fn hex(digest: [u8; 20]) -> String {
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn ways_to_write_a_method_down_do_not_matter() {
+        let plain = of(quote!(
+            async fn find(&self, id: u64) -> u64 {
+                foo(id, &[1, 2])
+            }
+        ));
+        let docs = of(quote! {
+            /// Finds.
+            #[inline]
+            #[cache(ttl = "5m")]
+            pub(crate) async fn find(&self, #[cache_skip] id: u64,) -> u64 { foo(id, &[1, 2,],) }
+        });
+        let raw = of(quote!(
+            async fn r#find(&self, id: u64) -> u64 {
+                foo(id, &[1, 2])
+            }
+        ));
+        assert_eq!(hex(plain), hex(docs));
+        assert_eq!(hex(plain), hex(raw));
+    }
+
+    #[test]
+    fn invisible_groups_do_not_matter() {
+        let mut group = proc_macro2::Group::new(Delimiter::None, quote!(Vec<u8>));
+        group.set_span(proc_macro2::Span::call_site());
+        let grouped = of(quote!(fn f(&self, a: #group) -> u8 { 1 }));
+        assert_eq!(
+            hex(grouped),
+            hex(of(quote!(
+                fn f(&self, a: Vec<u8>) -> u8 {
+                    1
+                }
+            )))
+        );
+    }
+
+    #[test]
+    fn what_a_method_does_matters() {
+        let bodies = [
+            quote!({ a + b }),
+            quote!({ a - b }),
+            quote!({ ab }),
+            quote!({ a b }),
+            quote!({ (a,) }),
+            quote!({ (a) }),
+            quote!({ a && b }),
+            quote!({ a & b }),
+            quote!({ "a" }),
+            quote!({ b"a" }),
+            quote!({ return (a,) }),
+            quote!({ return (a) }),
+        ];
+        let mut seen = std::collections::BTreeSet::new();
+        for body in bodies {
+            assert!(seen.insert(tokens(body.clone())), "{body}");
+        }
+    }
+
+    #[test]
+    fn fingerprints_are_golden() {
+        let methods = [
+            quote!(
+                fn f(&self) -> u8 {
+                    1
+                }
+            ),
+            quote!(
+                async fn find(&self, id: u64) -> Result<User, DbError> {
+                    self.db.get(id).await?
+                }
+            ),
+            quote!(
+                fn g<'a, T: Clone>(&'a self, x: &'a [T]) -> Vec<T>
+                where
+                    T: Copy,
+                {
+                    x.to_vec()
+                }
+            ),
+            quote!(
+                async fn h(&self, (a, b): (u8, u8)) -> u8 {
+                    if a <= b && !c {
+                        a << 2
+                    } else {
+                        b..=9;
+                        0
+                    }
+                }
+            ),
+            quote!(
+                fn s(&self, q: &str) -> String {
+                    format!("{q}{}", 1.5f32)
+                }
+            ),
+        ];
+        let golden: Vec<_> = include_str!("../../tests/golden/fingerprints.hex")
+            .lines()
+            .collect();
+        let found: Vec<_> = methods.map(|method| hex(of(method))).to_vec();
+        assert_eq!(found, golden);
+    }
+
+    #[test]
+    fn texts_of_types_are_canonical() {
+        assert_eq!(
+            canonical_text(quote!(Repo < Postgres , 'a >)),
+            "Repo<Postgres, 'a>"
+        );
+        assert_eq!(canonical_text(quote!(< Repo as Store >)), "<Repo as Store>");
+        assert_eq!(canonical_text(quote!(r#type::Repo)), "type::Repo");
+    }
+}

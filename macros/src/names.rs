@@ -1,0 +1,71 @@
+//! Every identifier that the attribute invents.
+
+use proc_macro2::Span;
+use quote::format_ident;
+use syn::ext::IdentExt as _;
+use syn::{Ident, Lifetime, Path};
+
+use crate::fingerprint;
+
+/// `UserRepo` -> `CachedUserRepo`
+pub(crate) fn wrapper(ty: &Ident) -> Ident {
+    Ident::new(&format!("Cached{}", ty.unraw()), ty.span())
+}
+
+/// `CachedUserRepo` -> `CachedUserRepoEntry`
+pub(crate) fn entries(wrapper: &Ident) -> Ident {
+    format_ident!("{wrapper}Entry", span = wrapper.span())
+}
+
+/// The function that gives the `static` of a method; the site keeps methods of one name apart.
+pub(crate) fn declaration(method: &Ident, site: &str) -> Ident {
+    Ident::new(&tagged("declares", method, site), Span::call_site())
+}
+
+/// What `refresh` runs, for a method with skipped arguments.
+pub(crate) fn runner(method: &Ident, site: &str) -> Ident {
+    Ident::new(&tagged("Runs", method, site), Span::call_site())
+}
+
+fn tagged(what: &str, method: &Ident, site: &str) -> String {
+    let tag: String = fingerprint::text(site)[..4]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("__func_cache_{what}_{}_{tag}", method.unraw())
+}
+
+/// The field of the wrapper.
+pub(crate) fn core() -> Ident {
+    Ident::new("__func_cache_core", Span::call_site())
+}
+
+/// A name in generated bodies that no name of the user can meet.
+pub(crate) fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
+/// The name of an argument that is bound to a pattern.
+pub(crate) fn argument(index: usize) -> Ident {
+    local(&format!("__argument_{index}"))
+}
+
+/// The lifetime of a handle.
+pub(crate) fn entry_lifetime() -> Lifetime {
+    Lifetime::new("'__func_cache_entry", Span::call_site())
+}
+
+/// A lifetime that the user left out.
+pub(crate) fn lifetime(index: usize) -> Lifetime {
+    Lifetime::new(&format!("'__func_cache_{index}"), Span::call_site())
+}
+
+/// The type of an `impl Trait` argument.
+pub(crate) fn type_parameter(index: usize) -> Ident {
+    Ident::new(&format!("FuncCache{index}"), Span::call_site())
+}
+
+/// The path of the crate, if `crate = …` does not say another.
+pub(crate) fn krate() -> Path {
+    syn::parse_quote!(::redis_func_cache)
+}

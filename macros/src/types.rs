@@ -1,0 +1,342 @@
+//! Questions about types, and the rewriting of types that move from the user's block to ours.
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens as _, quote};
+use syn::spanned::Spanned as _;
+use syn::visit::{self, Visit};
+use syn::visit_mut::{self, VisitMut};
+use syn::{
+    GenericArgument, Generics, Ident, Lifetime, Path, PathArguments, PathSegment, Type,
+    TypeImplTrait, TypeParamBound,
+};
+
+use crate::names;
+
+/// A type that came through `macro_rules!` stands in an invisible group.
+pub(crate) fn peel(mut ty: &Type) -> &Type {
+    loop {
+        ty = match ty {
+            Type::Group(group) => &group.elem,
+            Type::Paren(paren) => &paren.elem,
+            _ => return ty,
+        };
+    }
+}
+
+pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
+    match peel(ty) {
+        Type::Path(path) => path.path.segments.last(),
+        _ => None,
+    }
+}
+
+/// The type arguments of the last segment: `T` and `E` of `io::Result<T, E>`.
+pub(crate) fn arguments(segment: &PathSegment) -> Vec<&Type> {
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
+        return Vec::new();
+    };
+    let types = arguments.args.iter().filter_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    });
+    types.collect()
+}
+
+/// `T` of a type that is spelled `…Result<T, …>`.
+pub(crate) fn ok_by_name(ty: &Type) -> Option<&Type> {
+    let segment = last_segment(ty)?;
+    if segment.ident != "Result" {
+        return None;
+    }
+    arguments(segment).first().copied()
+}
+
+/// `T` of `impl Future<Output = T>`.
+pub(crate) fn future_output(ty: &Type) -> Option<&Type> {
+    let Type::ImplTrait(TypeImplTrait { bounds, .. }) = peel(ty) else {
+        return None;
+    };
+    bounds.iter().find_map(|bound| {
+        let TypeParamBound::Trait(bound) = bound else {
+            return None;
+        };
+        let segment = bound.path.segments.last()?;
+        let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
+            return None;
+        };
+        arguments.args.iter().find_map(|argument| match argument {
+            GenericArgument::AssocType(output)
+                if segment.ident == "Future" && output.ident == "Output" =>
+            {
+                Some(&output.ty)
+            }
+            _ => None,
+        })
+    })
+}
+
+pub(crate) fn is_unit(ty: &Type) -> bool {
+    matches!(peel(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
+}
+
+/// Whether one of these names stands in the tokens.
+pub(crate) fn mentions(tokens: TokenStream, idents: &[Ident]) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => idents.contains(&ident),
+        TokenTree::Group(group) => mentions(group.stream(), idents),
+        _ => false,
+    })
+}
+
+/// The type and const parameters.
+pub(crate) fn parameters(generics: &Generics) -> Vec<Ident> {
+    let types = generics.type_params().map(|param| param.ident.clone());
+    types
+        .chain(generics.const_params().map(|param| param.ident.clone()))
+        .collect()
+}
+
+/// Rewrites `Self`, which in a wrapper would be the wrapper, to the user's type.
+#[derive(Debug, Clone)]
+pub(crate) struct SelfType<'a> {
+    pub(crate) ty: &'a Type,
+    pub(crate) trait_: Option<&'a Path>,
+}
+
+impl SelfType<'_> {
+    pub(crate) fn ty(&self, ty: &Type) -> Type {
+        let mut ty = ty.clone();
+        self.clone().visit_type_mut(&mut ty);
+        ty
+    }
+
+    pub(crate) fn generics(&self, generics: &Generics) -> Generics {
+        let mut generics = generics.clone();
+        self.clone().visit_generics_mut(&mut generics);
+        generics
+    }
+
+    /// In an expression, where `self` becomes a variable that holds the user's value.
+    pub(crate) fn expression(&self, tokens: TokenStream, variable: &Ident) -> TokenStream {
+        let each = tokens.into_iter().map(|token| match token {
+            TokenTree::Ident(ident) if ident == "self" => {
+                let mut variable = variable.clone();
+                variable.set_span(variable.span().located_at(ident.span()));
+                variable.into_token_stream()
+            }
+            TokenTree::Ident(ident) if ident == "Self" => {
+                let ty = self.ty;
+                quote!(<#ty>)
+            }
+            TokenTree::Group(group) => {
+                let mut inner = proc_macro2::Group::new(
+                    group.delimiter(),
+                    self.expression(group.stream(), variable),
+                );
+                inner.set_span(group.span());
+                TokenTree::from(inner).into_token_stream()
+            }
+            token => token.into_token_stream(),
+        });
+        each.collect()
+    }
+}
+
+impl VisitMut for SelfType<'_> {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        if let Type::Path(path) = ty
+            && path.qself.is_none()
+            && path
+                .path
+                .segments
+                .first()
+                .is_some_and(|segment| segment.ident == "Self")
+        {
+            let this = self.ty;
+            let rest: Vec<_> = path.path.segments.iter().skip(1).cloned().collect();
+            *ty = match (self.trait_, rest.is_empty()) {
+                (_, true) => this.clone(),
+                (Some(trait_), _) => syn::parse_quote!(<#this as #trait_>::#(#rest)::*),
+                (None, _) => syn::parse_quote!(<#this>::#(#rest)::*),
+            };
+            return;
+        }
+        visit_mut::visit_type_mut(self, ty);
+    }
+}
+
+/// Gives a name to every lifetime that was left out, and to every `impl Trait`.
+#[derive(Debug, Default)]
+pub(crate) struct Named {
+    pub(crate) lifetimes: Vec<Lifetime>,
+    pub(crate) types: Vec<(Ident, TypeImplTrait)>,
+}
+
+impl Named {
+    pub(crate) fn ty(&mut self, ty: &Type) -> Type {
+        let mut ty = ty.clone();
+        self.visit_type_mut(&mut ty);
+        ty
+    }
+
+    fn next_lifetime(&mut self) -> Lifetime {
+        let lifetime = names::lifetime(self.lifetimes.len());
+        self.lifetimes.push(lifetime.clone());
+        lifetime
+    }
+}
+
+impl VisitMut for Named {
+    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+        if lifetime.ident == "_" {
+            *lifetime = self.next_lifetime();
+        }
+    }
+
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        if let Type::Reference(reference) = ty
+            && reference.lifetime.is_none()
+        {
+            reference.lifetime = Some(self.next_lifetime());
+        }
+        if let Type::ImplTrait(found) = ty {
+            let ident = names::type_parameter(self.types.len());
+            self.types.push((ident.clone(), found.clone()));
+            *ty = syn::parse_quote!(#ident);
+            return;
+        }
+        // The lifetimes of `Fn(&T)` are its own.
+        if !matches!(ty, Type::TraitObject(_) | Type::FnPtr(_)) {
+            visit_mut::visit_type_mut(self, ty);
+        }
+    }
+}
+
+/// Replaces every lifetime but `'static`.
+pub(crate) fn with_lifetime(ty: &Type, lifetime: &Lifetime, only_elided: bool) -> Type {
+    struct Replace<'a>(&'a Lifetime, bool);
+    impl VisitMut for Replace<'_> {
+        fn visit_lifetime_mut(&mut self, found: &mut Lifetime) {
+            if found.ident == "_" || (!self.1 && found.ident != "static") {
+                *found = self.0.clone();
+            }
+        }
+    }
+    let mut ty = ty.clone();
+    Replace(lifetime, only_elided).visit_type_mut(&mut ty);
+    ty
+}
+
+/// The names of the lifetimes in a type.
+pub(crate) fn lifetimes(ty: &Type) -> Vec<Ident> {
+    struct Collect(Vec<Ident>);
+    impl Visit<'_> for Collect {
+        fn visit_lifetime(&mut self, lifetime: &Lifetime) {
+            self.0.push(lifetime.ident.clone());
+        }
+    }
+    let mut collect = Collect(Vec::new());
+    collect.visit_type(ty);
+    collect.0
+}
+
+/// What in a stored type cannot be stored, with the place.
+#[derive(Debug)]
+pub(crate) enum Unstorable {
+    Reference(Span),
+    Opaque(Span, String),
+    NestedOption(Span),
+    UnitOption(Span),
+}
+
+pub(crate) fn unstorable(ty: &Type) -> Option<Unstorable> {
+    struct Search(Option<Unstorable>);
+    impl Search {
+        fn option(&mut self, ty: &Type) {
+            let Some(inner) = option(ty) else { return };
+            if option(inner).is_some() {
+                self.0.get_or_insert(Unstorable::NestedOption(ty.span()));
+            } else if is_unit(inner) {
+                self.0.get_or_insert(Unstorable::UnitOption(ty.span()));
+            }
+        }
+    }
+    impl Visit<'_> for Search {
+        fn visit_type(&mut self, ty: &Type) {
+            self.option(ty);
+            let found = match ty {
+                Type::Reference(reference) => Some(Unstorable::Reference(reference.and_token.span)),
+                Type::ImplTrait(found) => Some(Unstorable::Opaque(
+                    ty.span(),
+                    text(&found.to_token_stream()),
+                )),
+                Type::TraitObject(found) => Some(Unstorable::Opaque(
+                    ty.span(),
+                    text(&found.to_token_stream()),
+                )),
+                Type::Path(path) => path
+                    .path
+                    .segments
+                    .last()
+                    .filter(|segment| {
+                        ["BoxStream", "LocalBoxStream"]
+                            .iter()
+                            .any(|name| segment.ident == name)
+                    })
+                    .map(|segment| Unstorable::Opaque(ty.span(), segment.ident.to_string())),
+                _ => None,
+            };
+            match found {
+                Some(found) => {
+                    self.0.get_or_insert(found);
+                }
+                None => visit::visit_type(self, ty),
+            }
+        }
+    }
+    let mut search = Search(None);
+    search.visit_type(ty);
+    search.0
+}
+
+fn option(ty: &Type) -> Option<&Type> {
+    let segment = last_segment(ty)?;
+    if segment.ident != "Option" {
+        return None;
+    }
+    arguments(segment).first().copied()
+}
+
+/// A type that is a future although it is not spelled `impl Future`.
+pub(crate) fn is_boxed_future(ty: &Type) -> bool {
+    let Some(segment) = last_segment(ty) else {
+        return false;
+    };
+    if segment.ident == "BoxFuture" || segment.ident == "LocalBoxFuture" {
+        return true;
+    }
+    let is_pin = segment.ident == "Pin";
+    let boxed = arguments(segment)
+        .first()
+        .copied()
+        .filter(|_| is_pin)
+        .and_then(last_segment);
+    boxed.is_some_and(|boxed| arguments(boxed).iter().any(|inner| {
+        matches!(peel(inner), Type::TraitObject(object) if object.to_token_stream().to_string().contains("Future"))
+    }))
+}
+
+/// Tokens as the user would write them, for messages.
+pub(crate) fn text(tokens: &TokenStream) -> String {
+    let text = tokens.to_string();
+    let text = text
+        .replace(" < ", "<")
+        .replace(" <", "<")
+        .replace(" >", ">")
+        .replace(" ,", ",");
+    text.replace(" :: ", "::")
+        .replace(":: ", "::")
+        .replace(" ::", "::")
+        .replace("& ", "&")
+        .replace("< ", "<")
+}

@@ -1,0 +1,279 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use crate::cache::Cache;
+use crate::codec::Codec;
+use crate::error::Error;
+use crate::layout::{KeyFormat, Layout, Names};
+use crate::method::Defaults;
+use crate::policy::Policy;
+use crate::settings::{self, StructureTtl};
+use crate::store::memory::Memory;
+use crate::store::redis::{Redis, Target};
+use crate::store::{Clock, Store};
+
+/// Collects the settings of a [`Cache`]. Attributes on blocks and methods go before them.
+///
+/// * store: [`memory`](Self::memory)
+/// * [`prefix`](Self::prefix): `func-cache:`
+/// * [`policy`](Self::policy): [`Policy::LruT`]
+/// * layout: [`single`](Self::single), not [`cluster`](Self::cluster) unless the store is one
+/// * [`maxsize`](Self::maxsize): 1024 entries
+/// * [`ttl`](Self::ttl): none; [`structure_ttl`](Self::structure_ttl): sliding, one hour
+/// * [`codec`](Self::codec): [`Codec::Cbor`]
+/// * [`deadline`](Self::deadline): 100 ms
+/// * [`max_entry_bytes`](Self::max_entry_bytes): 1 MiB
+#[must_use = "a cache is made by `build()`"]
+pub struct CacheBuilder {
+    name: String,
+    prefix: String,
+    place: Place,
+    policy: Policy,
+    layout: Layout,
+    cluster: bool,
+    maxsize: u64,
+    ttl: Option<Duration>,
+    structure: StructureTtl,
+    codec: Codec,
+    compress_above: Option<usize>,
+    max_entry_bytes: usize,
+    deadline: Duration,
+    key_format: Option<Arc<dyn KeyFormat>>,
+    clock: Clock,
+}
+
+/// Where the entries are to live.
+enum Place {
+    Memory,
+    One(String),
+    #[cfg(feature = "cluster")]
+    Cluster(Vec<String>),
+    #[cfg(feature = "sentinel")]
+    Sentinel(Vec<String>, String),
+}
+
+/// What calls need of the settings.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    pub(crate) deadline: Duration,
+    pub(crate) max_entry_bytes: usize,
+    pub(crate) compress_above: Option<usize>,
+}
+
+impl CacheBuilder {
+    pub(crate) fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            prefix: settings::DEFAULT_PREFIX.to_owned(),
+            place: Place::Memory,
+            policy: Policy::default(),
+            layout: Layout::default(),
+            cluster: false,
+            maxsize: settings::DEFAULT_MAXSIZE,
+            ttl: None,
+            structure: StructureTtl::default(),
+            codec: Codec::default(),
+            compress_above: None,
+            max_entry_bytes: settings::DEFAULT_MAX_ENTRY_BYTES,
+            deadline: settings::DEFAULT_DEADLINE,
+            key_format: None,
+            clock: Clock::default(),
+        }
+    }
+
+    /// Keeps the entries in the memory of this process. The default.
+    pub fn memory(mut self) -> Self {
+        self.place = Place::Memory;
+        self
+    }
+
+    /// Keeps the entries on a Redis server: `redis://[user:password@]host[:port][/database]`,
+    /// `rediss://…` for TLS (feature `tls-rustls`), or `unix:///path`.
+    pub fn redis(mut self, url: impl Into<String>) -> Self {
+        self.place = Place::One(url.into());
+        self
+    }
+
+    /// Keeps the entries on a Redis cluster, and names keys for it as [`cluster`](Self::cluster)
+    /// does. A few of its nodes are enough.
+    #[cfg(feature = "cluster")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "cluster")))]
+    pub fn redis_cluster<U: Into<String>>(mut self, urls: impl IntoIterator<Item = U>) -> Self {
+        self.place = Place::Cluster(urls.into_iter().map(Into::into).collect());
+        self.cluster = true;
+        self
+    }
+
+    /// Keeps the entries on the primary that these sentinels name for `service`.
+    ///
+    /// User, password and database of the first URL are used for the primary as well.
+    #[cfg(feature = "sentinel")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "sentinel")))]
+    pub fn redis_sentinel<U: Into<String>>(
+        mut self,
+        urls: impl IntoIterator<Item = U>,
+        service: impl Into<String>,
+    ) -> Self {
+        self.place = Place::Sentinel(urls.into_iter().map(Into::into).collect(), service.into());
+        self
+    }
+
+    /// The beginning of every key; a colon is added where it has none at its end.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// Which entry goes when a pair is full.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// All methods share one pair of keys. The default.
+    pub fn single(mut self) -> Self {
+        self.layout = Layout::Single;
+        self
+    }
+
+    /// Each method has a pair of keys of its own.
+    pub fn multiple(mut self) -> Self {
+        self.layout = Layout::Multiple;
+        self
+    }
+
+    /// Names keys with a hash tag, so that the keys of a pair live on one node of a cluster.
+    pub fn cluster(mut self) -> Self {
+        self.cluster = true;
+        self
+    }
+
+    /// Entries that a pair holds at the most, from 1 to 1,000,000,000.
+    pub fn maxsize(mut self, maxsize: u64) -> Self {
+        self.maxsize = maxsize;
+        self
+    }
+
+    /// Life of an entry, counted by the server from the moment it is stored; from 1 ms to 100 years.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// Entries live until the policy evicts them or their pair ends. The default.
+    pub fn without_ttl(mut self) -> Self {
+        self.ttl = None;
+        self
+    }
+
+    /// How long an unused pair of keys lives.
+    pub fn structure_ttl(mut self, structure: StructureTtl) -> Self {
+        self.structure = structure;
+        self
+    }
+
+    /// How values are encoded.
+    pub fn codec(mut self, codec: Codec) -> Self {
+        self.codec = codec;
+        self
+    }
+
+    /// Compresses payloads of at least this many bytes, where they get smaller by it.
+    #[cfg(feature = "lz4")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "lz4")))]
+    pub fn compress_above(mut self, bytes: usize) -> Self {
+        self.compress_above = Some(bytes);
+        self
+    }
+
+    /// Payloads over this size, in bytes, are not stored; up to 64 MiB.
+    pub fn max_entry_bytes(mut self, bytes: usize) -> Self {
+        self.max_entry_bytes = bytes;
+        self
+    }
+
+    /// How long one call may wait for the store, all its requests together; from 1 ms to 60 s.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Names keys in a way of your own.
+    pub fn key_format(mut self, format: impl KeyFormat) -> Self {
+        self.key_format = Some(Arc::new(format));
+        self
+    }
+
+    /// Moves the clock of entries by hand: microseconds since 1970, for tests of this crate.
+    #[doc(hidden)]
+    pub fn manual_clock(mut self, now_us: Arc<AtomicU64>) -> Self {
+        self.clock = Clock(Some(now_us));
+        self
+    }
+
+    /// Makes the cache. It does not connect: that happens behind the first call.
+    ///
+    /// # Errors
+    /// A setting that is out of its bounds, a URL that does not parse, or a policy that the store
+    /// cannot play. The message says what to write instead. A server that is down is no error.
+    pub fn build(self) -> Result<Cache, Error> {
+        settings::check_name(&self.name)?;
+        settings::check_prefix(&self.prefix)?;
+        if let StructureTtl::Sliding(ttl) | StructureTtl::Fixed(ttl) = self.structure {
+            settings::check_ttl("structure_ttl", ttl)?;
+        }
+        let ttl = self
+            .ttl
+            .map(|ttl| settings::check_ttl("ttl", ttl))
+            .transpose()?;
+        let limits = Limits {
+            deadline: settings::check_deadline(self.deadline)?,
+            max_entry_bytes: settings::check_entry_bytes(self.max_entry_bytes)?,
+            compress_above: self.compress_above,
+        };
+        let defaults = Defaults {
+            names: Names::new(&self.prefix, &self.name, self.cluster, self.key_format),
+            policy: self.policy,
+            layout: self.layout,
+            maxsize: settings::check_maxsize(self.maxsize)?,
+            ttl_ms: ttl.map_or(0, settings::ms),
+            structure: self.structure,
+            codec: self.codec,
+        };
+        let in_memory = matches!(self.place, Place::Memory);
+        if in_memory {
+            defaults.policy.in_memory()?;
+        }
+        let store = self.place.open(self.clock)?;
+        Ok(Cache::new(self.name, defaults, limits, store, in_memory))
+    }
+}
+
+impl Place {
+    fn open(self, clock: Clock) -> Result<Box<dyn Store>, Error> {
+        let target = match self {
+            Self::Memory => return Ok(Box::new(Memory::new(clock))),
+            Self::One(url) => Target::one(&url)?,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(urls) => Target::cluster(&urls)?,
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(urls, service) => Target::sentinel(&urls, &service)?,
+        };
+        Ok(Box::new(Redis::new(target, clock)))
+    }
+}
+
+impl fmt::Debug for CacheBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The store is left out: its URL may hold a password.
+        f.debug_struct("CacheBuilder")
+            .field("name", &self.name)
+            .field("prefix", &self.prefix)
+            .field("policy", &self.policy)
+            .field("layout", &self.layout)
+            .field("maxsize", &self.maxsize)
+            .finish_non_exhaustive()
+    }
+}

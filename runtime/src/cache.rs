@@ -1,0 +1,296 @@
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::builder::{CacheBuilder, Limits};
+use crate::error::Error;
+use crate::method::{Bound, Defaults, Method};
+use crate::policy::Policy;
+use crate::scope::{self, Frame, Mode, Scope};
+use crate::stats::{Counters, Event, Stats};
+use crate::store::{KeySpace, Store};
+
+/// A handle on a cache: cheap to clone, made for sharing between tasks and threads.
+///
+/// It may stand in a `static`: connections live on a thread of their own, so one cache serves many
+/// runtimes, and threads with none.
+///
+/// ```
+/// use std::time::Duration;
+/// use redis_func_cache::{Cache, Policy};
+///
+/// let cache = Cache::builder("shop")
+///     .policy(Policy::LruT)
+///     .maxsize(10_000)
+///     .ttl(Duration::from_secs(300))
+///     .build()?;
+/// # Ok::<(), redis_func_cache::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Cache(Arc<Inner>);
+
+struct Inner {
+    id: u64,
+    name: String,
+    defaults: Defaults,
+    limits: Limits,
+    store: Box<dyn Store>,
+    in_memory: bool,
+    methods: RwLock<HashMap<usize, Option<Arc<Bound>>>>,
+    /// Counts what happens to methods that could not be bound.
+    unbound: Counters,
+}
+
+impl Cache {
+    /// Starts a cache with this name, which is part of every key: caches that share a store, a
+    /// prefix and a name share their entries.
+    pub fn builder(name: impl Into<String>) -> CacheBuilder {
+        CacheBuilder::new(name)
+    }
+
+    /// A cache on the server that the environment variable `REDIS_URL` names, and in the memory
+    /// of this process where it is not set or empty.
+    ///
+    /// # Errors
+    /// As [`CacheBuilder::build`].
+    pub fn from_env(name: impl Into<String>) -> Result<Self, Error> {
+        let builder = Self::builder(name);
+        match std::env::var("REDIS_URL") {
+            Ok(url) if !url.is_empty() => builder.redis(url).build(),
+            _ => builder.build(),
+        }
+    }
+
+    pub(crate) fn new(
+        name: String,
+        defaults: Defaults,
+        limits: Limits,
+        store: Box<dyn Store>,
+        in_memory: bool,
+    ) -> Self {
+        static IDS: AtomicU64 = AtomicU64::new(0);
+        Self(Arc::new(Inner {
+            id: IDS.fetch_add(1, Ordering::Relaxed),
+            name,
+            defaults,
+            limits,
+            store,
+            in_memory,
+            methods: RwLock::default(),
+            unbound: Counters::default(),
+        }))
+    }
+
+    /// The name that the cache was built with.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// How many entries the cache holds, all methods and all processes together. An entry that
+    /// has expired counts until a put sweeps it out.
+    ///
+    /// On Redis this scans the keys of the database in small steps: its cost grows with them.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn len(&self) -> Result<u64, Error> {
+        self.0.store.len(&self.key_space()).await
+    }
+
+    /// Removes every entry of this cache, whichever process stored it, and returns how many there
+    /// were. The server is never blocked: it is asked in small steps and frees memory behind.
+    ///
+    /// Calls that run at the same time may store entries again while this goes on.
+    ///
+    /// # Errors
+    /// The store does not answer; some pairs may be gone already.
+    pub async fn purge(&self) -> Result<u64, Error> {
+        self.0.store.purge(&self.key_space()).await
+    }
+
+    /// Gives connections back. Calls on its wrappers run their methods from now on.
+    pub async fn close(&self) {
+        self.0.store.close().await;
+    }
+
+    /// What has happened in this process since the cache was built.
+    pub fn stats(&self) -> Stats {
+        let mut total = self.0.unbound.snapshot();
+        for bound in self.bounds() {
+            total += bound.counters.snapshot();
+        }
+        total
+    }
+
+    /// The same for each method that was called, under its path: `shop::UserRepo::find`.
+    pub fn method_stats(&self) -> BTreeMap<String, Stats> {
+        let mut methods = BTreeMap::<String, Stats>::new();
+        for bound in self.bounds() {
+            *methods.entry(bound.site.to_owned()).or_default() += bound.counters.snapshot();
+        }
+        methods
+    }
+
+    /// Runs a future and tells what its calls on this cache's wrappers did.
+    ///
+    /// Tasks that the future spawns are not counted: a scope holds for the task it is in.
+    pub async fn with_stats<F: Future>(&self, future: F) -> (F::Output, Stats) {
+        let scope = self.scope(Frame::Stats(Counters::default()));
+        let output = scope.run(future).await;
+        (output, scope.stats())
+    }
+
+    /// [`with_stats`](Self::with_stats) for a closure.
+    pub fn with_stats_sync<T>(&self, run: impl FnOnce() -> T) -> (T, Stats) {
+        let scope = self.scope(Frame::Stats(Counters::default()));
+        let output = scope.enter(run);
+        (output, scope.stats())
+    }
+
+    /// Runs a future whose calls on this cache's wrappers obey this mode. Inner scopes win.
+    ///
+    /// Tasks that the future spawns are not in the scope.
+    pub async fn with_mode<F: Future>(&self, mode: Mode, future: F) -> F::Output {
+        self.scope(Frame::Mode(mode)).run(future).await
+    }
+
+    /// [`with_mode`](Self::with_mode) for a closure.
+    pub fn with_mode_sync<T>(&self, mode: Mode, run: impl FnOnce() -> T) -> T {
+        self.scope(Frame::Mode(mode)).enter(run)
+    }
+
+    fn scope(&self, frame: Frame) -> Scope {
+        Scope::new(self.0.id, frame)
+    }
+
+    fn key_space(&self) -> KeySpace {
+        let mut policies = Policy::BUILT_IN.to_vec();
+        let own = [self.0.defaults.policy.clone()];
+        let of_methods = self
+            .bounds()
+            .into_iter()
+            .map(|bound| bound.pair.policy.clone());
+        for policy in own.into_iter().chain(of_methods) {
+            if !policies.contains(&policy) {
+                policies.push(policy);
+            }
+        }
+        KeySpace {
+            names: self.0.defaults.names.clone(),
+            policies,
+        }
+    }
+
+    fn bounds(&self) -> Vec<Arc<Bound>> {
+        let methods = self
+            .0
+            .methods
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        methods.values().flatten().cloned().collect()
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.0.store
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn mode(&self) -> Mode {
+        scope::mode(self.0.id)
+    }
+
+    /// Counts an event for the method, the cache, and the scopes that are open here.
+    pub(crate) fn count(&self, bound: Option<&Bound>, event: Event, n: u64) {
+        bound
+            .map_or(&self.0.unbound, |bound| &bound.counters)
+            .add(event, n);
+        scope::count(self.0.id, event, n);
+    }
+
+    /// The method with every option decided, or `None` where options contradict the store.
+    pub(crate) fn bind(&self, method: &'static Method) -> Option<Arc<Bound>> {
+        if let Some(bound) = method.bound_to(self.0.id) {
+            return Some(bound.clone());
+        }
+        let address = std::ptr::from_ref(method).addr();
+        let known = self
+            .0
+            .methods
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&address)
+            .cloned();
+        if let Some(bound) = known {
+            return bound;
+        }
+        let mut methods = self
+            .0
+            .methods
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let bound = methods
+            .entry(address)
+            .or_insert_with(|| self.bind_anew(method))
+            .clone();
+        if let Some(bound) = &bound {
+            method.remember(self.0.id, bound);
+        }
+        bound
+    }
+
+    fn bind_anew(&self, method: &Method) -> Option<Arc<Bound>> {
+        let bound = Bound::new(method, &self.0.defaults).and_then(|bound| {
+            if self.0.in_memory {
+                bound.pair.policy.in_memory()?;
+            }
+            Ok(bound)
+        });
+        match bound {
+            Ok(bound) => Some(Arc::new(bound)),
+            Err(error) => {
+                tracing::error!(method = method.site(), %error, "redis-func-cache: the method is not cached");
+                None
+            }
+        }
+    }
+}
+
+macro_rules! modes {
+    ($($(#[$doc:meta])* $name:ident $name_sync:ident $read:literal $write:literal;)*) => {
+        impl Cache {
+            $(
+                $(#[$doc])*
+                pub async fn $name<F: Future>(&self, future: F) -> F::Output {
+                    self.with_mode(Mode { read: $read, write: $write }, future).await
+                }
+
+                #[doc = concat!("[`", stringify!($name), "`](Self::", stringify!($name), ") for a closure.")]
+                pub fn $name_sync<T>(&self, run: impl FnOnce() -> T) -> T {
+                    self.with_mode_sync(Mode { read: $read, write: $write }, run)
+                }
+            )*
+        }
+    };
+}
+modes! {
+    /// Runs a future whose calls are answered from the cache where they can be, and store nothing.
+    read_only read_only_sync true false;
+    /// Runs a future whose calls run their methods and store what those return.
+    write_only write_only_sync false true;
+    /// Runs a future whose calls run their methods, as if there were no cache.
+    disable_rw disable_rw_sync false false;
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("name", &self.0.name)
+            .field("store", &self.0.store)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,225 @@
+//! The bytes of an entry: a fixed header that is verified whole before a codec sees the payload.
+//!
+//! ```text
+//!  0  version   1     format version, 1
+//!  1  codec     1     id of the codec
+//!  2  flags     1     bit 0: payload is compressed by lz4
+//!  3  reserved  1     0
+//!  4  times     4  *  check of the three instants
+//!  8  created   8  *  milliseconds of server time
+//! 16  soft      8  *  soft expiry, 0: none
+//! 24  hard      8  *  hard expiry, 0: none
+//! 32  identity  8     a second digest of the call, independent of the field
+//! 40  method    8     digest of the method, for dropping all entries of one
+//! 48  cost      4     microseconds the method took, saturating
+//! 52  length    4     of the payload
+//! 56  checksum  8     of bytes 0..4, 32..56 and the payload
+//! 64  payload
+//! ```
+//! Everything is little-endian. The lines with a star are stamped by the server (or by the memory
+//! store), so that no client's clock matters: `lua/shared/entry.lua`.
+
+use xxhash_rust::xxh3::Xxh3;
+
+pub(crate) const HEADER: usize = 64;
+pub(crate) const HEAD: usize = 4;
+const STAMP: usize = 28;
+const VERSION: u8 = 1;
+const TIMES_MODULUS: u64 = 4_294_967_291;
+
+/// What the client knows of an entry before the server stamps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Label {
+    pub(crate) codec: u8,
+    pub(crate) flags: u8,
+    pub(crate) identity: u64,
+    pub(crate) method: u64,
+    pub(crate) cost_us: u32,
+}
+
+/// The instants of an entry, in milliseconds of server time; 0 means never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) created_ms: u64,
+    pub(crate) soft_ms: u64,
+    pub(crate) hard_ms: u64,
+}
+
+/// An entry whose every byte was verified.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Verified<'a> {
+    pub(crate) label: Label,
+    pub(crate) times: Times,
+    pub(crate) payload: &'a [u8],
+}
+
+/// An entry but for the instants, in the two parts that the put script wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unstamped {
+    pub(crate) head: [u8; HEAD],
+    pub(crate) tail: Vec<u8>,
+}
+
+/// Starts a tail: room for the label, to be followed by the payload and closed by [`seal`].
+pub(crate) fn tail() -> Vec<u8> {
+    vec![0; HEADER - HEAD - STAMP]
+}
+
+/// How many bytes of payload a tail holds.
+pub(crate) fn payload_len(tail: &[u8]) -> usize {
+    tail.len() - (HEADER - HEAD - STAMP)
+}
+
+/// Where the payload of a tail begins.
+pub(crate) const PAYLOAD_IN_TAIL: usize = HEADER - HEAD - STAMP;
+
+/// Writes the label in front of the payload. `None` if the payload is longer than 4 GiB.
+pub(crate) fn seal(label: Label, mut tail: Vec<u8>) -> Option<Unstamped> {
+    let length = u32::try_from(payload_len(&tail)).ok()?;
+    let head = [VERSION, label.codec, label.flags, 0];
+    tail[0..8].copy_from_slice(&label.identity.to_le_bytes());
+    tail[8..16].copy_from_slice(&label.method.to_le_bytes());
+    tail[16..20].copy_from_slice(&label.cost_us.to_le_bytes());
+    tail[20..24].copy_from_slice(&length.to_le_bytes());
+    let checksum = checksum(&head, &tail[0..24], &tail[PAYLOAD_IN_TAIL..]);
+    tail[24..32].copy_from_slice(&checksum.to_le_bytes());
+    Some(Unstamped { head, tail })
+}
+
+/// What the put script does with the two parts: the memory store's twin of `stamp` in Lua.
+pub(crate) fn stamp(entry: &Unstamped, times: Times) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEAD + STAMP + entry.tail.len());
+    bytes.extend_from_slice(&entry.head);
+    bytes.extend_from_slice(&times_check(times).to_le_bytes());
+    bytes.extend_from_slice(&times.created_ms.to_le_bytes());
+    bytes.extend_from_slice(&times.soft_ms.to_le_bytes());
+    bytes.extend_from_slice(&times.hard_ms.to_le_bytes());
+    bytes.extend_from_slice(&entry.tail);
+    bytes
+}
+
+/// The entry behind these bytes, or `None` if a single bit of them is not as it was written.
+pub(crate) fn verify(bytes: &[u8]) -> Option<Verified<'_>> {
+    if bytes.len() < HEADER || bytes[0] != VERSION || bytes[3] != 0 {
+        return None;
+    }
+    let payload = &bytes[HEADER..];
+    let times = times(bytes);
+    let intact = u64::from(u32_at(bytes, 52)) == payload.len() as u64
+        && u32_at(bytes, 4) == times_check(times)
+        && u64_at(bytes, 56) == checksum(&bytes[0..HEAD], &bytes[32..56], payload);
+    intact.then(|| Verified {
+        label: Label {
+            codec: bytes[1],
+            flags: bytes[2],
+            identity: u64_at(bytes, 32),
+            method: u64_at(bytes, 40),
+            cost_us: u32_at(bytes, 48),
+        },
+        times,
+        payload,
+    })
+}
+
+/// The hard expiry as the scripts read it: no check, 0 where there is none.
+pub(crate) fn hard_ms_of(bytes: &[u8]) -> u64 {
+    if bytes.len() < HEADER {
+        return 0;
+    }
+    u64_at(bytes, 24)
+}
+
+/// The method's digest as the scripts read it.
+pub(crate) fn method_of(bytes: &[u8]) -> Option<u64> {
+    (bytes.len() >= HEADER).then(|| u64_at(bytes, 40))
+}
+
+fn times(bytes: &[u8]) -> Times {
+    Times {
+        created_ms: u64_at(bytes, 8),
+        soft_ms: u64_at(bytes, 16),
+        hard_ms: u64_at(bytes, 24),
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)] // the modulus is below 2^32
+fn times_check(times: Times) -> u32 {
+    let sum = u128::from(times.created_ms) * 3
+        + u128::from(times.soft_ms) * 5
+        + u128::from(times.hard_ms) * 7;
+    (sum % u128::from(TIMES_MODULUS)) as u32
+}
+
+fn checksum(head: &[u8], label: &[u8], payload: &[u8]) -> u64 {
+    let mut hasher = Xxh3::new();
+    hasher.update(head);
+    hasher.update(label);
+    hasher.update(payload);
+    hasher.digest()
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LABEL: Label = Label {
+        codec: 1,
+        flags: 0,
+        identity: 0x1122_3344_5566_7788,
+        method: 0x99aa_bbcc_ddee_ff00,
+        cost_us: 1234,
+    };
+    const TIMES: Times = Times {
+        created_ms: 1_700_000_000_123,
+        soft_ms: 0,
+        hard_ms: 1_700_000_300_123,
+    };
+
+    fn entry() -> Vec<u8> {
+        let mut tail = tail();
+        tail.extend_from_slice(b"payload");
+        stamp(&seal(LABEL, tail).unwrap(), TIMES)
+    }
+
+    #[test]
+    fn entry_bytes_are_golden() {
+        let hex: String = entry().iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(hex, include_str!("../../tests/golden/entry.hex").trim());
+    }
+
+    #[test]
+    fn an_entry_is_read_back_whole() {
+        let bytes = entry();
+        let verified = verify(&bytes).unwrap();
+        assert_eq!((verified.label, verified.times), (LABEL, TIMES));
+        assert_eq!(verified.payload, b"payload");
+        assert_eq!(hard_ms_of(&bytes), TIMES.hard_ms);
+        assert_eq!(method_of(&bytes), Some(LABEL.method));
+    }
+
+    #[test]
+    fn every_flipped_bit_cut_and_added_byte_is_noticed() {
+        let bytes = entry();
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(verify(&flipped), None, "bit {bit}");
+        }
+        for len in 0..bytes.len() {
+            assert_eq!(verify(&bytes[..len]), None, "cut to {len}");
+        }
+        for more in 1..=8 {
+            let mut longer = bytes.clone();
+            longer.resize(bytes.len() + more, 0);
+            assert_eq!(verify(&longer), None, "{more} more");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! From the arguments of a call to the 20 bytes that name its entry.
+
+mod canonical;
+
+use std::cell::Cell;
+use std::fmt;
+
+use serde::Serialize;
+use sha1::{Digest as _, Sha1};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use canonical::Canonical;
+
+/// The digest of one call: the member of the ranking and the field of the values.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Field(pub(crate) [u8; 20]);
+
+/// The field of a call, and a second digest of it that stands in the entry's header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CallKey {
+    pub(crate) field: Field,
+    pub(crate) identity: u64,
+}
+
+/// What all calls of a method have in common, hashed once.
+#[derive(Clone)]
+pub(crate) struct MethodKey {
+    sha: Sha1,
+    seed: u64,
+}
+
+/// Version of the key format: a part of every field, so that a change of format is a miss.
+const FORMAT: &[u8] = b"func-cache/1";
+
+impl MethodKey {
+    pub(crate) fn new(site: &str, fingerprint: &[u8; 20], version: &str) -> Self {
+        let mut framed = Vec::new();
+        for part in [FORMAT, site.as_bytes(), fingerprint, version.as_bytes()] {
+            framed.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            framed.extend_from_slice(part);
+        }
+        Self {
+            sha: Sha1::new_with_prefix(&framed),
+            seed: xxh3_64(&framed),
+        }
+    }
+
+    /// A digest of the method itself: the `#hash` in key names and the tag in entries.
+    pub(crate) fn method(site: &str, fingerprint: &[u8; 20]) -> u64 {
+        let digest = Self::new(site, fingerprint, "").sha.finalize();
+        u64::from_be_bytes(digest[..8].try_into().expect("a SHA-1 has 20 bytes"))
+    }
+
+    /// The key of a call whose arguments `write` writes, or the reason why they cannot be a key.
+    pub(crate) fn call(&self, write: impl FnOnce(&mut KeyWriter)) -> Result<CallKey, String> {
+        let mut writer = KeyWriter {
+            bytes: SCRATCH.take(),
+            error: None,
+        };
+        writer.bytes.clear();
+        write(&mut writer);
+        let result = match writer.error {
+            None => Ok(self.digest(&writer.bytes)),
+            Some(error) => Err(error),
+        };
+        if writer.bytes.capacity() <= SCRATCH_KEPT {
+            SCRATCH.set(writer.bytes);
+        }
+        result
+    }
+
+    fn digest(&self, arguments: &[u8]) -> CallKey {
+        let sha = self.sha.clone().chain_update(arguments);
+        CallKey {
+            field: Field(sha.finalize().into()),
+            identity: xxh3_64_with_seed(arguments, self.seed),
+        }
+    }
+}
+
+thread_local! {
+    /// Kept from call to call, so that a key costs no allocation.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+const SCRATCH_KEPT: usize = 64 << 10;
+
+/// Collects what tells one call of a method from another. Generated code fills it.
+#[derive(Debug)]
+pub struct KeyWriter {
+    bytes: Vec<u8>,
+    error: Option<String>,
+}
+
+impl KeyWriter {
+    /// Adds a value: an argument, a const parameter, or what `self_key` names.
+    pub fn add<T: KeyPart + ?Sized>(&mut self, part: &T) {
+        if self.error.is_some() {
+            return;
+        }
+        if let Err(error) = part.serialize(Canonical::new(&mut self.bytes)) {
+            self.error = Some(error.to_string());
+        }
+    }
+
+    /// Adds the name of a type parameter's type.
+    pub fn add_type<T: ?Sized>(&mut self) {
+        self.add(std::any::type_name::<T>());
+    }
+}
+
+/// A value that can be part of a key: everything that implements [`serde::Serialize`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be part of a cache key",
+    label = "every argument of a cached method must implement `serde::Serialize`",
+    note = "derive `serde::Serialize` for it, or mark the argument `#[cache_skip]` if the result does not depend on it"
+)]
+pub trait KeyPart: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + ?Sized> KeyPart for T {}
+
+impl fmt::Debug for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for MethodKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MethodKey").finish_non_exhaustive()
+    }
+}
+
+/// The canonical bytes of a value. For tests of the encoding.
+///
+/// # Errors
+/// What the value's own `Serialize` says.
+pub fn canonical_bytes<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    match value.serialize(Canonical::new(&mut bytes)) {
+        Ok(()) => Ok(bytes),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_golden() {
+        let key = MethodKey::new("shop::UserRepo::find", &[7; 20], "2");
+        let call = key.call(|w| {
+            w.add(&42u64);
+            w.add("ünïcode");
+            w.add(&Some(Some(true)));
+        });
+        let call = call.unwrap();
+        assert_eq!(
+            format!("{:?} {:016x}", call.field, call.identity),
+            include_str!("../../tests/golden/field.hex").trim()
+        );
+    }
+
+    #[test]
+    fn every_part_of_a_methods_identity_matters() {
+        let key = |site, fingerprint, version| {
+            let key = MethodKey::new(site, fingerprint, version);
+            key.call(|w| w.add(&1u8)).unwrap()
+        };
+        let all = [
+            key("ab", &[1; 20], "c"),
+            key("a", &[1; 20], "c"),
+            key("ab", &[2; 20], "c"),
+            key("ab", &[1; 20], ""),
+            key("abc", &[1; 20], ""),
+        ];
+        for (i, one) in all.iter().enumerate() {
+            for other in &all[i + 1..] {
+                assert_ne!(one.field, other.field);
+                assert_ne!(one.identity, other.identity);
+            }
+        }
+    }
+}

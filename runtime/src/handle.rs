@@ -1,0 +1,381 @@
+//! Typed handles on the entries of calls.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cache::Cache;
+use crate::call::{self, Call};
+use crate::error::Error;
+use crate::field::CallKey;
+use crate::method::{Bound, Method};
+use crate::shape::{Shape, Value};
+use crate::stats::Event;
+
+/// Whoever asks for an entry by name waits longer than a call does.
+const DEADLINE: Duration = Duration::from_secs(1);
+
+type Parts<'a> = Result<(&'a Cache, Arc<Bound>, CallKey), Error>;
+
+/// The entry of one call of an async method: `repo.entry().find(42)`.
+///
+/// The type parameters are the shape of the method's return type, that type, and what
+/// [`refresh`](Self::refresh) runs.
+pub struct EntryHandle<'a, S, R, Run> {
+    parts: Parts<'a>,
+    run: Run,
+    types: PhantomData<fn() -> (S, R)>,
+}
+
+impl<'a, S, R, Run> EntryHandle<'a, S, R, Run>
+where
+    S: Shape<R>,
+    S::Stored: Value,
+{
+    #[doc(hidden)]
+    pub fn new(call: Call<'a>, run: Run) -> Self {
+        Self {
+            parts: call.into_parts(),
+            run,
+            types: PhantomData,
+        }
+    }
+
+    /// The stored value, if there is one that is alive. The policy does not take it for a use.
+    ///
+    /// # Errors
+    /// The store does not answer, or the arguments cannot be a key.
+    pub async fn peek(&self) -> Result<Option<S::Stored>, Error> {
+        let (cache, bound, key) = self.parts()?;
+        let found = cache
+            .store()
+            .peek(&bound.pair, *key_field(key), DEADLINE)
+            .await?;
+        Ok(call::read(cache, bound, *key, &found))
+    }
+
+    /// Removes the entry; tells whether there was one.
+    ///
+    /// # Errors
+    /// The store does not answer: the entry may still be there.
+    pub async fn invalidate(&self) -> Result<bool, Error> {
+        let (cache, bound, key) = self.parts()?;
+        let removed = cache
+            .store()
+            .delete(&bound.pair, vec![key.field], DEADLINE)
+            .await?;
+        Ok(removed > 0)
+    }
+
+    /// Stores a value as if the method had returned it.
+    ///
+    /// # Errors
+    /// The value cannot be encoded or is too large, or the store does not answer.
+    pub async fn put(&self, value: &S::Stored) -> Result<(), Error> {
+        let put = {
+            let (cache, bound, key) = self.parts()?;
+            call::encode(cache, bound, *key, value, Duration::ZERO)
+        };
+        self.store(put).await
+    }
+
+    /// What the entry has left to live, by the server's clock: `None` if there is no live entry,
+    /// [`Duration::MAX`] if it has no end.
+    ///
+    /// An entry without a TTL of its own has what its pair has left, which a sliding pair moves.
+    ///
+    /// # Errors
+    /// The store does not answer, or the arguments cannot be a key.
+    pub async fn ttl(&self) -> Result<Option<Duration>, Error> {
+        let (cache, bound, key) = self.parts()?;
+        let found = cache.store().peek(&bound.pair, key.field, DEADLINE).await?;
+        let Some(verified) = found
+            .entry
+            .as_deref()
+            .and_then(|bytes| call::verify(bound, *key, bytes))
+        else {
+            return Ok(None);
+        };
+        let hard_ms = verified.times.hard_ms;
+        if call::is_past(hard_ms, found.now_ms) {
+            return Ok(None);
+        }
+        let own = (hard_ms > 0).then(|| hard_ms - found.now_ms);
+        let left = own.into_iter().chain(found.pair_ms).min();
+        Ok(Some(left.map_or(Duration::MAX, Duration::from_millis)))
+    }
+
+    async fn run_anew<Fut: Future<Output = R>>(parts: Parts<'a>, run: impl FnOnce() -> Fut) -> R {
+        let Ok((cache, bound, key)) = parts else {
+            return run().await;
+        };
+        cache.count(Some(&bound), Event::exec, 1);
+        let started = std::time::Instant::now();
+        let stored = match S::split(run().await) {
+            Ok(stored) => stored,
+            Err(returned) => return returned,
+        };
+        let put = call::encode(cache, &bound, key, &stored, started.elapsed());
+        // The caller asked for the method's answer: trouble with the store is counted, not told.
+        let _ = store(cache, &bound, put).await;
+        S::join(stored)
+    }
+
+    async fn store(&self, put: Result<crate::store::Put, Error>) -> Result<(), Error> {
+        let (cache, bound, _) = self.parts()?;
+        store(cache, bound, put).await
+    }
+
+    fn parts(&self) -> Result<(&'a Cache, &Bound, &CallKey), Error> {
+        match &self.parts {
+            Ok((cache, bound, key)) => Ok((cache, bound, key)),
+            Err(error) => Err(Error::new(error.kind(), error.to_string())),
+        }
+    }
+}
+
+fn key_field(key: &CallKey) -> &crate::field::Field {
+    &key.field
+}
+
+async fn store(
+    cache: &Cache,
+    bound: &Bound,
+    put: Result<crate::store::Put, Error>,
+) -> Result<(), Error> {
+    let stored = match put {
+        Ok(put) => cache.store().put(&bound.pair, put, DEADLINE).await,
+        Err(error) => Err(error),
+    };
+    match stored {
+        Ok(evicted) => {
+            cache.count(Some(bound), Event::write, 1);
+            cache.count(Some(bound), Event::evicted, evicted);
+            Ok(())
+        }
+        Err(error) => {
+            cache.count(Some(bound), Event::error, 1);
+            Err(error)
+        }
+    }
+}
+
+/// What `refresh` runs where it needs no further arguments: the call itself, not yet begun.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Ready<Fut>(pub Fut);
+
+/// What `refresh` runs where it is given the arguments that are not in the key.
+#[doc(hidden)]
+pub struct Needs<Args, Run>(pub Run, pub PhantomData<fn(Args)>);
+
+/// A call that waits for the arguments that are not in its key. Generated types implement it.
+#[doc(hidden)]
+pub trait Run<Args, R> {
+    fn run(self, args: Args) -> impl Future<Output = R>;
+}
+
+impl<S, R, Fut> EntryHandle<'_, S, R, Ready<Fut>>
+where
+    S: Shape<R>,
+    S::Stored: Value,
+    Fut: Future<Output = R>,
+{
+    /// Runs the method, stores what it returned as a call would, and returns it. Modes do not
+    /// matter here. Trouble with the store is counted in [`Stats`](crate::Stats).
+    pub async fn refresh(self) -> R {
+        Self::run_anew(self.parts, || self.run.0).await
+    }
+}
+
+macro_rules! refresh_with {
+    ($($arg:ident: $ty:ident),*) => {
+        impl<'a, S, R, Run, $($ty),*> EntryHandle<'a, S, R, Needs<($($ty,)*), Run>>
+        where
+            S: Shape<R>,
+            S::Stored: Value,
+            Run: crate::private::Run<($($ty,)*), R>,
+        {
+            /// Runs the method with the arguments that are not in its key, stores what it
+            /// returned as a call would, and returns it.
+            #[allow(clippy::too_many_arguments)] // as many as the user's method skips
+            pub async fn refresh(self, $($arg: $ty),*) -> R {
+                Self::run_anew(self.parts, || self.run.0.run(($($arg,)*))).await
+            }
+        }
+
+        impl<'a, S, R, Run, $($ty),*> BlockingEntryHandle<'a, S, R, Needs<($($ty,)*), Run>>
+        where
+            S: Shape<R>,
+            S::Stored: Value,
+            Run: FnOnce($($ty),*) -> R,
+        {
+            /// Runs the method with the arguments that are not in its key, stores what it
+            /// returned as a call would, and returns it.
+            #[allow(clippy::too_many_arguments)]
+            pub fn refresh(self, $($arg: $ty),*) -> R {
+                let EntryHandle { parts, run, .. } = self.0;
+                let anew = async { (run.0)($($arg),*) };
+                pollster::block_on(EntryHandle::<S, R, ()>::run_anew(parts, || anew))
+            }
+        }
+    };
+}
+refresh_with!(a: A);
+refresh_with!(a: A, b: B);
+refresh_with!(a: A, b: B, c: C);
+refresh_with!(a: A, b: B, c: C, d: D);
+refresh_with!(a: A, b: B, c: C, d: D, e: E);
+refresh_with!(a: A, b: B, c: C, d: D, e: E, f: F);
+
+/// The entry of one call of a sync method: as [`EntryHandle`], on a thread that waits.
+pub struct BlockingEntryHandle<'a, S, R, Run>(EntryHandle<'a, S, R, Run>);
+
+impl<'a, S, R, Run> BlockingEntryHandle<'a, S, R, Run>
+where
+    S: Shape<R>,
+    S::Stored: Value,
+{
+    #[doc(hidden)]
+    pub fn new(call: Call<'a>, run: Run) -> Self {
+        Self(EntryHandle::new(call, run))
+    }
+
+    /// As [`EntryHandle::peek`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn peek(&self) -> Result<Option<S::Stored>, Error> {
+        pollster::block_on(self.0.peek())
+    }
+
+    /// As [`EntryHandle::invalidate`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn invalidate(&self) -> Result<bool, Error> {
+        pollster::block_on(self.0.invalidate())
+    }
+
+    /// As [`EntryHandle::put`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn put(&self, value: &S::Stored) -> Result<(), Error> {
+        pollster::block_on(self.0.put(value))
+    }
+
+    /// As [`EntryHandle::ttl`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ttl(&self) -> Result<Option<Duration>, Error> {
+        pollster::block_on(self.0.ttl())
+    }
+}
+
+impl<S, R, Run> BlockingEntryHandle<'_, S, R, Ready<Run>>
+where
+    S: Shape<R>,
+    S::Stored: Value,
+    Run: FnOnce() -> R,
+{
+    /// Runs the method, stores what it returned as a call would, and returns it.
+    pub fn refresh(self) -> R {
+        let EntryHandle { parts, run, .. } = self.0;
+        let anew = async { (run.0)() };
+        pollster::block_on(EntryHandle::<S, R, ()>::run_anew(parts, || anew))
+    }
+}
+
+/// Entries that a method with `#[invalidates(…)]` drops after it succeeded.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Invalidation(Option<(Arc<Bound>, Option<CallKey>)>);
+
+impl Invalidation {
+    /// All entries of a method.
+    pub fn all(cache: &Cache, method: &'static Method) -> Self {
+        Self(cache.bind(method).map(|bound| (bound, None)))
+    }
+
+    async fn apply(self, cache: &Cache) {
+        let Some((bound, key)) = self.0 else { return };
+        let store = cache.store();
+        let dropped = match key {
+            Some(key) => store.delete(&bound.pair, vec![key.field], DEADLINE).await,
+            None if bound.alone => store.delete_pair(&bound.pair).await,
+            None => store.delete_method(&bound.pair, bound.tag).await,
+        };
+        if let Err(error) = dropped {
+            cache.count(Some(&bound), Event::error, 1);
+            tracing::warn!(method = bound.site, kind = %error.kind(), "redis-func-cache: an invalidation failed");
+        }
+    }
+}
+
+#[doc(hidden)]
+impl<S, R, Run> EntryHandle<'_, S, R, Run> {
+    pub fn invalidation(self) -> Invalidation {
+        Invalidation(self.parts.ok().map(|(_, bound, key)| (bound, Some(key))))
+    }
+}
+
+#[doc(hidden)]
+impl<S, R, Run> BlockingEntryHandle<'_, S, R, Run> {
+    pub fn invalidation(self) -> Invalidation {
+        self.0.invalidation()
+    }
+}
+
+/// Awaits a method and, if what it returned is a success, drops the entries.
+#[doc(hidden)]
+pub async fn invalidate_after<S: Shape<R>, R>(
+    cache: &Cache,
+    invalidations: Vec<Invalidation>,
+    _shape: S,
+    method: impl Future<Output = R>,
+) -> R {
+    let done = match S::split(method.await) {
+        Ok(done) => done,
+        Err(returned) => return returned,
+    };
+    for invalidation in invalidations {
+        invalidation.apply(cache).await;
+    }
+    S::join(done)
+}
+
+/// [`invalidate_after`] for a sync method.
+#[doc(hidden)]
+pub fn invalidate_after_blocking<S: Shape<R>, R>(
+    cache: &Cache,
+    invalidations: Vec<Invalidation>,
+    shape: S,
+    method: impl FnOnce() -> R,
+) -> R {
+    pollster::block_on(invalidate_after(cache, invalidations, shape, async {
+        method()
+    }))
+}
+
+impl<S, R, Run> fmt::Debug for EntryHandle<'_, S, R, Run> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntryHandle").finish_non_exhaustive()
+    }
+}
+
+impl<S, R, Run> fmt::Debug for BlockingEntryHandle<'_, S, R, Run> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockingEntryHandle")
+            .finish_non_exhaustive()
+    }
+}
+
+impl<Args, Run> fmt::Debug for Needs<Args, Run> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Needs").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,39 @@
+#![doc = include_str!("../../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
+
+mod builder;
+mod cache;
+mod call;
+mod codec;
+mod entry;
+mod error;
+mod field;
+mod handle;
+mod layout;
+mod method;
+mod policy;
+#[doc(hidden)]
+pub mod private;
+mod scope;
+mod settings;
+mod shape;
+mod stats;
+mod store;
+mod wrapper;
+
+pub use builder::CacheBuilder;
+pub use cache::Cache;
+pub use codec::{Codec, CodecError, CustomCodec, ValueCodec};
+pub use erased_serde;
+pub use error::{Error, ErrorKind};
+pub use field::KeyPart;
+pub use handle::{BlockingEntryHandle, EntryHandle};
+pub use layout::{KeyFormat, KeyParts, Layout, MethodPart};
+pub use policy::{CustomPolicy, CustomPolicyBuilder, Policy};
+pub use redis_func_cache_macros::{cache, cache_impl, cache_skip, invalidates, nocache};
+pub use scope::Mode;
+pub use settings::StructureTtl;
+pub use shape::Value;
+pub use stats::Stats;
+pub use wrapper::{CacheExt, Cacheable};

@@ -1,0 +1,160 @@
+//! A cached method as generated code declares it, and as one cache sees it.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::codec::Codec;
+use crate::error::Error;
+use crate::field::MethodKey;
+use crate::layout::Layout;
+use crate::policy::Policy;
+use crate::settings::{self, StructureTtl};
+use crate::stats::Counters;
+
+/// What the macro knows of a method. One `static` each.
+#[derive(Debug)]
+pub struct Method {
+    site: &'static str,
+    name: &'static str,
+    fingerprint: [u8; 20],
+    options: Options,
+    /// The binding to the first cache that used this method; others are found in their registry.
+    first: OnceLock<(u64, Arc<Bound>)>,
+}
+
+/// The options of a method and its block, merged; `None` leaves it to the builder.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// The policy.
+    pub policy: Option<fn() -> Policy>,
+    /// The layout.
+    pub layout: Option<Layout>,
+    /// Whether the keys are named for a cluster.
+    pub cluster: bool,
+    /// Entries a pair holds at the most.
+    pub maxsize: Option<u64>,
+    /// Life of an entry, in milliseconds.
+    pub ttl_ms: Option<u64>,
+    /// The codec.
+    pub codec: Option<fn() -> Codec>,
+    /// Whatever the user wants in the key.
+    pub version: &'static str,
+}
+
+impl Options {
+    /// No option set.
+    pub const NONE: Self = Self {
+        policy: None,
+        layout: None,
+        cluster: false,
+        maxsize: None,
+        ttl_ms: None,
+        codec: None,
+        version: "",
+    };
+}
+
+impl Method {
+    /// Declares a method.
+    pub const fn new(
+        site: &'static str,
+        name: &'static str,
+        fingerprint: [u8; 20],
+        options: Options,
+    ) -> Self {
+        Self {
+            site,
+            name,
+            fingerprint,
+            options,
+            first: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn site(&self) -> &'static str {
+        self.site
+    }
+
+    pub(crate) fn bound_to(&self, cache: u64) -> Option<&Arc<Bound>> {
+        self.first
+            .get()
+            .filter(|(id, _)| *id == cache)
+            .map(|(_, bound)| bound)
+    }
+
+    /// Remembers the binding if it is the first.
+    pub(crate) fn remember(&self, cache: u64, bound: &Arc<Bound>) {
+        // Another cache came first: the registry of the cache is the way then.
+        let _ = self.first.set((cache, bound.clone()));
+    }
+}
+
+/// The two keys that hold a method's entries, and the rules that go with them.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) stem: String,
+    pub(crate) ranking: String,
+    pub(crate) values: String,
+    pub(crate) policy: Policy,
+    pub(crate) structure: StructureTtl,
+    pub(crate) maxsize: u64,
+}
+
+/// A method as one cache sees it: every option decided.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    pub(crate) site: &'static str,
+    pub(crate) pair: Arc<Pair>,
+    pub(crate) key: MethodKey,
+    pub(crate) tag: u64,
+    /// Whether the pair holds entries of this method alone.
+    pub(crate) alone: bool,
+    pub(crate) ttl_ms: u64,
+    pub(crate) codec: Codec,
+    pub(crate) counters: Counters,
+}
+
+/// The builder's part of a binding.
+#[derive(Debug, Clone)]
+pub(crate) struct Defaults {
+    pub(crate) names: crate::layout::Names,
+    pub(crate) policy: Policy,
+    pub(crate) layout: Layout,
+    pub(crate) maxsize: u64,
+    pub(crate) ttl_ms: u64,
+    pub(crate) structure: StructureTtl,
+    pub(crate) codec: Codec,
+}
+
+impl Bound {
+    pub(crate) fn new(method: &Method, defaults: &Defaults) -> Result<Self, Error> {
+        let options = method.options;
+        let policy = options
+            .policy
+            .map_or_else(|| defaults.policy.clone(), |policy| policy());
+        let tag = MethodKey::method(method.site, &method.fingerprint);
+        let hash = format!("{tag:016x}");
+        let layout = options.layout.unwrap_or(defaults.layout);
+        let own = (layout == Layout::Multiple).then_some((method.name, hash.as_str()));
+        let stem = defaults.names.stem(&policy, own, options.cluster);
+        let pair = Pair {
+            ranking: format!("{stem}:0"),
+            values: format!("{stem}:1"),
+            stem,
+            policy,
+            structure: defaults.structure,
+            maxsize: settings::check_maxsize(options.maxsize.unwrap_or(defaults.maxsize))?,
+        };
+        Ok(Self {
+            site: method.site,
+            pair: Arc::new(pair),
+            key: MethodKey::new(method.site, &method.fingerprint, options.version),
+            tag,
+            alone: own.is_some(),
+            ttl_ms: options.ttl_ms.unwrap_or(defaults.ttl_ms),
+            codec: options
+                .codec
+                .map_or_else(|| defaults.codec.clone(), |codec| codec()),
+            counters: Counters::default(),
+        })
+    }
+}

@@ -1,0 +1,115 @@
+//! The limits of settings, in one place for the builder and for generated code.
+
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// How long the pair of keys lives when nothing uses it, whatever its entries' own TTL is.
+///
+/// The default is `Sliding` with one hour. Redis removes the whole pair at the deadline; a pair
+/// never ends before an entry in it that has a longer TTL of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StructureTtl {
+    /// Every hit and every put starts the time anew.
+    Sliding(Duration),
+    /// The time runs from the put that made the pair.
+    Fixed(Duration),
+    /// The pair stays until it is purged; entries go by policy and by their own TTL.
+    Never,
+}
+
+impl Default for StructureTtl {
+    fn default() -> Self {
+        Self::Sliding(Duration::from_secs(3600))
+    }
+}
+
+impl StructureTtl {
+    /// Milliseconds, 0 for ever.
+    pub(crate) fn ms(self) -> u64 {
+        match self {
+            Self::Sliding(ttl) | Self::Fixed(ttl) => ms(ttl),
+            Self::Never => 0,
+        }
+    }
+
+    pub(crate) fn is_sliding(self) -> bool {
+        matches!(self, Self::Sliding(_))
+    }
+}
+
+pub(crate) const DEFAULT_MAXSIZE: u64 = 1024;
+pub(crate) const DEFAULT_PREFIX: &str = "func-cache:";
+pub(crate) const DEFAULT_DEADLINE: Duration = Duration::from_millis(100);
+pub(crate) const DEFAULT_MAX_ENTRY_BYTES: usize = 1 << 20;
+
+const LARGEST_MAXSIZE: u64 = 1_000_000_000;
+const LARGEST_ENTRY_BYTES: usize = 64 << 20;
+const LONGEST_TTL: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+const LONGEST_NAME: usize = 256;
+
+pub(crate) fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn check_maxsize(maxsize: u64) -> Result<u64, Error> {
+    if (1..=LARGEST_MAXSIZE).contains(&maxsize) {
+        return Ok(maxsize);
+    }
+    Err(Error::config(format!(
+        "`maxsize` is {maxsize}; it counts the entries of a pair and must be from 1 to {LARGEST_MAXSIZE}"
+    )))
+}
+
+pub(crate) fn check_ttl(what: &str, ttl: Duration) -> Result<Duration, Error> {
+    if ttl < Duration::from_millis(1) {
+        return Err(Error::config(format!(
+            "`{what}` is {ttl:?}; it must be at least one millisecond (leave it out for no limit)"
+        )));
+    }
+    if ttl > LONGEST_TTL {
+        return Err(Error::config(format!(
+            "`{what}` is longer than 100 years, which Redis cannot count; leave it out for no limit"
+        )));
+    }
+    Ok(ttl)
+}
+
+pub(crate) fn check_deadline(deadline: Duration) -> Result<Duration, Error> {
+    if (Duration::from_millis(1)..=Duration::from_secs(60)).contains(&deadline) {
+        return Ok(deadline);
+    }
+    Err(Error::config(format!(
+        "`deadline` is {deadline:?}; a call waits that long for the store, so it must be from 1 ms to 60 s"
+    )))
+}
+
+pub(crate) fn check_entry_bytes(bytes: usize) -> Result<usize, Error> {
+    if (1..=LARGEST_ENTRY_BYTES).contains(&bytes) {
+        return Ok(bytes);
+    }
+    Err(Error::config(format!(
+        "`max_entry_bytes` is {bytes}; it must be from 1 to {LARGEST_ENTRY_BYTES} (64 MiB)"
+    )))
+}
+
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+    if (1..=LONGEST_NAME).contains(&name.len()) {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "the name of a cache has {} bytes; it is part of every key and must have 1 to {LONGEST_NAME}",
+        name.len()
+    )))
+}
+
+pub(crate) fn check_prefix(prefix: &str) -> Result<(), Error> {
+    if prefix.len() <= LONGEST_NAME {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "`prefix` has {} bytes; it is part of every key and must have at most {LONGEST_NAME}",
+        prefix.len()
+    )))
+}

@@ -1,0 +1,96 @@
+//! What a method's return type is, found by type and not by name: `Result` through any alias.
+
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// How what a method returns and what is stored of it belong together.
+pub trait Shape<R> {
+    /// What is stored.
+    type Stored;
+
+    /// What is to be stored, or the returned value where nothing is.
+    ///
+    /// # Errors
+    /// Not an error: the value that is handed through.
+    fn split(returned: R) -> Result<Self::Stored, R>;
+
+    /// What the method would have returned.
+    fn join(stored: Self::Stored) -> R;
+}
+
+/// The shape of `Result` (`true`: only `Ok` is stored) and of everything else (`false`).
+#[derive(Debug, Clone, Copy)]
+pub struct ShapeOf<const IS_RESULT: bool>;
+
+impl<T, E> Shape<Result<T, E>> for ShapeOf<true> {
+    type Stored = T;
+
+    fn split(returned: Result<T, E>) -> Result<T, Result<T, E>> {
+        returned.map_err(Err)
+    }
+
+    fn join(stored: T) -> Result<T, E> {
+        Ok(stored)
+    }
+}
+
+impl<R> Shape<R> for ShapeOf<false> {
+    type Stored = R;
+
+    fn split(returned: R) -> Result<R, R> {
+        Ok(returned)
+    }
+
+    fn join(stored: R) -> R {
+        stored
+    }
+}
+
+/// Asks for the shape of `R`. An inherent item goes before a trait's, and the inherent ones exist
+/// for `Result` alone: so `Probe::<R>::IS_RESULT` is right for every spelling of `R`.
+#[derive(Debug)]
+pub struct Probe<R>(PhantomData<fn() -> R>);
+
+impl<R> Probe<R> {
+    /// A probe for `R`.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T, E> Probe<Result<T, E>> {
+    /// Whether the type is a `Result`.
+    pub const IS_RESULT: bool = true;
+
+    /// The shape, as a value.
+    pub const fn shape(self) -> ShapeOf<true> {
+        ShapeOf
+    }
+}
+
+/// What a [`Probe`] says of a type that is not a `Result`.
+pub trait PlainProbe: Sized {
+    /// Whether the type is a `Result`.
+    const IS_RESULT: bool = false;
+
+    /// The shape, as a value.
+    fn shape(self) -> ShapeOf<false> {
+        ShapeOf
+    }
+}
+
+impl<R> PlainProbe for Probe<R> {}
+
+/// A value that can be stored: everything that serde writes and reads back.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored in the cache",
+    label = "a cached method must return `T` or `Result<T, E>` with `T: serde::Serialize + serde::de::DeserializeOwned`",
+    note = "add `#[nocache]` to delegate the method without caching"
+)]
+pub trait Value: Serialize + DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> Value for T {}

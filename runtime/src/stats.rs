@@ -1,0 +1,81 @@
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// What has happened in a cache, in one of its methods, or in one scope: a snapshot.
+        ///
+        /// Counters start at zero with the process and only grow. They count this process.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        pub struct Stats {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl std::ops::AddAssign for Stats {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$name += other.$name;)*
+            }
+        }
+
+        /// The live counters behind a [`Stats`].
+        #[derive(Default)]
+        pub(crate) struct Counters {
+            $($name: AtomicU64,)*
+        }
+
+        /// One of the counters.
+        #[derive(Debug, Clone, Copy)]
+        #[allow(non_camel_case_types)] // named as the fields they stand for
+        pub(crate) enum Event {
+            $($name,)*
+        }
+
+        impl Counters {
+            pub(crate) fn add(&self, event: Event, n: u64) {
+                let counter = match event {
+                    $(Event::$name => &self.$name,)*
+                };
+                counter.fetch_add(n, Ordering::Relaxed);
+            }
+
+            pub(crate) fn snapshot(&self) -> Stats {
+                Stats {
+                    $($name: self.$name.load(Ordering::Relaxed),)*
+                }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Calls of cached methods.
+    count,
+    /// Look-ups in the store.
+    read,
+    /// Calls answered from the cache.
+    hit,
+    /// Look-ups that found nothing usable.
+    miss,
+    /// Runs of the methods themselves.
+    exec,
+    /// Values stored.
+    write,
+    /// Entries that the policy evicted to make room.
+    evicted,
+    /// Calls that shared another call's computation.
+    coalesced,
+    /// Calls answered with a value past its soft expiry.
+    stale,
+    /// Failures of the cache: the store did not answer or refused, a value could not be stored.
+    error,
+    /// Calls that passed the cache by: a mode switched it off, or the arguments could not be a key.
+    bypass,
+    /// Entries found that could not be read: foreign bytes, another codec, another type.
+    undecodable,
+}
+
+impl fmt::Debug for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.snapshot().fmt(f)
+    }
+}

@@ -1,0 +1,135 @@
+//! Where to connect to, and how a connection is made.
+
+use std::fmt;
+use std::time::Duration;
+
+use redis::io::tcp::TcpSettings;
+use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, RedisError};
+
+use super::Connection;
+use crate::error::Error;
+
+/// Off the path of every call, so it may take longer than a call.
+const CONNECT: Duration = Duration::from_secs(1);
+/// A last resort under the deadlines of calls.
+const RESPONSE: Duration = Duration::from_secs(5);
+
+pub(crate) enum Target {
+    One(Client),
+    #[cfg(feature = "cluster")]
+    Cluster(Box<redis::cluster::ClusterClient>),
+    #[cfg(feature = "sentinel")]
+    Sentinel(tokio::sync::Mutex<redis::sentinel::SentinelClient>),
+}
+
+impl Target {
+    pub(crate) fn one(url: &str) -> Result<Self, Error> {
+        Client::open(connection_info(url)?)
+            .map(Self::One)
+            .map_err(|error| refused("redis", &error))
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(crate) fn cluster(urls: &[String]) -> Result<Self, Error> {
+        if urls.is_empty() {
+            return Err(Error::config(
+                "`redis_cluster` has no URL; name at least one node",
+            ));
+        }
+        let nodes = urls
+            .iter()
+            .map(|url| connection_info(url))
+            .collect::<Result<Vec<_>, _>>()?;
+        redis::cluster::ClusterClientBuilder::new(nodes)
+            .connection_timeout(CONNECT)
+            .response_timeout(RESPONSE)
+            .overall_response_timeout(Some(RESPONSE))
+            .retries(1)
+            .min_retry_wait(5)
+            .max_retry_wait(20)
+            .tcp_settings(tcp())
+            .build()
+            .map(|client| Self::Cluster(Box::new(client)))
+            .map_err(|error| refused("redis_cluster", &error))
+    }
+
+    #[cfg(feature = "sentinel")]
+    pub(crate) fn sentinel(urls: &[String], service: &str) -> Result<Self, Error> {
+        use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
+        let sentinels = urls
+            .iter()
+            .map(|url| connection_info(url))
+            .collect::<Result<Vec<_>, _>>()?;
+        let Some(first) = sentinels.first() else {
+            return Err(Error::config(
+                "`redis_sentinel` has no URL; name at least one sentinel",
+            ));
+        };
+        let node = SentinelNodeConnectionInfo::default()
+            .set_redis_connection_info(first.redis_settings().clone())
+            .set_tcp_settings(tcp());
+        SentinelClient::build(
+            sentinels,
+            service.to_owned(),
+            Some(node),
+            SentinelServerType::Master,
+        )
+        .map(|client| Self::Sentinel(tokio::sync::Mutex::new(client)))
+        .map_err(|error| refused("redis_sentinel", &error))
+    }
+
+    pub(super) async fn connect(&self) -> Result<Connection, RedisError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT))
+            .set_response_timeout(Some(RESPONSE));
+        match self {
+            Self::One(client) => {
+                let connection = client.get_multiplexed_async_connection_with_config(&config);
+                connection.await.map(Connection::One)
+            }
+            #[cfg(feature = "cluster")]
+            Self::Cluster(client) => client.get_async_connection().await.map(Connection::Cluster),
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(client) => {
+                let mut client = client.lock().await;
+                client
+                    .get_async_connection_with_config(&config)
+                    .await
+                    .map(Connection::One)
+            }
+        }
+    }
+}
+
+fn connection_info(url: &str) -> Result<ConnectionInfo, Error> {
+    let info = url
+        .into_connection_info()
+        .map_err(|error| refused("redis", &error))?;
+    Ok(info.set_tcp_settings(tcp()))
+}
+
+/// Small requests must not wait for more to come, which is what Nagle's algorithm does.
+fn tcp() -> TcpSettings {
+    TcpSettings::default().set_nodelay(true)
+}
+
+/// The URL may hold a password, so it is not shown, and neither is the text of the error.
+fn refused(what: &str, error: &RedisError) -> Error {
+    Error::config(format!(
+        "the URL given to `{what}` cannot be used ({}); write redis://[user:password@]host[:port][/database], \
+         rediss:// for TLS (feature `tls-rustls`), or unix:///path",
+        error.category()
+    ))
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::One(_) => "One(..)",
+            #[cfg(feature = "cluster")]
+            Self::Cluster(_) => "Cluster(..)",
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(_) => "Sentinel(..)",
+        })
+    }
+}

@@ -1,0 +1,111 @@
+//! A private cluster.
+
+use std::time::Duration;
+
+use super::server::data_arguments;
+use super::{Binary, Server, binary, eventually};
+
+const SLOTS: u16 = 16_384;
+/// The first slot of each primary, and the end.
+const BOUNDS: [u16; 4] = [0, 5_461, 10_922, SLOTS];
+
+/// Three primaries without replicas, which share the slots.
+#[derive(Debug)]
+pub struct Cluster {
+    nodes: Vec<Server>,
+}
+
+impl Cluster {
+    /// Starts a cluster of the first server program found.
+    pub fn start() -> Self {
+        Self::start_on(&binary())
+    }
+
+    pub fn start_on(binary: &Binary) -> Self {
+        let nodes: Vec<_> = BOUNDS.windows(2).map(|_| start_node(binary)).collect();
+        for (node, bounds) in nodes.iter().zip(BOUNDS.windows(2)) {
+            redis::cmd("CLUSTER")
+                .arg("ADDSLOTS")
+                .arg((bounds[0]..bounds[1]).collect::<Vec<_>>())
+                .exec(&mut node.connection())
+                .unwrap();
+        }
+        for node in &nodes[1..] {
+            let port = node.port().to_string();
+            let _: () = nodes[0].query(&["CLUSTER", "MEET", "127.0.0.1", &port]);
+        }
+        let cluster = Self { nodes };
+        cluster.wait_until_ok();
+        cluster
+    }
+
+    /// Waits until every node knows every other one and serves all slots.
+    pub fn wait_until_ok(&self) {
+        let wanted = [
+            "cluster_state:ok",
+            "cluster_known_nodes:3",
+            "cluster_size:3",
+        ];
+        eventually("the cluster is ok", Duration::from_secs(20), || {
+            self.nodes.iter().all(|node| {
+                let info: String = node.query(&["CLUSTER", "INFO"]);
+                wanted.iter().all(|line| info.lines().any(|l| l == *line))
+            })
+        });
+    }
+
+    pub fn urls(&self) -> Vec<String> {
+        self.nodes.iter().map(Server::url).collect()
+    }
+
+    pub fn nodes(&self) -> &[Server] {
+        &self.nodes
+    }
+
+    /// The node that holds a key.
+    pub fn node_of(&self, key: &str) -> &Server {
+        let slot = slot(key);
+        &self.nodes[BOUNDS.iter().rposition(|first| *first <= slot).unwrap()]
+    }
+
+    /// Every key of every node, sorted.
+    pub fn keys(&self) -> Vec<String> {
+        let mut keys: Vec<_> = self.nodes.iter().flat_map(Server::keys).collect();
+        keys.sort();
+        keys
+    }
+}
+
+fn start_node(binary: &Binary) -> Server {
+    Server::launch(binary, |port, _| {
+        let mut arguments = data_arguments(binary, port);
+        arguments.extend(
+            [
+                "--cluster-enabled",
+                "yes",
+                "--cluster-node-timeout",
+                "2000",
+                "--cluster-announce-ip",
+                "127.0.0.1",
+            ]
+            .map(String::from),
+        );
+        arguments
+    })
+}
+
+/// The slot of a key: CRC-16 (XMODEM) of its hash tag, or of the whole key without one.
+pub fn slot(key: &str) -> u16 {
+    let tag = key
+        .split_once('{')
+        .and_then(|(_, rest)| rest.split_once('}'))
+        .map(|(tag, _)| tag)
+        .filter(|tag| !tag.is_empty());
+    let hashed = tag.unwrap_or(key);
+    let crc = hashed.bytes().fold(0_u16, |crc, byte| {
+        (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| {
+            (crc << 1) ^ if crc & 0x8000 == 0 { 0 } else { 0x1021 }
+        })
+    });
+    crc % SLOTS
+}

@@ -1,0 +1,44 @@
+//! Real, private servers for the tests, and a checker of what is stored on them.
+//!
+//! [`Server`], [`Cluster`] and [`Sentinel`] are processes of their own on free ports; dropping one ends it.
+
+// Every test file compiles this module for itself and uses a part of it.
+#![allow(dead_code, unreachable_pub, unused_imports)]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+mod binary;
+mod check;
+mod cluster;
+mod process;
+mod sentinel;
+mod server;
+
+pub use binary::{Binary, binaries, binary};
+pub use check::{check_pairs, check_pairs_except};
+pub use cluster::{Cluster, slot};
+pub use process::alive;
+pub use sentinel::Sentinel;
+pub use server::Server;
+
+/// A name that no other test has, in this process or another.
+pub fn unique(prefix: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{prefix}-{}-{count}", std::process::id())
+}
+
+/// Says that a test did not run what it is for, and why.
+pub fn skipped(why: &str) {
+    println!("skipped: {why}");
+}
+
+/// Waits until `condition` holds, at most `limit`; panics with `what` after that.
+pub fn eventually(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + limit;
+    while !condition() {
+        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
