@@ -99,6 +99,14 @@ impl Cache {
         self.0.store.len(&self.key_space()).await
     }
 
+    /// Whether the cache holds no entry: as [`len`](Self::len).
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn is_empty(&self) -> Result<bool, Error> {
+        Ok(self.len().await? == 0)
+    }
+
     /// Removes every entry of this cache, whichever process stored it, and returns how many there
     /// were. The server is never blocked: it is asked in small steps and frees memory behind.
     ///

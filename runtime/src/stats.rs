@@ -17,10 +17,12 @@ macro_rules! counters {
             }
         }
 
-        /// The live counters behind a [`Stats`].
+        /// The live counters behind a [`Stats`], in the order of [`Event`].
         #[derive(Default)]
-        pub(crate) struct Counters {
-            $($name: AtomicU64,)*
+        pub(crate) struct Counters([AtomicU64; Stats::EVENTS]);
+
+        impl Stats {
+            const EVENTS: usize = [$(Event::$name),*].len();
         }
 
         /// One of the counters.
@@ -32,15 +34,12 @@ macro_rules! counters {
 
         impl Counters {
             pub(crate) fn add(&self, event: Event, n: u64) {
-                let counter = match event {
-                    $(Event::$name => &self.$name,)*
-                };
-                counter.fetch_add(n, Ordering::Relaxed);
+                self.0[event as usize].fetch_add(n, Ordering::Relaxed);
             }
 
             pub(crate) fn snapshot(&self) -> Stats {
                 Stats {
-                    $($name: self.$name.load(Ordering::Relaxed),)*
+                    $($name: self.0[Event::$name as usize].load(Ordering::Relaxed),)*
                 }
             }
         }

@@ -419,11 +419,10 @@ enum Connection {
 
 impl Connection {
     async fn send(&mut self, cmd: &Cmd) -> Reply {
-        use redis::aio::ConnectionLike as _;
         match self {
-            Self::One(one) => one.req_packed_command(cmd).await,
+            Self::One(one) => cmd.query_async(one).await,
             #[cfg(feature = "cluster")]
-            Self::Cluster(cluster) => cluster.req_packed_command(cmd).await,
+            Self::Cluster(cluster) => cmd.query_async(cluster).await,
         }
     }
 }

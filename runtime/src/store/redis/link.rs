@@ -79,7 +79,10 @@ impl Link {
                     let (host, port) = (host.clone(), *port);
                     let to =
                         RoutingInfo::SingleNode(SingleNodeRoutingInfo::ByAddress { host, port });
-                    cluster.route_command(cmd, to).await
+                    cluster
+                        .route_command(cmd, to)
+                        .await
+                        .and_then(Value::extract_error)
                 }
             },
         };
