@@ -1,5 +1,7 @@
 //! The public face, as a program that uses the crate sees it. What stands here stays.
 
+#![allow(clippy::float_cmp, clippy::cast_precision_loss)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

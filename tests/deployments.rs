@@ -1,5 +1,7 @@
 //! The four layouts under the names of the design, on a server, a cluster, and behind sentinels.
 
+#![allow(clippy::type_complexity)]
+
 mod support;
 
 use std::time::Duration;

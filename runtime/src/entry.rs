@@ -39,6 +39,7 @@ pub(crate) struct Label {
 
 /// The instants of an entry, in milliseconds of server time; 0 means never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_field_names)] // the unit belongs to the name
 pub(crate) struct Times {
     pub(crate) created_ms: u64,
     pub(crate) soft_ms: u64,

@@ -6,9 +6,13 @@
 //! `u64`), and the entries of maps are sorted by the bytes of their keys. Lists, maps and structs
 //! end in a break code, so a length that an implementation announces wrongly does no harm.
 
+mod compound;
+
 use std::fmt;
 
 use serde::ser::{self, Serialize};
+
+use self::compound::{Sequence, SortedMap};
 
 /// The tags that tell kinds apart; any number above 255 is free for that in CBOR.
 #[derive(Clone, Copy)]
@@ -55,22 +59,18 @@ impl<'a> Canonical<'a> {
     fn head(&mut self, major: u8, argument: u64) {
         let major = major << 5;
         let bytes = argument.to_be_bytes();
-        match argument {
-            0..=23 => self.out.push(major | bytes[7]),
-            24..=0xff => self.out.extend_from_slice(&[major | 24, bytes[7]]),
-            0x100..=0xffff => {
-                self.out.push(major | 25);
-                self.out.extend_from_slice(&bytes[6..]);
+        let (info, skipped) = match argument {
+            0..=23 => {
+                self.out.push(major + bytes[7]);
+                return;
             }
-            0x1_0000..=0xffff_ffff => {
-                self.out.push(major | 26);
-                self.out.extend_from_slice(&bytes[4..]);
-            }
-            _ => {
-                self.out.push(major | 27);
-                self.out.extend_from_slice(&bytes);
-            }
-        }
+            24..=0xff => (24, 7),
+            0x100..=0xffff => (25, 6),
+            0x1_0000..=0xffff_ffff => (26, 4),
+            _ => (27, 0),
+        };
+        self.out.push(major + info);
+        self.out.extend_from_slice(&bytes[skipped..]);
     }
 
     /// An integer in the width of its type, which tells `1u8` from `1u64`.
@@ -100,7 +100,7 @@ impl<'a> Canonical<'a> {
             self.named(kind, name);
         }
         self.out.push(bracket);
-        Sequence { out: self.out }
+        Sequence::new(self.out)
     }
 }
 
@@ -300,11 +300,7 @@ impl<'a> ser::Serializer for Canonical<'a> {
     }
 
     fn serialize_map(self, _len: Option<usize>) -> Result<SortedMap<'a>, Unfit> {
-        Ok(SortedMap {
-            start: self.out.len(),
-            out: self.out,
-            entries: Vec::new(),
-        })
+        Ok(SortedMap::new(self.out))
     }
 
     fn serialize_struct(self, name: &'static str, _len: usize) -> Result<Sequence<'a>, Unfit> {
@@ -320,115 +316,6 @@ impl<'a> ser::Serializer for Canonical<'a> {
     ) -> Result<Sequence<'a>, Unfit> {
         self.variant(name, index, variant);
         Ok(self.open(None, MAP))
-    }
-}
-
-/// Everything that is written in the order it comes in, up to a break code.
-pub(super) struct Sequence<'a> {
-    out: &'a mut Vec<u8>,
-}
-
-impl Sequence<'_> {
-    fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-        value.serialize(Canonical::new(self.out))
-    }
-
-    fn push_named<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Done {
-        Canonical::new(self.out).text(name);
-        self.push(value)
-    }
-
-    #[allow(clippy::unnecessary_wraps)] // serde's traits want a `Result`
-    fn close(self) -> Done {
-        self.out.push(BREAK);
-        Ok(())
-    }
-}
-
-macro_rules! sequence {
-    ($($trait:ident $method:ident),*) => {$(
-        impl ser::$trait for Sequence<'_> {
-            type Ok = ();
-            type Error = Unfit;
-
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-                self.push(value)
-            }
-
-            fn end(self) -> Done {
-                self.close()
-            }
-        }
-    )*};
-}
-sequence!(
-    SerializeSeq serialize_element,
-    SerializeTuple serialize_element,
-    SerializeTupleStruct serialize_field,
-    SerializeTupleVariant serialize_field
-);
-
-macro_rules! named_sequence {
-    ($($trait:ident),*) => {$(
-        impl ser::$trait for Sequence<'_> {
-            type Ok = ();
-            type Error = Unfit;
-
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Done {
-                self.push_named(name, value)
-            }
-
-            fn end(self) -> Done {
-                self.close()
-            }
-        }
-    )*};
-}
-named_sequence!(SerializeStruct, SerializeStructVariant);
-
-/// Collects the entries of a map behind the output, and sorts them when the map ends.
-pub(super) struct SortedMap<'a> {
-    out: &'a mut Vec<u8>,
-    start: usize,
-    /// Where the key and the value of each entry begin.
-    entries: Vec<(usize, usize)>,
-}
-
-impl ser::SerializeMap for SortedMap<'_> {
-    type Ok = ();
-    type Error = Unfit;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Done {
-        let at = self.out.len();
-        self.entries.push((at, at));
-        key.serialize(Canonical::new(self.out))
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-        let at = self.out.len();
-        let entry = self.entries.last_mut().ok_or(Unfit::VALUE_WITHOUT_KEY)?;
-        entry.1 = at;
-        value.serialize(Canonical::new(self.out))
-    }
-
-    fn end(self) -> Done {
-        let written = self.out.split_off(self.start);
-        let ends = self
-            .entries
-            .iter()
-            .skip(1)
-            .map(|entry| entry.0)
-            .chain([self.start + written.len()]);
-        let mut entries: Vec<_> = self.entries.iter().zip(ends).collect();
-        let bytes = |from: usize, to: usize| &written[from - self.start..to - self.start];
-        // By key and then by value: duplicate keys, which some map types allow, sort as well.
-        entries.sort_by_key(|&(&(key, value), end)| (bytes(key, value), bytes(value, end)));
-        self.out.push(MAP);
-        for (&(key, _), end) in entries {
-            self.out.extend_from_slice(bytes(key, end));
-        }
-        self.out.push(BREAK);
-        Ok(())
     }
 }
 

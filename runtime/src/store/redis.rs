@@ -3,6 +3,7 @@
 mod driver;
 mod fault;
 mod link;
+mod reply;
 mod script;
 mod target;
 
@@ -16,11 +17,12 @@ use async_trait::async_trait;
 use redis::{Cmd, Value};
 
 use self::link::Link;
+use self::reply::{array, found, number, scan_page, unexpected};
 pub(crate) use self::script::all as scripts;
 use self::script::{PolicyScripts, Script};
 pub(crate) use self::target::Target;
 use super::{Clock, Found, KeySpace, Put, Store};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
 use crate::policy::Policy;
@@ -332,60 +334,6 @@ async fn timed<T>(step: impl Future<Output = Result<T, Error>>) -> Result<T, Err
 
 fn text(number: u64) -> Vec<u8> {
     number.to_string().into_bytes()
-}
-
-fn found(reply: Value) -> Result<Found, Error> {
-    let mut parts = array(reply)?.into_iter();
-    let (Some(Value::Int(now_ms)), Some(entry)) = (parts.next(), parts.next()) else {
-        return Err(unexpected());
-    };
-    let entry = match entry {
-        Value::BulkString(entry) => Some(entry),
-        Value::Nil | Value::Boolean(false) => None,
-        _ => return Err(unexpected()),
-    };
-    let pair_ms = match parts.next() {
-        Some(Value::Int(left)) => u64::try_from(left).ok(),
-        _ => None,
-    };
-    Ok(Found {
-        now_ms: u64::try_from(now_ms).unwrap_or_default(),
-        entry,
-        pair_ms,
-    })
-}
-
-fn number(reply: &Value) -> Result<u64, Error> {
-    match reply {
-        Value::Int(n) => Ok(u64::try_from(*n).unwrap_or_default()),
-        _ => Err(unexpected()),
-    }
-}
-
-fn array(reply: Value) -> Result<Vec<Value>, Error> {
-    match reply {
-        Value::Array(parts) => Ok(parts),
-        _ => Err(unexpected()),
-    }
-}
-
-fn scan_page(reply: Value) -> Result<(Vec<u8>, Vec<Vec<u8>>), Error> {
-    let Ok([Value::BulkString(next), Value::Array(keys)]) = <[Value; 2]>::try_from(array(reply)?)
-    else {
-        return Err(unexpected());
-    };
-    let keys = keys.into_iter().filter_map(|key| match key {
-        Value::BulkString(key) => Some(key),
-        _ => None,
-    });
-    Ok((next, keys.collect()))
-}
-
-fn unexpected() -> Error {
-    Error::new(
-        ErrorKind::Server,
-        "the server's answer is not of the form that the script gives",
-    )
 }
 
 impl fmt::Debug for Redis {

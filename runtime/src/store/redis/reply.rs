@@ -1,0 +1,60 @@
+//! What the scripts answer.
+
+use redis::Value;
+
+use crate::error::{Error, ErrorKind};
+use crate::store::Found;
+
+pub(super) fn found(reply: Value) -> Result<Found, Error> {
+    let mut parts = array(reply)?.into_iter();
+    let (Some(Value::Int(now_ms)), Some(entry)) = (parts.next(), parts.next()) else {
+        return Err(unexpected());
+    };
+    let entry = match entry {
+        Value::BulkString(entry) => Some(entry),
+        Value::Nil | Value::Boolean(false) => None,
+        _ => return Err(unexpected()),
+    };
+    let pair_ms = match parts.next() {
+        Some(Value::Int(left)) => u64::try_from(left).ok(),
+        _ => None,
+    };
+    Ok(Found {
+        now_ms: u64::try_from(now_ms).unwrap_or_default(),
+        entry,
+        pair_ms,
+    })
+}
+
+pub(super) fn number(reply: &Value) -> Result<u64, Error> {
+    match reply {
+        Value::Int(n) => Ok(u64::try_from(*n).unwrap_or_default()),
+        _ => Err(unexpected()),
+    }
+}
+
+pub(super) fn array(reply: Value) -> Result<Vec<Value>, Error> {
+    match reply {
+        Value::Array(parts) => Ok(parts),
+        _ => Err(unexpected()),
+    }
+}
+
+pub(super) fn scan_page(reply: Value) -> Result<(Vec<u8>, Vec<Vec<u8>>), Error> {
+    let Ok([Value::BulkString(next), Value::Array(keys)]) = <[Value; 2]>::try_from(array(reply)?)
+    else {
+        return Err(unexpected());
+    };
+    let keys = keys.into_iter().filter_map(|key| match key {
+        Value::BulkString(key) => Some(key),
+        _ => None,
+    });
+    Ok((next, keys.collect()))
+}
+
+pub(super) fn unexpected() -> Error {
+    Error::new(
+        ErrorKind::Server,
+        "the server's answer is not of the form that the script gives",
+    )
+}
