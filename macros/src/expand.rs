@@ -1,72 +1,48 @@
 //! From a block to the block itself, its wrapper, and the handles on entries.
 
+mod body;
 mod handle;
 mod method;
 mod wrapper;
 
-use darling::Error;
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
-use syn::{Attribute, Generics, Ident, ImplItem, ItemImpl, Path, Type, Visibility};
+use syn::{
+    Attribute, ConstParam, Error, GenericArgument, GenericParam, Generics, Ident, ImplItem, Item,
+    Path, PathArguments, Type, TypeParam, Visibility, WhereClause,
+};
 
-use crate::args::{self, BlockArgs};
 use crate::ast::{self, Block, Kind, Method};
 use crate::types::SelfType;
-use crate::{fallback, fingerprint, names, types, valid};
+use crate::{args, fallback, fingerprint, names, types, valid};
 
 pub(crate) fn cache_impl(options: TokenStream, item: TokenStream) -> TokenStream {
-    match try_expand(options, item.clone()) {
-        Ok(expanded) => expanded,
-        Err(error) => fallback::item(item, &error.write_errors()),
-    }
+    let mut errors = Vec::new();
+    let expanded = expand(options, item.clone(), &mut errors).unwrap_or_else(|error| {
+        errors.push(error);
+        fallback::item(item)
+    });
+    let errors = errors.iter().map(Error::to_compile_error);
+    quote!(#expanded #(#errors)*)
 }
 
-fn try_expand(options: TokenStream, item: TokenStream) -> Result<TokenStream, Error> {
-    let block: ItemImpl = match syn::parse2(item)? {
-        syn::Item::Impl(block) => block,
+/// The block and its wrapper, also where something in them is wrong and told in `errors`: what
+/// uses them then compiles, and the errors are those of the block alone.
+fn expand(
+    options: TokenStream,
+    item: TokenStream,
+    errors: &mut Vec<Error>,
+) -> Result<TokenStream, Error> {
+    let item = match syn::parse2(item)? {
+        Item::Impl(block) => block,
         other => return Err(valid::not_a_block(&other)),
     };
-    let mut errors = Vec::new();
-    let args = args::read::<BlockArgs>(options).unwrap_or_else(|error| {
-        errors.push(error);
-        BlockArgs::default()
-    });
-    errors.extend(args::contradiction(args.single, args.multiple).err());
-    let options_are_wrong = !errors.is_empty();
-
-    let read = match Block::new(args, &block, &mut errors) {
-        Ok(read) => read,
-        Err(error) => {
-            errors.push(error);
-            return Err(Error::multiple(errors));
-        }
-    };
-    let is_cached = |method: &Method<'_>| matches!(method.kind, Kind::Cached(_));
-    if errors.is_empty() && !read.methods.iter().any(is_cached) {
-        return Err(Error::custom(
-            "no method in this `impl` block is cached, so `#[cache_impl]` has nothing to do; remove it, \
-             or remove a `#[nocache]`",
-        )
-        .with_span(&Span::call_site()));
-    }
-
-    let mut original = block.clone();
+    let args = args::of_block(options, errors);
+    let block = Block::new(args, &item, errors)?;
+    let generated = Context::new(&block).expand();
+    let mut original = item.clone();
     ast::strip(&mut original);
-    let context = Context::new(&read);
-    // With wrong options the wrapper may be another than the one that is meant.
-    let generated =
-        if options_are_wrong && read.args.wrapper.is_none() && !errors_are_harmless(&read) {
-            TokenStream::new()
-        } else {
-            context.expand()
-        };
-    let errors = (!errors.is_empty()).then(|| Error::multiple(errors).write_errors());
-    Ok(quote!(#original #generated #errors))
-}
-
-/// Even with wrong options a wrapper of the default name keeps the rest of the program compiling.
-fn errors_are_harmless(block: &Block<'_>) -> bool {
-    !block.methods.is_empty()
+    Ok(quote!(#original #generated))
 }
 
 /// What all generated pieces of a block need to know.
@@ -75,9 +51,12 @@ pub(crate) struct Context<'a> {
     pub(crate) krate: Path,
     pub(crate) private: TokenStream,
     pub(crate) ty: SelfType<'a>,
-    /// The name of the wrapper, and its path as a second block may have given it.
     pub(crate) wrapper: Ident,
     pub(crate) entries: Ident,
+    /// Where the wrapper stands, if another block has made it elsewhere: `super::`.
+    module: TokenStream,
+    /// The wrapper's generic arguments.
+    arguments: Vec<GenericArgument>,
     pub(crate) vis: Visibility,
     pub(crate) core: Ident,
     /// The generics of the block, without `Self`.
@@ -86,22 +65,23 @@ pub(crate) struct Context<'a> {
 
 impl<'a> Context<'a> {
     fn new(block: &'a Block<'a>) -> Self {
-        let krate = block
-            .args
-            .krate
-            .as_ref()
-            .map_or_else(names::krate, |krate| krate.0.clone());
+        let krate = block.args.krate.as_ref();
+        let krate = krate.map_or_else(names::krate, |krate| krate.0.clone());
         let wrapper = block.wrapper_name();
         let ty = SelfType {
             ty: block.ty,
             trait_: block.trait_,
         };
+        let generics = ty.generics(&block.item.generics);
+        let (module, arguments) = located(block);
         Self {
             private: quote!(#krate::private),
             entries: names::entries(&wrapper),
+            arguments: arguments.unwrap_or_else(|| own_arguments(&generics)),
+            module,
             vis: visibility(block),
             core: names::core(),
-            generics: ty.generics(&block.item.generics),
+            generics,
             ty,
             wrapper,
             krate,
@@ -120,11 +100,8 @@ impl<'a> Context<'a> {
 
     /// The wrapper's methods: inherent ones, or the trait's.
     fn methods(&self) -> TokenStream {
-        let methods = self
-            .block
-            .methods
-            .iter()
-            .filter_map(|method| method::of_wrapper(self, method));
+        let methods = self.block.methods.iter();
+        let methods = methods.filter_map(|method| method::of_wrapper(self, method));
         let (generics, where_clause) = self.impl_generics();
         let wrapper = self.wrapper_type();
         let lints = lints();
@@ -134,13 +111,10 @@ impl<'a> Context<'a> {
                 impl #generics #wrapper #where_clause { #(#methods)* }
             };
         };
-        let trait_ = { self.ty.ty(&syn::parse_quote!(#trait_)) };
+        let trait_ = self.ty.ty(&syn::parse_quote!(#trait_));
         let attributes = self.block.item.attrs.iter().filter(|attribute| {
-            attribute
-                .path()
-                .segments
-                .last()
-                .is_some_and(|segment| segment.ident == "async_trait")
+            let last = attribute.path().segments.last();
+            last.is_some_and(|segment| segment.ident == "async_trait")
         });
         let items = self.associated_items();
         quote! {
@@ -172,33 +146,27 @@ impl<'a> Context<'a> {
     }
 
     /// `impl<…>` and `where …` for blocks of the wrapper.
-    pub(crate) fn impl_generics(&self) -> (TokenStream, Option<&syn::WhereClause>) {
+    pub(crate) fn impl_generics(&self) -> (TokenStream, Option<&WhereClause>) {
         let (generics, _, where_clause) = self.generics.split_for_impl();
         (generics.to_token_stream(), where_clause)
     }
 
-    /// `CachedRepo<D>`, as the block's generics or the `wrapper` option say.
+    /// `CachedRepo<D>`
     pub(crate) fn wrapper_type(&self) -> TokenStream {
-        match &self.block.args.wrapper {
-            Some(wrapper) if self.block.extends() => {
-                let path = &wrapper.0;
-                let given = path
-                    .segments
-                    .last()
-                    .is_some_and(|segment| !segment.arguments.is_none());
-                let (_, arguments, _) = self.generics.split_for_impl();
-                if given {
-                    quote!(#path)
-                } else {
-                    quote!(#path #arguments)
-                }
-            }
-            _ => {
-                let wrapper = &self.wrapper;
-                let (_, arguments, _) = self.generics.split_for_impl();
-                quote!(#wrapper #arguments)
-            }
-        }
+        let (module, wrapper, arguments) = (&self.module, &self.wrapper, &self.arguments);
+        quote!(#module #wrapper<#(#arguments),*>)
+    }
+
+    /// `CachedRepoEntry<'a, D>`
+    pub(crate) fn entries_type(&self, lifetime: &TokenStream) -> TokenStream {
+        let (module, entries, arguments) = (&self.module, &self.entries, &self.arguments);
+        quote!(#module #entries<#lifetime, #(#arguments),*>)
+    }
+
+    /// The handles of the wrapper that `self` is.
+    pub(crate) fn entries_of_self(&self) -> TokenStream {
+        let (module, entries) = (&self.module, &self.entries);
+        quote!(#module #entries { __func_cache_wrapper: self })
     }
 
     /// The text that tells this block's methods from all others: `UserRepo::`, `<Repo as Store>::`.
@@ -231,28 +199,34 @@ impl<'a> Context<'a> {
     }
 }
 
-/// As `vis` says; else the widest of the methods, or the crate for a trait.
-fn visibility(block: &Block<'_>) -> Visibility {
-    if let Some(vis) = &block.args.vis {
-        return vis.0.clone();
-    }
-    if block.trait_.is_some() {
-        return syn::parse_quote!(pub(crate));
-    }
-    let width = |vis: &Visibility| match vis {
-        Visibility::Public(_) => 3,
-        Visibility::Restricted(within) if within.path.is_ident("crate") => 2,
-        Visibility::Restricted(_) => 1,
-        Visibility::Inherited => 0,
+/// What `wrapper` says in front of the name and behind it.
+fn located(block: &Block<'_>) -> (TokenStream, Option<Vec<GenericArgument>>) {
+    let Some(wrapper) = block.args.wrapper.as_ref().filter(|_| block.extends()) else {
+        return (TokenStream::new(), None);
     };
-    let widest = block.item.items.iter().filter_map(|item| match item {
-        ImplItem::Fn(method) => Some(&method.vis),
+    let mut module = wrapper.0.clone();
+    let last = module.segments.pop();
+    let arguments = last.and_then(|last| match last.arguments {
+        PathArguments::AngleBracketed(given) => Some(given.args.into_iter().collect()),
         _ => None,
     });
-    widest
-        .max_by_key(|vis| width(vis))
-        .cloned()
-        .unwrap_or(Visibility::Inherited)
+    (module.to_token_stream(), arguments)
+}
+
+fn own_arguments(generics: &Generics) -> Vec<GenericArgument> {
+    let arguments = generics.params.iter().map(|param| match param {
+        GenericParam::Lifetime(param) => GenericArgument::Lifetime(param.lifetime.clone()),
+        GenericParam::Type(TypeParam { ident, .. })
+        | GenericParam::Const(ConstParam { ident, .. }) => syn::parse_quote!(#ident),
+    });
+    arguments.collect()
+}
+
+/// As `vis` says; else public: a wrapper must be no less visible than its type, which only the
+/// type knows.
+fn visibility(block: &Block<'_>) -> Visibility {
+    let vis = block.args.vis.as_ref();
+    vis.map_or_else(|| syn::parse_quote!(pub), |vis| vis.0.clone())
 }
 
 pub(crate) fn cfgs(attributes: &[Attribute]) -> Vec<&Attribute> {
@@ -267,7 +241,7 @@ pub(crate) fn lints() -> TokenStream {
     quote! {
         #[allow(
             clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction,
-            deprecated, missing_docs, single_use_lifetimes, unreachable_pub, unused_qualifications,
+            deprecated, missing_docs, single_use_lifetimes, unreachable_pub, unreachable_code, unused_qualifications,
             private_interfaces, private_bounds, elided_named_lifetimes, mismatched_lifetime_syntaxes
         )]
     }
@@ -277,5 +251,5 @@ pub(crate) fn lints() -> TokenStream {
 pub(crate) fn is_generic(context: &Context<'_>, method: &Method<'_>, ty: &Type) -> bool {
     let mut parameters = types::parameters(&context.generics);
     parameters.extend(types::parameters(&method.item.sig.generics));
-    types::mentions(ty.to_token_stream(), &parameters)
+    types::find(ty.to_token_stream(), &parameters).is_some()
 }

@@ -36,10 +36,6 @@ pub(crate) fn tokens(tokens: TokenStream) -> [u8; 20] {
     Sha1::digest(&bytes).into()
 }
 
-pub(crate) fn text(text: &str) -> [u8; 20] {
-    Sha1::digest(text.as_bytes()).into()
-}
-
 /// Tokens as text, in one way only: `UserRepo<Postgres>`, `<Repo as Store>`.
 pub(crate) fn canonical_text(tokens: TokenStream) -> String {
     let mut text = String::new();
@@ -183,7 +179,7 @@ fn operator_at(tokens: &[TokenTree]) -> String {
     )
 }
 
-fn brackets(delimiter: Delimiter) -> (&'static str, &'static str) {
+pub(crate) fn brackets(delimiter: Delimiter) -> (&'static str, &'static str) {
     match delimiter {
         Delimiter::Parenthesis => ("(", ")"),
         Delimiter::Brace => ("{", "}"),

@@ -23,7 +23,7 @@ macro_rules! inside_only {
         /// Only has a meaning inside an `impl` block marked `#[cache_impl]`, which reads it.
         #[proc_macro_attribute]
         pub fn $name(_options: TokenStream, item: TokenStream) -> TokenStream {
-            fallback::outside(stringify!($name), item.into()).into()
+            fallback::outside(stringify!($name), &item.into()).into()
         }
     )*};
 }

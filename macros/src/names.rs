@@ -5,8 +5,6 @@ use quote::format_ident;
 use syn::ext::IdentExt as _;
 use syn::{Ident, Lifetime, Path};
 
-use crate::fingerprint;
-
 /// `UserRepo` -> `CachedUserRepo`
 pub(crate) fn wrapper(ty: &Ident) -> Ident {
     Ident::new(&format!("Cached{}", ty.unraw()), ty.span())
@@ -17,22 +15,19 @@ pub(crate) fn entries(wrapper: &Ident) -> Ident {
     format_ident!("{wrapper}Entry", span = wrapper.span())
 }
 
-/// The function that gives the `static` of a method; the site keeps methods of one name apart.
-pub(crate) fn declaration(method: &Ident, site: &str) -> Ident {
-    Ident::new(&tagged("declares", method, site), Span::call_site())
+/// The wrapper's function that gives the `static` of a method. The compiler shows its name where
+/// `#[invalidates(find(..))]` names a method that is in no block.
+pub(crate) fn declaration(method: &Ident) -> Ident {
+    format_ident!("__entries_of_{}", method.unraw(), span = Span::call_site())
 }
 
 /// What `refresh` runs, for a method with skipped arguments.
-pub(crate) fn runner(method: &Ident, site: &str) -> Ident {
-    Ident::new(&tagged("Runs", method, site), Span::call_site())
-}
-
-fn tagged(what: &str, method: &Ident, site: &str) -> String {
-    let tag: String = fingerprint::text(site)[..4]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("__func_cache_{what}_{}_{tag}", method.unraw())
+pub(crate) fn runner(wrapper: &Ident, method: &Ident) -> Ident {
+    format_ident!(
+        "{wrapper}Refresh_{}",
+        method.unraw(),
+        span = Span::call_site()
+    )
 }
 
 /// The field of the wrapper.

@@ -1,8 +1,7 @@
 //! Questions about types, and the rewriting of types that move from the user's block to ours.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
-use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
@@ -10,7 +9,7 @@ use syn::{
     TypeImplTrait, TypeParamBound,
 };
 
-use crate::names;
+use crate::{fingerprint, names};
 
 /// A type that came through `macro_rules!` stands in an invisible group.
 pub(crate) fn peel(mut ty: &Type) -> &Type {
@@ -79,12 +78,12 @@ pub(crate) fn is_unit(ty: &Type) -> bool {
     matches!(peel(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
 }
 
-/// Whether one of these names stands in the tokens.
-pub(crate) fn mentions(tokens: TokenStream, idents: &[Ident]) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => idents.contains(&ident),
-        TokenTree::Group(group) => mentions(group.stream(), idents),
-        _ => false,
+/// The first of these names in the tokens.
+pub(crate) fn find(tokens: TokenStream, idents: &[Ident]) -> Option<Ident> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(ident) => Some(ident).filter(|ident| idents.contains(ident)),
+        TokenTree::Group(group) => find(group.stream(), idents),
+        _ => None,
     })
 }
 
@@ -116,25 +115,19 @@ impl SelfType<'_> {
         generics
     }
 
-    /// In an expression, where `self` becomes a variable that holds the user's value.
-    pub(crate) fn expression(&self, tokens: TokenStream, variable: &Ident) -> TokenStream {
+    /// In an expression, with another one for `self`.
+    pub(crate) fn expression(&self, tokens: TokenStream, this: &TokenStream) -> TokenStream {
         let each = tokens.into_iter().map(|token| match token {
-            TokenTree::Ident(ident) if ident == "self" => {
-                let mut variable = variable.clone();
-                variable.set_span(variable.span().located_at(ident.span()));
-                variable.into_token_stream()
-            }
+            TokenTree::Ident(ident) if ident == "self" => this.clone(),
             TokenTree::Ident(ident) if ident == "Self" => {
                 let ty = self.ty;
                 quote!(<#ty>)
             }
             TokenTree::Group(group) => {
-                let mut inner = proc_macro2::Group::new(
-                    group.delimiter(),
-                    self.expression(group.stream(), variable),
-                );
+                let inner = self.expression(group.stream(), this);
+                let mut inner = Group::new(group.delimiter(), inner);
                 inner.set_span(group.span());
-                TokenTree::from(inner).into_token_stream()
+                inner.into_token_stream()
             }
             token => token.into_token_stream(),
         });
@@ -166,7 +159,7 @@ impl VisitMut for SelfType<'_> {
 }
 
 /// Gives a name to every lifetime that was left out, and to every `impl Trait`.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Named {
     pub(crate) lifetimes: Vec<Lifetime>,
     pub(crate) types: Vec<(Ident, TypeImplTrait)>,
@@ -240,63 +233,47 @@ pub(crate) fn lifetimes(ty: &Type) -> Vec<Ident> {
     collect.0
 }
 
-/// What in a stored type cannot be stored, with the place.
+/// What in a stored type cannot be stored.
 #[derive(Debug)]
 pub(crate) enum Unstorable {
-    Reference(Span),
-    Opaque(Span, String),
-    NestedOption(Span),
-    UnitOption(Span),
+    Reference(Type),
+    Opaque(Type),
+    NestedOption(Type),
+    UnitOption(Type),
 }
 
 pub(crate) fn unstorable(ty: &Type) -> Option<Unstorable> {
     struct Search(Option<Unstorable>);
-    impl Search {
-        fn option(&mut self, ty: &Type) {
-            let Some(inner) = option(ty) else { return };
-            if option(inner).is_some() {
-                self.0.get_or_insert(Unstorable::NestedOption(ty.span()));
-            } else if is_unit(inner) {
-                self.0.get_or_insert(Unstorable::UnitOption(ty.span()));
-            }
-        }
-    }
     impl Visit<'_> for Search {
         fn visit_type(&mut self, ty: &Type) {
-            self.option(ty);
-            let found = match ty {
-                Type::Reference(reference) => Some(Unstorable::Reference(reference.and_token.span)),
-                Type::ImplTrait(found) => Some(Unstorable::Opaque(
-                    ty.span(),
-                    text(&found.to_token_stream()),
-                )),
-                Type::TraitObject(found) => Some(Unstorable::Opaque(
-                    ty.span(),
-                    text(&found.to_token_stream()),
-                )),
-                Type::Path(path) => path
-                    .path
-                    .segments
-                    .last()
-                    .filter(|segment| {
-                        ["BoxStream", "LocalBoxStream"]
-                            .iter()
-                            .any(|name| segment.ident == name)
-                    })
-                    .map(|segment| Unstorable::Opaque(ty.span(), segment.ident.to_string())),
-                _ => None,
-            };
-            match found {
-                Some(found) => {
-                    self.0.get_or_insert(found);
-                }
-                None => visit::visit_type(self, ty),
+            if self.0.is_none() {
+                self.0 = unstorable_itself(ty);
+                visit::visit_type(self, ty);
             }
         }
     }
     let mut search = Search(None);
     search.visit_type(ty);
     search.0
+}
+
+fn unstorable_itself(ty: &Type) -> Option<Unstorable> {
+    match ty {
+        Type::Reference(_) => Some(Unstorable::Reference(ty.clone())),
+        Type::ImplTrait(_) | Type::TraitObject(_) => Some(Unstorable::Opaque(ty.clone())),
+        Type::Path(_) => {
+            let name = &last_segment(ty)?.ident;
+            if name == "BoxStream" || name == "LocalBoxStream" {
+                return Some(Unstorable::Opaque(ty.clone()));
+            }
+            let inner = option(ty)?;
+            if option(inner).is_some() {
+                return Some(Unstorable::NestedOption(ty.clone()));
+            }
+            is_unit(inner).then(|| Unstorable::UnitOption(ty.clone()))
+        }
+        _ => None,
+    }
 }
 
 fn option(ty: &Type) -> Option<&Type> {
@@ -326,17 +303,36 @@ pub(crate) fn is_boxed_future(ty: &Type) -> bool {
     }))
 }
 
-/// Tokens as the user would write them, for messages.
-pub(crate) fn text(tokens: &TokenStream) -> String {
-    let text = tokens.to_string();
-    let text = text
-        .replace(" < ", "<")
-        .replace(" <", "<")
-        .replace(" >", ">")
-        .replace(" ,", ",");
-    text.replace(" :: ", "::")
-        .replace(":: ", "::")
-        .replace(" ::", "::")
-        .replace("& ", "&")
-        .replace("< ", "<")
+/// A type as the user would write it, for messages.
+pub(crate) fn text(ty: &Type) -> String {
+    let mut text = String::new();
+    write_text(ty.to_token_stream(), &mut text);
+    text
+}
+
+fn write_text(tokens: TokenStream, text: &mut String) {
+    let mut after_word = false;
+    for token in tokens {
+        let is_word = matches!(token, TokenTree::Ident(_) | TokenTree::Literal(_));
+        if is_word && after_word {
+            text.push(' ');
+        }
+        after_word = is_word;
+        match token {
+            TokenTree::Group(group) => {
+                let (open, close) = fingerprint::brackets(group.delimiter());
+                text.push_str(open);
+                write_text(group.stream(), text);
+                text.push_str(close);
+            }
+            TokenTree::Punct(punct) => match punct.as_char() {
+                ',' => text.push_str(", "),
+                operator @ ('+' | '=') => text.extend([' ', operator, ' ']),
+                '-' => text.push_str(" -"),
+                '>' if text.ends_with('-') => text.push_str("> "),
+                operator => text.push(operator),
+            },
+            word => text.push_str(&word.to_string()),
+        }
+    }
 }

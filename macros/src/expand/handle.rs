@@ -1,6 +1,6 @@
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{GenericParam, Generics, Ident, Lifetime, Type, TypeImplTrait};
+use syn::{GenericParam, Generics, Ident, Type, TypeImplTrait};
 
 use super::{Context, cfgs, is_generic, lints, method, wrapper};
 use crate::ast::{How, Kind, Method};
@@ -15,20 +15,15 @@ const MOST_SKIPPED: usize = 6;
 //         pub fn find(self, id: u64) -> EntryHandle<'a, Shape, Result<User, DbError>, Ready<impl Future>> { … }
 //     }
 pub(super) fn handles(context: &Context<'_>) -> TokenStream {
-    let cached = context
-        .block
-        .methods
-        .iter()
-        .filter(|method| matches!(method.kind, Kind::Cached(_)));
-    let handles: Vec<_> = cached
-        .filter_map(|method| Handle::new(context, method))
-        .collect();
+    let methods = context.block.methods.iter();
+    let cached = methods.filter(|method| matches!(method.kind, Kind::Cached(_)));
+    let handles: Vec<_> = cached.map(|method| Handle::new(context, method)).collect();
     let functions = handles.iter().map(Handle::function);
     let runners = handles.iter().filter_map(Handle::runner);
     let generics = wrapper::with_entry_lifetime(context);
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     let lifetime = names::entry_lifetime();
-    let entries = entries_path(context, &lifetime);
+    let entries = context.entries_type(&quote!(#lifetime));
     let lints = lints();
     quote! {
         #lints
@@ -37,88 +32,40 @@ pub(super) fn handles(context: &Context<'_>) -> TokenStream {
     }
 }
 
-/// The handles' type: as another block may have named it.
-fn entries_path(context: &Context<'_>, lifetime: &Lifetime) -> TokenStream {
-    let Some(wrapper) = context
-        .block
-        .args
-        .wrapper
-        .as_ref()
-        .filter(|_| context.block.extends())
-    else {
-        return wrapper::entries_type(context, &quote!(#lifetime));
-    };
-    let mut path = wrapper.0.clone();
-    let last = path.segments.last_mut().expect("a path has a segment");
-    let given = std::mem::replace(&mut last.arguments, syn::PathArguments::None);
-    last.ident = context.entries.clone();
-    match given {
-        syn::PathArguments::AngleBracketed(given) => {
-            let given = given.args.iter();
-            quote!(#path<#lifetime, #(#given),*>)
-        }
-        _ => {
-            let leading = path.segments.iter().take(path.segments.len() - 1);
-            let leading: Vec<_> = leading.collect();
-            let entries = wrapper::entries_type(context, &quote!(#lifetime));
-            quote!(#(#leading::)* #entries)
-        }
-    }
-}
-
 /// One method's function on the handles' type.
 struct Handle<'a> {
     context: &'a Context<'a>,
     method: &'a Method<'a>,
     keyed: Vec<(&'a Ident, Type)>,
-    skipped: Vec<(&'a Ident, Type)>,
+    /// What `refresh` is given; `None` where it could not be called.
+    skipped: Option<Vec<(&'a Ident, Type)>>,
     /// The method's own generics, with a name for all that has none.
     generics: Generics,
     returned: Type,
 }
 
 impl<'a> Handle<'a> {
-    /// `None` where the type of the result needs a lifetime of the call.
-    fn new(context: &'a Context<'a>, method: &'a Method<'a>) -> Option<Self> {
+    fn new(context: &'a Context<'a>, method: &'a Method<'a>) -> Self {
         let lifetime = names::entry_lifetime();
         let returned = types::with_lifetime(&method::returned(context, method), &lifetime, true);
-        let own: Vec<_> = method
-            .item
-            .sig
-            .generics
-            .lifetimes()
-            .map(|param| param.lifetime.ident.clone())
-            .collect();
-        if types::lifetimes(&returned)
-            .iter()
-            .any(|ident| own.contains(ident))
-        {
-            return None;
-        }
         let mut named = Named::default();
-        let mut keyed = Vec::new();
-        let mut skipped = Vec::new();
-        for argument in &method.args {
-            let ty = named.ty(&context.ty.ty(argument.ty));
-            let place = if argument.skipped {
-                &mut skipped
-            } else {
-                &mut keyed
-            };
-            place.push((&argument.ident, ty));
+        let keyed = typed(context, method, false, &mut named);
+        let mut with_skipped = named.clone();
+        let skipped = typed(context, method, true, &mut with_skipped);
+        // Who only looks at an entry cannot say what an `impl Trait` would have been.
+        let is_nameable = with_skipped.types.len() == named.types.len();
+        let skipped = Some(skipped).filter(|skipped| is_nameable && skipped.len() <= MOST_SKIPPED);
+        if skipped.is_some() {
+            named = with_skipped;
         }
-        if skipped.len() > MOST_SKIPPED {
-            return None;
-        }
-        let generics = own_generics(context, method, &named);
-        Some(Self {
+        Self {
+            generics: own_generics(context, method, &named, &returned),
             context,
             method,
             keyed,
             skipped,
-            generics,
             returned,
-        })
+        }
     }
 
     fn function(&self) -> TokenStream {
@@ -135,7 +82,7 @@ impl<'a> Handle<'a> {
             How::Sync => quote!(BlockingEntryHandle),
             How::Async | How::Future => quote!(EntryHandle),
         };
-        let declaration = names::declaration(name, &self.context.site_of(name));
+        let declaration = names::declaration(name);
         let wrapper = self.context.wrapper_type();
         let (core, field) = (names::local("__core"), &self.context.core);
         let call = names::local("__call");
@@ -144,15 +91,17 @@ impl<'a> Handle<'a> {
         let (generics, _, where_clause) = self.generics.split_for_impl();
         let lifetime = names::entry_lifetime();
         let cfgs = cfgs(&self.method.item.attrs);
+        let levels = method::lint_levels(self.method);
         let docs = format!("The entry of one call of `{name}`.");
         quote! {
             #(#cfgs)*
+            #(#levels)*
             #[doc = #docs]
             #vis fn #name #generics (self, #(#arguments),*)
                 -> #krate::#handle<#lifetime, #shape, #returned, #run_type>
             #where_clause
             {
-                let #core = &self.wrapper.#field;
+                let #core = &self.__func_cache_wrapper.#field;
                 let #call = #private::Call::of_entry(#core.cache(), <#wrapper>::#declaration(), #writer);
                 #krate::#handle::new(#call, #run)
             }
@@ -185,77 +134,64 @@ impl<'a> Handle<'a> {
         let path = method::path(self.context, self.method);
         let arguments = self.method.args.iter().map(|argument| &argument.ident);
         let call = quote!(#path(#core.inner(), #(#arguments),*));
-        let skipped: Vec<_> = self.skipped.iter().map(|(_, ty)| ty).collect();
-        let names: Vec<_> = self.skipped.iter().map(|(ident, _)| ident).collect();
+        let Some(skipped) = &self.skipped else {
+            return (quote!(()), quote!(()));
+        };
+        let (names, types): (Vec<_>, Vec<_>) = skipped.iter().cloned().unzip();
         match (self.method.how, skipped.is_empty()) {
             (How::Sync, true) => (
                 quote!(#private::Ready(move || #call)),
                 quote!(#private::Ready<impl ::core::ops::FnOnce() -> #returned>),
             ),
             (How::Sync, false) => (
-                quote!(#private::Needs(move |#(#names: #skipped),*| #call, ::core::marker::PhantomData)),
-                quote!(#private::Needs<(#(#skipped,)*), impl ::core::ops::FnOnce(#(#skipped),*) -> #returned>),
+                quote!(#private::Needs(move |#(#names: #types),*| #call, ::core::marker::PhantomData)),
+                quote!(#private::Needs<(#(#types,)*), impl ::core::ops::FnOnce(#(#types),*) -> #returned>),
             ),
             (_, true) => (
                 quote!(#private::Ready(async move { #call.await })),
                 quote!(#private::Ready<impl ::core::future::Future<Output = #returned>>),
             ),
-            (_, false) => self.run_by_runner(),
+            (_, false) => {
+                let (runner, run_type) = (self.runner_name(), self.runner_type());
+                let keyed = self.keyed.iter().map(|(ident, _)| ident);
+                let run = quote! {
+                    #private::Needs(
+                        #runner(self.__func_cache_wrapper, (#(#keyed,)*), ::core::marker::PhantomData),
+                        ::core::marker::PhantomData,
+                    )
+                };
+                (run, quote!(#private::Needs<(#(#types,)*), #run_type>))
+            }
         }
     }
 
-    /// A future that needs more arguments gets a type with a name, through which the compiler
-    /// still sees whether the user's future is `Send`.
-    fn run_by_runner(&self) -> (TokenStream, TokenStream) {
-        let private = &self.context.private;
-        let runner = self.runner_name();
-        let lifetime = names::entry_lifetime();
-        let wrapper = self.context.wrapper_type();
-        let keyed: Vec<_> = self.keyed.iter().map(|(ident, _)| ident).collect();
-        let keyed_types: Vec<_> = self.keyed.iter().map(|(_, ty)| ty).collect();
-        let skipped: Vec<_> = self.skipped.iter().map(|(_, ty)| ty).collect();
-        let parameters = self.parameters();
-        let of = quote!(#runner<&#lifetime #wrapper, (#(#keyed_types,)*), (#(#parameters,)*)>);
-        (
-            quote! {
-                #private::Needs(
-                    #runner(self.wrapper, (#(#keyed,)*), ::core::marker::PhantomData),
-                    ::core::marker::PhantomData,
-                )
-            },
-            quote!(#private::Needs<(#(#skipped,)*), #of>),
-        )
-    }
-
+    // A future that needs more arguments gets a type with a name, through which the compiler
+    // still sees whether the user's future is `Send`.
+    //
     // Output
-    //     pub struct RunsSearch<W, K, P>(W, K, PhantomData<fn() -> P>);
-    //     impl Run<(&Ctx,), R> for RunsSearch<&CachedUserRepo, (&str,), ()> {
+    //     pub struct CachedUserRepoRefresh_search<W, K, P>(W, K, PhantomData<fn() -> P>);
+    //     impl Run<(&Ctx,), R> for CachedUserRepoRefresh_search<&CachedUserRepo, (&str,), ()> {
     //         async fn run(self, (ctx,): (&Ctx,)) -> R { <UserRepo>::search(inner, ctx, self.1.0).await }
     //     }
     fn runner(&self) -> Option<TokenStream> {
-        if self.method.how == How::Sync || self.skipped.is_empty() {
+        let skipped = self.skipped.as_ref()?;
+        if self.method.how == How::Sync || skipped.is_empty() {
             return None;
         }
         let Context {
             private, vis, core, ..
         } = self.context;
-        let runner = self.runner_name();
-        let (_, run_type) = self.run_by_runner();
-        let keyed: Vec<_> = self.keyed.iter().map(|(ident, _)| ident).collect();
-        let skipped: Vec<_> = self.skipped.iter().map(|(ident, _)| ident).collect();
-        let skipped_types: Vec<_> = self.skipped.iter().map(|(_, ty)| ty).collect();
+        let (runner, run_type) = (self.runner_name(), self.runner_type());
+        let (names, types): (Vec<_>, Vec<_>) = skipped.iter().cloned().unzip();
+        let keyed = self.keyed.iter().map(|(ident, _)| ident);
         let path = method::path(self.context, self.method);
         let arguments = self.method.args.iter().map(|argument| &argument.ident);
         let returned = &self.returned;
         let generics = self.all_generics();
         let (impl_generics, _, where_clause) = generics.split_for_impl();
-        let lifetime = names::entry_lifetime();
-        let wrapper = self.context.wrapper_type();
-        let keyed_types: Vec<_> = self.keyed.iter().map(|(_, ty)| ty).collect();
-        let parameters = self.parameters();
         let cfgs = cfgs(&self.method.item.attrs);
+        let levels = method::lint_levels(self.method);
         let (this, lints) = (names::local("__wrapper"), lints());
-        let _ = run_type;
         Some(quote! {
             #(#cfgs)*
             #[doc(hidden)]
@@ -264,12 +200,10 @@ impl<'a> Handle<'a> {
             #vis struct #runner<W, K, P>(W, K, ::core::marker::PhantomData<fn() -> P>);
 
             #(#cfgs)*
+            #(#levels)*
             #lints
-            impl #impl_generics #private::Run<(#(#skipped_types,)*), #returned>
-                for #runner<&#lifetime #wrapper, (#(#keyed_types,)*), (#(#parameters,)*)>
-            #where_clause
-            {
-                async fn run(self, (#(#skipped,)*): (#(#skipped_types,)*)) -> #returned {
+            impl #impl_generics #private::Run<(#(#types,)*), #returned> for #run_type #where_clause {
+                async fn run(self, (#(#names,)*): (#(#types,)*)) -> #returned {
                     let #this = self.0;
                     let (#(#keyed,)*) = self.1;
                     #path(#this.#core.inner(), #(#arguments),*).await
@@ -278,17 +212,17 @@ impl<'a> Handle<'a> {
         })
     }
 
-    fn runner_name(&self) -> Ident {
-        let name = self.method.name();
-        names::runner(name, &self.context.site_of(name))
+    fn runner_type(&self) -> TokenStream {
+        let (runner, wrapper) = (self.runner_name(), self.context.wrapper_type());
+        let lifetime = names::entry_lifetime();
+        let keyed = self.keyed.iter().map(|(_, ty)| ty);
+        // Its arguments need not mention all of the method's type parameters.
+        let parameters = self.generics.type_params().map(|param| &param.ident);
+        quote!(#runner<&#lifetime #wrapper, (#(#keyed,)*), (#(#parameters,)*)>)
     }
 
-    /// The method's type parameters, which its arguments need not mention.
-    fn parameters(&self) -> Vec<Ident> {
-        self.generics
-            .type_params()
-            .map(|param| param.ident.clone())
-            .collect()
+    fn runner_name(&self) -> Ident {
+        names::runner(&self.context.wrapper, self.method.name())
     }
 
     /// The lifetime of the handle, the block's generics, the method's.
@@ -313,9 +247,38 @@ impl<'a> Handle<'a> {
     }
 }
 
+/// The arguments that are skipped, or those that are not, with a name for all that has none.
+fn typed<'a>(
+    context: &Context<'_>,
+    method: &'a Method<'_>,
+    skipped: bool,
+    named: &mut Named,
+) -> Vec<(&'a Ident, Type)> {
+    let arguments = method.args.iter();
+    let wanted = arguments.filter(|argument| argument.skipped == skipped);
+    wanted
+        .map(|argument| (&argument.ident, named.ty(&context.ty.ty(argument.ty))))
+        .collect()
+}
+
 /// The method's generics and what was named anew.
-fn own_generics(context: &Context<'_>, method: &Method<'_>, named: &Named) -> Generics {
+fn own_generics(
+    context: &Context<'_>,
+    method: &Method<'_>,
+    named: &Named,
+    returned: &Type,
+) -> Generics {
     let mut generics = context.ty.generics(&method.item.sig.generics);
+    // What is returned may borrow from the wrapper.
+    let entry = names::entry_lifetime();
+    let borrowed = types::lifetimes(returned);
+    let lifetimes = generics.lifetimes().map(|param| param.lifetime.clone());
+    for lifetime in lifetimes.collect::<Vec<_>>() {
+        if borrowed.contains(&lifetime.ident) {
+            let clause = generics.make_where_clause();
+            clause.predicates.push(syn::parse_quote!(#entry: #lifetime));
+        }
+    }
     for (at, lifetime) in named.lifetimes.iter().enumerate() {
         generics.params.insert(at, syn::parse_quote!(#lifetime));
     }

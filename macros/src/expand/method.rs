@@ -1,27 +1,21 @@
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use quote::{ToTokens as _, quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{Attribute, FnArg, GenericParam, Ident, Meta, Type};
+use syn::{FnArg, GenericParam, Ident, Meta, Path, Type};
 
-use super::{Context, cfgs, lints};
+use super::{Context, body, cfgs, lints};
 use crate::args::{BlockArgs, MethodArgs};
-use crate::ast::{How, Invalidates, Kind, Method};
+use crate::ast::{Kind, Method};
 use crate::{fingerprint, names};
 
-/// What a user says of a method in documentation and to lints; everything else stays where it is.
-const CARRIED: [&str; 7] = [
-    "cfg",
-    "doc",
-    "deprecated",
-    "must_use",
-    "allow",
-    "warn",
-    "deny",
-];
+/// What a user says of a method in documentation, to callers and to lints; everything else stays
+/// where it is.
+const CARRIED: [&str; 4] = ["cfg", "doc", "deprecated", "must_use"];
+const LINTS: [&str; 3] = ["allow", "warn", "deny"];
 
 // Output
 //     impl CachedUserRepo {
-//         fn declares_find() -> &'static Method { static … }
+//         pub fn entries_of_find() -> &'static Method { static … }
 //     }
 pub(super) fn declarations(context: &Context<'_>) -> TokenStream {
     let cached = context
@@ -41,16 +35,16 @@ pub(super) fn declarations(context: &Context<'_>) -> TokenStream {
 }
 
 fn declaration(context: &Context<'_>, method: &Method<'_>, args: &MethodArgs) -> TokenStream {
-    let private = &context.private;
+    let Context { private, vis, .. } = context;
     let site = context.site_of(method.name());
-    let name = names::declaration(method.name(), &site);
+    let name = names::declaration(method.name());
     let fingerprint = fingerprint::method(method.item);
     let options = options(context, &context.block.args, args);
     let cfgs = cfgs(&method.item.attrs);
     quote! {
         #(#cfgs)*
         #[doc(hidden)]
-        fn #name() -> &'static #private::Method {
+        #vis fn #name() -> &'static #private::Method {
             static METHOD: #private::Method = #private::Method::new(
                 ::core::concat!(::core::module_path!(), "::", #site),
                 #site,
@@ -103,15 +97,11 @@ fn options(context: &Context<'_>, block: &BlockArgs, method: &MethodArgs) -> Tok
 }
 
 pub(super) fn of_wrapper(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStream> {
-    let body = match &method.kind {
-        Kind::Omitted => return None,
-        Kind::Associated => associated_body(context, method),
-        Kind::Cached(_) => cached_body(context, method),
-        Kind::Delegated(invalidates) if invalidates.is_empty() => delegated_body(context, method),
-        Kind::Delegated(invalidates) => invalidating_body(context, method, invalidates),
-    };
+    let body = body::of(context, method)?;
     let signature = signature(context, method);
-    let attributes = method.item.attrs.iter().filter_map(carried);
+    let carried = method.item.attrs.iter();
+    let carried = carried.filter(|attribute| is_one_of(attribute.path(), &CARRIED));
+    let lints = lint_levels(method);
     let docs = matches!(method.kind, Kind::Cached(_)).then(|| {
         let docs = format!(
             "\n\nAnswered from the cache where it can be: see [`{}`].",
@@ -121,25 +111,28 @@ pub(super) fn of_wrapper(context: &Context<'_>, method: &Method<'_>) -> Option<T
     });
     let docs = docs.filter(|_| context.block.trait_.is_none());
     let vis = &method.item.vis;
-    Some(quote!(#(#attributes)* #docs #vis #signature { #body }))
+    Some(quote!(#(#carried)* #(#lints)* #docs #vis #signature { #body }))
 }
 
-fn carried(attribute: &Attribute) -> Option<TokenStream> {
-    let path = attribute.path();
-    if CARRIED.iter().any(|name| path.is_ident(name)) {
-        return Some(attribute.to_token_stream());
-    }
-    // An expectation that the user's body meets, ours does not meet again.
-    match &attribute.meta {
-        Meta::List(list) if path.is_ident("expect") => {
+/// The user's word to lints, for whatever has the names of the method and of its arguments.
+pub(super) fn lint_levels(method: &Method<'_>) -> impl Iterator<Item = TokenStream> {
+    let attributes = method.item.attrs.iter();
+    attributes.filter_map(|attribute| match &attribute.meta {
+        // An expectation that the user's body meets, ours does not meet again.
+        Meta::List(list) if list.path.is_ident("expect") => {
             let lints = &list.tokens;
             Some(quote!(#[allow(#lints)]))
         }
+        meta if is_one_of(meta.path(), &LINTS) => Some(quote!(#attribute)),
         _ => None,
-    }
+    })
 }
 
-/// The user's signature, with `Self` for the user's type and a name for each argument.
+fn is_one_of(path: &Path, names: &[&str]) -> bool {
+    names.iter().any(|name| path.is_ident(name))
+}
+
+/// The user's signature, with the user's type for `Self` and a name for each argument.
 fn signature(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let mut signature = method.item.sig.clone();
     signature.constness = None;
@@ -150,13 +143,17 @@ fn signature(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let mut arguments = method.args.iter();
     for input in &mut signature.inputs {
         match input {
-            FnArg::Receiver(receiver) => receiver.attrs.clear(),
+            FnArg::Receiver(receiver) => {
+                receiver.attrs.clear();
+                // Ours: a `self` that comes through `macro_rules!` is not the one in our bodies.
+                receiver.self_token.span = Span::call_site();
+            }
             FnArg::Typed(typed) => {
                 let argument = arguments.next().expect("each typed input is an argument");
                 let ident = &argument.ident;
                 typed.attrs.clear();
                 typed.pat = syn::parse_quote!(#ident);
-                typed.ty = Box::new(context.ty.ty(&typed.ty));
+                *typed.ty = context.ty.ty(&typed.ty);
             }
         }
     }
@@ -186,10 +183,6 @@ pub(super) fn path(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     }
 }
 
-fn names_of<'a>(method: &'a Method<'_>) -> Vec<&'a Ident> {
-    method.args.iter().map(|argument| &argument.ident).collect()
-}
-
 /// The closure that writes what tells one call from another.
 pub(super) fn key_writer(
     context: &Context<'_>,
@@ -212,10 +205,9 @@ pub(super) fn key_writer(
         }));
     }
     if let Some(self_key) = &context.block.args.self_key {
-        let this = names::local("__this");
-        let expression = context.ty.expression(self_key.0.to_token_stream(), &this);
+        let expression = context.ty.expression(self_key.0.to_token_stream(), inner);
         let span = Span::mixed_site().located_at(self_key.0.span());
-        parts.push(quote_spanned!(span=> { let #this = #inner; #writer.add(&(#expression)); }));
+        parts.push(quote_spanned!(span=> #writer.add(&(#expression));));
     }
     for argument in method.args.iter().filter(|argument| !argument.skipped) {
         let ident = &argument.ident;
@@ -230,141 +222,6 @@ pub(super) fn shape(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let private = &context.private;
     let returned = context.ty.ty(&method.returned);
     quote!({ use #private::PlainProbe as _; #private::Probe::<#returned>::new().shape() })
-}
-
-// Output
-//     Call::new(self.core.cache(), Self::declares_find(), |writer| { writer.add(&id); })
-//         .run(shape, move || <UserRepo>::find(self.core.inner(), id))
-//         .await
-fn cached_body(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
-    let Context { private, core, .. } = context;
-    let declaration = names::declaration(method.name(), &context.site_of(method.name()));
-    let (path, arguments, shape) = (
-        path(context, method),
-        names_of(method),
-        shape(context, method),
-    );
-    let span = Span::mixed_site().located_at(method.returned.span());
-    let owned = names::local("__core");
-    let (holder, lead) = match method.how {
-        // The future may outlive the borrow of the wrapper, as the user's own may.
-        How::Future => (
-            quote!(#owned),
-            quote!(let #owned = ::core::clone::Clone::clone(&self.#core);),
-        ),
-        How::Async | How::Sync => (quote!(self.#core), TokenStream::new()),
-    };
-    let writer = key_writer(context, method, &quote!(#holder.inner()));
-    let call = names::local("__call");
-    let run = format_ident!(
-        "{}",
-        if method.how == How::Sync {
-            "run_blocking"
-        } else {
-            "run"
-        },
-        span = span
-    );
-    let made = quote! {
-        let #call = #private::Call::new(#holder.cache(), Self::#declaration(), #writer);
-    };
-    let ran =
-        quote_spanned!(span=> #call.#run(#shape, move || #path(#holder.inner(), #(#arguments),*)));
-    match method.how {
-        How::Sync => quote!(#made #ran),
-        How::Async => quote!(#made #ran.await),
-        How::Future => {
-            // `move ||` would take the core, which the call borrows.
-            let ran = quote_spanned!(span=> #call.#run(#shape, || #path(#holder.inner(), #(#arguments),*)));
-            quote!(#lead async move { #made #ran.await })
-        }
-    }
-}
-
-fn delegated_body(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
-    let (path, core, arguments) = (path(context, method), &context.core, names_of(method));
-    let call = quote!(#path(self.#core.inner(), #(#arguments),*));
-    let call = match &method.item.sig.safety {
-        // SAFETY: the caller of this method has made the promise that the other asks for.
-        syn::Safety::Unsafe(_) => quote!(unsafe { #call }),
-        _ => call,
-    };
-    if method.how == How::Async {
-        quote!(#call.await)
-    } else {
-        call
-    }
-}
-
-fn associated_body(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
-    let (path, arguments) = (path(context, method), names_of(method));
-    let call = quote!(#path(#(#arguments),*));
-    if method.how == How::Async {
-        quote!(#call.await)
-    } else {
-        call
-    }
-}
-
-// Output
-//     let dropped = vec![self.entry().find(id).invalidation()];
-//     invalidate_after(self.core.cache(), dropped, shape, <UserRepo>::rename(self.core.inner(), id, name)).await
-fn invalidating_body(
-    context: &Context<'_>,
-    method: &Method<'_>,
-    invalidates: &[Invalidates],
-) -> TokenStream {
-    let Context { private, core, .. } = context;
-    let dropped = names::local("__dropped");
-    let each = invalidates.iter().map(|one| invalidation(context, one));
-    let (path, arguments, shape) = (
-        path(context, method),
-        names_of(method),
-        shape(context, method),
-    );
-    let made = quote!(let #dropped = ::std::vec![#(#each),*];);
-    let call = quote!(#path(self.#core.inner(), #(#arguments),*));
-    match method.how {
-        How::Sync => quote! {
-            #made
-            #private::invalidate_after_blocking(self.#core.cache(), #dropped, #shape, move || #call)
-        },
-        How::Async => quote! {
-            #made
-            #private::invalidate_after(self.#core.cache(), #dropped, #shape, #call).await
-        },
-        How::Future => {
-            let owned = names::local("__core");
-            quote! {
-                #made
-                let #owned = ::core::clone::Clone::clone(&self.#core);
-                async move {
-                    let inner = #path(#owned.inner(), #(#arguments),*);
-                    #private::invalidate_after(#owned.cache(), #dropped, #shape, inner).await
-                }
-            }
-        }
-    }
-}
-
-fn invalidation(context: &Context<'_>, one: &Invalidates) -> TokenStream {
-    let Context {
-        private,
-        core,
-        entries,
-        ..
-    } = context;
-    let method = &one.method;
-    match &one.args {
-        Some(args) => {
-            let handle = quote_spanned!(method.span()=> .#method(#args));
-            quote!(#entries { wrapper: self } #handle.invalidation())
-        }
-        None => {
-            let declaration = names::declaration(method, &context.site_of(method));
-            quote_spanned!(method.span()=> #private::Invalidation::all(self.#core.cache(), Self::#declaration()))
-        }
-    }
 }
 
 /// The type of the method's result with the user's type for `Self`.

@@ -35,7 +35,8 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
         #[doc = #docs]
         #lints
         #vis struct #wrapper #generics #where_clause {
-            #core: #private::Core<#ty>,
+            #[doc(hidden)]
+            #vis #core: #private::Core<#ty>,
         }
 
         #[automatically_derived]
@@ -73,7 +74,6 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
 fn accessors(context: &Context<'_>) -> TokenStream {
     let Context {
         wrapper,
-        entries,
         vis,
         core,
         generics,
@@ -91,11 +91,12 @@ fn accessors(context: &Context<'_>) -> TokenStream {
         }
     });
     let entry = (!has_method(context, "entry")).then(|| {
-        let entries_type = entries_type(context, &quote!('_));
+        let entries_of_self = context.entries_of_self();
+        let entries_type = context.entries_type(&quote!('_));
         quote! {
             /// Typed handles on the entries of single calls: to look at, replace or drop them.
             #vis fn entry(&self) -> #entries_type {
-                #entries { wrapper: self }
+                #entries_of_self
             }
         }
     });
@@ -123,7 +124,8 @@ fn entries(context: &Context<'_>) -> TokenStream {
         #[doc = #docs]
         #lints
         #vis struct #entries #generics #where_clause {
-            wrapper: &#lifetime #wrapper #wrapper_arguments,
+            #[doc(hidden)]
+            #vis __func_cache_wrapper: &#lifetime #wrapper #wrapper_arguments,
         }
 
         #[automatically_derived]
@@ -156,26 +158,6 @@ pub(super) fn with_entry_lifetime(context: &Context<'_>) -> syn::Generics {
     generics
 }
 
-/// `CachedRepoEntry<'a, D>`
-pub(super) fn entries_type(context: &Context<'_>, lifetime: &TokenStream) -> TokenStream {
-    let entries = &context.entries;
-    let parameters = context.generics.params.iter().map(|param| match param {
-        syn::GenericParam::Lifetime(param) => {
-            let lifetime = &param.lifetime;
-            quote!(#lifetime)
-        }
-        syn::GenericParam::Type(param) => {
-            let ident = &param.ident;
-            quote!(#ident)
-        }
-        syn::GenericParam::Const(param) => {
-            let ident = &param.ident;
-            quote!(#ident)
-        }
-    });
-    quote!(#entries<#lifetime, #(#parameters),*>)
-}
-
 fn has_method(context: &Context<'_>, name: &str) -> bool {
     context
         .block
@@ -191,7 +173,7 @@ fn docs(context: &Context<'_>) -> String {
             .block
             .methods
             .iter()
-            .filter(|method| wanted(&method.kind));
+            .filter(|method| method.item.sig.receiver().is_some() && wanted(&method.kind));
         let names: Vec<_> = methods
             .map(|method| format!("`{}`", method.name()))
             .collect();

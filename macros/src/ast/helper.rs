@@ -1,0 +1,147 @@
+//! The attributes inside a block: `#[cache]`, `#[nocache]`, `#[invalidates]`, `#[cache_skip]`.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens as _;
+use syn::punctuated::Punctuated;
+use syn::{
+    Attribute, Error, Expr, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Meta, Path, Token,
+};
+
+/// What only `#[cache_impl]` understands.
+const HELPERS: [&str; 4] = ["cache", "nocache", "cache_skip", "invalidates"];
+
+/// The helpers on one method.
+#[derive(Debug, Default)]
+pub(super) struct Helpers<'a> {
+    pub(super) cache: Option<&'a Attribute>,
+    pub(super) nocache: Option<&'a Attribute>,
+    pub(super) invalidates: Option<&'a Attribute>,
+}
+
+/// `find(id)` or `search(..)` in `#[invalidates(…)]`.
+#[derive(Debug)]
+pub(crate) struct Invalidates {
+    pub(crate) method: Ident,
+    /// `None` for all entries of the method.
+    pub(crate) args: Option<TokenStream>,
+}
+
+/// Which helper an attribute is, with or without the name of the crate in front.
+pub(crate) fn helper(attribute: &Path) -> Option<&'static str> {
+    let segments = &attribute.segments;
+    let is_ours = segments.len() == 1 || segments[0].ident == "redis_func_cache";
+    let last = &segments.last()?.ident;
+    HELPERS.into_iter().find(|helper| is_ours && last == helper)
+}
+
+/// Removes the helpers: no other macro knows them.
+pub(crate) fn strip(block: &mut ItemImpl) {
+    for item in &mut block.items {
+        let ImplItem::Fn(method) = item else { continue };
+        method
+            .attrs
+            .retain(|attribute| helper(attribute.path()).is_none());
+        for argument in &mut method.sig.inputs {
+            let attributes = match argument {
+                FnArg::Receiver(receiver) => &mut receiver.attrs,
+                FnArg::Typed(typed) => &mut typed.attrs,
+            };
+            attributes.retain(|attribute| helper(attribute.path()).is_none());
+        }
+    }
+}
+
+impl<'a> Helpers<'a> {
+    pub(super) fn new(item: &'a ImplItemFn) -> Result<Self, Error> {
+        let mut helpers = Self::default();
+        for attribute in &item.attrs {
+            let Some(name) = helper(attribute.path()) else {
+                continue;
+            };
+            let place = match name {
+                "cache" => &mut helpers.cache,
+                "nocache" => &mut helpers.nocache,
+                "invalidates" => &mut helpers.invalidates,
+                _ => {
+                    return Err(Error::new_spanned(
+                        attribute,
+                        "`#[cache_skip]` belongs on an argument; for a whole method write `#[nocache]`",
+                    ));
+                }
+            };
+            if place.replace(attribute).is_some() {
+                return Err(Error::new_spanned(
+                    attribute,
+                    format!("duplicate `#[{name}]`; keep one of them"),
+                ));
+            }
+        }
+        helpers.fit_each_other()?;
+        Ok(helpers)
+    }
+
+    fn fit_each_other(&self) -> Result<(), Error> {
+        let Some(nocache) = self.nocache else {
+            return Ok(());
+        };
+        if self.cache.is_some() {
+            return Err(Error::new_spanned(
+                nocache,
+                "`#[nocache]` and `#[cache]` contradict each other; keep one of them",
+            ));
+        }
+        match &nocache.meta {
+            Meta::Path(_) => Ok(()),
+            meta => Err(Error::new_spanned(
+                meta,
+                "`#[nocache]` takes no arguments; write `#[nocache]`",
+            )),
+        }
+    }
+
+    /// For what is neither cached nor handed through.
+    pub(super) fn without_effect(&self, what: &str) -> Result<(), Error> {
+        match self.cache.or(self.invalidates) {
+            Some(attribute) => Err(Error::new_spanned(
+                attribute,
+                format!("{what} is not in the wrapper; remove this attribute"),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Reads `#[invalidates(find(id), search(..))]`.
+pub(super) fn invalidates(attribute: &Attribute) -> Result<Vec<Invalidates>, Error> {
+    let form =
+        "write the calls whose entries are to go, such as `#[invalidates(find(id), search(..))]`";
+    let Meta::List(list) = &attribute.meta else {
+        return Err(Error::new_spanned(attribute, form));
+    };
+    let calls = list.parse_args_with(Punctuated::<Expr, Token![,]>::parse_terminated)?;
+    if calls.is_empty() {
+        return Err(Error::new_spanned(attribute, form));
+    }
+    calls.iter().map(invalidated).collect()
+}
+
+fn invalidated(call: &Expr) -> Result<Invalidates, Error> {
+    if let Expr::Call(call) = call
+        && let Expr::Path(path) = &*call.func
+        && let Some(method) = path.path.get_ident()
+    {
+        let is_all = match call.args.first() {
+            Some(Expr::Range(range)) => range.start.is_none() && range.end.is_none(),
+            _ => false,
+        };
+        let args = (!(is_all && call.args.len() == 1)).then(|| call.args.to_token_stream());
+        return Ok(Invalidates {
+            method: method.clone(),
+            args,
+        });
+    }
+    Err(Error::new_spanned(
+        call,
+        "expected a call of a cached method, such as `find(id)`, or `find(..)` for all of its entries",
+    ))
+}

@@ -1,0 +1,166 @@
+//! What the wrapper's methods do: one call each.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::Safety;
+use syn::spanned::Spanned as _;
+
+use super::Context;
+use super::method::{key_writer, path, shape};
+use crate::ast::{How, Invalidates, Kind, Method};
+use crate::{names, valid};
+
+/// `None` for a method that the wrapper does not have.
+pub(super) fn of(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStream> {
+    match &method.kind {
+        Kind::Omitted => None,
+        Kind::Cached(_) => Some(cached(context, method)),
+        Kind::Delegated(calls) if !calls.is_empty() => Some(invalidating(context, method, calls)),
+        Kind::Delegated(_) => Some(delegated(context, method)),
+        Kind::Associated => Some(awaited(method, call(context, method, None))),
+        Kind::Refused => refused(context, method),
+    }
+}
+
+// Output
+//     let call = Call::new(self.core.cache(), Self::entries_of_find(), |writer| { writer.add(&id); });
+//     call.run(shape, move || <UserRepo>::find(self.core.inner(), id)).await
+fn cached(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
+    let Context { private, core, .. } = context;
+    let declaration = names::declaration(method.name());
+    let (owned, made) = (names::local("__core"), names::local("__call"));
+    let holder = match method.how {
+        // The future may outlive the borrow of the wrapper, as the user's own may.
+        How::Future => quote!(#owned),
+        How::Async | How::Sync => quote!(self.#core),
+    };
+    let inner = quote!(#holder.inner());
+    let writer = key_writer(context, method, &inner);
+    let make = quote! {
+        let #made = #private::Call::new(#holder.cache(), Self::#declaration(), #writer);
+    };
+
+    // What the compiler has to say of the value's type, it says there.
+    let span = Span::mixed_site().located_at(method.returned.span());
+    let shape = shape(context, method);
+    let call = call(context, method, Some(&inner));
+    match method.how {
+        How::Sync => {
+            let run = quote_spanned!(span=> #made.run_blocking(#shape, move || #call));
+            quote!(#make #run)
+        }
+        How::Async => {
+            let run = quote_spanned!(span=> #made.run(#shape, move || #call));
+            quote!(#make #run.await)
+        }
+        How::Future => {
+            // `move ||` would take the core, which the call borrows.
+            let run = quote_spanned!(span=> #made.run(#shape, || #call));
+            quote! {
+                let #owned = ::core::clone::Clone::clone(&self.#core);
+                async move { #make #run.await }
+            }
+        }
+    }
+}
+
+fn delegated(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
+    let core = &context.core;
+    let call = call(context, method, Some(&quote!(self.#core.inner())));
+    match &method.item.sig.safety {
+        // SAFETY: the caller of this method has made the promise that the other asks for.
+        Safety::Unsafe(_) => awaited(method, quote!(unsafe { #call })),
+        _ => awaited(method, call),
+    }
+}
+
+// Output
+//     let dropped = vec![self.entry().find(id).invalidation()];
+//     invalidate_after(self.core.cache(), dropped, shape, <UserRepo>::rename(self.core.inner(), id, name)).await
+fn invalidating(context: &Context<'_>, method: &Method<'_>, calls: &[Invalidates]) -> TokenStream {
+    let Context { private, core, .. } = context;
+    let (dropped, owned) = (names::local("__dropped"), names::local("__core"));
+    let each = calls.iter().filter_map(|one| invalidation(context, one));
+    let make = quote!(let #dropped = ::std::vec![#(#each),*];);
+    let shape = shape(context, method);
+    let holder = match method.how {
+        How::Future => quote!(#owned),
+        How::Async | How::Sync => quote!(self.#core),
+    };
+    let call = call(context, method, Some(&quote!(#holder.inner())));
+    let after = match method.how {
+        How::Sync => {
+            quote!(#private::invalidate_after_blocking(#holder.cache(), #dropped, #shape, move || #call))
+        }
+        _ => quote!(#private::invalidate_after(#holder.cache(), #dropped, #shape, #call).await),
+    };
+    match method.how {
+        How::Future => quote! {
+            #make
+            let #owned = ::core::clone::Clone::clone(&self.#core);
+            async move { #after }
+        },
+        How::Async | How::Sync => quote!(#make #after),
+    }
+}
+
+/// `None` for a call that is wrong, which has been told.
+fn invalidation(context: &Context<'_>, one: &Invalidates) -> Option<TokenStream> {
+    let Context {
+        private,
+        core,
+        block,
+        ..
+    } = context;
+    let method = &one.method;
+    let mut here = block.named(method).peekable();
+    if here.peek().is_some() && !here.any(|method| matches!(method.kind, Kind::Cached(_))) {
+        return None;
+    }
+    Some(match &one.args {
+        Some(args) => {
+            let entries = context.entries_of_self();
+            let args = context
+                .ty
+                .expression(args.clone(), &quote!(self.#core.inner()));
+            let handle = quote_spanned!(method.span()=> .#method(#args));
+            quote!(#entries #handle.invalidation())
+        }
+        None => {
+            let declaration = format_ident!("{}", names::declaration(method), span = method.span());
+            quote!(#private::Invalidation::all(self.#core.cache(), Self::#declaration()))
+        }
+    })
+}
+
+/// Whatever compiles under the user's signature.
+fn refused(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStream> {
+    let in_trait = context.block.trait_.is_some();
+    if in_trait && valid::forwardable(method, &context.wrapper).is_err() {
+        return Some(quote!(loop {}));
+    }
+    match method.item.sig.receiver() {
+        Some(receiver) if valid::is_shared(receiver) => Some(delegated(context, method)),
+        Some(_) => Some(awaited(
+            method,
+            call(context, method, Some(&quote!(loop {}))),
+        )),
+        None => in_trait.then(|| awaited(method, call(context, method, None))),
+    }
+}
+
+/// `<UserRepo>::find(receiver, id)`
+fn call(context: &Context<'_>, method: &Method<'_>, receiver: Option<&TokenStream>) -> TokenStream {
+    let path = path(context, method);
+    let receiver = receiver.into_iter();
+    let arguments = method.args.iter().map(|argument| &argument.ident);
+    quote!(#path(#(#receiver,)* #(#arguments),*))
+}
+
+fn awaited(method: &Method<'_>, call: TokenStream) -> TokenStream {
+    if method.how == How::Async {
+        quote!(#call.await)
+    } else {
+        call
+    }
+}

@@ -1,0 +1,200 @@
+//! Rules for a whole block, and between its methods.
+
+use proc_macro2::Span;
+use quote::ToTokens as _;
+use syn::visit::{self, Visit};
+use syn::{Error, Ident, ImplItem, Item, ItemImpl, PathArguments, ReturnType, Type};
+
+use super::at;
+use crate::ast::{Block, Kind, Method};
+use crate::types;
+
+pub(crate) fn not_a_block(item: &Item) -> Error {
+    let (token, hint) = match item {
+        Item::Trait(item) => (
+            item.trait_token.to_token_stream(),
+            "put it on the `impl Trait for Type` block",
+        ),
+        Item::Struct(item) => (
+            item.struct_token.to_token_stream(),
+            "put it on the `impl` block of the struct",
+        ),
+        Item::Enum(item) => (
+            item.enum_token.to_token_stream(),
+            "put it on the `impl` block of the enum",
+        ),
+        Item::Mod(item) => (
+            item.mod_token.to_token_stream(),
+            "put it on the `impl` blocks inside the module",
+        ),
+        Item::Fn(item) => (
+            item.sig.fn_token.to_token_stream(),
+            "a function becomes cached as a method of a type",
+        ),
+        other => (other.to_token_stream(), "put it on the block of a type"),
+    };
+    at(
+        &token,
+        format!("`#[cache_impl]` must be placed on an `impl` block; {hint}"),
+    )
+}
+
+pub(crate) fn block(item: &ItemImpl) -> Result<(), Error> {
+    let modifiers = &item.modifiers;
+    if let Some(polarity) = &modifiers.polarity {
+        return Err(at(
+            polarity,
+            "negative impls have no methods; remove `#[cache_impl]`",
+        ));
+    }
+    if let Some(unsafety) = &item.unsafety {
+        return Err(at(
+            unsafety,
+            "`unsafe impl` cannot be cached automatically; write the wrapper by hand",
+        ));
+    }
+    if let Some(defaultness) = &modifiers.defaultness {
+        return Err(at(
+            defaultness,
+            "`default impl` cannot be cached; remove `default`",
+        ));
+    }
+    // What `#[async_trait]` leaves behind, if it was first.
+    let is_expanded = item.items.iter().any(|item| match item {
+        ImplItem::Fn(method) => {
+            let mut lifetimes = method.sig.generics.lifetimes();
+            lifetimes.any(|param| param.lifetime.ident == "async_trait")
+        }
+        _ => false,
+    });
+    if is_expanded {
+        return Err(Error::new(
+            Span::call_site(),
+            "`#[cache_impl]` must be placed above `#[async_trait]`; exchange the two attributes",
+        ));
+    }
+    Ok(())
+}
+
+/// The name of the block's type, for the wrapper's.
+pub(crate) fn named(ty: &Type) -> Result<&Ident, Error> {
+    match ty {
+        Type::Path(path) if path.qself.is_none() => {
+            let last = path.path.segments.last();
+            Ok(&last.expect("a path has a segment").ident)
+        }
+        other => Err(at(
+            other,
+            format!(
+                "`#[cache_impl]` needs a named type; `{}` has no name to derive `Cached…` from",
+                types::text(other)
+            ),
+        )),
+    }
+}
+
+/// A wrapper that this block makes is made here, under a plain name.
+pub(crate) fn wrapper(block: &Block<'_>) -> Result<(), Error> {
+    let Some(wrapper) = block.args.wrapper.as_ref().filter(|_| !block.extends()) else {
+        return Ok(());
+    };
+    let segments = &wrapper.0.segments;
+    if segments.len() == 1 && matches!(segments[0].arguments, PathArguments::None) {
+        return Ok(());
+    }
+    Err(at(
+        &wrapper.0,
+        "`wrapper` must be a plain name where the wrapper is made; add `extend` if another block makes it",
+    ))
+}
+
+pub(crate) fn unknown_item(item: &ImplItem, wrapper: &Ident) -> Error {
+    match item {
+        ImplItem::Macro(call) => at(
+            &call.mac.path,
+            format!(
+                "macros inside a `#[cache_impl]` block are expanded later, so methods they define would be \
+                 missing from `{wrapper}`; move them to another `impl` block"
+            ),
+        ),
+        other => at(
+            other,
+            "this item is not understood by `#[cache_impl]`; move it to another `impl` block",
+        ),
+    }
+}
+
+pub(crate) fn something_cached(block: &Block<'_>) -> Result<(), Error> {
+    let is_cached = |method: &Method<'_>| matches!(method.kind, Kind::Cached(_));
+    if block.methods.iter().any(is_cached) {
+        return Ok(());
+    }
+    let remedy = if block.is_cached_by_default() {
+        "remove a `#[nocache]`"
+    } else {
+        "mark a method with `#[cache]`"
+    };
+    Err(Error::new(
+        Span::call_site(),
+        format!(
+            "no method in this `impl` block is cached, so `#[cache_impl]` has nothing to do; remove it, or {remedy}"
+        ),
+    ))
+}
+
+/// A trait's signature cannot be kept where the same word means another type.
+pub(crate) fn forwardable(method: &Method<'_>, wrapper: &Ident) -> Result<(), Error> {
+    struct Search(Option<Ident>);
+    impl Visit<'_> for Search {
+        fn visit_type_path(&mut self, path: &syn::TypePath) {
+            if path.qself.is_none() && path.path.is_ident("Self") {
+                self.0 = path.path.get_ident().cloned();
+            }
+            visit::visit_type_path(self, path);
+        }
+    }
+    let mut search = Search(None);
+    for argument in &method.args {
+        search.visit_type(argument.ty);
+    }
+    if let ReturnType::Type(_, ty) = &method.item.sig.output {
+        search.visit_type(ty);
+    }
+    match search.0 {
+        Some(found) => Err(at(
+            &found,
+            format!(
+                "`Self` in `{}` would be `{wrapper}`, so it cannot be forwarded; \
+                 move it to another trait, or implement the trait for `{wrapper}` by hand",
+                method.name()
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Calls in `#[invalidates]` that name a method of this block which has no entries. Methods that
+/// are not here may be in another block: those the compiler looks up.
+pub(crate) fn invalidations(block: &Block<'_>) -> Vec<Error> {
+    let mut errors = Vec::new();
+    for method in &block.methods {
+        let Kind::Delegated(calls) = &method.kind else {
+            continue;
+        };
+        for call in calls {
+            let mut named = block.named(&call.method).peekable();
+            let mut has_entries =
+                |method: &Method<'_>| matches!(method.kind, Kind::Cached(_) | Kind::Refused);
+            if named.peek().is_some() && !named.any(&mut has_entries) {
+                errors.push(at(
+                    &call.method,
+                    format!(
+                        "`{}` is not cached, so it has no entries to drop; name a cached method",
+                        call.method
+                    ),
+                ));
+            }
+        }
+    }
+    errors
+}

@@ -1,0 +1,111 @@
+//! Rules for `self`.
+
+use syn::{Error, Receiver, ReceiverKind, Type};
+
+use super::at;
+use crate::ast::{self, Block, Method};
+use crate::types;
+
+enum Is<'a> {
+    Shared,
+    Mutable,
+    Value,
+    Other(&'a Type),
+}
+
+/// `&self`, however it is spelled.
+pub(crate) fn is_shared(receiver: &Receiver) -> bool {
+    matches!(kind(receiver), Is::Shared)
+}
+
+/// A cached method is given what the wrapper has: shared access.
+pub(super) fn shared(
+    block: &Block<'_>,
+    method: &Method<'_>,
+    receiver: &Receiver,
+) -> Result<(), Error> {
+    if block.trait_.is_some() {
+        return omittable(block, method, receiver);
+    }
+    match kind(receiver) {
+        Is::Shared => Ok(()),
+        Is::Mutable => Err(at(
+            receiver,
+            "`&mut self` methods cannot be cached: a hit would skip the mutation; add `#[nocache]`",
+        )),
+        Is::Value => Err(at(
+            receiver,
+            format!(
+                "`self` by value cannot be cached: the wrapper does not own the value; \
+                 add `#[nocache]` to leave it out of `{}`",
+                block.wrapper_name()
+            ),
+        )),
+        Is::Other(ty) => Err(at(
+            ty,
+            format!(
+                "receiver `self: {}` is not supported; use `&self` or add `#[nocache]`",
+                types::text(ty)
+            ),
+        )),
+    }
+}
+
+/// A method that needs more than shared access is left out; a trait does not allow it.
+pub(crate) fn omittable(
+    block: &Block<'_>,
+    method: &Method<'_>,
+    receiver: &Receiver,
+) -> Result<(), Error> {
+    let what = match kind(receiver) {
+        _ if block.trait_.is_none() => return Ok(()),
+        Is::Shared => return Ok(()),
+        Is::Mutable => "`&mut self`".to_owned(),
+        Is::Value => "`self` by value".to_owned(),
+        Is::Other(ty) => format!("`self: {}`", types::text(ty)),
+    };
+    let (name, wrapper) = (method.name(), block.wrapper_name());
+    Err(at(
+        receiver,
+        format!(
+            "trait method `{name}` takes {what}, but `{wrapper}` only has shared access; \
+             give it `&self`, or implement the trait for `{wrapper}` by hand"
+        ),
+    ))
+}
+
+pub(crate) fn skip_on_receiver(receiver: &Receiver) -> Result<(), Error> {
+    let mut attributes = receiver.attrs.iter();
+    match attributes.find(|attribute| ast::helper(attribute.path()).is_some()) {
+        Some(attribute) => Err(at(
+            attribute,
+            "`self` is never part of the key; remove `#[cache_skip]` (use `self_key = …` to add it)",
+        )),
+        None => Ok(()),
+    }
+}
+
+fn kind(receiver: &Receiver) -> Is<'_> {
+    match &receiver.kind {
+        ReceiverKind::Reference(_, _, Some(_)) => Is::Mutable,
+        ReceiverKind::Reference(..) => Is::Shared,
+        ReceiverKind::Typed(_, ty) => typed(types::peel(ty)),
+        _ => Is::Value,
+    }
+}
+
+fn typed(ty: &Type) -> Is<'_> {
+    let is_self =
+        |ty: &Type| matches!(types::peel(ty), Type::Path(path) if path.path.is_ident("Self"));
+    match ty {
+        Type::Reference(reference) if is_self(&reference.elem) => {
+            if reference.mutability.is_some() {
+                Is::Mutable
+            } else {
+                Is::Shared
+            }
+        }
+        ty if is_self(ty) => Is::Value,
+        ty => Is::Other(ty),
+    }
+}
