@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::cache::Cache;
@@ -25,7 +25,8 @@ type Parts<'a> = Result<(&'a Cache, Arc<Bound>, CallKey), Error>;
 /// [`refresh`](Self::refresh) runs.
 pub struct EntryHandle<'a, S, R, Run> {
     parts: Parts<'a>,
-    run: Run,
+    /// Never locked: the handle is `Sync` also where the user's future is only `Send`.
+    run: Mutex<Run>,
     types: PhantomData<fn() -> (S, R)>,
 }
 
@@ -38,7 +39,7 @@ where
     pub fn new(call: Call<'a>, run: Run) -> Self {
         Self {
             parts: call.into_parts(),
-            run,
+            run: Mutex::new(run),
             types: PhantomData,
         }
     }
@@ -186,7 +187,8 @@ where
     /// Runs the method, stores what it returned as a call would, and returns it. Modes do not
     /// matter here. Trouble with the store is counted in [`Stats`](crate::Stats).
     pub async fn refresh(self) -> R {
-        Self::run_anew(self.parts, || self.run.0).await
+        let (parts, run) = self.into_parts();
+        Self::run_anew(parts, || run.0).await
     }
 }
 
@@ -202,7 +204,8 @@ macro_rules! refresh_with {
             /// returned as a call would, and returns it.
             #[allow(clippy::too_many_arguments)] // as many as the user's method skips
             pub async fn refresh(self, $($arg: $ty),*) -> R {
-                Self::run_anew(self.parts, || self.run.0.run(($($arg,)*))).await
+                let (parts, run) = self.into_parts();
+                Self::run_anew(parts, || run.0.run(($($arg,)*))).await
             }
         }
 
@@ -216,7 +219,7 @@ macro_rules! refresh_with {
             /// returned as a call would, and returns it.
             #[allow(clippy::too_many_arguments)]
             pub fn refresh(self, $($arg: $ty),*) -> R {
-                let EntryHandle { parts, run, .. } = self.0;
+                let (parts, run) = self.0.into_parts();
                 let anew = async { (run.0)($($arg),*) };
                 pollster::block_on(EntryHandle::<S, R, ()>::run_anew(parts, || anew))
             }
@@ -284,7 +287,7 @@ where
 {
     /// Runs the method, stores what it returned as a call would, and returns it.
     pub fn refresh(self) -> R {
-        let EntryHandle { parts, run, .. } = self.0;
+        let (parts, run) = self.0.into_parts();
         let anew = async { (run.0)() };
         pollster::block_on(EntryHandle::<S, R, ()>::run_anew(parts, || anew))
     }
@@ -317,7 +320,12 @@ impl Invalidation {
 }
 
 #[doc(hidden)]
-impl<S, R, Run> EntryHandle<'_, S, R, Run> {
+impl<'a, S, R, Run> EntryHandle<'a, S, R, Run> {
+    fn into_parts(self) -> (Parts<'a>, Run) {
+        let run = self.run.into_inner();
+        (self.parts, run.unwrap_or_else(PoisonError::into_inner))
+    }
+
     pub fn invalidation(self) -> Invalidation {
         Invalidation(self.parts.ok().map(|(_, bound, key)| (bound, Some(key))))
     }
