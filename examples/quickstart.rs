@@ -1,7 +1,9 @@
 //! A slow method, cached: in the memory of this process, or on the server that `REDIS_URL` names.
 //!
+//! ```sh
 //! cargo run --example quickstart
 //! REDIS_URL=redis://127.0.0.1:6379 cargo run --example quickstart
+//! ```
 
 use std::error::Error;
 use std::time::{Duration, Instant};

@@ -96,6 +96,15 @@ impl CacheBuilder {
         self
     }
 
+    /// Keeps the entries on the server that the environment variable `REDIS_URL` names; where it
+    /// is not set or empty, the store stays what it was.
+    pub fn redis_from_env(self) -> Self {
+        match std::env::var("REDIS_URL") {
+            Ok(url) if !url.is_empty() => self.redis(url),
+            _ => self,
+        }
+    }
+
     /// Keeps the entries on a Redis cluster, and names keys for it as [`cluster`](Self::cluster)
     /// does. A few of its nodes are enough.
     #[cfg(feature = "cluster")]

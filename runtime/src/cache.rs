@@ -51,16 +51,12 @@ impl Cache {
     }
 
     /// A cache on the server that the environment variable `REDIS_URL` names, and in the memory
-    /// of this process where it is not set or empty.
+    /// of this process where it is not set or empty. With settings: [`CacheBuilder::redis_from_env`].
     ///
     /// # Errors
     /// As [`CacheBuilder::build`].
     pub fn from_env(name: impl Into<String>) -> Result<Self, Error> {
-        let builder = Self::builder(name);
-        match std::env::var("REDIS_URL") {
-            Ok(url) if !url.is_empty() => builder.redis(url).build(),
-            _ => builder.build(),
-        }
+        Self::builder(name).redis_from_env().build()
     }
 
     pub(crate) fn new(

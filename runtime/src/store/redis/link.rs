@@ -12,7 +12,7 @@ use super::{Connection, Node, Reply, Target, fault};
 use crate::error::{Error, ErrorKind};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// After so many time-outs in a row the connection counts as dead: a half-open one never says so.
 const SILENCE: u32 = 3;
 const AFTER_SILENCE: Duration = Duration::from_secs(1);

@@ -68,9 +68,14 @@ impl Target {
         let node = SentinelNodeConnectionInfo::default()
             .set_redis_connection_info(first.redis_settings().clone())
             .set_tcp_settings(tcp());
-        SentinelClient::build(sentinels, String::from(service), Some(node), SentinelServerType::Master)
-            .map(|client| Self::Sentinel(tokio::sync::Mutex::new(client)))
-            .map_err(|error| refused("redis_sentinel", &error))
+        SentinelClient::build(
+            sentinels,
+            String::from(service),
+            Some(node),
+            SentinelServerType::Master,
+        )
+        .map(|client| Self::Sentinel(tokio::sync::Mutex::new(client)))
+        .map_err(|error| refused("redis_sentinel", &error))
     }
 
     pub(super) async fn connect(&self) -> Result<Connection, RedisError> {
