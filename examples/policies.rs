@@ -71,13 +71,11 @@ async fn play(policy: Policy) -> Result<(), Error> {
     Ok(())
 }
 
-/// As `Cache::from_env`, with a policy and a size.
+/// As `Cache::from_env`, with settings.
 fn open(policy: &Policy) -> Result<Cache, Error> {
-    let builder = Cache::builder("policies")
+    Cache::builder("policies")
         .policy(policy.clone())
-        .maxsize(ROOM);
-    match std::env::var("REDIS_URL") {
-        Ok(url) if !url.is_empty() => builder.redis(url).build(),
-        _ => builder.build(),
-    }
+        .maxsize(ROOM)
+        .redis_from_env()
+        .build()
 }
