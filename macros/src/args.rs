@@ -7,12 +7,13 @@ use std::collections::HashSet;
 
 use darling::FromMeta;
 use darling::ast::NestedMeta;
-use darling::util::Flag;
 use proc_macro2::TokenStream;
 use syn::{Error, Expr, Meta, MetaNameValue, Path};
 
 pub(crate) use ttl::Ttl;
-pub(crate) use value::{ByDefault, Codec, Krate, MaxSize, Policy, SelfKey, Version, Vis, Wrapper};
+pub(crate) use value::{
+    ByDefault, Codec, Flag, Krate, MaxSize, Policy, SelfKey, Version, Vis, Wrapper,
+};
 
 /// `#[cache_impl(…)]`
 #[derive(Debug, Default, FromMeta)]
@@ -122,9 +123,9 @@ fn name(option: &NestedMeta) -> Option<Path> {
 }
 
 fn contradiction(single: Flag, multiple: Flag, errors: &mut Vec<Error>) {
-    if single.is_present() && multiple.is_present() {
+    if let (Some(_), Some(multiple)) = (single.span(), multiple.span()) {
         errors.push(Error::new(
-            multiple.span(),
+            multiple,
             "`single` and `multiple` contradict each other; keep one of them",
         ));
     }

@@ -9,7 +9,7 @@ use syn::{
 use crate::args::{self, BlockArgs, MethodArgs};
 use crate::{names, types, valid};
 use helper::Helpers;
-pub(crate) use helper::{Invalidates, helper, strip};
+pub(crate) use helper::{Invalidates, helper, late, strip};
 
 /// A block, with the methods that a wrapper can have.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl<'a> Block<'a> {
     pub(crate) fn extends(&self) -> bool {
         let names_default =
             self.args.wrapper.is_some() && self.wrapper_name() == names::wrapper(&self.ty_name);
-        names_default || self.args.extend.is_present()
+        names_default || self.args.extend.is_set()
     }
 
     pub(crate) fn is_cached_by_default(&self) -> bool {
@@ -144,7 +144,7 @@ impl<'a> Block<'a> {
             valid::forwardable(method, &self.wrapper_name())?;
         }
         let Some(receiver) = receiver else {
-            helpers.without_effect("an associated function without `self`")?;
+            helpers.without_effect("an associated function without `self` is never cached")?;
             let is_wanted = self.trait_.is_some();
             return Ok(if is_wanted {
                 Kind::Associated
@@ -156,7 +156,9 @@ impl<'a> Block<'a> {
         if is_delegated {
             if !valid::is_shared(receiver) {
                 valid::omittable(self, method, receiver)?;
-                helpers.without_effect("this method needs more than `&self`, so it")?;
+                helpers.without_effect(
+                    "a method that needs more than `&self` is not in the wrapper",
+                )?;
                 return Ok(Kind::Omitted);
             }
             let calls = helpers.invalidates.map(helper::invalidates).transpose()?;

@@ -90,12 +90,11 @@ impl<'a> Context<'a> {
     }
 
     fn expand(&self) -> TokenStream {
-        let requirements = self.requirements();
         let definition = (!self.block.extends()).then(|| wrapper::definition(self));
         let declarations = method::declarations(self);
         let methods = self.methods();
         let handles = handle::handles(self);
-        quote!(#requirements #definition #declarations #methods #handles)
+        quote!(#definition #declarations #methods #handles)
     }
 
     /// The wrapper's methods: inherent ones, or the trait's.
@@ -163,10 +162,24 @@ impl<'a> Context<'a> {
         quote!(#module #entries<#lifetime, #(#arguments),*>)
     }
 
+    /// `CachedRepoMethods`: what each cached method is, under its own name.
+    pub(crate) fn methods_type(&self) -> TokenStream {
+        let (module, methods) = (&self.module, names::methods(&self.wrapper));
+        quote!(#module #methods)
+    }
+
     /// The handles of the wrapper that `self` is.
     pub(crate) fn entries_of_self(&self) -> TokenStream {
         let (module, entries) = (&self.module, &self.entries);
         quote!(#module #entries { __func_cache_wrapper: self })
+    }
+
+    /// Whether a refused method can have no more than its trait's signature: it means the
+    /// wrapper by `Self`.
+    pub(crate) fn is_stub(&self, method: &Method<'_>) -> bool {
+        matches!(method.kind, Kind::Refused)
+            && self.block.trait_.is_some()
+            && valid::forwardable(method, &self.wrapper).is_err()
     }
 
     /// The text that tells this block's methods from all others: `UserRepo::`, `<Repo as Store>::`.
@@ -180,22 +193,6 @@ impl<'a> Context<'a> {
             }
             None => format!("{ty}::{method}"),
         }
-    }
-
-    fn requirements(&self) -> TokenStream {
-        let of_block = self.block.args.codec.as_ref();
-        let of_methods = self
-            .block
-            .methods
-            .iter()
-            .filter_map(|method| match &method.kind {
-                Kind::Cached(args) => args.codec.as_ref(),
-                _ => None,
-            });
-        let codecs = of_block.into_iter().chain(of_methods);
-        codecs
-            .filter_map(|codec| codec.requirement(&self.krate))
-            .collect()
     }
 }
 
@@ -241,8 +238,9 @@ pub(crate) fn lints() -> TokenStream {
     quote! {
         #[allow(
             clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction,
-            deprecated, missing_docs, single_use_lifetimes, unreachable_pub, unreachable_code, unused_qualifications,
-            private_interfaces, private_bounds, elided_named_lifetimes, mismatched_lifetime_syntaxes
+            dead_code, deprecated, missing_debug_implementations, missing_docs, non_camel_case_types,
+            single_use_lifetimes, unreachable_code, unreachable_pub, unused_qualifications,
+            private_bounds, private_interfaces, elided_named_lifetimes, mismatched_lifetime_syntaxes
         )]
     }
 }
@@ -252,4 +250,33 @@ pub(crate) fn is_generic(context: &Context<'_>, method: &Method<'_>, ty: &Type) 
     let mut parameters = types::parameters(&context.generics);
     parameters.extend(types::parameters(&method.item.sig.generics));
     types::find(ty.to_token_stream(), &parameters).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_block_always_expands_to_the_same_tokens() {
+        let options = quote!(policy = "lfu", ttl = "5m", self_key = self.tenant, tll = 3);
+        let block = quote! {
+            impl<'r, D: Db, const N: usize> Users<u64> for Repo<'r, D, N> where D: Clone {
+                const LIMIT: usize = N;
+                type Error = D::Error;
+                async fn find(&self, id: u64) -> Result<User, Self::Error> { self.db.find(id).await }
+                #[cache(version = 2)]
+                fn look<T: Serialize>(&self, (a, b): (T, &str), #[cache_skip] ctx: &Ctx<'_>) -> usize { a }
+                #[nocache]
+                #[invalidates(find(id), look(..))]
+                fn rename(&self, id: u64) -> impl Future<Output = ()> { async {} }
+                async fn change(&mut self) -> u64 { 1 }
+            }
+        };
+        let first = cache_impl(options.clone(), block.clone()).to_string();
+        assert!(first.contains("CachedRepoEntry") && first.contains("compile_error"));
+        for _ in 0..10 {
+            let again = cache_impl(options.clone(), block.clone()).to_string();
+            assert_eq!(first, again);
+        }
+    }
 }

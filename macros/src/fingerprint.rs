@@ -194,8 +194,10 @@ fn unraw(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proc_macro2::Group;
     use quote::quote;
+
+    use super::*;
 
     fn of(tokens: TokenStream) -> [u8; 20] {
         method(&syn::parse2(tokens).unwrap())
@@ -227,19 +229,34 @@ mod tests {
         assert_eq!(hex(plain), hex(raw));
     }
 
+    /// What `macro_rules!` makes of the tokens that it is given as a fragment.
+    fn fragment(tokens: TokenStream) -> TokenTree {
+        TokenTree::Group(Group::new(Delimiter::None, tokens))
+    }
+
     #[test]
     fn invisible_groups_do_not_matter() {
-        let mut group = proc_macro2::Group::new(Delimiter::None, quote!(Vec<u8>));
-        group.set_span(proc_macro2::Span::call_site());
-        let grouped = of(quote!(fn f(&self, a: #group) -> u8 { 1 }));
-        assert_eq!(
-            hex(grouped),
-            hex(of(quote!(
-                fn f(&self, a: Vec<u8>) -> u8 {
-                    1
-                }
-            )))
-        );
+        let name = fragment(quote!(find));
+        let pattern = fragment(quote!((a, b)));
+        let ty = fragment(quote!(Vec<u8>));
+        let returned = fragment(quote!(Result<u64, DbError>));
+        let literal = fragment(quote!(5));
+        let expr = fragment(quote!(self.get::<u64>(a)));
+        let nested = fragment(quote!(vec![#literal, #expr,]));
+        let statement = fragment(quote!(let x = #nested));
+        let grouped = of(quote! {
+            async fn #name<T>(&self, #pattern: (#ty, T)) -> #returned {
+                #statement;
+                Ok(#expr.await? + #literal)
+            }
+        });
+        let plain = of(quote! {
+            async fn find<T>(&self, (a, b): (Vec<u8>, T)) -> Result<u64, DbError> {
+                let x = vec![5, self.get::<u64>(a)];
+                Ok(self.get::<u64>(a).await? + 5)
+            }
+        });
+        assert_eq!(hex(grouped), hex(plain));
     }
 
     #[test]
@@ -264,6 +281,7 @@ mod tests {
         }
     }
 
+    /// What the compiler's own tokens come to: `ui-tests/pass/golden_fingerprints.rs`.
     #[test]
     fn fingerprints_are_golden() {
         let methods = [
@@ -298,6 +316,49 @@ mod tests {
             quote!(
                 fn s(&self, q: &str) -> String {
                     format!("{q}{}", 1.5f32)
+                }
+            ),
+            quote!(
+                fn c<const N: usize>(self: &Self, f: [u8; N]) -> Vec<Vec<u8>>
+                where
+                    [u8; N]: serde::Serialize,
+                {
+                    f.iter()
+                        .map(|&x| vec![x; 0xFF_usize >> 2])
+                        .collect::<Vec<_>>()
+                }
+            ),
+            quote!(
+                async fn l(&self, r#type: &'static str) -> Option<char> {
+                    'outer: loop {
+                        match r#type.chars().next() {
+                            Some('a'..='z') | None => break 'outer None,
+                            Some(found @ '\'') => return Some(found),
+                            _ => continue,
+                        }
+                    }
+                }
+            ),
+            quote!(
+                fn a(&self) -> u64 {
+                    #[allow(unused)]
+                    let x = -1i64;
+                    let Some(y) = self.y else { return 0 };
+                    *self.z.lock().unwrap() += x as u64 & !y;
+                    u64::MAX
+                }
+            ),
+            quote!(
+                fn r(&self, id: u64) -> impl Future<Output = Result<u64, u8>> + use<'_> {
+                    async move { Ok(unsafe { self.raw(id) }.await?) }
+                }
+            ),
+            quote!(
+                fn m(&self, b: &[u8]) -> (u8,) {
+                    assert!(b != br#"raw "bytes""#, "{:?}", c"c");
+                    matches!(b, [0x00, ..] if !b.is_empty())
+                        .then(|| (1,))
+                        .unwrap_or((b[0],))
                 }
             ),
         ];

@@ -15,10 +15,9 @@ pub(crate) fn entries(wrapper: &Ident) -> Ident {
     format_ident!("{wrapper}Entry", span = wrapper.span())
 }
 
-/// The wrapper's function that gives the `static` of a method. The compiler shows its name where
-/// `#[invalidates(find(..))]` names a method that is in no block.
-pub(crate) fn declaration(method: &Ident) -> Ident {
-    format_ident!("__entries_of_{}", method.unraw(), span = Span::call_site())
+/// What each cached method is, under its name: `CachedUserRepo` -> `CachedUserRepoMethods`
+pub(crate) fn methods(wrapper: &Ident) -> Ident {
+    format_ident!("{wrapper}Methods", span = wrapper.span())
 }
 
 /// What `refresh` runs, for a method with skipped arguments.
@@ -47,17 +46,17 @@ pub(crate) fn argument(index: usize) -> Ident {
 
 /// The lifetime of a handle.
 pub(crate) fn entry_lifetime() -> Lifetime {
-    Lifetime::new("'__func_cache_entry", Span::call_site())
+    Lifetime::new("'__entry", Span::call_site())
 }
 
 /// A lifetime that the user left out.
 pub(crate) fn lifetime(index: usize) -> Lifetime {
-    Lifetime::new(&format!("'__func_cache_{index}"), Span::call_site())
+    Lifetime::new(&format!("'__{index}"), Span::call_site())
 }
 
 /// The type of an `impl Trait` argument.
 pub(crate) fn type_parameter(index: usize) -> Ident {
-    Ident::new(&format!("FuncCache{index}"), Span::call_site())
+    Ident::new(&format!("__Argument{index}"), Span::call_site())
 }
 
 /// The path of the crate, if `crate = …` does not say another.

@@ -1,11 +1,11 @@
 //! Questions about types, and the rewriting of types that move from the user's block to ours.
 
-use proc_macro2::{Group, TokenStream, TokenTree};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    GenericArgument, Generics, Ident, Lifetime, Path, PathArguments, PathSegment, Type,
+    GenericArgument, Generics, Ident, Lifetime, Path, PathArguments, PathSegment, Receiver, Type,
     TypeImplTrait, TypeParamBound,
 };
 
@@ -136,6 +136,9 @@ impl SelfType<'_> {
 }
 
 impl VisitMut for SelfType<'_> {
+    /// `self: &Self` is the wrapper's.
+    fn visit_receiver_mut(&mut self, _: &mut Receiver) {}
+
     fn visit_type_mut(&mut self, ty: &mut Type) {
         if let Type::Path(path) = ty
             && path.qself.is_none()
@@ -303,6 +306,15 @@ pub(crate) fn is_boxed_future(ty: &Type) -> bool {
     }))
 }
 
+/// Spans of ours at the first and the last token of a type.
+pub(crate) fn ends(ty: &Type) -> (Span, Span) {
+    let ours = |token: &TokenTree| Span::mixed_site().located_at(token.span());
+    let tokens: Vec<_> = ty.to_token_stream().into_iter().collect();
+    let first = tokens.first().map_or_else(Span::mixed_site, ours);
+    let last = tokens.last().map_or_else(Span::mixed_site, ours);
+    (first, last)
+}
+
 /// A type as the user would write it, for messages.
 pub(crate) fn text(ty: &Type) -> String {
     let mut text = String::new();
@@ -326,7 +338,7 @@ fn write_text(tokens: TokenStream, text: &mut String) {
                 text.push_str(close);
             }
             TokenTree::Punct(punct) => match punct.as_char() {
-                ',' => text.push_str(", "),
+                separator @ (',' | ';') => text.extend([separator, ' ']),
                 operator @ ('+' | '=') => text.extend([' ', operator, ' ']),
                 '-' => text.push_str(" -"),
                 '>' if text.ends_with('-') => text.push_str("> "),

@@ -111,7 +111,7 @@ impl KeyWriter {
 /// A value that can be part of a key: everything that implements [`serde::Serialize`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a cache key",
-    label = "every argument of a cached method must implement `serde::Serialize`",
+    label = "every part of the key must implement `serde::Serialize`",
     note = "derive `serde::Serialize` for it, or mark the argument `#[cache_skip]` if the result does not depend on it"
 )]
 pub trait KeyPart: Serialize {}

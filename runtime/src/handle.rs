@@ -35,15 +35,6 @@ where
     S: Shape<R>,
     S::Stored: Value,
 {
-    #[doc(hidden)]
-    pub fn new(call: Call<'a>, run: Run) -> Self {
-        Self {
-            parts: call.into_parts(),
-            run: Mutex::new(run),
-            types: PhantomData,
-        }
-    }
-
     /// The stored value, if there is one that is alive. The policy does not take it for a use.
     ///
     /// # Errors
@@ -236,16 +227,11 @@ refresh_with!(a: A, b: B, c: C, d: D, e: E, f: F);
 /// The entry of one call of a sync method: as [`EntryHandle`], on a thread that waits.
 pub struct BlockingEntryHandle<'a, S, R, Run>(EntryHandle<'a, S, R, Run>);
 
-impl<'a, S, R, Run> BlockingEntryHandle<'a, S, R, Run>
+impl<S, R, Run> BlockingEntryHandle<'_, S, R, Run>
 where
     S: Shape<R>,
     S::Stored: Value,
 {
-    #[doc(hidden)]
-    pub fn new(call: Call<'a>, run: Run) -> Self {
-        Self(EntryHandle::new(call, run))
-    }
-
     /// As [`EntryHandle::peek`].
     ///
     /// # Errors
@@ -321,6 +307,15 @@ impl Invalidation {
 
 #[doc(hidden)]
 impl<'a, S, R, Run> EntryHandle<'a, S, R, Run> {
+    // Asks nothing of the types: a value that cannot be stored is one error, that of its method.
+    pub fn new(call: Call<'a>, run: Run) -> Self {
+        Self {
+            parts: call.into_parts(),
+            run: Mutex::new(run),
+            types: PhantomData,
+        }
+    }
+
     fn into_parts(self) -> (Parts<'a>, Run) {
         let run = self.run.into_inner();
         (self.parts, run.unwrap_or_else(PoisonError::into_inner))
@@ -332,7 +327,11 @@ impl<'a, S, R, Run> EntryHandle<'a, S, R, Run> {
 }
 
 #[doc(hidden)]
-impl<S, R, Run> BlockingEntryHandle<'_, S, R, Run> {
+impl<'a, S, R, Run> BlockingEntryHandle<'a, S, R, Run> {
+    pub fn new(call: Call<'a>, run: Run) -> Self {
+        Self(EntryHandle::new(call, run))
+    }
+
     pub fn invalidation(self) -> Invalidation {
         self.0.invalidation()
     }

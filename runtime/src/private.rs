@@ -14,13 +14,16 @@ pub fn scripts() -> Vec<(String, String)> {
     crate::store::redis::scripts()
 }
 
-macro_rules! requires {
-    ($($name:ident $feature:literal $codec:literal;)*) => {$(
+// A codec by its name, for `codec = "json"`; where its feature is off, the error that says so.
+macro_rules! codecs {
+    ($($name:ident $feature:literal $codec:ident;)*) => {$(
         #[cfg(feature = $feature)]
         #[doc(hidden)]
         #[macro_export]
         macro_rules! $name {
-            () => {};
+            () => {
+                $crate::Codec::$codec
+            };
         }
 
         #[cfg(not(feature = $feature))]
@@ -29,17 +32,17 @@ macro_rules! requires {
         macro_rules! $name {
             () => {
                 ::core::compile_error!(concat!(
-                    "`codec = \"", $codec, "\"` needs the feature `", $feature,
+                    "`codec = \"", $feature, "\"` needs the feature `", $feature,
                     "` of redis-func-cache; enable it in Cargo.toml"
-                ));
+                ))
             };
         }
     )*};
 }
-requires! {
-    __require_json "json" "json";
-    __require_msgpack "msgpack" "msgpack";
-    __require_bson "bson" "bson";
-    __require_yaml "yaml" "yaml";
-    __require_postcard "postcard" "postcard";
+codecs! {
+    __codec_json "json" Json;
+    __codec_msgpack "msgpack" MsgPack;
+    __codec_bson "bson" Bson;
+    __codec_yaml "yaml" Yaml;
+    __codec_postcard "postcard" Postcard;
 }

@@ -3,6 +3,7 @@
 use darling::{Error, FromMeta, Result};
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
+use syn::spanned::Spanned as _;
 use syn::{Expr, ExprLit, Ident, Lit, Meta, Path, Visibility};
 
 use super::Ttl;
@@ -21,6 +22,10 @@ enum Choice {
     BuiltIn(&'static str, &'static str),
     Own(Expr),
 }
+
+/// An option without a value.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Flag(Option<Span>);
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MaxSize(pub(crate) u64);
@@ -91,37 +96,45 @@ values! {
 
 impl Policy {
     fn read(expr: &Expr) -> Result<Self> {
-        Choice::read(expr, "policy", &POLICIES).map(Self)
+        Choice::read(expr, "policy", "lru_t", &POLICIES).map(Self)
     }
 
     pub(crate) fn tokens(&self, krate: &Path) -> TokenStream {
-        self.0.tokens(&quote!(#krate::Policy))
+        match &self.0 {
+            Choice::BuiltIn(_, variant) => {
+                let variant = Ident::new(variant, Span::call_site());
+                quote!(#krate::Policy::#variant)
+            }
+            Choice::Own(expr) => quote!(#expr),
+        }
     }
 }
 
 impl Codec {
     fn read(expr: &Expr) -> Result<Self> {
-        Choice::read(expr, "codec", &CODECS).map(Self)
+        Choice::read(expr, "codec", "cbor", &CODECS).map(Self)
     }
 
+    /// By way of a macro, which knows whether the codec's feature is on.
     pub(crate) fn tokens(&self, krate: &Path) -> TokenStream {
-        self.0.tokens(&quote!(#krate::Codec))
-    }
-
-    /// An item that does not compile where the codec's feature is off.
-    pub(crate) fn requirement(&self, krate: &Path) -> Option<TokenStream> {
-        match self.0 {
-            Choice::BuiltIn("cbor", _) | Choice::Own(_) => None,
+        match &self.0 {
+            Choice::BuiltIn("cbor", _) => quote!(#krate::Codec::Cbor),
             Choice::BuiltIn(name, _) => {
-                let name = Ident::new(&format!("__require_{name}"), Span::call_site());
-                Some(quote!(#krate::#name! {}))
+                let name = Ident::new(&format!("__codec_{name}"), Span::call_site());
+                quote!(#krate::#name!())
             }
+            Choice::Own(expr) => quote!(#expr),
         }
     }
 }
 
 impl Choice {
-    fn read(expr: &Expr, option: &str, known: &[(&'static str, &'static str)]) -> Result<Self> {
+    fn read(
+        expr: &Expr,
+        option: &str,
+        example: &str,
+        known: &[(&'static str, &'static str)],
+    ) -> Result<Self> {
         let find = |name: &str| known.iter().find(|(known, _)| *known == name);
         if let Some(name) = text(expr) {
             let Some((name, variant)) = find(&name) else {
@@ -138,13 +151,12 @@ impl Choice {
             Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
             _ => None,
         };
-        let bare = bare.as_deref().and_then(find);
-        match (bare, expr) {
+        match (bare.as_deref().and_then(find), expr) {
             (None, Expr::Path(_) | Expr::Call(_) | Expr::MethodCall(_) | Expr::Macro(_)) => {
                 Ok(Self::Own(expr.clone()))
             }
-            _ => {
-                let (name, _) = bare.or(known.first()).unwrap_or(&("", ""));
+            (bare, _) => {
+                let name = bare.map_or(example, |(name, _)| name);
                 Err(at(
                     expr,
                     format!("`{option}` must be a name in quotes, such as `{option} = \"{name}\"`"),
@@ -152,15 +164,32 @@ impl Choice {
             }
         }
     }
+}
 
-    fn tokens(&self, of: &TokenStream) -> TokenStream {
-        match self {
-            Self::BuiltIn(_, variant) => {
-                let variant = Ident::new(variant, Span::call_site());
-                quote!(#of::#variant)
+impl FromMeta for Flag {
+    fn from_none() -> Option<Self> {
+        Some(Self(None))
+    }
+
+    fn from_meta(meta: &Meta) -> Result<Self> {
+        match meta {
+            Meta::Path(path) => Ok(Self(Some(path.span()))),
+            other => {
+                let name = name(other.path());
+                let message = format!("`{name}` takes no value; write `{name}` alone");
+                Err(Error::custom(message).with_span(other))
             }
-            Self::Own(expr) => quote!(#expr),
         }
+    }
+}
+
+impl Flag {
+    pub(crate) fn is_set(self) -> bool {
+        self.0.is_some()
+    }
+
+    pub(super) fn span(self) -> Option<Span> {
+        self.0
     }
 }
 
@@ -291,10 +320,15 @@ fn is_empty(expr: &Expr) -> bool {
     matches!(expr, Expr::Verbatim(tokens) if tokens.is_empty())
 }
 
-fn needs_value(name: &Path, example: &str) -> Error {
-    let option = name.get_ident().map(ToString::to_string);
-    let option = option.unwrap_or_default();
-    Error::custom(format!("`{option}` needs a value, such as `{example}`")).with_span(name)
+fn needs_value(path: &Path, example: &str) -> Error {
+    let name = name(path);
+    Error::custom(format!("`{name}` needs a value, such as `{example}`")).with_span(path)
+}
+
+fn name(path: &Path) -> String {
+    path.get_ident()
+        .map(ToString::to_string)
+        .unwrap_or_default()
 }
 
 pub(super) fn text(expr: &Expr) -> Option<String> {

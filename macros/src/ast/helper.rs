@@ -34,19 +34,29 @@ pub(crate) fn helper(attribute: &Path) -> Option<&'static str> {
     HELPERS.into_iter().find(|helper| is_ours && last == helper)
 }
 
+/// The helper inside of a `cfg_attr`, which is evaluated after us.
+pub(crate) fn late(attribute: &Attribute) -> Option<&'static str> {
+    if !attribute.path().is_ident("cfg_attr") {
+        return None;
+    }
+    let list = attribute.meta.require_list().ok()?;
+    let inside = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+    let mut attributes = inside.ok()?.into_iter().skip(1);
+    attributes.find_map(|attribute| helper(attribute.path()))
+}
+
 /// Removes the helpers: no other macro knows them.
 pub(crate) fn strip(block: &mut ItemImpl) {
+    let is_foreign =
+        |attribute: &Attribute| helper(attribute.path()).is_none() && late(attribute).is_none();
     for item in &mut block.items {
         let ImplItem::Fn(method) = item else { continue };
-        method
-            .attrs
-            .retain(|attribute| helper(attribute.path()).is_none());
+        method.attrs.retain(is_foreign);
         for argument in &mut method.sig.inputs {
-            let attributes = match argument {
-                FnArg::Receiver(receiver) => &mut receiver.attrs,
-                FnArg::Typed(typed) => &mut typed.attrs,
-            };
-            attributes.retain(|attribute| helper(attribute.path()).is_none());
+            match argument {
+                FnArg::Receiver(receiver) => receiver.attrs.retain(is_foreign),
+                FnArg::Typed(typed) => typed.attrs.retain(is_foreign),
+            }
         }
     }
 }
@@ -99,12 +109,12 @@ impl<'a> Helpers<'a> {
         }
     }
 
-    /// For what is neither cached nor handed through.
-    pub(super) fn without_effect(&self, what: &str) -> Result<(), Error> {
+    /// For what has no call to cache or to follow up.
+    pub(super) fn without_effect(&self, because: &str) -> Result<(), Error> {
         match self.cache.or(self.invalidates) {
             Some(attribute) => Err(Error::new_spanned(
                 attribute,
-                format!("{what} is not in the wrapper; remove this attribute"),
+                format!("{because}; remove this attribute"),
             )),
             None => Ok(()),
         }

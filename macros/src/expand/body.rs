@@ -1,14 +1,13 @@
 //! What the wrapper's methods do: one call each.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
-use syn::Safety;
-use syn::spanned::Spanned as _;
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::{Ident, Safety};
 
 use super::Context;
 use super::method::{key_writer, path, shape};
 use crate::ast::{How, Invalidates, Kind, Method};
-use crate::{names, valid};
+use crate::{names, types, valid};
 
 /// `None` for a method that the wrapper does not have.
 pub(super) fn of(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStream> {
@@ -17,17 +16,17 @@ pub(super) fn of(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStre
         Kind::Cached(_) => Some(cached(context, method)),
         Kind::Delegated(calls) if !calls.is_empty() => Some(invalidating(context, method, calls)),
         Kind::Delegated(_) => Some(delegated(context, method)),
-        Kind::Associated => Some(awaited(method, call(context, method, None))),
+        Kind::Associated => Some(awaited(method, &call(context, method, None))),
         Kind::Refused => refused(context, method),
     }
 }
 
 // Output
-//     let call = Call::new(self.core.cache(), Self::entries_of_find(), |writer| { writer.add(&id); });
+//     let call = Call::new(self.core.cache(), CachedUserRepoMethods::find(), |writer| { writer.add(&id); });
 //     call.run(shape, move || <UserRepo>::find(self.core.inner(), id)).await
 fn cached(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let Context { private, core, .. } = context;
-    let declaration = names::declaration(method.name());
+    let (methods, name) = (context.methods_type(), method.name());
     let (owned, made) = (names::local("__core"), names::local("__call"));
     let holder = match method.how {
         // The future may outlive the borrow of the wrapper, as the user's own may.
@@ -37,28 +36,28 @@ fn cached(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let inner = quote!(#holder.inner());
     let writer = key_writer(context, method, &inner);
     let make = quote! {
-        let #made = #private::Call::new(#holder.cache(), Self::#declaration(), #writer);
+        let #made = #private::Call::new(#holder.cache(), <#methods>::#name(), #writer);
     };
 
     // What the compiler has to say of the value's type, it says there.
-    let span = Span::mixed_site().located_at(method.returned.span());
-    let shape = shape(context, method);
-    let call = call(context, method, Some(&inner));
+    let (at, _) = types::ends(&method.returned);
+    let (shape, call) = (shape(context, method), call(context, method, Some(&inner)));
+    let made = Ident::new("__call", at);
     match method.how {
         How::Sync => {
-            let run = quote_spanned!(span=> #made.run_blocking(#shape, move || #call));
+            let run = quote_spanned!(at=> #made.run_blocking(#shape, move || #call));
             quote!(#make #run)
         }
         How::Async => {
-            let run = quote_spanned!(span=> #made.run(#shape, move || #call));
-            quote!(#make #run.await)
+            let run = quote_spanned!(at=> #made.run(#shape, move || #call).await);
+            quote!(#make #run)
         }
         How::Future => {
             // `move ||` would take the core, which the call borrows.
-            let run = quote_spanned!(span=> #made.run(#shape, || #call));
+            let run = quote_spanned!(at=> #made.run(#shape, || #call).await);
             quote! {
                 let #owned = ::core::clone::Clone::clone(&self.#core);
-                async move { #make #run.await }
+                async move { #make #run }
             }
         }
     }
@@ -69,8 +68,8 @@ fn delegated(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let call = call(context, method, Some(&quote!(self.#core.inner())));
     match &method.item.sig.safety {
         // SAFETY: the caller of this method has made the promise that the other asks for.
-        Safety::Unsafe(_) => awaited(method, quote!(unsafe { #call })),
-        _ => awaited(method, call),
+        Safety::Unsafe(_) => awaited(method, &quote!(unsafe { #call })),
+        _ => awaited(method, &call),
     }
 }
 
@@ -127,25 +126,27 @@ fn invalidation(context: &Context<'_>, one: &Invalidates) -> Option<TokenStream>
             quote!(#entries #handle.invalidation())
         }
         None => {
-            let declaration = format_ident!("{}", names::declaration(method), span = method.span());
-            quote!(#private::Invalidation::all(self.#core.cache(), Self::#declaration()))
+            let methods = context.methods_type();
+            quote!(#private::Invalidation::all(self.#core.cache(), <#methods>::#method()))
         }
     })
 }
 
 /// Whatever compiles under the user's signature.
 fn refused(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStream> {
-    let in_trait = context.block.trait_.is_some();
-    if in_trait && valid::forwardable(method, &context.wrapper).is_err() {
+    if context.is_stub(method) {
         return Some(quote!(loop {}));
     }
     match method.item.sig.receiver() {
         Some(receiver) if valid::is_shared(receiver) => Some(delegated(context, method)),
-        Some(_) => Some(awaited(
-            method,
-            call(context, method, Some(&quote!(loop {}))),
-        )),
-        None => in_trait.then(|| awaited(method, call(context, method, None))),
+        Some(_) => {
+            let call = call(context, method, Some(&quote!(loop {})));
+            Some(awaited(method, &call))
+        }
+        None if context.block.trait_.is_some() => {
+            Some(awaited(method, &call(context, method, None)))
+        }
+        None => None,
     }
 }
 
@@ -157,10 +158,10 @@ fn call(context: &Context<'_>, method: &Method<'_>, receiver: Option<&TokenStrea
     quote!(#path(#(#receiver,)* #(#arguments),*))
 }
 
-fn awaited(method: &Method<'_>, call: TokenStream) -> TokenStream {
+fn awaited(method: &Method<'_>, call: &TokenStream) -> TokenStream {
     if method.how == How::Async {
         quote!(#call.await)
     } else {
-        call
+        quote!(#call)
     }
 }

@@ -82,8 +82,7 @@ impl<'a> Handle<'a> {
             How::Sync => quote!(BlockingEntryHandle),
             How::Async | How::Future => quote!(EntryHandle),
         };
-        let declaration = names::declaration(name);
-        let wrapper = self.context.wrapper_type();
+        let methods = self.context.methods_type();
         let (core, field) = (names::local("__core"), &self.context.core);
         let call = names::local("__call");
         let writer = method::key_writer(self.context, self.method, &quote!(#core.inner()));
@@ -102,7 +101,7 @@ impl<'a> Handle<'a> {
             #where_clause
             {
                 let #core = &self.__func_cache_wrapper.#field;
-                let #call = #private::Call::of_entry(#core.cache(), <#wrapper>::#declaration(), #writer);
+                let #call = #private::Call::of_entry(#core.cache(), <#methods>::#name(), #writer);
                 #krate::#handle::new(#call, #run)
             }
         }
@@ -195,7 +194,6 @@ impl<'a> Handle<'a> {
         Some(quote! {
             #(#cfgs)*
             #[doc(hidden)]
-            #[allow(non_camel_case_types, missing_debug_implementations)]
             #lints
             #vis struct #runner<W, K, P>(W, K, ::core::marker::PhantomData<fn() -> P>);
 

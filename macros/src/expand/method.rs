@@ -1,12 +1,13 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::spanned::Spanned as _;
+use syn::visit_mut::VisitMut as _;
 use syn::{FnArg, GenericParam, Ident, Meta, Path, Type};
 
 use super::{Context, body, cfgs, lints};
 use crate::args::{BlockArgs, MethodArgs};
 use crate::ast::{Kind, Method};
-use crate::{fingerprint, names};
+use crate::{fingerprint, names, types};
 
 /// What a user says of a method in documentation, to callers and to lints; everything else stays
 /// where it is.
@@ -14,36 +15,33 @@ const CARRIED: [&str; 4] = ["cfg", "doc", "deprecated", "must_use"];
 const LINTS: [&str; 3] = ["allow", "warn", "deny"];
 
 // Output
-//     impl CachedUserRepo {
-//         pub fn entries_of_find() -> &'static Method { static … }
+//     impl CachedUserRepoMethods {
+//         pub fn find() -> &'static Method { static … }
 //     }
 pub(super) fn declarations(context: &Context<'_>) -> TokenStream {
-    let cached = context
-        .block
-        .methods
-        .iter()
-        .filter_map(|method| match &method.kind {
-            Kind::Cached(args) => Some(declaration(context, method, args)),
-            _ => None,
-        });
-    let (generics, where_clause) = context.impl_generics();
-    let (wrapper, lints) = (context.wrapper_type(), lints());
+    let methods = context.block.methods.iter();
+    let cached = methods.filter_map(|method| match &method.kind {
+        Kind::Cached(args) => Some(declaration(context, method, args)),
+        _ => None,
+    });
+    let (methods, lints) = (context.methods_type(), lints());
     quote! {
         #lints
-        impl #generics #wrapper #where_clause { #(#cached)* }
+        impl #methods { #(#cached)* }
     }
 }
 
 fn declaration(context: &Context<'_>, method: &Method<'_>, args: &MethodArgs) -> TokenStream {
     let Context { private, vis, .. } = context;
-    let site = context.site_of(method.name());
-    let name = names::declaration(method.name());
+    let name = method.name();
+    let site = context.site_of(name);
     let fingerprint = fingerprint::method(method.item);
     let options = options(context, &context.block.args, args);
     let cfgs = cfgs(&method.item.attrs);
+    let levels = lint_levels(method);
     quote! {
         #(#cfgs)*
-        #[doc(hidden)]
+        #(#levels)*
         #vis fn #name() -> &'static #private::Method {
             static METHOD: #private::Method = #private::Method::new(
                 ::core::concat!(::core::module_path!(), "::", #site),
@@ -74,11 +72,11 @@ fn options(context: &Context<'_>, block: &BlockArgs, method: &MethodArgs) -> Tok
         (block.single, "Single"),
         (block.multiple, "Multiple"),
     ];
-    if let Some((_, layout)) = layout.iter().find(|(flag, _)| flag.is_present()) {
+    if let Some((_, layout)) = layout.iter().find(|(flag, _)| flag.is_set()) {
         let layout = Ident::new(layout, Span::call_site());
         fields.push(quote!(layout: ::core::option::Option::Some(#krate::Layout::#layout)));
     }
-    if block.cluster.is_present() {
+    if block.cluster.is_set() {
         fields.push(quote!(cluster: true));
     }
     if let Some(size) = method.maxsize.or(block.maxsize) {
@@ -101,7 +99,8 @@ pub(super) fn of_wrapper(context: &Context<'_>, method: &Method<'_>) -> Option<T
     let signature = signature(context, method);
     let carried = method.item.attrs.iter();
     let carried = carried.filter(|attribute| is_one_of(attribute.path(), &CARRIED));
-    let lints = lint_levels(method);
+    let levels = lint_levels(method);
+    let unused = matches!(method.kind, Kind::Refused).then(|| quote!(#[allow(unused)]));
     let docs = matches!(method.kind, Kind::Cached(_)).then(|| {
         let docs = format!(
             "\n\nAnswered from the cache where it can be: see [`{}`].",
@@ -111,7 +110,7 @@ pub(super) fn of_wrapper(context: &Context<'_>, method: &Method<'_>) -> Option<T
     });
     let docs = docs.filter(|_| context.block.trait_.is_none());
     let vis = &method.item.vis;
-    Some(quote!(#(#carried)* #(#lints)* #docs #vis #signature { #body }))
+    Some(quote!(#(#carried)* #(#levels)* #unused #docs #vis #signature { #body }))
 }
 
 /// The user's word to lints, for whatever has the names of the method and of its arguments.
@@ -136,10 +135,6 @@ fn is_one_of(path: &Path, names: &[&str]) -> bool {
 fn signature(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let mut signature = method.item.sig.clone();
     signature.constness = None;
-    signature.generics = context.ty.generics(&signature.generics);
-    if let syn::ReturnType::Type(_, ty) = &mut signature.output {
-        **ty = context.ty.ty(ty);
-    }
     let mut arguments = method.args.iter();
     for input in &mut signature.inputs {
         match input {
@@ -153,9 +148,11 @@ fn signature(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
                 let ident = &argument.ident;
                 typed.attrs.clear();
                 typed.pat = syn::parse_quote!(#ident);
-                *typed.ty = context.ty.ty(&typed.ty);
             }
         }
+    }
+    if !context.is_stub(method) {
+        context.ty.clone().visit_signature_mut(&mut signature);
     }
     quote!(#signature)
 }
@@ -210,18 +207,21 @@ pub(super) fn key_writer(
         parts.push(quote_spanned!(span=> #writer.add(&(#expression));));
     }
     for argument in method.args.iter().filter(|argument| !argument.skipped) {
+        // What the compiler has to say of an argument, it says at its type, from end to end.
         let ident = &argument.ident;
-        let span = Span::mixed_site().located_at(argument.ty.span());
-        parts.push(quote_spanned!(span=> #writer.add(&#ident);));
+        let (first, last) = types::ends(argument.ty);
+        let part = quote_spanned!(last=> (#ident));
+        parts.push(quote_spanned!(first=> #writer.add(&#part);));
     }
     quote!(|#writer| { #(#parts)* })
 }
 
-/// The shape of the method's return type, as a value.
+/// The shape of the method's return type, as a value, and as if it stood there.
 pub(super) fn shape(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let private = &context.private;
     let returned = context.ty.ty(&method.returned);
-    quote!({ use #private::PlainProbe as _; #private::Probe::<#returned>::new().shape() })
+    let (at, _) = types::ends(&method.returned);
+    quote_spanned!(at=> { use #private::PlainProbe as _; #private::Probe::<#returned>::new().shape() })
 }
 
 /// The type of the method's result with the user's type for `Self`.

@@ -15,6 +15,7 @@ use crate::names;
 //     impl Cacheable for UserRepo { type Wrapper = CachedUserRepo; }
 //     impl CachedUserRepo { pub fn inner(this: &Self), pub fn entry(&self) }
 //     pub struct CachedUserRepoEntry<'a> { wrapper: &'a CachedUserRepo }
+//     pub struct CachedUserRepoMethods;
 pub(super) fn definition(context: &Context<'_>) -> TokenStream {
     let Context {
         krate,
@@ -30,7 +31,7 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
     let (docs, name) = (docs(context), wrapper.to_string());
     let lints = lints();
     let accessors = accessors(context);
-    let entries = entries(context);
+    let (entries, methods) = (entries(context), names::methods(wrapper));
     quote! {
         #[doc = #docs]
         #lints
@@ -67,6 +68,10 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
 
         #accessors
         #entries
+
+        #[doc(hidden)]
+        #lints
+        #vis struct #methods;
     }
 }
 

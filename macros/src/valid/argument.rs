@@ -1,9 +1,8 @@
 //! Rules for arguments and for the attributes on them.
 
 use quote::ToTokens as _;
-use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
-use syn::{Attribute, Error, Ident, ImplItemFn, Meta, PatType, Token, Type};
+use syn::{Attribute, Error, Ident, ImplItemFn, Meta, PatType, Type};
 
 use super::at;
 use crate::ast::{self, Arg};
@@ -12,20 +11,11 @@ use crate::types;
 /// Sets that iterate in random order: serde writes them as they come.
 const UNORDERED: [&str; 3] = ["HashSet", "AHashSet", "FxHashSet"];
 
-/// `cfg_attr` is evaluated after us, so a helper inside would be overlooked.
+/// What is evaluated after us would be overlooked.
 pub(crate) fn no_late_helpers(item: &ImplItemFn) -> Result<(), Error> {
     let of_arguments = ast::typed(item).flat_map(|argument| &argument.attrs);
     for attribute in item.attrs.iter().chain(of_arguments) {
-        let Meta::List(list) = &attribute.meta else {
-            continue;
-        };
-        if !attribute.path().is_ident("cfg_attr") {
-            continue;
-        }
-        let inside = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
-        let mut attributes = inside.into_iter().flatten().skip(1);
-        let late = attributes.find_map(|attribute| ast::helper(attribute.path()));
-        if let Some(late) = late {
+        if let Some(late) = ast::late(attribute) {
             return Err(at(
                 attribute,
                 format!(

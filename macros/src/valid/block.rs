@@ -31,7 +31,7 @@ pub(crate) fn not_a_block(item: &Item) -> Error {
             item.sig.fn_token.to_token_stream(),
             "a function becomes cached as a method of a type",
         ),
-        other => (other.to_token_stream(), "put it on the block of a type"),
+        other => (other.to_token_stream(), "it caches the methods of a type"),
     };
     at(
         &token,
