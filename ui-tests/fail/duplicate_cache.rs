@@ -1,0 +1,14 @@
+use redis_func_cache::cache_impl;
+
+struct Repo;
+
+#[cache_impl]
+impl Repo {
+    #[cache(ttl = "5m")]
+    #[cache(maxsize = 3)]
+    async fn find(&self, id: u64) -> u64 {
+        id
+    }
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use std::pin::Pin;
+
+use redis_func_cache::cache_impl;
+
+struct Repo;
+
+#[cache_impl]
+impl Repo {
+    async fn find(self: Pin<&mut Self>) -> u64 {
+        1
+    }
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use redis_func_cache::cache_impl;
+
+struct Repo;
+
+#[cache_impl]
+impl Repo {
+    async fn notify(&self, id: u64) -> () {
+        let _ = id;
+    }
+}
+
+fn main() {}
