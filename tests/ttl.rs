@@ -153,17 +153,19 @@ async fn a_sliding_pair_lives_on_with_every_use() {
         let (_cache, repo) =
             build(builder.structure_ttl(StructureTtl::Sliding(Duration::from_secs(100))));
         repo.plain(1).await;
-        assert!(pttl(&server).iter().all(|&ms| ms > 99_000 && ms <= 100_000));
+        assert!(pttl(&server).iter().all(|&ms| ms > 98_000 && ms <= 100_000));
         for key in server.keys() {
             let _: () = server.query(&["PEXPIRE", &key, "5000"]);
         }
         repo.plain(1).await;
-        assert!(pttl(&server).iter().all(|&ms| ms > 99_000), "a hit slides");
+        support::eventually("a hit slides", Duration::from_secs(5), || {
+            pttl(&server).iter().all(|&ms| ms > 98_000)
+        });
         for key in server.keys() {
             let _: () = server.query(&["PEXPIRE", &key, "5000"]);
         }
         repo.plain(2).await;
-        assert!(pttl(&server).iter().all(|&ms| ms > 99_000), "a put slides");
+        assert!(pttl(&server).iter().all(|&ms| ms > 98_000), "a put slides");
         check_pairs(&server);
     }
 }

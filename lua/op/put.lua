@@ -1,6 +1,6 @@
 -- lua/op/put.lua
--- needs: RANKING, VALUES, clock, stamp, keep_alive, heal, sweep, evict, admit, hit
--- ARGV: field, forced_us, structure_ms, sliding, maxsize, soft_ms, hard_ms, field_ttl, head, tail
+-- needs: RANKING, VALUES, clock, stamp, keep_alive, heal, touch, sweep, evict, admit, hit
+-- ARGV: field, forced_us, structure_ms, sliding, maxsize, soft_ms, hard_ms, field_ttl, head, tail, then touches
 -- returns: how many entries the policy evicted
 local field, now_us = ARGV[1], clock(ARGV[2])
 local structure_ms, sliding, maxsize = tonumber(ARGV[3]), ARGV[4] == '1', tonumber(ARGV[5])
@@ -10,13 +10,14 @@ local now_ms, evicted = math.floor(now_us / 1000), 0
 -- Its first commands only read: where a key is of a foreign type the script ends here, and
 -- nothing has been written.
 local whole, size = heal(field)
+touch(ARGV, 11)
 if whole and size > maxsize then
   redis.call('HDEL', VALUES, field)
   size = size - redis.call('ZREM', RANKING, field)
   whole = false
 end
 if whole then
-  if OVERWRITE_IS_HIT then hit(field, now_us) end
+  if OVERWRITE_IS_HIT then hit(field, now_us, 1) end
 else
   if size >= maxsize and hard_ms > 0 then size = size - sweep(now_ms) end
   evicted = evict(size - maxsize + 1)

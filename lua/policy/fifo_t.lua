@@ -8,7 +8,7 @@ local function admit(field, now_us)
   redis.call('ZADD', RANKING, now_us, field)
 end
 
-local function hit(field, now_us)
+local function hit(field, now_us, n)
   -- the order of arrival does not change
 end
 

@@ -8,8 +8,8 @@ local function admit(field, now_us)
   redis.call('ZADD', RANKING, 1, field)
 end
 
-local function hit(field, now_us)
-  redis.call('ZADD', RANKING, 'XX', 'INCR', 1, field)
+local function hit(field, now_us, n)
+  redis.call('ZADD', RANKING, 'XX', 'INCR', n, field)
 end
 
 local function victims(n)

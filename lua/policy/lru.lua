@@ -8,7 +8,7 @@ local function admit(field, now_us)
   redis.call('ZADD', RANKING, above_all(), field)
 end
 
-local function hit(field, now_us)
+local function hit(field, now_us, n)
   redis.call('ZADD', RANKING, 'XX', above_all(), field)
 end
 

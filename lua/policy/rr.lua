@@ -8,7 +8,7 @@ local function admit(field, now_us)
   redis.call('ZADD', RANKING, 0, field)
 end
 
-local function hit(field, now_us)
+local function hit(field, now_us, n)
   -- every entry is as likely a victim as any other
 end
 

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::layout::{KeyFormat, Layout, Names};
 use crate::method::Defaults;
 use crate::policy::Policy;
-use crate::settings::{self, StructureTtl};
+use crate::settings::{self, StructureTtl, Touch};
 use crate::store::memory::Memory;
 use crate::store::redis::{Redis, Target};
 use crate::store::{Clock, Store};
@@ -23,6 +23,7 @@ use crate::store::{Clock, Store};
 /// * [`maxsize`](Self::maxsize): 1024 entries
 /// * [`ttl`](Self::ttl): none; [`structure_ttl`](Self::structure_ttl): sliding, one hour
 /// * [`codec`](Self::codec): [`Codec::Cbor`]
+/// * [`touch`](Self::touch): behind, by 10 ms at the most
 /// * [`deadline`](Self::deadline): 100 ms
 /// * [`max_entry_bytes`](Self::max_entry_bytes): 1 MiB
 #[must_use = "a cache is made by `build()`"]
@@ -37,6 +38,7 @@ pub struct CacheBuilder {
     ttl: Option<Duration>,
     structure: StructureTtl,
     codec: Codec,
+    touch: Touch,
     compress_above: Option<usize>,
     max_entry_bytes: usize,
     deadline: Duration,
@@ -75,6 +77,7 @@ impl CacheBuilder {
             ttl: None,
             structure: StructureTtl::default(),
             codec: Codec::default(),
+            touch: Touch::default(),
             compress_above: None,
             max_entry_bytes: settings::DEFAULT_MAX_ENTRY_BYTES,
             deadline: settings::DEFAULT_DEADLINE,
@@ -189,6 +192,12 @@ impl CacheBuilder {
         self
     }
 
+    /// When hits are recorded with the policy.
+    pub fn touch(mut self, touch: Touch) -> Self {
+        self.touch = touch;
+        self
+    }
+
     /// Compresses payloads of at least this many bytes, where they get smaller by it.
     #[cfg(feature = "lz4")]
     #[cfg_attr(docsrs, doc(cfg(feature = "lz4")))]
@@ -250,6 +259,7 @@ impl CacheBuilder {
             ttl_ms: ttl.map_or(0, settings::ms),
             structure: self.structure,
             codec: self.codec,
+            touch: settings::check_touch(self.touch)?,
         };
         let in_memory = matches!(self.place, Place::Memory);
         if in_memory {

@@ -122,6 +122,7 @@ impl Cache {
     /// What has happened in this process since the cache was built.
     pub fn stats(&self) -> Stats {
         let mut total = self.0.unbound.snapshot();
+        total.error += self.0.store.dropped_touches();
         for bound in self.bounds() {
             total += bound.counters.snapshot();
         }

@@ -190,7 +190,7 @@ pub(crate) fn read<T: Value>(
         cache.count(Some(bound), Event::undecodable, 1);
         return None;
     };
-    if is_past(verified.times.hard_ms, found.now_ms) {
+    if is_past(verified.times.hard_ms, found.now_us / 1000) {
         return None;
     }
     let limit = cache.limits().max_entry_bytes;

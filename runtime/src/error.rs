@@ -53,6 +53,15 @@ impl Error {
         Self::new(ErrorKind::Unavailable, message)
     }
 
+    /// The same for another who waits, without the source.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            kind: self.kind,
+            message: self.message.clone(),
+            source: None,
+        }
+    }
+
     pub(crate) fn with_source(
         mut self,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,

@@ -91,10 +91,10 @@ where
             return Ok(None);
         };
         let hard_ms = verified.times.hard_ms;
-        if call::is_past(hard_ms, found.now_ms) {
+        if call::is_past(hard_ms, found.now_us / 1000) {
             return Ok(None);
         }
-        let own = (hard_ms > 0).then(|| hard_ms - found.now_ms);
+        let own = (hard_ms > 0).then(|| hard_ms - found.now_us / 1000);
         let left = own.into_iter().chain(found.pair_ms).min();
         Ok(Some(left.map_or(Duration::MAX, Duration::from_millis)))
     }
@@ -123,7 +123,7 @@ where
     fn parts(&self) -> Result<(&'a Cache, &Bound, &CallKey), Error> {
         match &self.parts {
             Ok((cache, bound, key)) => Ok((cache, bound, key)),
-            Err(error) => Err(Error::new(error.kind(), error.to_string())),
+            Err(error) => Err(error.again()),
         }
     }
 }

@@ -7,8 +7,9 @@ use crate::error::Error;
 use crate::field::MethodKey;
 use crate::layout::Layout;
 use crate::policy::Policy;
-use crate::settings::{self, StructureTtl};
+use crate::settings::{self, StructureTtl, Touch};
 use crate::stats::Counters;
+use crate::store::redis::PairShared;
 
 /// What the macro knows of a method. One `static` each.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub struct Options {
     pub ttl_ms: Option<u64>,
     /// The codec.
     pub codec: Option<fn() -> Codec>,
+    /// When hits are recorded.
+    pub touch: Option<Touch>,
     /// Whatever the user wants in the key.
     pub version: &'static str,
 }
@@ -49,6 +52,7 @@ impl Options {
         maxsize: None,
         ttl_ms: None,
         codec: None,
+        touch: None,
         version: "",
     };
 }
@@ -97,6 +101,9 @@ pub(crate) struct Pair {
     pub(crate) policy: Policy,
     pub(crate) structure: StructureTtl,
     pub(crate) maxsize: u64,
+    pub(crate) touch: Touch,
+    /// What the store keeps for the pair, found once.
+    pub(crate) shared: OnceLock<Arc<PairShared>>,
 }
 
 /// A method as one cache sees it: every option decided.
@@ -120,6 +127,7 @@ pub(crate) struct Defaults {
     pub(crate) policy: Policy,
     pub(crate) layout: Layout,
     pub(crate) maxsize: u64,
+    pub(crate) touch: Touch,
     pub(crate) ttl_ms: u64,
     pub(crate) structure: StructureTtl,
     pub(crate) codec: Codec,
@@ -143,6 +151,8 @@ impl Bound {
             policy,
             structure: defaults.structure,
             maxsize: settings::check_maxsize(options.maxsize.unwrap_or(defaults.maxsize))?,
+            touch: options.touch.unwrap_or(defaults.touch),
+            shared: OnceLock::new(),
         };
         Ok(Self {
             site: method.site,

@@ -101,7 +101,7 @@ impl fmt::Display for Policy {
 /// The bodies see `RANKING` (the ZSET of the pair), `redis.call`, and their arguments:
 ///
 /// * *admit* (`field`, `now_us`) puts a new field into the ranking;
-/// * *hit* (`field`, `now_us`) records a use of a field that may have left the ranking (`XX`);
+/// * *hit* (`field`, `now_us`, `n`) records `n` uses of a field that may have left the ranking (`XX`);
 /// * *victims* (`n`) takes at most `n` fields out of the ranking and returns them as a list.
 ///
 /// `above_all()` gives a score above every other, `pop(command, n)` runs `ZPOPMIN` or `ZPOPMAX`

@@ -39,6 +39,26 @@ impl StructureTtl {
     }
 }
 
+/// When a hit is recorded with the policy on the server.
+///
+/// With one process both ways evict the same entries. With many, a process that evicts knows the
+/// hits of the others up to `Behind`'s interval late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Touch {
+    /// Behind the call: collected, and sent once in this interval, with the next put on the pair,
+    /// or when a thousand have come together. A hit is a plain read. The default, with 10 ms.
+    Behind(Duration),
+    /// In one atomic script with the look-up. Costs the server several times a plain read.
+    Exact,
+}
+
+impl Default for Touch {
+    fn default() -> Self {
+        Self::Behind(Duration::from_millis(10))
+    }
+}
+
 pub(crate) const DEFAULT_MAXSIZE: u64 = 1024;
 pub(crate) const DEFAULT_PREFIX: &str = "func-cache:";
 pub(crate) const DEFAULT_DEADLINE: Duration = Duration::from_millis(100);
@@ -74,6 +94,19 @@ pub(crate) fn check_ttl(what: &str, ttl: Duration) -> Result<Duration, Error> {
         )));
     }
     Ok(ttl)
+}
+
+pub(crate) fn check_touch(touch: Touch) -> Result<Touch, Error> {
+    match touch {
+        Touch::Behind(interval)
+            if interval < Duration::from_millis(1) || interval > Duration::from_secs(60) =>
+        {
+            Err(Error::config(format!(
+                "`touch` is behind by {interval:?}; it must be from 1 ms to 60 s (or write `Touch::Exact`)"
+            )))
+        }
+        fine => Ok(fine),
+    }
 }
 
 pub(crate) fn check_deadline(deadline: Duration) -> Result<Duration, Error> {

@@ -20,7 +20,7 @@ use crate::policy::Policy;
 /// What a look-up found, with the server's clock at that moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
-    pub(crate) now_ms: u64,
+    pub(crate) now_us: u64,
     pub(crate) entry: Option<Vec<u8>>,
     /// What the pair has left to live; `None` if it has no end. Only a peek says it.
     pub(crate) pair_ms: Option<u64>,
@@ -38,7 +38,7 @@ pub(crate) struct Put {
 /// The operations on pairs. Every one ends within its deadline, with an error if it must.
 #[async_trait]
 pub(crate) trait Store: Send + Sync + fmt::Debug {
-    /// Looks an entry up and records the hit with the policy, in one atomic step.
+    /// Looks an entry up and records the hit with the policy, as the pair's `touch` says.
     async fn get(&self, pair: &Arc<Pair>, field: Field, deadline: Duration)
     -> Result<Found, Error>;
 
@@ -72,6 +72,11 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
 
     /// Removes all pairs of a cache. Returns how many entries they held.
     async fn purge(&self, keys: &KeySpace) -> Result<u64, Error>;
+
+    /// How many recorded hits could not be sent.
+    fn dropped_touches(&self) -> u64 {
+        0
+    }
 
     /// Gives connections back.
     async fn close(&self);

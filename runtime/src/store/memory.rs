@@ -98,7 +98,7 @@ impl Store for Memory {
             })
         });
         Ok(Found {
-            now_ms,
+            now_us,
             entry: live,
             pair_ms: None,
         })
@@ -114,7 +114,7 @@ impl Store for Memory {
         let pairs = self.pairs()?;
         let memory = pairs.get(&pair.stem);
         Ok(Found {
-            now_ms: self.now_us() / 1000,
+            now_us: self.now_us(),
             entry: memory.and_then(|memory| memory.values.get(&field).cloned()),
             pair_ms: memory.and_then(|memory| Some(memory.ends_us?.saturating_sub(now_us) / 1000)),
         })
@@ -264,7 +264,8 @@ impl MemoryPair {
             .ends_us
             .map_or(0, |ends_us| ends_us.saturating_sub(now_us));
         let mut wanted_us = left_us;
-        if self.ends_us.is_none() || structure.is_sliding() {
+        let slides = structure.is_sliding() && structure_ms * 990 > left_us;
+        if self.ends_us.is_none() || slides {
             wanted_us = wanted_us.max(structure_ms * 1000);
         }
         wanted_us = wanted_us.max(entry_ms * 1000);

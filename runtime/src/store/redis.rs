@@ -3,6 +3,8 @@
 mod driver;
 mod fault;
 mod link;
+mod pair;
+mod read;
 mod reply;
 mod script;
 mod target;
@@ -10,6 +12,7 @@ mod target;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,16 +20,19 @@ use async_trait::async_trait;
 use redis::{Cmd, Value};
 
 use self::link::Link;
+pub(crate) use self::pair::PairShared;
+use self::pair::{MOST_TOUCHES, Pairs};
 use self::reply::{array, found, number, scan_page, unexpected};
 pub(crate) use self::script::all as scripts;
 use self::script::{PolicyScripts, Script};
 pub(crate) use self::target::Target;
 use super::{Clock, Found, KeySpace, Put, Store};
+use crate::entry;
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
 use crate::policy::Policy;
-use crate::settings::ms;
+use crate::settings::{Touch, ms};
 
 /// One step of an operation that takes many, such as a page of a scan.
 const STEP: Duration = Duration::from_secs(1);
@@ -43,6 +49,8 @@ struct Inner {
     link: Link,
     clock: Clock,
     custom: Mutex<HashMap<String, Arc<PolicyScripts>>>,
+    pairs: Pairs,
+    dropped_touches: AtomicU64,
 }
 
 impl Redis {
@@ -52,6 +60,8 @@ impl Redis {
                 link: Link::new(target),
                 clock,
                 custom: Mutex::default(),
+                pairs: Pairs::default(),
+                dropped_touches: AtomicU64::new(0),
             }),
         }
     }
@@ -213,6 +223,13 @@ impl Store for Redis {
         field: Field,
         deadline: Duration,
     ) -> Result<Found, Error> {
+        if let Touch::Behind(interval) = pair.touch {
+            let found = read::read(&self.inner, pair, field, deadline).await?;
+            if is_alive(&found) {
+                self.inner.touch(pair, field, found.now_us, interval);
+            }
+            return Ok(found);
+        }
         let script = self.inner.scripts(&pair.policy).get.clone();
         let mut args = self.inner.common_args(pair, field);
         args.truncate(4);
@@ -243,6 +260,7 @@ impl Store for Redis {
                 put.entry.head.to_vec(),
                 put.entry.tail,
             ]);
+            args.extend(inner.shared(&pair).touches().take());
             number(
                 &inner
                     .script(&script, &pair.ranking, &pair.values, &args)
@@ -305,12 +323,70 @@ impl Store for Redis {
         self.sum(script::PURGE.clone(), keys).await
     }
 
+    fn dropped_touches(&self) -> u64 {
+        self.inner.dropped_touches.load(Ordering::Relaxed)
+    }
+
     async fn close(&self) {
         self.inner.link.close();
     }
 }
 
+/// Whether the entry counts as a hit with the policy; what else is wrong with it, the call finds.
+fn is_alive(found: &Found) -> bool {
+    found.entry.as_deref().is_some_and(|entry| {
+        let hard_ms = entry::hard_ms_of(entry);
+        hard_ms == 0 || hard_ms > found.now_us / 1000
+    })
+}
+
 impl Inner {
+    fn shared<'p>(&self, pair: &'p Pair) -> &'p Arc<PairShared> {
+        pair.shared.get_or_init(|| self.pairs.of(&pair.stem))
+    }
+
+    /// Records a hit, to be sent behind.
+    fn touch(self: &Arc<Self>, pair: &Arc<Pair>, field: Field, now_us: u64, interval: Duration) {
+        let shared = self.shared(pair);
+        let mut touches = shared.touches();
+        touches.record(field, now_us);
+        let is_full = touches.len() >= MOST_TOUCHES;
+        if touches.is_scheduled && !is_full {
+            return;
+        }
+        touches.is_scheduled = true;
+        drop(touches);
+        let (inner, pair) = (self.clone(), pair.clone());
+        let pause = if is_full { Duration::ZERO } else { interval };
+        // Without a driver there was no hit.
+        let _ = driver::spawn(async move {
+            tokio::time::sleep(pause).await;
+            inner.send_touches(&pair).await;
+        });
+    }
+
+    async fn send_touches(&self, pair: &Pair) {
+        let touched = {
+            let mut touches = self.shared(pair).touches();
+            touches.is_scheduled = false;
+            touches.take()
+        };
+        if touched.is_empty() {
+            return;
+        }
+        let hits = touched.len() as u64 / 3;
+        let script = self.scripts(&pair.policy).touch.clone();
+        let mut args = vec![
+            text(pair.structure.ms()),
+            text(u64::from(pair.structure.is_sliding())),
+        ];
+        args.extend(touched);
+        let sent = timed(self.script(&script, &pair.ranking, &pair.values, &args)).await;
+        if sent.is_err() {
+            self.dropped_touches.fetch_add(hits, Ordering::Relaxed);
+        }
+    }
+
     /// The arguments that the scripts have in the same places.
     fn common_args(&self, pair: &Pair, field: Field) -> Vec<Vec<u8>> {
         let mut args = Vec::with_capacity(10);
@@ -372,5 +448,19 @@ impl Connection {
             #[cfg(feature = "cluster")]
             Self::Cluster(cluster) => cmd.query_async(cluster).await,
         }
+    }
+
+    async fn send_with_time(&mut self, cmd: &Cmd) -> read::WithTime {
+        let mut pipe = redis::Pipeline::with_capacity(2);
+        pipe.add_command(cmd.clone()).cmd("TIME");
+        let replies: Vec<Value> = match self {
+            Self::One(one) => pipe.query_async(one).await?,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(cluster) => pipe.query_async(cluster).await?,
+        };
+        let [entries, time] = <[Value; 2]>::try_from(replies).map_err(|_| {
+            redis::RedisError::from((redis::ErrorKind::UnexpectedReturnType, "two replies"))
+        })?;
+        Ok((entries, time))
     }
 }

@@ -22,6 +22,12 @@ pub(super) async fn run<T: Send + 'static>(
         .map_err(|_| Error::new(ErrorKind::Unavailable, "the task of the store was ended"))
 }
 
+/// Starts a future on the driver.
+pub(super) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+    handle()?.spawn(future);
+    Ok(())
+}
+
 fn handle() -> Result<&'static Handle, Error> {
     // `get_or_try_init`: a thread may be refused now and granted later.
     DRIVER.get_or_try_init(|| {

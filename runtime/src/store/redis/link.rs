@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use redis::{Cmd, Value};
 use tokio::sync::watch;
 
+use super::read::WithTime;
 use super::{Connection, Node, Reply, Target, fault};
 use crate::error::{Error, ErrorKind};
 
@@ -64,6 +65,17 @@ impl Link {
         let reply = connection.send(cmd).await;
         self.heard(&reply);
         reply
+    }
+
+    /// A read of one slot, and the server's clock with it, in one round trip.
+    pub(super) async fn send_with_time(&self, cmd: &Cmd) -> WithTime {
+        let mut connection = self.connection().await?;
+        let replies = connection.send_with_time(cmd).await;
+        match &replies {
+            Ok(_) => self.heard(&Ok(Value::Nil)),
+            Err(error) => self.heard(&Err(error.clone())),
+        }
+        replies
     }
 
     pub(super) async fn send_to(&self, node: &Node, cmd: Cmd) -> Result<Value, Error> {

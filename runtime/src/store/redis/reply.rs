@@ -5,9 +5,35 @@ use redis::Value;
 use crate::error::{Error, ErrorKind};
 use crate::store::Found;
 
+/// What `TIME` answers, in microseconds.
+pub(super) fn time_us(reply: Value) -> Result<u64, Error> {
+    let number = |part: &Value| match part {
+        Value::BulkString(digits) => std::str::from_utf8(digits).ok()?.parse::<u64>().ok(),
+        _ => None,
+    };
+    let parts = array(reply)?;
+    match (
+        parts.first().and_then(number),
+        parts.get(1).and_then(number),
+    ) {
+        (Some(seconds), Some(micros)) => Ok(seconds * 1_000_000 + micros),
+        _ => Err(unexpected()),
+    }
+}
+
+/// What `HMGET` answers.
+pub(super) fn entries(reply: Value) -> Result<Vec<Option<Vec<u8>>>, Error> {
+    let each = array(reply)?.into_iter().map(|entry| match entry {
+        Value::BulkString(entry) => Ok(Some(entry)),
+        Value::Nil => Ok(None),
+        _ => Err(unexpected()),
+    });
+    each.collect()
+}
+
 pub(super) fn found(reply: Value) -> Result<Found, Error> {
     let mut parts = array(reply)?.into_iter();
-    let (Some(Value::Int(now_ms)), Some(entry)) = (parts.next(), parts.next()) else {
+    let (Some(Value::Int(now_us)), Some(entry)) = (parts.next(), parts.next()) else {
         return Err(unexpected());
     };
     let entry = match entry {
@@ -20,7 +46,7 @@ pub(super) fn found(reply: Value) -> Result<Found, Error> {
         _ => None,
     };
     Ok(Found {
-        now_ms: u64::try_from(now_ms).unwrap_or_default(),
+        now_us: u64::try_from(now_us).unwrap_or_default(),
         entry,
         pair_ms,
     })

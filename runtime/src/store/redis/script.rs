@@ -15,11 +15,12 @@ pub(crate) struct Script {
     sha: Arc<str>,
 }
 
-/// The two scripts that depend on the policy.
+/// The scripts that depend on the policy.
 #[derive(Debug)]
 pub(crate) struct PolicyScripts {
     pub(crate) get: Script,
     pub(crate) put: Script,
+    pub(crate) touch: Script,
 }
 
 impl Script {
@@ -73,10 +74,24 @@ macro_rules! put_script {
             "shared/ttl",
             "shared/rank",
             $policy,
+            "shared/touch",
             "shared/heal",
             "shared/sweep",
             "shared/evict",
             "op/put",
+        )
+    };
+}
+
+macro_rules! touch_script {
+    ($policy:expr) => {
+        join!(
+            "shared/keys",
+            "shared/ttl",
+            "shared/rank",
+            $policy,
+            "shared/touch",
+            "op/touch",
         )
     };
 }
@@ -89,6 +104,7 @@ macro_rules! policies {
                 Arc::new(PolicyScripts {
                     get: Script::new(get_script!(concat!("policy/", $tag))),
                     put: Script::new(put_script!(concat!("policy/", $tag))),
+                    touch: Script::new(touch_script!(concat!("policy/", $tag))),
                 }),
             )),*]
         });
@@ -132,7 +148,7 @@ pub(super) fn custom(lua: PolicyLua<'_>) -> PolicyScripts {
         format!(
             "{before}local OVERWRITE_IS_HIT = {}\n\
              local function admit(field, now_us)\n{}\nend\n\
-             local function hit(field, now_us)\n{}\nend\n\
+             local function hit(field, now_us, n)\n{}\nend\n\
              local function victims(n)\n{}\nend\n{after}",
             lua.overwrite_is_hit, lua.admit, lua.hit, lua.victims
         )
@@ -140,6 +156,7 @@ pub(super) fn custom(lua: PolicyLua<'_>) -> PolicyScripts {
     PolicyScripts {
         get: Script::new(around(get_script!("policy/rr"))),
         put: Script::new(around(put_script!("policy/rr"))),
+        touch: Script::new(around(touch_script!("policy/rr"))),
     }
 }
 
@@ -152,6 +169,7 @@ pub(crate) fn all() -> Vec<(String, String)> {
     for (tag, policy) in POLICIES.iter() {
         scripts.push((format!("get-{tag}"), policy.get.text().to_owned()));
         scripts.push((format!("put-{tag}"), policy.put.text().to_owned()));
+        scripts.push((format!("touch-{tag}"), policy.touch.text().to_owned()));
     }
     scripts
 }
