@@ -191,6 +191,35 @@ async fn exact_touches_are_one_script_a_hit() {
     assert_eq!((calls(&server, "hmget"), cache.stats().hit), (0, 2));
 }
 
+struct Strict;
+
+#[cache_impl(touch = "exact")]
+impl Strict {
+    async fn exact(&self, id: u32) -> u32 {
+        id
+    }
+
+    #[cache(touch = "behind")]
+    async fn behind(&self, id: u32) -> u32 {
+        id
+    }
+}
+
+#[tokio::test]
+async fn blocks_and_methods_choose_how_hits_are_recorded() {
+    let server = Server::start();
+    let cache = Cache::builder(unique("choose"))
+        .redis(server.url())
+        .build()
+        .unwrap();
+    let repo = Strict.cached(&cache);
+    for _ in 0..3 {
+        repo.exact(1).await;
+        repo.behind(1).await;
+    }
+    assert_eq!((cache.stats().hit, calls(&server, "hmget")), (4, 3));
+}
+
 #[tokio::test]
 async fn a_caller_that_goes_away_strands_nobody() {
     let server = Server::start();

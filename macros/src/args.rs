@@ -12,7 +12,7 @@ use syn::{Error, Expr, Meta, MetaNameValue, Path};
 
 pub(crate) use ttl::Ttl;
 pub(crate) use value::{
-    ByDefault, Codec, Flag, Krate, MaxSize, Policy, SelfKey, Version, Vis, Wrapper,
+    ByDefault, Codec, Flag, Krate, MaxSize, Policy, SelfKey, Touch, Version, Vis, Wrapper,
 };
 
 /// `#[cache_impl(…)]`
@@ -26,6 +26,7 @@ pub(crate) struct BlockArgs {
     pub(crate) maxsize: Option<MaxSize>,
     pub(crate) ttl: Option<Ttl>,
     pub(crate) codec: Option<Codec>,
+    pub(crate) touch: Option<Touch>,
     pub(crate) version: Option<Version>,
     pub(crate) self_key: Option<SelfKey>,
     pub(crate) wrapper: Option<Wrapper>,
@@ -47,6 +48,7 @@ pub(crate) struct MethodArgs {
     pub(crate) maxsize: Option<MaxSize>,
     pub(crate) ttl: Option<Ttl>,
     pub(crate) codec: Option<Codec>,
+    pub(crate) touch: Option<Touch>,
     pub(crate) version: Option<Version>,
 }
 

@@ -53,9 +53,14 @@ pub enum Touch {
     Exact,
 }
 
+impl Touch {
+    /// Behind by the default interval.
+    pub const BEHIND: Self = Self::Behind(Duration::from_millis(10));
+}
+
 impl Default for Touch {
     fn default() -> Self {
-        Self::Behind(Duration::from_millis(10))
+        Self::BEHIND
     }
 }
 

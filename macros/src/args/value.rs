@@ -46,6 +46,13 @@ pub(crate) struct Vis(pub(crate) Visibility);
 #[derive(Debug, Clone)]
 pub(crate) struct Krate(pub(crate) Path);
 
+/// When hits are recorded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Touch {
+    Exact,
+    Behind,
+}
+
 /// Methods without an attribute are left uncached.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ByDefault;
@@ -87,6 +94,7 @@ values! {
     MaxSize "maxsize = 10_000";
     Ttl r#"ttl = "5m""#;
     Version "version = 2";
+    Touch r#"touch = "exact""#;
     SelfKey "self_key = self.tenant_id";
     Wrapper "wrapper = CachedUserRepo";
     Vis r#"vis = "pub(crate)""#;
@@ -289,6 +297,26 @@ impl Krate {
                 expr,
                 "`crate` must be the path of redis-func-cache without quotes, such as `crate = my_crate::redis_func_cache`",
             )),
+        }
+    }
+}
+
+impl Touch {
+    fn read(expr: &Expr) -> Result<Self> {
+        match text(expr).as_deref() {
+            Some("exact") => Ok(Self::Exact),
+            Some("behind") => Ok(Self::Behind),
+            _ => Err(at(
+                expr,
+                "`touch` can only be `\"exact\"` (a script for each hit) or `\"behind\"` (collected, the default)",
+            )),
+        }
+    }
+
+    pub(crate) fn tokens(self, krate: &Path) -> TokenStream {
+        match self {
+            Self::Exact => quote!(#krate::Touch::Exact),
+            Self::Behind => quote!(#krate::Touch::BEHIND),
         }
     }
 }

@@ -66,6 +66,10 @@ fn options(context: &Context<'_>, block: &BlockArgs, method: &MethodArgs) -> Tok
         let codec = codec.tokens(krate);
         fields.push(quote!(codec: ::core::option::Option::Some(|| #codec)));
     }
+    if let Some(touch) = method.touch.or(block.touch) {
+        let touch = touch.tokens(krate);
+        fields.push(quote!(touch: ::core::option::Option::Some(#touch)));
+    }
     let layout = [
         (method.single, "Single"),
         (method.multiple, "Multiple"),
