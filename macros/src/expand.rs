@@ -7,14 +7,15 @@ mod wrapper;
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
+use syn::visit_mut::VisitMut as _;
 use syn::{
     Attribute, ConstParam, Error, GenericArgument, GenericParam, Generics, Ident, ImplItem, Item,
     Path, PathArguments, Type, TypeParam, Visibility, WhereClause,
 };
 
 use crate::ast::{self, Block, Kind, Method};
-use crate::types::SelfType;
-use crate::{args, fallback, fingerprint, names, types, valid};
+use crate::types::{Named, SelfType};
+use crate::{args, fallback, fingerprint, generics, names, types, valid};
 
 pub(crate) fn cache_impl(options: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Vec::new();
@@ -50,7 +51,7 @@ pub(crate) struct Context<'a> {
     pub(crate) block: &'a Block<'a>,
     pub(crate) krate: Path,
     pub(crate) private: TokenStream,
-    pub(crate) ty: SelfType<'a>,
+    pub(crate) ty: SelfType,
     pub(crate) wrapper: Ident,
     pub(crate) entries: Ident,
     /// Where the wrapper stands, if another block has made it elsewhere: `super::`.
@@ -61,6 +62,9 @@ pub(crate) struct Context<'a> {
     pub(crate) core: Ident,
     /// The generics of the block, without `Self`.
     pub(crate) generics: Generics,
+    /// Those that the wrapper has, and those that only the trait has.
+    pub(crate) own: Generics,
+    pub(crate) of_trait: Generics,
 }
 
 impl<'a> Context<'a> {
@@ -68,20 +72,30 @@ impl<'a> Context<'a> {
         let krate = block.args.krate.as_ref();
         let krate = krate.map_or_else(names::krate, |krate| krate.0.clone());
         let wrapper = block.wrapper_name();
-        let ty = SelfType {
-            ty: block.ty,
-            trait_: block.trait_,
-        };
-        let generics = ty.generics(&block.item.generics);
+        // `impl View<'_>`: the wrapper needs the name.
+        let mut named = Named::new("'__impl_");
+        let mut trait_ = block.trait_.cloned();
+        let ty = named.ty(block.ty);
+        if let Some(trait_) = &mut trait_ {
+            named.visit_path_mut(trait_);
+        }
+        let ty = SelfType { ty, trait_ };
+        let mut generics = ty.generics(&block.item.generics);
+        for (at, lifetime) in named.lifetimes.iter().enumerate() {
+            generics.params.insert(at, syn::parse_quote!(#lifetime));
+        }
+        let (own, of_trait) = generics::split(&generics, &ty.ty);
         let (module, arguments) = located(block);
         Self {
             private: quote!(#krate::private),
             entries: names::entries(&wrapper),
-            arguments: arguments.unwrap_or_else(|| own_arguments(&generics)),
+            arguments: arguments.unwrap_or_else(|| own_arguments(&own)),
             module,
             vis: visibility(block),
             core: names::core(),
             generics,
+            own,
+            of_trait,
             ty,
             wrapper,
             krate,
@@ -103,8 +117,8 @@ impl<'a> Context<'a> {
         let methods = methods.filter_map(|method| method::of_wrapper(self, method));
         let (generics, where_clause) = self.impl_generics();
         let wrapper = self.wrapper_type();
-        let lints = lints();
-        let Some(trait_) = self.block.trait_ else {
+        let lints = self.lints();
+        let Some(trait_) = &self.ty.trait_ else {
             return quote! {
                 #lints
                 impl #generics #wrapper #where_clause { #(#methods)* }
@@ -125,7 +139,7 @@ impl<'a> Context<'a> {
 
     /// The constants and types of a trait, as the user's type has them.
     fn associated_items(&self) -> Vec<TokenStream> {
-        let (ty, trait_) = (self.block.ty, self.block.trait_);
+        let SelfType { ty, trait_ } = &self.ty;
         let each = self.block.item.items.iter().filter_map(|item| match item {
             ImplItem::Const(item) => {
                 let (ident, of) = (&item.ident, self.ty.ty(&item.ty));
@@ -182,6 +196,24 @@ impl<'a> Context<'a> {
             && valid::forwardable(method, &self.wrapper).is_err()
     }
 
+    /// What stands on every generated item: the block's own conditions and its word to lints. For
+    /// the rest generated code answers for itself, not to the lints that the user has chosen.
+    pub(crate) fn lints(&self) -> TokenStream {
+        let attributes = &self.block.item.attrs;
+        let cfgs = cfgs(attributes);
+        let levels = method::lint_levels(attributes);
+        quote! {
+            #(#cfgs)*
+            #(#levels)*
+            #[allow(
+                clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction,
+                dead_code, deprecated, missing_debug_implementations, missing_docs, non_camel_case_types,
+                single_use_lifetimes, unreachable_code, unreachable_pub, unused_qualifications,
+                private_bounds, private_interfaces, elided_named_lifetimes, mismatched_lifetime_syntaxes
+            )]
+        }
+    }
+
     /// The text that tells this block's methods from all others: `UserRepo::`, `<Repo as Store>::`.
     pub(crate) fn site_of(&self, method: &Ident) -> String {
         let ty = fingerprint::canonical_text(self.block.ty.to_token_stream());
@@ -231,18 +263,6 @@ pub(crate) fn cfgs(attributes: &[Attribute]) -> Vec<&Attribute> {
         .iter()
         .filter(|attribute| attribute.path().is_ident("cfg"))
         .collect()
-}
-
-/// Generated code answers for itself, not to the lints that the user has chosen.
-pub(crate) fn lints() -> TokenStream {
-    quote! {
-        #[allow(
-            clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction,
-            dead_code, deprecated, missing_debug_implementations, missing_docs, non_camel_case_types,
-            single_use_lifetimes, unreachable_code, unreachable_pub, unused_qualifications,
-            private_bounds, private_interfaces, elided_named_lifetimes, mismatched_lifetime_syntaxes
-        )]
-    }
 }
 
 /// Whether a type depends on a type or const parameter in scope.

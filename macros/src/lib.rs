@@ -6,6 +6,7 @@ mod ast;
 mod expand;
 mod fallback;
 mod fingerprint;
+mod generics;
 mod names;
 mod types;
 mod valid;

@@ -29,6 +29,11 @@ pub(crate) fn runner(wrapper: &Ident, method: &Ident) -> Ident {
     )
 }
 
+/// Among the methods: the function that writes what `self_key` says.
+pub(crate) fn self_key() -> Ident {
+    Ident::new("__self_key", Span::call_site())
+}
+
 /// The field of the wrapper.
 pub(crate) fn core() -> Ident {
     Ident::new("__func_cache_core", Span::call_site())
@@ -50,8 +55,8 @@ pub(crate) fn entry_lifetime() -> Lifetime {
 }
 
 /// A lifetime that the user left out.
-pub(crate) fn lifetime(index: usize) -> Lifetime {
-    Lifetime::new(&format!("'__{index}"), Span::call_site())
+pub(crate) fn lifetime(prefix: &str, index: usize) -> Lifetime {
+    Lifetime::new(&format!("{prefix}{index}"), Span::call_site())
 }
 
 /// The type of an `impl Trait` argument.

@@ -5,8 +5,8 @@ use quote::{ToTokens as _, quote};
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    GenericArgument, Generics, Ident, Lifetime, Path, PathArguments, PathSegment, Receiver, Type,
-    TypeImplTrait, TypeParamBound,
+    ExprPath, GenericArgument, Generics, Ident, Lifetime, Path, PathArguments, PathSegment, QSelf,
+    Receiver, Type, TypeImplTrait, TypeParamBound, TypePath,
 };
 
 use crate::{fingerprint, names};
@@ -97,12 +97,12 @@ pub(crate) fn parameters(generics: &Generics) -> Vec<Ident> {
 
 /// Rewrites `Self`, which in a wrapper would be the wrapper, to the user's type.
 #[derive(Debug, Clone)]
-pub(crate) struct SelfType<'a> {
-    pub(crate) ty: &'a Type,
-    pub(crate) trait_: Option<&'a Path>,
+pub(crate) struct SelfType {
+    pub(crate) ty: Type,
+    pub(crate) trait_: Option<Path>,
 }
 
-impl SelfType<'_> {
+impl SelfType {
     pub(crate) fn ty(&self, ty: &Type) -> Type {
         let mut ty = ty.clone();
         self.clone().visit_type_mut(&mut ty);
@@ -115,12 +115,28 @@ impl SelfType<'_> {
         generics
     }
 
+    /// `Self::Item` -> `<Repo as Store>::Item`
+    fn qualify(&self, qself: &mut Option<QSelf>, path: &mut Path) {
+        let is_self = |segment: &PathSegment| segment.ident == "Self";
+        if qself.is_some() || !path.segments.first().is_some_and(is_self) {
+            return;
+        }
+        let ty = &self.ty;
+        let rest: Vec<_> = path.segments.iter().skip(1).cloned().collect();
+        let qualified: TypePath = match &self.trait_ {
+            _ if rest.is_empty() => return,
+            Some(trait_) => syn::parse_quote!(<#ty as #trait_>::#(#rest)::*),
+            None => syn::parse_quote!(<#ty>::#(#rest)::*),
+        };
+        (*qself, *path) = (qualified.qself, qualified.path);
+    }
+
     /// In an expression, with another one for `self`.
     pub(crate) fn expression(&self, tokens: TokenStream, this: &TokenStream) -> TokenStream {
         let each = tokens.into_iter().map(|token| match token {
             TokenTree::Ident(ident) if ident == "self" => this.clone(),
             TokenTree::Ident(ident) if ident == "Self" => {
-                let ty = self.ty;
+                let ty = &self.ty;
                 quote!(<#ty>)
             }
             TokenTree::Group(group) => {
@@ -135,40 +151,47 @@ impl SelfType<'_> {
     }
 }
 
-impl VisitMut for SelfType<'_> {
+impl VisitMut for SelfType {
     /// `self: &Self` is the wrapper's.
     fn visit_receiver_mut(&mut self, _: &mut Receiver) {}
 
     fn visit_type_mut(&mut self, ty: &mut Type) {
-        if let Type::Path(path) = ty
-            && path.qself.is_none()
-            && path
-                .path
-                .segments
-                .first()
-                .is_some_and(|segment| segment.ident == "Self")
-        {
-            let this = self.ty;
-            let rest: Vec<_> = path.path.segments.iter().skip(1).cloned().collect();
-            *ty = match (self.trait_, rest.is_empty()) {
-                (_, true) => this.clone(),
-                (Some(trait_), _) => syn::parse_quote!(<#this as #trait_>::#(#rest)::*),
-                (None, _) => syn::parse_quote!(<#this>::#(#rest)::*),
-            };
-            return;
+        match ty {
+            Type::Path(path) if path.path.is_ident("Self") => *ty = self.ty.clone(),
+            _ => visit_mut::visit_type_mut(self, ty),
         }
-        visit_mut::visit_type_mut(self, ty);
+    }
+
+    fn visit_type_path_mut(&mut self, path: &mut TypePath) {
+        self.qualify(&mut path.qself, &mut path.path);
+        visit_mut::visit_type_path_mut(self, path);
+    }
+
+    /// In the length of an array.
+    fn visit_expr_path_mut(&mut self, path: &mut ExprPath) {
+        self.qualify(&mut path.qself, &mut path.path);
+        visit_mut::visit_expr_path_mut(self, path);
     }
 }
 
 /// Gives a name to every lifetime that was left out, and to every `impl Trait`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Named {
+    /// What the names of lifetimes begin with.
+    prefix: &'static str,
     pub(crate) lifetimes: Vec<Lifetime>,
     pub(crate) types: Vec<(Ident, TypeImplTrait)>,
 }
 
 impl Named {
+    pub(crate) fn new(prefix: &'static str) -> Self {
+        Self {
+            prefix,
+            lifetimes: Vec::new(),
+            types: Vec::new(),
+        }
+    }
+
     pub(crate) fn ty(&mut self, ty: &Type) -> Type {
         let mut ty = ty.clone();
         self.visit_type_mut(&mut ty);
@@ -176,7 +199,7 @@ impl Named {
     }
 
     fn next_lifetime(&mut self) -> Lifetime {
-        let lifetime = names::lifetime(self.lifetimes.len());
+        let lifetime = names::lifetime(self.prefix, self.lifetimes.len());
         self.lifetimes.push(lifetime.clone());
         lifetime
     }

@@ -43,6 +43,14 @@ impl Repo {
     }
 }
 
+#[cache_impl(wrapper = CachedRepo)]
+#[allow(non_snake_case)]
+impl Repo {
+    async fn otherName(&self, #[cache_skip] otherArgument: u64, keyArgument: u64) -> u64 {
+        otherArgument + keyArgument
+    }
+}
+
 #[expect(deprecated)]
 async fn find(repo: &CachedRepo) -> u64 {
     let _ = repo.entry().find(1).refresh().await;
@@ -61,5 +69,6 @@ async fn main() {
     let repo = Repo.cached(&cache);
     assert_eq!(find(&repo).await, 1);
     look(&repo);
+    assert_eq!(repo.otherName(1, 2).await, 3);
     assert_eq!(repo.expects(1) + repo.oddName(2), 3);
 }

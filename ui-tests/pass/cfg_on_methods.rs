@@ -66,6 +66,13 @@ impl Absent {
     fn find(&self) -> Missing {}
 }
 
+#[cache_impl]
+#[cfg(never)]
+impl Absent {
+    fn find(&self) -> Missing {}
+    async fn skips(&self, #[cache_skip] id: Missing) -> Missing {}
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let cache = Cache::builder("x").build().unwrap();

@@ -20,6 +20,17 @@ impl<const N: usize> Matrix<N> {
     }
 }
 
+struct Pair;
+
+#[cache_impl]
+impl Pair {
+    const WIDTH: usize = 2;
+
+    fn sum(&self, of: [u8; Self::WIDTH]) -> u8 {
+        of[0] + of[1]
+    }
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let cache = Cache::builder("x").build().unwrap();
@@ -32,5 +43,6 @@ async fn main() {
     }
     assert_eq!(cache.stats().hit, 5);
     assert!(two.entry().times::<-1, true>(5).invalidate().await.unwrap());
+    assert_eq!(Pair.cached(&cache).sum([1, 2]), 3);
     assert_eq!(three.entry().size().refresh(), 3);
 }

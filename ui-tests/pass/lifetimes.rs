@@ -43,6 +43,28 @@ impl<'v> View<'v> {
     }
 }
 
+struct Words<'w, T>(&'w [T]);
+
+trait Longest<'t> {
+    fn longest(&self, of: &'t str) -> usize;
+}
+
+/// Lifetimes without a name.
+#[cache_impl]
+impl Words<'_, &str> {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+}
+
+#[cache_impl(extend)]
+impl Longest<'_> for Words<'_, &str> {
+    fn longest(&self, of: &str) -> usize {
+        let lengths = self.0.iter().map(|word| word.len());
+        lengths.max().unwrap_or(of.len())
+    }
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let cache = Cache::builder("x").build().unwrap();
@@ -59,6 +81,14 @@ async fn main() {
         assert_eq!(view.nested(&["a", "b"], Some(&Some(&1))), 3);
     }
     assert_eq!(cache.stats().hit, 8);
+    let words = ["one", "three"];
+    let words: CachedWords<'_, '_> = Words(&words).cached(&cache);
+    assert_eq!((words.count(), words.count(), words.longest("")), (2, 2, 5));
+    assert_eq!(
+        words.entry().count().refresh() + words.entry().longest("").refresh(),
+        7
+    );
+
     assert_eq!(
         view.entry().find("two", "one").peek().await.unwrap(),
         Some(Some(4))

@@ -36,6 +36,21 @@ struct Simple<T> {
     tenant: T,
 }
 
+/// What the first block says holds for this one.
+#[cache_impl(extend)]
+impl Repo {
+    fn joined(&self) -> u8 {
+        self.tenant.0
+    }
+}
+
+#[cache_impl(extend, self_key = self.region)]
+impl Repo {
+    fn region_too(&self) -> String {
+        self.region.clone()
+    }
+}
+
 #[cache_impl(self_key = self.tenant)]
 impl<T: serde::Serialize + Copy + Into<u8>> Simple<T> {
     fn look(&self, tenant: u8) -> u8 {
@@ -58,10 +73,11 @@ async fn main() {
             let repo = repo(tenant, region);
             assert_eq!(repo.find(3).await, format!("{tenant} {region} 3"));
             assert_eq!((repo.look(), repo.future(1).await), (tenant, tenant + 1));
+            assert_eq!((repo.joined(), &*repo.region_too()), (tenant, region));
             assert!(repo.entry().find(3).peek().await.unwrap().is_some());
         }
     }
-    assert_eq!(cache.stats().hit, 9);
+    assert_eq!(cache.stats().hit, 15);
     assert_eq!(Simple { tenant: 1u8 }.cached(&cache).look(1), 2);
     assert_eq!(Simple { tenant: 2u8 }.cached(&cache).look(1), 3);
 }

@@ -62,6 +62,24 @@ impl Repository<u64> for Users {
     }
 }
 
+/// The wrapper is not generic: `K` belongs to the trait.
+trait Find<K> {
+    async fn find(&self, key: K, by: &str) -> Result<u64, String>;
+}
+
+struct Generic<D>(D);
+
+#[cache_impl]
+impl<K: Into<u64> + Serialize, D: Clone + Into<K>> Find<K> for Generic<D>
+where
+    K: Copy,
+{
+    async fn find(&self, key: K, #[cache_skip] by: &str) -> Result<u64, String> {
+        let own: K = self.0.clone().into();
+        Ok(key.into() + own.into() + by.len() as u64)
+    }
+}
+
 async fn generic<R: Repository<u64>>(repository: R) {
     let copy = repository.clone();
     assert!(format!("{copy:?}").starts_with("CachedUsers"));
@@ -78,9 +96,16 @@ async fn generic<R: Repository<u64>>(repository: R) {
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let cache = Cache::builder("x").build().unwrap();
+    let found: CachedGeneric<u8> = Generic(1u8).cached(&cache);
+    assert_eq!(found.find(2u64, "").await.unwrap(), 3);
+    assert_eq!(found.find(2u64, "abc").await.unwrap(), 3);
+    assert_eq!(found.find(2u8, "a").await.unwrap(), 4);
+    assert_eq!(found.entry().find(2u32).refresh("").await.unwrap(), 3);
+    assert_eq!(found.entry().find(2u8).peek().await.unwrap(), Some(4));
+
     let users = Users.cached(&cache);
     generic(users.clone()).await;
-    assert_eq!(cache.stats().hit, 2);
+    assert_eq!(cache.stats().hit, 3);
     assert_eq!(users.entry().get(1).peek().await.unwrap(), Some(User(1)));
     assert_eq!(users.entry().all(vec![1]).refresh(), [User(1)]);
     let sites: Vec<_> = cache.method_stats().into_keys().collect();

@@ -1,11 +1,11 @@
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{GenericParam, Generics, Ident, Type, TypeImplTrait};
+use syn::{Generics, Ident, Type, TypeImplTrait};
 
-use super::{Context, cfgs, is_generic, lints, method, wrapper};
+use super::{Context, cfgs, is_generic, method, wrapper};
 use crate::ast::{How, Kind, Method};
-use crate::names;
 use crate::types::{self, Named};
+use crate::{generics, names};
 
 /// `refresh` is given the skipped arguments one by one, and is written for up to this many.
 const MOST_SKIPPED: usize = 6;
@@ -24,7 +24,7 @@ pub(super) fn handles(context: &Context<'_>) -> TokenStream {
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     let lifetime = names::entry_lifetime();
     let entries = context.entries_type(&quote!(#lifetime));
-    let lints = lints();
+    let lints = context.lints();
     quote! {
         #lints
         impl #impl_generics #entries #where_clause { #(#functions)* }
@@ -39,7 +39,7 @@ struct Handle<'a> {
     keyed: Vec<(&'a Ident, Type)>,
     /// What `refresh` is given; `None` where it could not be called.
     skipped: Option<Vec<(&'a Ident, Type)>>,
-    /// The method's own generics, with a name for all that has none.
+    /// What the wrapper's generics do not say.
     generics: Generics,
     returned: Type,
 }
@@ -48,7 +48,7 @@ impl<'a> Handle<'a> {
     fn new(context: &'a Context<'a>, method: &'a Method<'a>) -> Self {
         let lifetime = names::entry_lifetime();
         let returned = types::with_lifetime(&method::returned(context, method), &lifetime, true);
-        let mut named = Named::default();
+        let mut named = Named::new("'__");
         let keyed = typed(context, method, false, &mut named);
         let mut with_skipped = named.clone();
         let skipped = typed(context, method, true, &mut with_skipped);
@@ -90,7 +90,7 @@ impl<'a> Handle<'a> {
         let (generics, _, where_clause) = self.generics.split_for_impl();
         let lifetime = names::entry_lifetime();
         let cfgs = cfgs(&self.method.item.attrs);
-        let levels = method::lint_levels(self.method);
+        let levels = method::lint_levels(&self.method.item.attrs);
         let docs = format!("The entry of one call of `{name}`.");
         quote! {
             #(#cfgs)*
@@ -186,11 +186,12 @@ impl<'a> Handle<'a> {
         let path = method::path(self.context, self.method);
         let arguments = self.method.args.iter().map(|argument| &argument.ident);
         let returned = &self.returned;
-        let generics = self.all_generics();
+        let generics = wrapper::with_entry_lifetime(self.context);
+        let generics = generics::join(generics, &self.generics);
         let (impl_generics, _, where_clause) = generics.split_for_impl();
         let cfgs = cfgs(&self.method.item.attrs);
-        let levels = method::lint_levels(self.method);
-        let (this, lints) = (names::local("__wrapper"), lints());
+        let levels = method::lint_levels(&self.method.item.attrs);
+        let (this, lints) = (names::local("__wrapper"), self.context.lints());
         Some(quote! {
             #(#cfgs)*
             #[doc(hidden)]
@@ -222,27 +223,6 @@ impl<'a> Handle<'a> {
     fn runner_name(&self) -> Ident {
         names::runner(&self.context.wrapper, self.method.name())
     }
-
-    /// The lifetime of the handle, the block's generics, the method's.
-    fn all_generics(&self) -> Generics {
-        let mut all = wrapper::with_entry_lifetime(self.context);
-        let (lifetimes, others): (Vec<_>, Vec<_>) = self
-            .generics
-            .params
-            .iter()
-            .cloned()
-            .partition(|param| matches!(param, GenericParam::Lifetime(_)));
-        for (at, lifetime) in lifetimes.into_iter().enumerate() {
-            all.params.insert(at + 1, lifetime);
-        }
-        all.params.extend(others);
-        if let Some(clause) = &self.generics.where_clause {
-            all.make_where_clause()
-                .predicates
-                .extend(clause.predicates.iter().cloned());
-        }
-        all
-    }
 }
 
 /// The arguments that are skipped, or those that are not, with a name for all that has none.
@@ -259,14 +239,15 @@ fn typed<'a>(
         .collect()
 }
 
-/// The method's generics and what was named anew.
+/// The generics that the wrapper does not have: the trait's, the method's, and what was named anew.
 fn own_generics(
     context: &Context<'_>,
     method: &Method<'_>,
     named: &Named,
     returned: &Type,
 ) -> Generics {
-    let mut generics = context.ty.generics(&method.item.sig.generics);
+    let generics = context.ty.generics(&method.item.sig.generics);
+    let mut generics = generics::join(context.of_trait.clone(), &generics);
     // What is returned may borrow from the wrapper.
     let entry = names::entry_lifetime();
     let borrowed = types::lifetimes(returned);

@@ -2,9 +2,9 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::VisitMut as _;
-use syn::{FnArg, GenericParam, Ident, Meta, Path, Type};
+use syn::{Attribute, FnArg, GenericParam, Ident, Lifetime, Meta, Path, Type};
 
-use super::{Context, body, cfgs, lints};
+use super::{Context, body, cfgs};
 use crate::args::{BlockArgs, MethodArgs};
 use crate::ast::{Kind, Method};
 use crate::{fingerprint, names, types};
@@ -24,7 +24,7 @@ pub(super) fn declarations(context: &Context<'_>) -> TokenStream {
         Kind::Cached(args) => Some(declaration(context, method, args)),
         _ => None,
     });
-    let (methods, lints) = (context.methods_type(), lints());
+    let (methods, lints) = (context.methods_type(), context.lints());
     quote! {
         #lints
         impl #methods { #(#cached)* }
@@ -38,7 +38,7 @@ fn declaration(context: &Context<'_>, method: &Method<'_>, args: &MethodArgs) ->
     let fingerprint = fingerprint::method(method.item);
     let options = options(context, &context.block.args, args);
     let cfgs = cfgs(&method.item.attrs);
-    let levels = lint_levels(method);
+    let levels = lint_levels(&method.item.attrs);
     quote! {
         #(#cfgs)*
         #(#levels)*
@@ -103,7 +103,7 @@ pub(super) fn of_wrapper(context: &Context<'_>, method: &Method<'_>) -> Option<T
     let signature = signature(context, method);
     let carried = method.item.attrs.iter();
     let carried = carried.filter(|attribute| is_one_of(attribute.path(), &CARRIED));
-    let levels = lint_levels(method);
+    let levels = lint_levels(&method.item.attrs);
     let unused = matches!(method.kind, Kind::Refused).then(|| quote!(#[allow(unused)]));
     let docs = matches!(method.kind, Kind::Cached(_)).then(|| {
         let docs = format!(
@@ -118,17 +118,18 @@ pub(super) fn of_wrapper(context: &Context<'_>, method: &Method<'_>) -> Option<T
 }
 
 /// The user's word to lints, for whatever has the names of the method and of its arguments.
-pub(super) fn lint_levels(method: &Method<'_>) -> impl Iterator<Item = TokenStream> {
-    let attributes = method.item.attrs.iter();
-    attributes.filter_map(|attribute| match &attribute.meta {
-        // An expectation that the user's body meets, ours does not meet again.
-        Meta::List(list) if list.path.is_ident("expect") => {
-            let lints = &list.tokens;
-            Some(quote!(#[allow(#lints)]))
-        }
-        meta if is_one_of(meta.path(), &LINTS) => Some(quote!(#attribute)),
-        _ => None,
-    })
+pub(super) fn lint_levels(attributes: &[Attribute]) -> impl Iterator<Item = TokenStream> {
+    attributes
+        .iter()
+        .filter_map(|attribute| match &attribute.meta {
+            // An expectation that the user's body meets, ours does not meet again.
+            Meta::List(list) if list.path.is_ident("expect") => {
+                let lints = &list.tokens;
+                Some(quote!(#[allow(#lints)]))
+            }
+            meta if is_one_of(meta.path(), &LINTS) => Some(quote!(#attribute)),
+            _ => None,
+        })
 }
 
 fn is_one_of(path: &Path, names: &[&str]) -> bool {
@@ -163,7 +164,7 @@ fn signature(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
 
 /// `<UserRepo>::find::<T>`: never by the method's name alone, which other traits may have.
 pub(super) fn path(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
-    let (ty, name) = (context.block.ty, method.name());
+    let (ty, name) = (&context.ty.ty, method.name());
     let arguments = method
         .item
         .sig
@@ -178,8 +179,13 @@ pub(super) fn path(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
         });
     let arguments: Vec<_> = arguments.collect();
     let turbofish = (!arguments.is_empty()).then(|| quote!(::<#(#arguments),*>));
-    match context.block.trait_ {
-        Some(trait_) => quote!(<#ty as #trait_>::#name #turbofish),
+    match &context.ty.trait_ {
+        Some(trait_) => {
+            // A method may ask for less than its trait: the compiler finds the trait's lifetimes.
+            let any = Lifetime::new("'_", Span::call_site());
+            let trait_ = types::with_lifetime(&syn::parse_quote!(#trait_), &any, false);
+            quote!(<#ty as #trait_>::#name #turbofish)
+        }
         None => quote!(<#ty>::#name #turbofish),
     }
 }
@@ -205,10 +211,12 @@ pub(super) fn key_writer(
             GenericParam::Lifetime(_) => None,
         }));
     }
-    if let Some(self_key) = &context.block.args.self_key {
-        let expression = context.ty.expression(self_key.0.to_token_stream(), inner);
-        let span = Span::mixed_site().located_at(self_key.0.span());
-        parts.push(quote_spanned!(span=> #writer.add(&(#expression));));
+    if context.block.extends() || context.block.args.self_key.is_some() {
+        let (methods, self_key) = (context.methods_type(), names::self_key());
+        parts.push(quote!(<#methods>::#self_key(#inner, #writer);));
+    }
+    if context.block.extends() {
+        parts.extend(self_key_part(context, inner, &writer));
     }
     for argument in method.args.iter().filter(|argument| !argument.skipped) {
         // What the compiler has to say of an argument, it says at its type, from end to end.
@@ -218,6 +226,28 @@ pub(super) fn key_writer(
         parts.push(quote_spanned!(first=> #writer.add(&#part);));
     }
     quote!(|#writer| { #(#parts)* })
+}
+
+// What one block says of `self` holds for all that join it.
+//
+// Output
+//     pub fn __self_key(this: &UserRepo, writer: &mut KeyWriter) { writer.add(&this.tenant); }
+pub(super) fn self_key(context: &Context<'_>) -> TokenStream {
+    let Context { private, vis, .. } = context;
+    let (this, writer) = (names::local("__this"), names::local("__writer"));
+    let part = self_key_part(context, &this.to_token_stream(), &writer);
+    let (name, ty) = (names::self_key(), &context.ty.ty);
+    let (generics, _, where_clause) = context.own.split_for_impl();
+    quote! {
+        #vis fn #name #generics (#this: &#ty, #writer: &mut #private::KeyWriter) #where_clause { #part }
+    }
+}
+
+fn self_key_part(context: &Context<'_>, this: &TokenStream, writer: &Ident) -> Option<TokenStream> {
+    let expression = context.block.args.self_key.as_ref()?.0.to_token_stream();
+    let span = Span::mixed_site().located_at(expression.span());
+    let expression = context.ty.expression(expression, this);
+    Some(quote_spanned!(span=> #writer.add(&(#expression));))
 }
 
 /// The shape of the method's return type, as a value, and as if it stood there.

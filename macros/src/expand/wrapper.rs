@@ -2,7 +2,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ImplItem;
 
-use super::{Context, lints};
+use super::{Context, method};
 use crate::ast::Kind;
 use crate::names;
 
@@ -23,15 +23,16 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
         wrapper,
         vis,
         core,
-        generics,
+        own: generics,
         ..
     } = context;
-    let ty = context.block.ty;
+    let ty = &context.ty.ty;
     let (impl_generics, arguments, where_clause) = generics.split_for_impl();
     let (docs, name) = (docs(context), wrapper.to_string());
-    let lints = lints();
+    let lints = context.lints();
     let accessors = accessors(context);
     let (entries, methods) = (entries(context), names::methods(wrapper));
+    let self_key = method::self_key(context);
     quote! {
         #[doc = #docs]
         #lints
@@ -72,6 +73,9 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
         #[doc(hidden)]
         #lints
         #vis struct #methods;
+
+        #lints
+        impl #methods { #self_key }
     }
 }
 
@@ -81,12 +85,12 @@ fn accessors(context: &Context<'_>) -> TokenStream {
         wrapper,
         vis,
         core,
-        generics,
+        own: generics,
         ..
     } = context;
-    let ty = context.block.ty;
+    let ty = &context.ty.ty;
     let (impl_generics, arguments, where_clause) = generics.split_for_impl();
-    let lints = lints();
+    let lints = context.lints();
     let inner = (!has_method(context, "inner")).then(|| {
         quote! {
             /// The wrapped value: its methods are not cached.
@@ -120,11 +124,11 @@ fn entries(context: &Context<'_>) -> TokenStream {
     } = context;
     let generics = with_entry_lifetime(context);
     let (impl_generics, arguments, where_clause) = generics.split_for_impl();
-    let (_, wrapper_arguments, _) = context.generics.split_for_impl();
+    let (_, wrapper_arguments, _) = context.own.split_for_impl();
     let lifetime = names::entry_lifetime();
     let docs =
         format!("Typed handles on the entries of [`{wrapper}`]: made by its method `entry`.");
-    let (name, lints) = (entries.to_string(), lints());
+    let (name, lints) = (entries.to_string(), context.lints());
     quote! {
         #[doc = #docs]
         #lints
@@ -155,9 +159,9 @@ fn entries(context: &Context<'_>) -> TokenStream {
     }
 }
 
-/// The generics of the block behind the lifetime of a handle.
+/// The generics of the wrapper behind the lifetime of a handle.
 pub(super) fn with_entry_lifetime(context: &Context<'_>) -> syn::Generics {
-    let mut generics = context.generics.clone();
+    let mut generics = context.own.clone();
     let lifetime = names::entry_lifetime();
     generics.params.insert(0, syn::parse_quote!(#lifetime));
     generics
