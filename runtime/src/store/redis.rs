@@ -1,5 +1,6 @@
 //! The store on a Redis server, a cluster, or behind sentinels.
 
+mod connection;
 mod driver;
 mod fault;
 mod link;
@@ -8,6 +9,7 @@ mod read;
 mod reply;
 mod script;
 mod target;
+mod touch;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -17,17 +19,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::{Cmd, Value};
+use redis::Value;
 
+use self::connection::{Connection, Node, Reply};
 use self::link::Link;
 pub(crate) use self::pair::PairShared;
-use self::pair::{MOST_TOUCHES, Pairs};
+use self::pair::Pairs;
 use self::reply::{array, found, number, scan_page, unexpected};
 pub(crate) use self::script::all as scripts;
 use self::script::{PolicyScripts, Script};
 pub(crate) use self::target::Target;
 use super::{Clock, Found, KeySpace, Put, Store};
-use crate::entry;
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
@@ -225,7 +227,7 @@ impl Store for Redis {
     ) -> Result<Found, Error> {
         if let Touch::Behind(interval) = pair.touch {
             let found = read::read(&self.inner, pair, field, deadline).await?;
-            if is_alive(&found) {
+            if touch::is_alive(&found) {
                 self.inner.touch(pair, field, found.now_us, interval);
             }
             return Ok(found);
@@ -332,59 +334,9 @@ impl Store for Redis {
     }
 }
 
-/// Whether the entry counts as a hit with the policy; what else is wrong with it, the call finds.
-fn is_alive(found: &Found) -> bool {
-    found.entry.as_deref().is_some_and(|entry| {
-        let hard_ms = entry::hard_ms_of(entry);
-        hard_ms == 0 || hard_ms > found.now_us / 1000
-    })
-}
-
 impl Inner {
     fn shared<'p>(&self, pair: &'p Pair) -> &'p Arc<PairShared> {
         pair.shared.get_or_init(|| self.pairs.of(&pair.stem))
-    }
-
-    /// Records a hit, to be sent behind.
-    fn touch(self: &Arc<Self>, pair: &Arc<Pair>, field: Field, now_us: u64, interval: Duration) {
-        let shared = self.shared(pair);
-        let mut touches = shared.touches();
-        touches.record(field, now_us);
-        let is_full = touches.len() >= MOST_TOUCHES;
-        if touches.is_scheduled && !is_full {
-            return;
-        }
-        touches.is_scheduled = true;
-        drop(touches);
-        let (inner, pair) = (self.clone(), pair.clone());
-        let pause = if is_full { Duration::ZERO } else { interval };
-        // Without a driver there was no hit.
-        let _ = driver::spawn(async move {
-            tokio::time::sleep(pause).await;
-            inner.send_touches(&pair).await;
-        });
-    }
-
-    async fn send_touches(&self, pair: &Pair) {
-        let touched = {
-            let mut touches = self.shared(pair).touches();
-            touches.is_scheduled = false;
-            touches.take()
-        };
-        if touched.is_empty() {
-            return;
-        }
-        let hits = touched.len() as u64 / 3;
-        let script = self.scripts(&pair.policy).touch.clone();
-        let mut args = vec![
-            text(pair.structure.ms()),
-            text(u64::from(pair.structure.is_sliding())),
-        ];
-        args.extend(touched);
-        let sent = timed(self.script(&script, &pair.ranking, &pair.values, &args)).await;
-        if sent.is_err() {
-            self.dropped_touches.fetch_add(hits, Ordering::Relaxed);
-        }
     }
 
     /// The arguments that the scripts have in the same places.
@@ -417,50 +369,5 @@ impl fmt::Debug for Redis {
         f.debug_struct("Redis")
             .field("link", &self.inner.link)
             .finish_non_exhaustive()
-    }
-}
-
-/// A node of the store, to send a command to that concerns no key.
-#[derive(Debug, Clone)]
-enum Node {
-    Only,
-    #[cfg(feature = "cluster")]
-    At {
-        host: String,
-        port: u16,
-    },
-}
-
-type Reply = redis::RedisResult<Value>;
-
-/// What a command goes through: one server's connection or a cluster's.
-#[derive(Clone)]
-enum Connection {
-    One(redis::aio::MultiplexedConnection),
-    #[cfg(feature = "cluster")]
-    Cluster(redis::cluster_async::ClusterConnection),
-}
-
-impl Connection {
-    async fn send(&mut self, cmd: &Cmd) -> Reply {
-        match self {
-            Self::One(one) => cmd.query_async(one).await,
-            #[cfg(feature = "cluster")]
-            Self::Cluster(cluster) => cmd.query_async(cluster).await,
-        }
-    }
-
-    async fn send_with_time(&mut self, cmd: &Cmd) -> read::WithTime {
-        let mut pipe = redis::Pipeline::with_capacity(2);
-        pipe.add_command(cmd.clone()).cmd("TIME");
-        let replies: Vec<Value> = match self {
-            Self::One(one) => pipe.query_async(one).await?,
-            #[cfg(feature = "cluster")]
-            Self::Cluster(cluster) => pipe.query_async(cluster).await?,
-        };
-        let [entries, time] = <[Value; 2]>::try_from(replies).map_err(|_| {
-            redis::RedisError::from((redis::ErrorKind::UnexpectedReturnType, "two replies"))
-        })?;
-        Ok((entries, time))
     }
 }

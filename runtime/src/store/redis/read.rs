@@ -115,7 +115,9 @@ async fn answer<F: Future<Output = Answers>>(
         Ok((now_us, mut entries)) => {
             // From the last, so that the first of equal fields takes the entry without a copy.
             let mut left = vec![0u32; entries.len()];
-            places.iter().for_each(|&place| left[place] += 1);
+            for &place in &places {
+                left[place] += 1;
+            }
             for (waiting, place) in batch.into_iter().zip(places) {
                 left[place] -= 1;
                 let entry = if left[place] == 0 {

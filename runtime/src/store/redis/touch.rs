@@ -1,0 +1,70 @@
+//! Hits on their way to the server, behind the calls.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::pair::MOST_TOUCHES;
+use super::{Inner, driver, text, timed};
+use crate::entry;
+use crate::field::Field;
+use crate::method::Pair;
+use crate::store::Found;
+
+/// Whether the entry counts as a hit with the policy; what else is wrong with it, the call finds.
+pub(super) fn is_alive(found: &Found) -> bool {
+    found.entry.as_deref().is_some_and(|entry| {
+        let hard_ms = entry::hard_ms_of(entry);
+        hard_ms == 0 || hard_ms > found.now_us / 1000
+    })
+}
+
+impl Inner {
+    /// Records a hit, to be sent behind.
+    pub(super) fn touch(
+        self: &Arc<Self>,
+        pair: &Arc<Pair>,
+        field: Field,
+        now_us: u64,
+        interval: Duration,
+    ) {
+        let shared = self.shared(pair);
+        let mut touches = shared.touches();
+        touches.record(field, now_us);
+        let is_full = touches.len() >= MOST_TOUCHES;
+        if touches.is_scheduled && !is_full {
+            return;
+        }
+        touches.is_scheduled = true;
+        drop(touches);
+        let (inner, pair) = (self.clone(), pair.clone());
+        let pause = if is_full { Duration::ZERO } else { interval };
+        // Without a driver there was no hit.
+        let _ = driver::spawn(async move {
+            tokio::time::sleep(pause).await;
+            inner.send_touches(&pair).await;
+        });
+    }
+
+    async fn send_touches(&self, pair: &Pair) {
+        let touched = {
+            let mut touches = self.shared(pair).touches();
+            touches.is_scheduled = false;
+            touches.take()
+        };
+        if touched.is_empty() {
+            return;
+        }
+        let hits = touched.len() as u64 / 3;
+        let script = self.scripts(&pair.policy).touch.clone();
+        let mut args = vec![
+            text(pair.structure.ms()),
+            text(u64::from(pair.structure.is_sliding())),
+        ];
+        args.extend(touched);
+        let sent = timed(self.script(&script, &pair.ranking, &pair.values, &args)).await;
+        if sent.is_err() {
+            self.dropped_touches.fetch_add(hits, Ordering::Relaxed);
+        }
+    }
+}
