@@ -185,7 +185,8 @@ impl<'a> Context<'a> {
     /// The handles of the wrapper that `self` is.
     pub(crate) fn entries_of_self(&self) -> TokenStream {
         let (module, entries) = (&self.module, &self.entries);
-        quote!(#module #entries { __func_cache_wrapper: self })
+        let field = names::wrapper_field();
+        quote!(#module #entries { #field: self })
     }
 
     /// Whether a refused method can have no more than its trait's signature: it means the

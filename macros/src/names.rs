@@ -39,6 +39,11 @@ pub(crate) fn core() -> Ident {
     Ident::new("__func_cache_core", Span::call_site())
 }
 
+/// The field of the handles' type.
+pub(crate) fn wrapper_field() -> Ident {
+    Ident::new("__func_cache_wrapper", Span::call_site())
+}
+
 /// A name in generated bodies that no name of the user can meet.
 pub(crate) fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())

@@ -6,7 +6,7 @@ use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
     ExprPath, GenericArgument, Generics, Ident, Lifetime, Path, PathArguments, PathSegment, QSelf,
-    Receiver, Type, TypeImplTrait, TypeParamBound, TypePath,
+    Receiver, Type, TypeImplTrait, TypeParamBound, TypePath, TypeReference,
 };
 
 use crate::{fingerprint, names};
@@ -231,7 +231,7 @@ impl VisitMut for Named {
     }
 }
 
-/// Replaces every lifetime but `'static`.
+/// Replaces every lifetime but `'static`, or only those that were left out.
 pub(crate) fn with_lifetime(ty: &Type, lifetime: &Lifetime, only_elided: bool) -> Type {
     struct Replace<'a>(&'a Lifetime, bool);
     impl VisitMut for Replace<'_> {
@@ -239,6 +239,11 @@ pub(crate) fn with_lifetime(ty: &Type, lifetime: &Lifetime, only_elided: bool) -
             if found.ident == "_" || (!self.1 && found.ident != "static") {
                 *found = self.0.clone();
             }
+        }
+
+        fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
+            reference.lifetime.get_or_insert_with(|| self.0.clone());
+            visit_mut::visit_type_reference_mut(self, reference);
         }
     }
     let mut ty = ty.clone();

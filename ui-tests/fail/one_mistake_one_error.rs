@@ -19,8 +19,7 @@ impl Repo {
 
 async fn uses(repo: RepoCache) -> u64 {
     let _ = (Repo.name().await, repo.name().await);
-    let found = repo.entry().find(1).refresh().await + Repo.find(3).await;
-    found + repo.find(1).await + repo.rename(2).await
+    repo.entry().find(1).refresh().await + repo.find(1).await + repo.rename(2).await
 }
 
 fn main() {}

@@ -43,6 +43,21 @@ impl<'v> View<'v> {
     }
 }
 
+struct Errors;
+
+#[cache_impl]
+impl Errors {
+    async fn fixed(&self, id: u8) -> Result<u8, &'static str> {
+        if id > 0 { Ok(id) } else { Err("zero") }
+    }
+    async fn borrowed(&self, id: u8) -> Result<u8, &str> {
+        if id > 0 { Ok(id) } else { Err("zero") }
+    }
+    fn named<'a>(&self, id: u8, by: &'a str) -> Result<u8, &'a str> {
+        if id > 0 { Ok(id) } else { Err(by) }
+    }
+}
+
 struct Words<'w, T>(&'w [T]);
 
 trait Longest<'t> {
@@ -81,6 +96,19 @@ async fn main() {
         assert_eq!(view.nested(&["a", "b"], Some(&Some(&1))), 3);
     }
     assert_eq!(cache.stats().hit, 8);
+    let errors = Errors.cached(&cache);
+    assert_eq!(
+        (errors.fixed(0).await, errors.borrowed(0).await),
+        (Err("zero"), Err("zero"))
+    );
+    assert_eq!(
+        (errors.named(0, "a"), errors.named(1, "a")),
+        (Err("a"), Ok(1))
+    );
+    assert_eq!(errors.entry().fixed(0).refresh().await, Err("zero"));
+    assert_eq!(errors.entry().borrowed(0).refresh().await, Err("zero"));
+    assert_eq!(errors.entry().named(0, "b").refresh(), Err("b"));
+
     let words = ["one", "three"];
     let words: CachedWords<'_, '_> = Words(&words).cached(&cache);
     assert_eq!((words.count(), words.count(), words.longest("")), (2, 2, 5));

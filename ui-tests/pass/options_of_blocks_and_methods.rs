@@ -51,7 +51,7 @@ struct Each;
     cluster
 )]
 impl Each {
-    #[cache(policy = "fifo", ttl = "1ms")]
+    #[cache(policy = "fifo", ttl = "1ms", touch = "exact")]
     fn fifo(&self) -> u8 {
         1
     }

@@ -27,7 +27,7 @@ pub(super) fn of(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStre
 fn cached(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let Context { private, core, .. } = context;
     let (methods, name) = (context.methods_type(), method.name());
-    let (owned, made) = (names::local("__core"), names::local("__call"));
+    let owned = names::local("__core");
     let holder = match method.how {
         // The future may outlive the borrow of the wrapper, as the user's own may.
         How::Future => quote!(#owned),
@@ -35,14 +35,13 @@ fn cached(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     };
     let inner = quote!(#holder.inner());
     let writer = key_writer(context, method, &inner);
+    // What the compiler has to say of the value's type, it says there.
+    let (at, _) = types::ends(&method.returned);
+    let made = Ident::new("__call", at);
     let make = quote! {
         let #made = #private::Call::new(#holder.cache(), <#methods>::#name(), #writer);
     };
-
-    // What the compiler has to say of the value's type, it says there.
-    let (at, _) = types::ends(&method.returned);
     let (shape, call) = (shape(context, method), call(context, method, Some(&inner)));
-    let made = Ident::new("__call", at);
     match method.how {
         How::Sync => {
             let run = quote_spanned!(at=> #made.run_blocking(#shape, move || #call));

@@ -83,8 +83,8 @@ impl<'a> Handle<'a> {
             How::Async | How::Future => quote!(EntryHandle),
         };
         let methods = self.context.methods_type();
-        let (core, field) = (names::local("__core"), &self.context.core);
-        let call = names::local("__call");
+        let (core, core_field) = (names::local("__core"), &self.context.core);
+        let (call, wrapper_field) = (names::local("__call"), names::wrapper_field());
         let writer = method::key_writer(self.context, self.method, &quote!(#core.inner()));
         let arguments = self.keyed.iter().map(|(ident, ty)| quote!(#ident: #ty));
         let (generics, _, where_clause) = self.generics.split_for_impl();
@@ -100,7 +100,7 @@ impl<'a> Handle<'a> {
                 -> #krate::#handle<#lifetime, #shape, #returned, #run_type>
             #where_clause
             {
-                let #core = &self.__func_cache_wrapper.#field;
+                let #core = &self.#wrapper_field.#core_field;
                 let #call = #private::Call::of_entry(#core.cache(), <#methods>::#name(), #writer);
                 #krate::#handle::new(#call, #run)
             }
@@ -153,9 +153,10 @@ impl<'a> Handle<'a> {
             (_, false) => {
                 let (runner, run_type) = (self.runner_name(), self.runner_type());
                 let keyed = self.keyed.iter().map(|(ident, _)| ident);
+                let field = names::wrapper_field();
                 let run = quote! {
                     #private::Needs(
-                        #runner(self.__func_cache_wrapper, (#(#keyed,)*), ::core::marker::PhantomData),
+                        #runner(self.#field, (#(#keyed,)*), ::core::marker::PhantomData),
                         ::core::marker::PhantomData,
                     )
                 };

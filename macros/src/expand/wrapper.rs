@@ -125,7 +125,7 @@ fn entries(context: &Context<'_>) -> TokenStream {
     let generics = with_entry_lifetime(context);
     let (impl_generics, arguments, where_clause) = generics.split_for_impl();
     let (_, wrapper_arguments, _) = context.own.split_for_impl();
-    let lifetime = names::entry_lifetime();
+    let (lifetime, field) = (names::entry_lifetime(), names::wrapper_field());
     let docs =
         format!("Typed handles on the entries of [`{wrapper}`]: made by its method `entry`.");
     let (name, lints) = (entries.to_string(), context.lints());
@@ -134,7 +134,7 @@ fn entries(context: &Context<'_>) -> TokenStream {
         #lints
         #vis struct #entries #generics #where_clause {
             #[doc(hidden)]
-            #vis __func_cache_wrapper: &#lifetime #wrapper #wrapper_arguments,
+            #vis #field: &#lifetime #wrapper #wrapper_arguments,
         }
 
         #[automatically_derived]
