@@ -57,6 +57,18 @@ impl Store for Repo {
     fn make() -> Missing {}
 }
 
+struct Conditional;
+
+#[cfg_attr(not(never), cache_impl(ttl = "5m"))]
+#[cfg_attr(never, missing_attribute)]
+impl Conditional {
+    #[cfg_attr(never, missing_attribute)]
+    #[cfg_attr(not(never), doc = "Looks.")]
+    fn look(&self) -> u8 {
+        1
+    }
+}
+
 #[cfg(never)]
 struct Absent(Missing);
 
@@ -80,5 +92,6 @@ async fn main() {
     assert_eq!(repo.find(3).await, repo.find(3).await);
     assert_eq!(repo.get(), 3);
     assert_eq!(cache.stats().hit, 1);
+    assert_eq!(Conditional.cached(&cache).look(), 1);
     let _: <CachedRepo as Store>::Id = 3;
 }
