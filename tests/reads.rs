@@ -179,6 +179,35 @@ async fn hits_that_cannot_be_recorded_are_counted_and_do_no_harm() {
     check_pairs(&server);
 }
 
+/// The touches' script is new to the server each time, and its interval ends about when the put comes.
+#[tokio::test]
+async fn a_put_never_overtakes_the_hits_before_it() {
+    let server = Server::start();
+    let builder = Cache::builder(unique("order"))
+        .redis(server.url())
+        .maxsize(2)
+        .policy(Policy::Lru);
+    let cache = builder
+        .touch(Touch::Behind(Duration::from_millis(1)))
+        .build()
+        .unwrap();
+    let repo = Repo.cached(&cache);
+    for round in 0..150 {
+        cache.purge().await.unwrap();
+        repo.find(1).await;
+        repo.find(2).await;
+        let _: () = server.query(&["SCRIPT", "FLUSH"]);
+        repo.find(1).await;
+        tokio::time::sleep(Duration::from_micros(500 + 10 * round)).await;
+        repo.find(3).await;
+        assert_eq!(
+            repo.entry().find(1).peek().await.unwrap(),
+            Some(1),
+            "round {round}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn exact_touches_are_one_script_a_hit() {
     let server = Server::start();

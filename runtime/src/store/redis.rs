@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::Value;
+use redis::{Cmd, Value};
 
 use self::connection::{Connection, Node, Reply};
 use self::link::Link;
@@ -158,19 +158,26 @@ impl Inner {
         values: &str,
         args: &[Vec<u8>],
     ) -> Result<Value, Error> {
-        let command = |name: &str, text: &str| {
-            let mut cmd = redis::cmd(name);
-            cmd.arg(text).arg(2).arg(ranking).arg(values).arg(args);
-            cmd
-        };
-        match self.link.send(&command("EVALSHA", script.sha())).await {
-            Err(error) if fault::is_no_script(&error) => self
-                .link
-                .send(&command("EVAL", script.text()))
-                .await
-                .map_err(|error| fault::error(&error)),
+        let known = command("EVALSHA", script.sha(), ranking, values, args);
+        match self.link.send(&known).await {
+            Err(error) if fault::is_no_script(&error) => {
+                self.whole_script(script, ranking, values, args).await
+            }
             other => other.map_err(|error| fault::error(&error)),
         }
+    }
+
+    /// `EVAL`: the text goes along, so the script runs in its place among the commands.
+    async fn whole_script(
+        &self,
+        script: &Script,
+        ranking: &str,
+        values: &str,
+        args: &[Vec<u8>],
+    ) -> Result<Value, Error> {
+        let whole = command("EVAL", script.text(), ranking, values, args);
+        let sent = self.link.send(&whole).await;
+        sent.map_err(|error| fault::error(&error))
     }
 
     fn scripts(&self, policy: &Policy) -> Arc<PolicyScripts> {
@@ -348,6 +355,12 @@ impl Inner {
         args.push(text(u64::from(pair.structure.is_sliding())));
         args
     }
+}
+
+fn command(name: &str, script: &str, ranking: &str, values: &str, args: &[Vec<u8>]) -> Cmd {
+    let mut cmd = redis::cmd(name);
+    cmd.arg(script).arg(2).arg(ranking).arg(values).arg(args);
+    cmd
 }
 
 async fn timed<T>(step: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {

@@ -62,7 +62,9 @@ impl Inner {
             text(u64::from(pair.structure.is_sliding())),
         ];
         args.extend(touched);
-        let sent = timed(self.script(&script, &pair.ranking, &pair.values, &args)).await;
+        // Whole, although its text is longer: a server that does not know the script would have it
+        // sent again, and a put that comes meanwhile would evict without these hits.
+        let sent = timed(self.whole_script(&script, &pair.ranking, &pair.values, &args)).await;
         if sent.is_err() {
             self.dropped_touches.fetch_add(hits, Ordering::Relaxed);
         }
