@@ -114,7 +114,7 @@ impl<'a> Call<'a> {
         if may_store {
             // Encoded before the wait, so that the value need not be `Sync`.
             let entry = encode(self.cache, bound, key, &stored, cost);
-            commit(self.cache, bound, key, entry, &mut budget).await;
+            commit(self.cache, bound, entry, &mut budget).await;
         }
         S::join(stored)
     }
@@ -256,14 +256,7 @@ pub(crate) fn encode<T: Value>(
     })
 }
 
-async fn commit(
-    cache: &Cache,
-    bound: &Bound,
-    key: CallKey,
-    entry: Result<Put, Error>,
-    budget: &mut Budget,
-) {
-    debug_assert!(entry.as_ref().is_ok_and(|put| put.field == key.field) || entry.is_err());
+async fn commit(cache: &Cache, bound: &Bound, entry: Result<Put, Error>, budget: &mut Budget) {
     let result = match entry {
         Ok(put) => {
             budget

@@ -41,10 +41,7 @@ where
     /// The store does not answer, or the arguments cannot be a key.
     pub async fn peek(&self) -> Result<Option<S::Stored>, Error> {
         let (cache, bound, key) = self.parts()?;
-        let found = cache
-            .store()
-            .peek(&bound.pair, *key_field(key), DEADLINE)
-            .await?;
+        let found = cache.store().peek(&bound.pair, key.field, DEADLINE).await?;
         Ok(call::read(cache, bound, *key, &found))
     }
 
@@ -126,10 +123,6 @@ where
             Err(error) => Err(error.again()),
         }
     }
-}
-
-fn key_field(key: &CallKey) -> &crate::field::Field {
-    &key.field
 }
 
 async fn store(

@@ -55,16 +55,38 @@ pub(super) async fn read(
         tell,
     })?;
     if starts {
-        driver::spawn(fly(inner.clone(), pair.clone(), shared.clone()))?;
+        let flight = Flight {
+            shared: shared.clone(),
+            has_landed: false,
+        };
+        driver::spawn(fly(inner.clone(), pair.clone(), flight))?;
     }
     told.await
         .unwrap_or_else(|_| Err(Error::unavailable("the read was given up")))
 }
 
 /// Reads until nobody waits.
-async fn fly(inner: Arc<Inner>, pair: Arc<Pair>, shared: Arc<PairShared>) {
-    while let Some(batch) = shared.queue.batch() {
+async fn fly(inner: Arc<Inner>, pair: Arc<Pair>, mut flight: Flight) {
+    while let Some(batch) = flight.shared.queue.batch() {
         answer(batch, |fields, until| ask(&inner, &pair, fields, until)).await;
+    }
+    flight.has_landed = true;
+}
+
+/// A place among the flights. One that ends without landing (it was never started, or panicked)
+/// sends away whoever waits: nobody else might come for them.
+struct Flight {
+    shared: Arc<PairShared>,
+    has_landed: bool,
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if !self.has_landed {
+            let mut waiters = self.shared.queue.waiters();
+            waiters.flights -= 1;
+            waiters.waiting.clear();
+        }
     }
 }
 
