@@ -1,8 +1,9 @@
 -- lua/policy/fifo.lua
 -- needs: RANKING, above_all, pop
--- gives: admit, hit, victims, OVERWRITE_IS_HIT
+-- gives: admit, hit, victims, OVERWRITE_IS_HIT, HIT_SCORE
 -- First in, first out, by a running number.
 local OVERWRITE_IS_HIT = false
+local HIT_SCORE = false
 
 local function admit(field, now_us)
   redis.call('ZADD', RANKING, above_all(), field)

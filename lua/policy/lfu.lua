@@ -1,8 +1,9 @@
 -- lua/policy/lfu.lua
 -- needs: RANKING, pop
--- gives: admit, hit, victims, OVERWRITE_IS_HIT
+-- gives: admit, hit, victims, OVERWRITE_IS_HIT, HIT_SCORE
 -- Least frequently used goes; ties go by the bytes of the field.
 local OVERWRITE_IS_HIT = false
+local HIT_SCORE = false
 
 local function admit(field, now_us)
   redis.call('ZADD', RANKING, 1, field)

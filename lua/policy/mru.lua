@@ -1,8 +1,9 @@
 -- lua/policy/mru.lua
 -- needs: RANKING, above_all, pop
--- gives: admit, hit, victims, OVERWRITE_IS_HIT
+-- gives: admit, hit, victims, OVERWRITE_IS_HIT, HIT_SCORE
 -- Most recently used goes: for scans that come round in a loop.
 local OVERWRITE_IS_HIT = true
+local HIT_SCORE = 'above'
 
 local function admit(field, now_us)
   redis.call('ZADD', RANKING, above_all(), field)

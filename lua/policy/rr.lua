@@ -1,8 +1,9 @@
 -- lua/policy/rr.lua
 -- needs: RANKING
--- gives: admit, hit, victims, OVERWRITE_IS_HIT
+-- gives: admit, hit, victims, OVERWRITE_IS_HIT, HIT_SCORE
 -- Random replacement, uniform.
 local OVERWRITE_IS_HIT = false
+local HIT_SCORE = false
 
 local function admit(field, now_us)
   redis.call('ZADD', RANKING, 0, field)

@@ -13,6 +13,7 @@ use crate::method::{Bound, Method};
 use crate::scope::Mode;
 use crate::shape::{Shape, Value};
 use crate::stats::Event;
+use crate::store::redis::Blocked;
 use crate::store::{Found, Put};
 
 /// A call whose arguments have become a key.
@@ -125,6 +126,7 @@ impl<'a> Call<'a> {
         S: Shape<R>,
         S::Stored: Value,
     {
+        let _blocked = Blocked::enter();
         pollster::block_on(self.run(shape, || async { method() }))
     }
 

@@ -74,6 +74,11 @@ impl Policy {
         }
     }
 
+    /// Whether a hit changes what goes first.
+    pub(crate) fn counts_hits(&self) -> bool {
+        !matches!(self, Self::Fifo | Self::FifoT | Self::Rr)
+    }
+
     /// The policy that the embedded memory store plays.
     pub(crate) fn in_memory(&self) -> Result<&Policy, Error> {
         match self {

@@ -3,6 +3,7 @@
 mod connection;
 mod driver;
 mod fault;
+mod lane;
 mod link;
 mod pair;
 mod read;
@@ -22,6 +23,8 @@ use async_trait::async_trait;
 use redis::{Cmd, Value};
 
 use self::connection::{Connection, Node, Reply};
+pub(crate) use self::lane::Blocked;
+use self::lane::Lanes;
 use self::link::Link;
 pub(crate) use self::pair::PairShared;
 use self::pair::Pairs;
@@ -48,7 +51,9 @@ pub(crate) struct Redis {
 }
 
 struct Inner {
+    target: Arc<Target>,
     link: Link,
+    lanes: Lanes,
     clock: Clock,
     custom: Mutex<HashMap<String, Arc<PolicyScripts>>>,
     pairs: Pairs,
@@ -57,9 +62,12 @@ struct Inner {
 
 impl Redis {
     pub(crate) fn new(target: Target, clock: Clock) -> Self {
+        let target = Arc::new(target);
         Self {
             inner: Arc::new(Inner {
-                link: Link::new(target),
+                link: Link::new(target.clone()),
+                lanes: Lanes::default(),
+                target,
                 clock,
                 custom: Mutex::default(),
                 pairs: Pairs::default(),
@@ -338,6 +346,7 @@ impl Store for Redis {
 
     async fn close(&self) {
         self.inner.link.close();
+        self.inner.lanes.close();
     }
 }
 

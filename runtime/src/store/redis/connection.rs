@@ -2,8 +2,6 @@
 
 use redis::{Cmd, Value};
 
-use super::read::WithTime;
-
 /// A node of the store, to send a command to that concerns no key.
 #[derive(Debug, Clone)]
 pub(super) enum Node {
@@ -34,17 +32,15 @@ impl Connection {
         }
     }
 
-    pub(super) async fn send_with_time(&mut self, cmd: &Cmd) -> WithTime {
-        let mut pipe = redis::Pipeline::with_capacity(2);
-        pipe.add_command(cmd.clone()).cmd("TIME");
-        let replies: Vec<Value> = match self {
-            Self::One(one) => pipe.query_async(one).await?,
+    /// Sends commands on one slot together.
+    pub(super) async fn send_all(
+        &mut self,
+        pipe: &redis::Pipeline,
+    ) -> redis::RedisResult<Vec<Value>> {
+        match self {
+            Self::One(one) => pipe.query_async(one).await,
             #[cfg(feature = "cluster")]
-            Self::Cluster(cluster) => pipe.query_async(cluster).await?,
-        };
-        let [entries, time] = <[Value; 2]>::try_from(replies).map_err(|_| {
-            redis::RedisError::from((redis::ErrorKind::UnexpectedReturnType, "two replies"))
-        })?;
-        Ok((entries, time))
+            Self::Cluster(cluster) => pipe.query_async(cluster).await,
+        }
     }
 }

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use redis::{Cmd, Value};
 use tokio::sync::watch;
 
-use super::read::WithTime;
 use super::{Connection, Node, Reply, Target, fault};
 use crate::error::{Error, ErrorKind};
 
@@ -23,10 +22,12 @@ pub(super) struct Link {
 }
 
 struct Shared {
-    target: Target,
+    target: Arc<Target>,
     state: Mutex<State>,
     timeouts: AtomicU32,
     field_ttl: AtomicBool,
+    /// What the state says, for those who ask often.
+    is_up: AtomicBool,
 }
 
 enum State {
@@ -44,13 +45,14 @@ enum State {
 }
 
 impl Link {
-    pub(super) fn new(target: Target) -> Self {
+    pub(super) fn new(target: Arc<Target>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 target,
                 state: Mutex::new(State::New),
                 timeouts: AtomicU32::new(0),
                 field_ttl: AtomicBool::new(false),
+                is_up: AtomicBool::new(false),
             }),
         }
     }
@@ -63,19 +65,31 @@ impl Link {
     pub(super) async fn send(&self, cmd: &Cmd) -> Reply {
         let mut connection = self.connection().await?;
         let reply = connection.send(cmd).await;
-        self.heard(&reply);
+        self.heard(reply.as_ref().map(|_| ()));
         reply
     }
 
-    /// A read of one slot, and the server's clock with it, in one round trip.
-    pub(super) async fn send_with_time(&self, cmd: &Cmd) -> WithTime {
+    /// Sends commands on one slot together.
+    pub(super) async fn send_all(&self, pipe: &redis::Pipeline) -> redis::RedisResult<Vec<Value>> {
         let mut connection = self.connection().await?;
-        let replies = connection.send_with_time(cmd).await;
-        match &replies {
-            Ok(_) => self.heard(&Ok(Value::Nil)),
-            Err(error) => self.heard(&Err(error.clone())),
-        }
+        let replies = connection.send_all(pipe).await;
+        self.heard(replies.as_ref().map(|_| ()));
         replies
+    }
+
+    /// Whether there is a connection now. If there is none, an attempt starts behind.
+    pub(super) fn is_up(&self) -> bool {
+        if self.shared.is_up.load(Ordering::Relaxed) {
+            return true;
+        }
+        let mut state = self.shared.state();
+        match &mut *state {
+            State::Up(_) => return true,
+            State::New => drop(self.start(&mut state)),
+            State::Down { .. } => self.try_again(&mut state),
+            State::Connecting(_) | State::Closed => {}
+        }
+        false
     }
 
     pub(super) async fn send_to(&self, node: &Node, cmd: Cmd) -> Result<Value, Error> {
@@ -98,7 +112,7 @@ impl Link {
                 }
             },
         };
-        self.heard(&reply);
+        self.heard(reply.as_ref().map(|_| ()));
         reply.map_err(|error| fault::error(&error))
     }
 
@@ -133,10 +147,11 @@ impl Link {
     }
 
     pub(super) fn close(&self) {
-        *self.shared.state() = State::Closed;
+        let mut state = self.shared.state();
+        self.shared.enter(&mut state, State::Closed);
     }
 
-    fn heard(&self, reply: &Reply) {
+    fn heard(&self, reply: Result<(), &redis::RedisError>) {
         match reply {
             Err(error) if error.is_timeout() => self.timed_out(),
             Err(error) if fault::is_end_of_connection(error) => self.shared.down(Duration::ZERO),
@@ -150,25 +165,12 @@ impl Link {
             match &mut *state {
                 State::Up(connection) => return Ok(connection.clone()),
                 State::Closed => return Err(refused("the cache is closed")),
-                State::Down {
-                    until,
-                    pause,
-                    trying,
-                } => {
-                    if !*trying && Instant::now() >= *until {
-                        *trying = true;
-                        let pause = *pause;
-                        tokio::spawn(connect(self.shared.clone(), pause, None));
-                    }
+                State::Down { .. } => {
+                    self.try_again(&mut state);
                     return Err(refused("the store is not connected"));
                 }
                 State::Connecting(connected) => connected.clone(),
-                State::New => {
-                    let (tell, connected) = watch::channel(());
-                    *state = State::Connecting(connected.clone());
-                    tokio::spawn(connect(self.shared.clone(), FIRST_PAUSE, Some(tell)));
-                    connected
-                }
+                State::New => self.start(&mut state),
             }
         };
         // An error here means that the attempt is over, which is what we wait for.
@@ -180,20 +182,53 @@ impl Link {
     }
 }
 
+impl Link {
+    /// The first attempt, for which callers wait.
+    fn start(&self, state: &mut State) -> watch::Receiver<()> {
+        let (tell, connected) = watch::channel(());
+        *state = State::Connecting(connected.clone());
+        tokio::spawn(connect(self.shared.clone(), FIRST_PAUSE, Some(tell)));
+        connected
+    }
+
+    /// Another attempt, if it is time for one.
+    fn try_again(&self, state: &mut State) {
+        let State::Down {
+            until,
+            pause,
+            trying,
+        } = state
+        else {
+            return;
+        };
+        if !*trying && Instant::now() >= *until {
+            *trying = true;
+            tokio::spawn(connect(self.shared.clone(), *pause, None));
+        }
+    }
+}
+
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(&self, state: &mut State, next: State) {
+        let is_up = matches!(next, State::Up(_));
+        *state = next;
+        self.is_up.store(is_up, Ordering::Relaxed);
     }
 
     /// Gives the connection up; the next attempt may start after `wait`.
     fn down(&self, wait: Duration) {
         let mut state = self.state();
         if matches!(*state, State::Up(_)) {
-            *state = State::Down {
+            let down = State::Down {
                 until: Instant::now() + wait,
                 pause: FIRST_PAUSE,
                 trying: false,
             };
+            self.enter(&mut state, down);
         }
         self.timeouts.store(0, Ordering::Relaxed);
     }
@@ -226,7 +261,7 @@ async fn connect(shared: Arc<Shared>, pause: Duration, tell: Option<watch::Sende
     };
     let mut state = shared.state();
     if !matches!(*state, State::Closed) {
-        *state = next;
+        shared.enter(&mut state, next);
     }
     drop(state);
     drop(tell);

@@ -1,8 +1,11 @@
 //! What this process keeps for a pair: reads that join, and hits to be recorded.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+use tokio::runtime::Id;
+
+use super::lane::Lane;
 use super::read::Queue;
 use crate::field::Field;
 
@@ -10,7 +13,11 @@ use crate::field::Field;
 #[derive(Debug, Default)]
 pub(crate) struct PairShared {
     touches: Mutex<Touches>,
-    pub(super) queue: Queue,
+    /// Of the driver; lanes have their own.
+    pub(super) queue: Arc<Queue>,
+    /// Of the first runtime that read the pair, which is the only one in most processes. Weak: the
+    /// methods, which are static, keep what is here.
+    pub(super) first_lane: OnceLock<(Id, Weak<Lane>, Arc<Queue>)>,
 }
 
 /// Hits that are not recorded yet, one record a field.

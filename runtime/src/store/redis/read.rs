@@ -2,14 +2,17 @@
 //! goes out as one `HMGET`. There is no timer, so a lone caller waits for nobody.
 
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use redis::Value;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::pair::PairShared;
+use super::lane::Lane;
+use super::link::Link;
 use super::{Inner, driver, fault, reply};
 use crate::error::Error;
 use crate::field::Field;
@@ -31,6 +34,9 @@ pub(super) struct Queue(Mutex<Waiters>);
 struct Waiters {
     waiting: Vec<Waiting>,
     flights: usize,
+    /// Those among the flights that a caller flies alone.
+    alone: Vec<Alone>,
+    next_alone: u64,
 }
 
 #[derive(Debug)]
@@ -38,6 +44,22 @@ struct Waiting {
     field: Field,
     until: Instant,
     tell: oneshot::Sender<Result<Found, Error>>,
+}
+
+#[derive(Debug)]
+struct Alone {
+    id: u64,
+    until: Instant,
+    /// Dropped when the time is over, which ends the wait.
+    _in_time: oneshot::Sender<()>,
+}
+
+/// What a caller does in a lane.
+enum Place {
+    /// It asks for its own field: nobody waits.
+    Alone(u64, oneshot::Receiver<()>),
+    /// It waits for a flight, of which enough are on their way.
+    Waits(oneshot::Receiver<Result<Found, Error>>),
 }
 
 /// Waits for the entry of a field, read together with others.
@@ -48,27 +70,104 @@ pub(super) async fn read(
     deadline: Duration,
 ) -> Result<Found, Error> {
     let shared = inner.shared(pair);
-    let (tell, told) = oneshot::channel();
-    let starts = shared.queue.join(Waiting {
-        field,
-        until: Instant::now() + deadline,
-        tell,
-    })?;
-    if starts {
-        let flight = Flight {
-            shared: shared.clone(),
-            has_landed: false,
-        };
-        driver::spawn(fly(inner.clone(), pair.clone(), flight))?;
+    let until = Instant::now() + deadline;
+    if let Some((lane, queue)) = inner.lanes.here(&inner.target, shared) {
+        return read_in_lane(inner, pair, lane, queue, field, until).await;
     }
+    let (tell, told) = oneshot::channel();
+    let starts = shared.queue.join(Waiting { field, until, tell })?;
+    if starts {
+        let flight = Flight::new(shared.queue.clone());
+        driver::spawn(fly(inner.clone(), pair.clone(), None, flight))?;
+    }
+    answer_of(told).await
+}
+
+async fn answer_of(told: oneshot::Receiver<Result<Found, Error>>) -> Result<Found, Error> {
     told.await
         .unwrap_or_else(|_| Err(Error::unavailable("the read was given up")))
 }
 
-/// Reads until nobody waits.
-async fn fly(inner: Arc<Inner>, pair: Arc<Pair>, mut flight: Flight) {
-    while let Some(batch) = flight.shared.queue.batch() {
-        answer(batch, |fields, until| ask(&inner, &pair, fields, until)).await;
+async fn read_in_lane(
+    inner: &Arc<Inner>,
+    pair: &Arc<Pair>,
+    lane: Arc<Lane>,
+    queue: Arc<Queue>,
+    field: Field,
+    until: Instant,
+) -> Result<Found, Error> {
+    inner.lanes.watch(inner);
+    let (id, out_of_time) = match queue.place(field, until)? {
+        Place::Alone(id, out_of_time) => (id, out_of_time),
+        Place::Waits(told) => return answer_of(told).await,
+    };
+    let _relay = Relay {
+        inner,
+        pair,
+        lane: &lane,
+        queue: &queue,
+        id,
+    };
+    let mut asked = pin!(ask(inner, &lane.link, pair, std::slice::from_ref(&field)));
+    let mut out_of_time = pin!(out_of_time);
+    let (now_us, mut entries) = poll_fn(|context| match asked.as_mut().poll(context) {
+        Poll::Ready(answers) => Poll::Ready(answers),
+        Poll::Pending => out_of_time
+            .as_mut()
+            .poll(context)
+            .map(|_| Err(Error::unavailable("the store did not answer in time"))),
+    })
+    .await?;
+    Ok(Found {
+        now_us,
+        entry: entries.pop().flatten(),
+        pair_ms: None,
+    })
+}
+
+/// A caller that flies alone: at its end, however that comes, its place goes to those who wait.
+struct Relay<'a> {
+    inner: &'a Arc<Inner>,
+    pair: &'a Arc<Pair>,
+    lane: &'a Arc<Lane>,
+    queue: &'a Arc<Queue>,
+    id: u64,
+}
+
+impl Drop for Relay<'_> {
+    fn drop(&mut self) {
+        if !self.queue.leave(self.id) {
+            return;
+        }
+        let flight = Flight::new(self.queue.clone());
+        let lane = Some(self.lane.clone());
+        let fly = fly(self.inner.clone(), self.pair.clone(), lane, flight);
+        // Dropped elsewhere, such as by the thread that shuts the runtime down.
+        match Handle::try_current() {
+            Ok(handle) if handle.id() == self.lane.id => drop(handle.spawn(fly)),
+            _ => drop(driver::spawn(fly)),
+        }
+    }
+}
+
+/// Reads until nobody waits: in a lane if it is given one.
+async fn fly(inner: Arc<Inner>, pair: Arc<Pair>, lane: Option<Arc<Lane>>, mut flight: Flight) {
+    loop {
+        // Whoever was just told comes back with the next call: they go together, not one by one.
+        if lane.is_some() {
+            tokio::task::yield_now().await;
+        }
+        let Some(batch) = flight.queue.batch() else {
+            break;
+        };
+        let until = batch.iter().map(|waiting| waiting.until).min();
+        let until = until.unwrap_or_else(Instant::now);
+        let (fields, places) = places(&batch);
+        let answers = match &lane {
+            Some(lane) => ask(&inner, &lane.link, &pair, &fields).await,
+            None => ask_in_time(&inner, &pair, &fields, until).await,
+        };
+        tell(batch, places, answers);
     }
     flight.has_landed = true;
 }
@@ -76,14 +175,23 @@ async fn fly(inner: Arc<Inner>, pair: Arc<Pair>, mut flight: Flight) {
 /// A place among the flights. One that ends without landing (it was never started, or panicked)
 /// sends away whoever waits: nobody else might come for them.
 struct Flight {
-    shared: Arc<PairShared>,
+    queue: Arc<Queue>,
     has_landed: bool,
+}
+
+impl Flight {
+    fn new(queue: Arc<Queue>) -> Self {
+        Self {
+            queue,
+            has_landed: false,
+        }
+    }
 }
 
 impl Drop for Flight {
     fn drop(&mut self) {
         if !self.has_landed {
-            let mut waiters = self.shared.queue.waiters();
+            let mut waiters = self.queue.waiters();
             waiters.flights -= 1;
             waiters.waiting.clear();
         }
@@ -98,13 +206,54 @@ impl Queue {
     /// Stands in line; `true` if a flight has to start.
     fn join(&self, waiting: Waiting) -> Result<bool, Error> {
         let mut waiters = self.waiters();
-        if waiters.waiting.len() >= WAITING {
-            return Err(Error::unavailable("too many calls wait for the store"));
-        }
-        waiters.waiting.push(waiting);
+        waiters.stand(waiting)?;
         let starts = waiters.flights < FLIGHTS;
         waiters.flights += usize::from(starts);
         Ok(starts)
+    }
+
+    /// Flies alone, or stands in line where enough are on their way.
+    fn place(&self, field: Field, until: Instant) -> Result<Place, Error> {
+        let mut waiters = self.waiters();
+        if waiters.flights < FLIGHTS {
+            let (in_time, out_of_time) = oneshot::channel();
+            waiters.flights += 1;
+            waiters.next_alone += 1;
+            let id = waiters.next_alone;
+            waiters.alone.push(Alone {
+                id,
+                until,
+                _in_time: in_time,
+            });
+            return Ok(Place::Alone(id, out_of_time));
+        }
+        let (tell, told) = oneshot::channel();
+        waiters.stand(Waiting { field, until, tell })?;
+        Ok(Place::Waits(told))
+    }
+
+    /// Ends a flight alone; `true` if others wait, who then fly in its place.
+    fn leave(&self, id: u64) -> bool {
+        let mut waiters = self.waiters();
+        let Some(at) = waiters.alone.iter().position(|alone| alone.id == id) else {
+            return false;
+        };
+        waiters.alone.swap_remove(at);
+        let others = !waiters.waiting.is_empty();
+        waiters.flights -= usize::from(!others);
+        others
+    }
+
+    /// Sends away whose time is over. Returns whether anybody was, and whether anybody is left.
+    pub(super) fn send_away(&self, now: Instant) -> (bool, bool) {
+        let mut waiters = self.waiters();
+        let before = waiters.waiting.len() + waiters.alone.len();
+        waiters.waiting.retain(|waiting| waiting.until > now);
+        let alone = waiters.alone.len();
+        waiters.alone.retain(|alone| alone.until > now);
+        waiters.flights -= alone - waiters.alone.len();
+        let after = waiters.waiting.len() + waiters.alone.len();
+        (after < before, waiters.flights > 0 || after > 0)
     }
 
     /// Who waits now, up to a bound; if nobody does, the flight is over.
@@ -120,46 +269,47 @@ impl Queue {
     }
 }
 
+impl Waiters {
+    fn stand(&mut self, waiting: Waiting) -> Result<(), Error> {
+        if self.waiting.len() >= WAITING {
+            return Err(Error::unavailable("too many calls wait for the store"));
+        }
+        self.waiting.push(waiting);
+        Ok(())
+    }
+}
+
 type Answers = Result<(u64, Vec<Option<Vec<u8>>>), Error>;
 
-/// Asks once for each field and tells everybody who waits for it.
-async fn answer<F: Future<Output = Answers>>(
-    batch: Vec<Waiting>,
-    ask: impl FnOnce(Vec<Field>, Instant) -> F,
-) {
-    let until = batch
-        .iter()
-        .map(|waiting| waiting.until)
-        .min()
-        .unwrap_or_else(Instant::now);
-    let (fields, places) = places(&batch);
-    match ask(fields, until).await {
-        Ok((now_us, mut entries)) => {
-            // From the last, so that the first of equal fields takes the entry without a copy.
-            let mut left = vec![0u32; entries.len()];
-            for &place in &places {
-                left[place] += 1;
-            }
-            for (waiting, place) in batch.into_iter().zip(places) {
-                left[place] -= 1;
-                let entry = if left[place] == 0 {
-                    entries[place].take()
-                } else {
-                    entries[place].clone()
-                };
-                // Whoever has gone away does not want to be told.
-                let _ = waiting.tell.send(Ok(Found {
-                    now_us,
-                    entry,
-                    pair_ms: None,
-                }));
-            }
-        }
+/// Tells everybody in a batch what his field holds.
+fn tell(batch: Vec<Waiting>, places: Vec<usize>, answers: Answers) {
+    let (now_us, mut entries) = match answers {
+        Ok(answers) => answers,
         Err(error) => {
             for waiting in batch {
                 let _ = waiting.tell.send(Err(error.again()));
             }
+            return;
         }
+    };
+    // Down to the last of equal fields, which takes the entry without a copy.
+    let mut left = vec![0u32; entries.len()];
+    for &place in &places {
+        left[place] += 1;
+    }
+    for (waiting, place) in batch.into_iter().zip(places) {
+        left[place] -= 1;
+        let entry = if left[place] == 0 {
+            entries[place].take()
+        } else {
+            entries[place].clone()
+        };
+        // Whoever has gone away does not want to be told.
+        let _ = waiting.tell.send(Ok(Found {
+            now_us,
+            entry,
+            pair_ms: None,
+        }));
     }
 }
 
@@ -180,20 +330,28 @@ fn places(batch: &[Waiting]) -> (Vec<Field>, Vec<usize>) {
     (fields, places)
 }
 
-async fn ask(inner: &Inner, pair: &Pair, fields: Vec<Field>, until: Instant) -> Answers {
-    let mut get = redis::cmd("HMGET");
-    get.arg(&pair.values);
-    for field in &fields {
-        get.arg(&field.0[..]);
-    }
-    let replies = tokio::time::timeout_at(until.into(), inner.link.send_with_time(&get)).await;
-    if replies.is_err() {
+async fn ask_in_time(inner: &Inner, pair: &Pair, fields: &[Field], until: Instant) -> Answers {
+    let asked = ask(inner, &inner.link, pair, fields);
+    let Ok(answers) = tokio::time::timeout_at(until.into(), asked).await else {
         inner.link.timed_out();
-    }
-    let Ok(replies) = replies else {
         return Err(Error::unavailable("the store did not answer in time"));
     };
-    let (entries, time) = replies.map_err(|error| fault::error(&error))?;
+    answers
+}
+
+async fn ask(inner: &Inner, link: &Link, pair: &Pair, fields: &[Field]) -> Answers {
+    let mut pipe = redis::Pipeline::with_capacity(2);
+    let get = pipe.cmd("HMGET").arg(&pair.values);
+    for field in fields {
+        get.arg(&field.0[..]);
+    }
+    // The clock that expiry is told by, in the same round trip.
+    pipe.cmd("TIME");
+    let replies = link.send_all(&pipe).await;
+    let [entries, time] = replies
+        .map_err(|error| fault::error(&error))?
+        .try_into()
+        .map_err(|_| reply::unexpected())?;
     let now_us = match inner.clock.forced_us() {
         0 => reply::time_us(time)?,
         forced => forced,
@@ -204,6 +362,3 @@ async fn ask(inner: &Inner, pair: &Pair, fields: Vec<Field>, until: Instant) -> 
     }
     Ok((now_us, entries))
 }
-
-/// A reply to `HMGET` and one to `TIME`.
-pub(super) type WithTime = redis::RedisResult<(Value, Value)>;

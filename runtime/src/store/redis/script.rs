@@ -147,6 +147,7 @@ pub(super) fn custom(lua: PolicyLua<'_>) -> PolicyScripts {
             .expect("the script holds its policy");
         format!(
             "{before}local OVERWRITE_IS_HIT = {}\n\
+             local HIT_SCORE = false\n\
              local function admit(field, now_us)\n{}\nend\n\
              local function hit(field, now_us, n)\n{}\nend\n\
              local function victims(n)\n{}\nend\n{after}",

@@ -11,6 +11,9 @@ use crate::field::Field;
 use crate::method::Pair;
 use crate::store::Found;
 
+/// Between two looks at the end of a pair.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// Whether the entry counts as a hit with the policy; what else is wrong with it, the call finds.
 pub(super) fn is_alive(found: &Found) -> bool {
     found.entry.as_deref().is_some_and(|entry| {
@@ -29,8 +32,14 @@ impl Inner {
         interval: Duration,
     ) {
         let shared = self.shared(pair);
+        let counts = pair.policy.counts_hits();
+        if !counts && !pair.structure.is_sliding() {
+            return;
+        }
         let mut touches = shared.touches();
-        touches.record(field, now_us);
+        if counts {
+            touches.record(field, now_us);
+        }
         let is_full = touches.len() >= MOST_TOUCHES;
         if touches.is_scheduled && !is_full {
             return;
@@ -38,7 +47,14 @@ impl Inner {
         touches.is_scheduled = true;
         drop(touches);
         let (inner, pair) = (self.clone(), pair.clone());
-        let pause = if is_full { Duration::ZERO } else { interval };
+        let pause = match (is_full, counts) {
+            (true, _) => Duration::ZERO,
+            (false, true) => interval,
+            // All there is to do is to move the end of the pair, which moves in hundredths.
+            (false, false) => {
+                interval.max(Duration::from_millis(pair.structure.ms() / 400).min(LONGEST_PAUSE))
+            }
+        };
         // Without a driver there was no hit.
         let _ = driver::spawn(async move {
             tokio::time::sleep(pause).await;
@@ -52,7 +68,7 @@ impl Inner {
             touches.is_scheduled = false;
             touches.take()
         };
-        if touched.is_empty() {
+        if touched.is_empty() && pair.policy.counts_hits() {
             return;
         }
         let hits = touched.len() as u64 / 3;
