@@ -1,0 +1,234 @@
+//! Whatever ciborium writes, the fast reader and ciborium read as the same value.
+
+use std::collections::{BTreeMap, HashMap};
+
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::{decode, decode_fast, decode_slowly, encode};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Kind {
+    Unit,
+    Newtype(i64),
+    Tuple(u8, String),
+    Struct { x: f64, deep: Option<Box<Kind>> },
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Untagged {
+    Number(i64),
+    Float(f64),
+    Text(String),
+    Many(Vec<Untagged>),
+    Map { a: u8, b: Option<bool> },
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "type")]
+enum Internal {
+    One { n: u64 },
+    Two { text: String, f: f32 },
+    Three,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "t", content = "c")]
+enum Adjacent {
+    One(u64),
+    Two { x: i8 },
+    Three,
+}
+
+#[derive(Debug, Clone)]
+struct Bytes(Vec<u8>);
+
+impl Serialize for Bytes {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Bytes;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes")
+            }
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
+                Ok(Bytes(bytes.to_vec()))
+            }
+        }
+        deserializer.deserialize_byte_buf(Visitor)
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Unit;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Newtype(Option<u16>);
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Flat {
+    id: u32,
+    #[serde(flatten)]
+    rest: BTreeMap<String, i64>,
+}
+
+type Numbers = (
+    (u8, u16, u32, u64),
+    (i8, i16, i32, i64),
+    (u128, i128),
+    (f32, f64),
+);
+
+/// One check: the value goes out by ciborium and comes back by both readers.
+fn same<T: Serialize + serde::de::DeserializeOwned + std::fmt::Debug>(value: &T) {
+    let mut bytes = Vec::new();
+    encode(value, &mut bytes).unwrap();
+    let again = |read: Option<T>| {
+        read.map(|value| {
+            let mut bytes = Vec::new();
+            encode(&value, &mut bytes).unwrap();
+            bytes
+        })
+    };
+    let slow = again(decode_slowly(&bytes).ok());
+    let fast = again(decode_fast(&bytes));
+    // As bytes, which tell one NaN from another. Where the fast one refuses, ciborium is asked.
+    assert!(fast.is_none() || fast == slow, "{value:?} is {bytes:x?}");
+    assert_eq!(again(decode(&bytes).ok()), slow, "{value:?} is {bytes:x?}");
+}
+
+fn text() -> impl Strategy<Value = String> {
+    vec(any::<char>(), 0..40).prop_map(|chars| chars.into_iter().collect())
+}
+
+/// Floats that fit a half, a single, or only a double, and those that are no numbers.
+fn float() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        any::<u64>().prop_map(f64::from_bits),
+        any::<f32>().prop_map(f64::from),
+        any::<i16>().prop_map(|n| f64::from(n) / 8.0),
+    ]
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    let leaf = prop_oneof![
+        Just(Kind::Unit),
+        any::<i64>().prop_map(Kind::Newtype),
+        (any::<u8>(), text()).prop_map(|(n, t)| Kind::Tuple(n, t)),
+    ];
+    leaf.prop_recursive(4, 8, 2, |inner| {
+        (float(), proptest::option::of(inner.prop_map(Box::new)))
+            .prop_map(|(x, deep)| Kind::Struct { x, deep })
+    })
+}
+
+fn untagged() -> impl Strategy<Value = Untagged> {
+    let leaf = prop_oneof![
+        any::<i64>().prop_map(Untagged::Number),
+        float().prop_map(Untagged::Float),
+        text().prop_map(Untagged::Text),
+        (any::<u8>(), any::<Option<bool>>()).prop_map(|(a, b)| Untagged::Map { a, b }),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| vec(inner, 0..4).prop_map(Untagged::Many))
+}
+
+fn value() -> impl Strategy<Value = ciborium::Value> {
+    let leaf = prop_oneof![
+        Just(ciborium::Value::Null),
+        any::<bool>().prop_map(ciborium::Value::Bool),
+        any::<i64>().prop_map(ciborium::Value::from),
+        any::<u64>().prop_map(ciborium::Value::from),
+        float().prop_map(ciborium::Value::Float),
+        text().prop_map(ciborium::Value::Text),
+        vec(any::<u8>(), 0..40).prop_map(ciborium::Value::Bytes),
+    ];
+    leaf.prop_recursive(4, 24, 6, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..6).prop_map(ciborium::Value::Array),
+            vec((inner.clone(), inner.clone()), 0..4).prop_map(ciborium::Value::Map),
+            (any::<u16>(), inner)
+                .prop_map(|(tag, inner)| ciborium::Value::Tag(u64::from(tag), Box::new(inner))),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn numbers(integers: Numbers, float in float(), options: (Option<u64>, Option<Option<i8>>)) {
+        same(&integers);
+        same(&float);
+        same(&options);
+    }
+
+    #[test]
+    fn texts_and_bytes(text in text(), c: char, bytes: std::vec::Vec<u8>, long in 0usize..9000) {
+        same(&(text.clone(), c, Bytes(bytes.clone()), bytes));
+        same(&text.repeat(1 + long / (1 + text.len())));
+        same(&((), Unit, [(); 3], true, Newtype(Some(3)), Newtype(None)));
+    }
+
+    #[test]
+    fn enums(kind in kind(), untagged in untagged(), n: u64, f: f32, text in text(), x: i8) {
+        same(&kind);
+        same(&untagged);
+        same(&[Internal::One { n }, Internal::Two { text, f }, Internal::Three]);
+        same(&[Adjacent::One(n), Adjacent::Two { x }, Adjacent::Three]);
+        same(&Ok::<u64, String>(n));
+    }
+
+    #[test]
+    fn maps(rest in btree_map(text(), any::<i64>(), 0..8), id: u32, keys: HashMap<i16, Option<u8>>) {
+        same(&Flat { id, rest: rest.clone() });
+        // One key: the order of more is not told.
+        same(&keys.into_iter().take(1).collect::<HashMap<_, _>>());
+    }
+
+    #[test]
+    fn any_value(value in value()) {
+        same(&value);
+    }
+
+    #[test]
+    fn bytes_that_nobody_wrote(bytes: std::vec::Vec<u8>) {
+        let _ = decode::<ciborium::Value>(&bytes);
+        let _ = decode::<Kind>(&bytes);
+        let _ = decode::<Untagged>(&bytes);
+    }
+}
+
+#[test]
+fn usual_values_take_the_fast_way() {
+    let mut bytes = Vec::new();
+    let value = (
+        7u64,
+        "name",
+        1.5f64,
+        true,
+        Some(-3i32),
+        None::<u8>,
+        vec!["a", "b"],
+        Kind::Unit,
+    );
+    encode(&value, &mut bytes).unwrap();
+    type Read = (
+        u64,
+        String,
+        f64,
+        bool,
+        Option<i32>,
+        Option<u8>,
+        Vec<String>,
+        Kind,
+    );
+    assert!(decode_fast::<Read>(&bytes).is_some());
+}
