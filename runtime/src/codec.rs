@@ -34,7 +34,7 @@ pub use custom::{CodecError, CustomCodec, ValueCodec};
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub enum Codec {
-    /// CBOR, by ciborium.
+    /// CBOR, written by ciborium and read by minicbor-serde.
     #[default]
     Cbor,
     /// JSON, by `serde_json`.
