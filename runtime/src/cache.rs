@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::builder::{CacheBuilder, Limits};
 use crate::error::Error;
+use crate::flight::Flights;
 use crate::method::{Bound, Defaults, Method};
 use crate::policy::Policy;
 use crate::scope::{self, Frame, Mode, Scope};
@@ -38,6 +39,7 @@ struct Inner {
     limits: Limits,
     store: Box<dyn Store>,
     in_memory: bool,
+    flights: Arc<Flights>,
     methods: RwLock<HashMap<usize, Option<Arc<Bound>>>>,
     /// Counts what happens to methods that could not be bound.
     unbound: Counters,
@@ -74,6 +76,7 @@ impl Cache {
             limits,
             store,
             in_memory,
+            flights: Flights::new(),
             methods: RwLock::default(),
             unbound: Counters::default(),
         }))
@@ -111,7 +114,9 @@ impl Cache {
     /// # Errors
     /// The store does not answer; some pairs may be gone already.
     pub async fn purge(&self) -> Result<u64, Error> {
-        self.0.store.purge(&self.key_space()).await
+        let purged = self.0.store.purge(&self.key_space()).await;
+        self.0.flights.detach_all();
+        purged
     }
 
     /// Gives connections back. Calls on its wrappers run their methods from now on.
@@ -199,6 +204,14 @@ impl Cache {
 
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.0.store
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    pub(crate) fn flights(&self) -> &Arc<Flights> {
+        &self.0.flights
     }
 
     pub(crate) fn limits(&self) -> &Limits {

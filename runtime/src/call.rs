@@ -9,8 +9,9 @@ use crate::codec;
 use crate::entry::{self, Label, Verified};
 use crate::error::{Error, ErrorKind};
 use crate::field::{CallKey, KeyWriter};
+use crate::flight::{Landed, Lead, Place, Told};
 use crate::method::{Bound, Method};
-use crate::scope::Mode;
+use crate::scope::{self, Frame, Mode, Scope};
 use crate::shape::{Shape, Value};
 use crate::stats::Event;
 use crate::store::redis::Blocked;
@@ -23,6 +24,25 @@ pub struct Call<'a> {
     bound: Option<Arc<Bound>>,
     key: Option<CallKey>,
     mode: Mode,
+}
+
+/// What is to be done for a call.
+enum Answer<T> {
+    Found(T),
+    /// Run the method: for others as well, with the lead.
+    Compute {
+        lead: Option<Lead>,
+        may_store: bool,
+    },
+}
+
+impl<T> Answer<T> {
+    fn alone(may_store: bool) -> Self {
+        Self::Compute {
+            lead: None,
+            may_store,
+        }
+    }
 }
 
 /// What a look-up came to.
@@ -93,31 +113,103 @@ impl<'a> Call<'a> {
         };
 
         let mut budget = Budget::new(self.cache.limits().deadline);
-        let mut may_store = self.mode.write;
-        if self.mode.read {
-            match look_up(self.cache, bound, key, &mut budget).await {
-                Looked::Hit(stored) => return S::join(stored),
-                Looked::Miss => {}
-                Looked::Failed => may_store = false,
-            }
-        }
+        let (mut lead, may_store) = match self.answer(bound, key, &mut budget).await {
+            Answer::Found(stored) => return S::join(stored),
+            Answer::Compute { lead, may_store } => (lead, may_store),
+        };
 
         self.count(Event::exec);
         let started = Instant::now();
-        let returned = method().await;
+        let returned = match &lead {
+            Some(_) => {
+                let scope = Scope::new(self.cache.id(), Frame::Computing(key.field));
+                scope.run(method()).await
+            }
+            None => method().await,
+        };
         let cost = started.elapsed();
 
         // What is not to be stored is handed back at once: `E` need not be `Send`.
         let stored = match S::split(returned) {
             Ok(stored) => stored,
-            Err(returned) => return returned,
+            Err(returned) => {
+                if let Some(lead) = lead {
+                    lead.failed();
+                }
+                return returned;
+            }
         };
-        if may_store {
+        bound.took(cost);
+        if may_store || lead.as_ref().is_some_and(Lead::has_followers) {
             // Encoded before the wait, so that the value need not be `Sync`.
             let entry = encode(self.cache, bound, key, &stored, cost);
-            commit(self.cache, bound, entry, &mut budget).await;
+            lead = lead.and_then(|lead| share(lead, &entry));
+            if may_store && !lead.as_ref().is_some_and(Lead::is_detached) {
+                commit(self.cache, bound, entry, &mut budget).await;
+            }
         }
+        // Now: who misses from here on finds the entry.
+        drop(lead);
         S::join(stored)
+    }
+
+    /// A value that is there, or comes from another call of this process; else what to do.
+    async fn answer<T: Value>(
+        &self,
+        bound: &Bound,
+        key: CallKey,
+        budget: &mut Budget,
+    ) -> Answer<T> {
+        let mut may_store = self.mode.write;
+        if !self.mode.read {
+            return Answer::alone(may_store);
+        }
+        let flights = self.cache.flights();
+        let landings = flights.landings(key.field);
+        match look_up(self.cache, bound, key, budget).await {
+            Looked::Hit(stored) => return Answer::Found(stored),
+            Looked::Miss => {}
+            Looked::Failed => may_store = false,
+        }
+        // Who computes this very value would wait for itself.
+        if !self.mode.write || scope::computes(self.cache.id(), key.field) {
+            return Answer::alone(may_store);
+        }
+        let told = match flights.join(key.field, bound.patience()) {
+            Place::Leads(lead) => Ok(Told::Lead(lead)),
+            Place::Follows(told) => told.await,
+        };
+        let lead = match told {
+            Ok(Told::Landed(Some(landed))) => {
+                let Some(stored) = self.decode(bound, &landed) else {
+                    return Answer::alone(may_store);
+                };
+                self.count(Event::coalesced);
+                return Answer::Found(stored);
+            }
+            Ok(Told::Landed(None)) => None,
+            Ok(Told::Lead(lead)) if flights.landings(key.field) == landings => {
+                let lead = Some(lead);
+                return Answer::Compute { lead, may_store };
+            }
+            Ok(Told::Lead(lead)) => Some(lead),
+            Err(_) => return Answer::alone(may_store),
+        };
+        // A value may have been stored since the look-up.
+        if may_store {
+            match look_up(self.cache, bound, key, budget).await {
+                Looked::Hit(stored) => return Answer::Found(stored),
+                Looked::Miss => {}
+                Looked::Failed => may_store = false,
+            }
+        }
+        Answer::Compute { lead, may_store }
+    }
+
+    fn decode<T: Value>(&self, bound: &Bound, landed: &Landed) -> Option<T> {
+        let limit = self.cache.limits().max_entry_bytes;
+        let payload = codec::decompress(&landed.payload, landed.flags, limit).ok()?;
+        bound.codec.decode(&payload).ok()
     }
 
     /// [`run`](Self::run) for a sync method: the same, on a thread that waits.
@@ -256,6 +348,26 @@ pub(crate) fn encode<T: Value>(
             .ok_or_else(|| Error::new(ErrorKind::TooLarge, "the value has over 4 GiB"))?,
         ttl_ms: bound.ttl_ms,
     })
+}
+
+/// Beyond this size followers read the value from the store, instead of one more copy of it.
+const SHARED: usize = 64 << 10;
+
+/// Prepares what followers are given; a value that cannot be an entry is none for them either.
+fn share(mut lead: Lead, entry: &Result<Put, Error>) -> Option<Lead> {
+    let Ok(put) = entry else {
+        lead.failed();
+        return None;
+    };
+    let payload = &put.entry.tail[entry::PAYLOAD_IN_TAIL..];
+    let is_shared = payload.len() <= SHARED || lead.has_followers();
+    lead.computed(is_shared.then(|| {
+        Arc::new(Landed {
+            flags: put.entry.head[2],
+            payload: payload.to_vec(),
+        })
+    }));
+    Some(lead)
 }
 
 async fn commit(cache: &Cache, bound: &Bound, entry: Result<Put, Error>, budget: &mut Budget) {

@@ -54,8 +54,9 @@ where
         let removed = cache
             .store()
             .delete(&bound.pair, vec![key.field], DEADLINE)
-            .await?;
-        Ok(removed > 0)
+            .await;
+        cache.flights().detach(key.field);
+        Ok(removed? > 0)
     }
 
     /// Stores a value as if the method had returned it.
@@ -291,6 +292,10 @@ impl Invalidation {
             None if bound.alone => store.delete_pair(&bound.pair).await,
             None => store.delete_method(&bound.pair, bound.tag).await,
         };
+        match key {
+            Some(key) => cache.flights().detach(key.field),
+            None => cache.flights().detach_all(),
+        }
         if let Err(error) = dropped {
             cache.count(Some(&bound), Event::error, 1);
             tracing::warn!(method = bound.site, kind = %error.kind(), "redis-func-cache: an invalidation failed");

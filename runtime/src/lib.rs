@@ -9,6 +9,7 @@ mod codec;
 mod entry;
 mod error;
 mod field;
+mod flight;
 mod handle;
 mod layout;
 mod method;

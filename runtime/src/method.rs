@@ -1,6 +1,8 @@
 //! A cached method as generated code declares it, and as one cache sees it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crate::codec::Codec;
 use crate::error::Error;
@@ -10,6 +12,10 @@ use crate::policy::Policy;
 use crate::settings::{self, StructureTtl, Touch};
 use crate::stats::Counters;
 use crate::store::redis::PairShared;
+
+/// How long calls wait for one that runs the method, at least and at the most.
+const LEAST_PATIENCE: Duration = Duration::from_millis(500);
+const MOST_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the macro knows of a method. One `static` each.
 #[derive(Debug)]
@@ -118,6 +124,8 @@ pub(crate) struct Bound {
     pub(crate) ttl_ms: u64,
     pub(crate) codec: Codec,
     pub(crate) counters: Counters,
+    /// What a run of the method takes, in microseconds: a moving average.
+    average_us: AtomicU64,
 }
 
 /// The builder's part of a binding.
@@ -165,6 +173,27 @@ impl Bound {
                 .codec
                 .map_or_else(|| defaults.codec.clone(), |codec| codec()),
             counters: Counters::default(),
+            average_us: AtomicU64::new(0),
         })
+    }
+
+    /// Takes a run of the method down.
+    pub(crate) fn took(&self, cost: Duration) {
+        let cost = u64::try_from(cost.as_micros()).unwrap_or(u64::MAX / 8);
+        let average = self.average_us.load(Ordering::Relaxed);
+        let next = if average == 0 {
+            cost
+        } else {
+            average - average / 8 + cost / 8
+        };
+        self.average_us.store(next, Ordering::Relaxed);
+    }
+
+    /// How long calls wait for another one that runs the method, before one of them runs it too.
+    pub(crate) fn patience(&self) -> Duration {
+        let average = Duration::from_micros(self.average_us.load(Ordering::Relaxed));
+        average
+            .saturating_mul(3)
+            .clamp(LEAST_PATIENCE, MOST_PATIENCE)
     }
 }

@@ -10,6 +10,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use crate::field::Field;
 use crate::stats::{Counters, Event, Stats};
 
 /// What cached calls may do with the store; both by default.
@@ -38,6 +39,8 @@ impl Default for Mode {
 pub(crate) enum Frame {
     Mode(Mode),
     Stats(Counters),
+    /// The method of this field runs.
+    Computing(Field),
 }
 
 struct Node {
@@ -60,6 +63,15 @@ pub(crate) fn mode(cache: u64) -> Mode {
         _ => {}
     });
     mode.unwrap_or_default()
+}
+
+/// Whether the method of this field runs here, further out.
+pub(crate) fn computes(cache: u64, field: Field) -> bool {
+    let mut found = false;
+    each(cache, |frame| {
+        found |= matches!(frame, Frame::Computing(outer) if *outer == field);
+    });
+    found
 }
 
 /// Counts an event in every statistics scope of this cache that is open here.
@@ -114,7 +126,7 @@ impl Scope {
     pub(crate) fn stats(&self) -> Stats {
         match &self.0.frame {
             Frame::Stats(counters) => counters.snapshot(),
-            Frame::Mode(_) => Stats::default(),
+            Frame::Mode(_) | Frame::Computing(_) => Stats::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod connection;
 mod driver;
+pub(crate) use driver::spawn;
 mod fault;
 mod lane;
 mod link;

@@ -23,7 +23,7 @@ pub(super) async fn run<T: Send + 'static>(
 }
 
 /// Starts a future on the driver.
-pub(super) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
     handle()?.spawn(future);
     Ok(())
 }
