@@ -1,0 +1,28 @@
+//! What the benches share: private servers, the value that is cached, CPU times, places for results.
+
+// Every bench compiles this module for itself and uses a part of it.
+#![allow(dead_code, unused_imports)]
+
+mod cpu;
+mod output;
+mod product;
+mod random;
+#[path = "../../tests/support/mod.rs"]
+mod servers;
+
+pub use cpu::{client_cpu, server_cpu};
+pub use output::{load, save, target};
+pub use product::Product;
+pub use random::{Random, zipf};
+pub use servers::{Server, eventually, skipped, unique};
+
+/// The middle of some figures.
+pub fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    let middle = figures.len() / 2;
+    match figures.len() {
+        0 => f64::NAN,
+        odd if odd % 2 == 1 => figures[middle],
+        _ => f64::midpoint(figures[middle - 1], figures[middle]),
+    }
+}
