@@ -12,6 +12,9 @@ pub struct Args {
     pub scenarios: Vec<Scenario>,
     pub callers: Vec<usize>,
     pub effort: Effort,
+    /// Whether nothing is measured, and the last run's results are shown.
+    pub draw: bool,
+    pub publish: bool,
 }
 
 impl Args {
@@ -24,6 +27,8 @@ impl Args {
                 rounds: 15,
                 slice: Duration::from_millis(40),
             },
+            draw: false,
+            publish: false,
         };
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(format!("{word} needs a value"));
@@ -36,6 +41,8 @@ impl Args {
                         slice: Duration::from_millis(25),
                     }
                 }
+                "--draw" => args.draw = true,
+                "--publish" => args.publish = true,
                 "--only" => args.contenders = list(&value()?, |name| named(name, &NAMES))?,
                 "--scenarios" => args.scenarios = list(&value()?, scenario)?,
                 "--callers" => args.callers = list(&value()?, number)?,

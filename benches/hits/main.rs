@@ -4,7 +4,8 @@
 //!     cargo bench --bench hits -- --quick      # below one
 //!     cargo bench --bench hits -- --only get,lru_t --scenarios hits --callers 1,256
 //!
-//! Further arguments: `--rounds N`, `--slice MILLISECONDS`. Results: `target/bench/hits.json`.
+//! Further arguments: `--rounds N`; `--slice MILLISECONDS`; `--publish`, which renews the plots in `docs/` and the table
+//! in the README; `--draw`, which measures nothing and shows the last results. Results: `target/bench/hits.json`.
 
 // Figures are for people: what a float cannot hold exactly does not matter here.
 #![allow(
@@ -18,7 +19,9 @@ mod contender;
 mod goals;
 mod load;
 mod measure;
+mod plot;
 mod print;
+mod publish;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -49,6 +52,22 @@ async fn main() {
         eprintln!("{error}");
         std::process::exit(2);
     });
+    let results = if args.draw {
+        support::load("hits.json").expect("results of a run before this one")
+    } else {
+        let results = run(&args).await;
+        support::save("hits.json", &results);
+        results
+    };
+    print::memory(&results.memory);
+    print::goals(&results.goals);
+    publish::draw(&results);
+    if args.publish {
+        publish::publish(&results);
+    }
+}
+
+async fn run(args: &Args) -> Results {
     let mut results = Results {
         cores: std::thread::available_parallelism().map_or(0, usize::from),
         rounds: args.effort.rounds,
@@ -59,12 +78,10 @@ async fn main() {
         // A server of its own, so that none begins with what another left.
         let server = Server::start();
         results.server = server.binary().to_string();
-        measure(*scenario, &args, &server, &mut results).await;
+        measure(*scenario, args, &server, &mut results).await;
     }
     results.goals = goals::check(&results.cells);
-    print::memory(&results.memory);
-    print::goals(&results.goals);
-    support::save("hits.json", &results);
+    results
 }
 
 async fn measure(scenario: Scenario, args: &Args, server: &Server, results: &mut Results) {

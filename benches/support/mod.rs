@@ -9,6 +9,7 @@ mod product;
 mod random;
 #[path = "../../tests/support/mod.rs"]
 mod servers;
+pub mod svg;
 
 pub use cpu::{client_cpu, server_cpu};
 pub use output::{load, save, target};
