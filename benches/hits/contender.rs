@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cached::{AsyncRedisCache, ConcurrentCachedAsync as _, SerializeCachedAsync as _};
 use redis::aio::MultiplexedConnection;
 use redis_func_cache::{Cache, CacheExt as _, Policy, Touch, cache_impl};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::load::{Calls, Contender, Load, STORED, Scenario};
 use crate::support::{Product, Server};
@@ -64,17 +66,17 @@ impl Entrant {
         match name {
             "get" => {
                 let contender = Plain::connect(server, &source).await;
-                fill(&contender).await;
+                fill(&contender, scenario).await;
                 Self::new(name, "product:", &source, contender)
             }
             "hget" => {
                 let contender = Hash(Plain::connect(server, &source).await);
-                fill(&contender).await;
+                fill(&contender, scenario).await;
                 Self::new(name, "products", &source, contender)
             }
             "cached" => {
                 let contender = Peer::connect(server, &source).await;
-                fill(&contender).await;
+                fill(&contender, scenario).await;
                 Self::new(name, "cached-redis-store:", &source, contender)
             }
             _ => {
@@ -87,19 +89,23 @@ impl Entrant {
                 let mut builder = Cache::builder(name)
                     .policy(policy)
                     .touch(touch)
-                    .maxsize(scenario.maxsize());
+                    .maxsize(scenario.maxsize())
+                    .max_entry_bytes(2 << 20);
                 if name != "memory" {
                     builder = builder.redis(server.url());
                 }
                 let contender = Ours(source.clone().cached(&builder.build().unwrap()));
-                fill(&contender).await;
+                fill(&contender, scenario).await;
                 Self::new(name, &format!("func-cache:{name}:"), &source, contender)
             }
         }
     }
 }
 
-async fn fill<C: Contender>(contender: &C) {
+async fn fill<C: Contender>(contender: &C, scenario: Scenario) {
+    if scenario == Scenario::Large {
+        contender.clone().large().await;
+    }
     let fill = |part: u64| {
         let mut contender = contender.clone();
         tokio::spawn(async move {
@@ -128,14 +134,30 @@ impl Source {
         self.runs.fetch_add(1, Ordering::Relaxed);
         Ok(Product::new(id))
     }
+
+    /// A mebibyte.
+    async fn document(&self, _id: u64) -> Result<String, Absent> {
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        Ok("x".repeat(1 << 20))
+    }
 }
 
 #[derive(Clone)]
-struct Ours(CachedSource);
+pub struct Ours(CachedSource);
+
+impl Ours {
+    pub fn new(cache: &Cache) -> Self {
+        Self(Source::default().cached(cache))
+    }
+}
 
 impl Contender for Ours {
     async fn call(&mut self, key: u64) {
         black_box(self.0.find(key).await.unwrap());
+    }
+
+    async fn large(&mut self) {
+        black_box(self.0.document(0).await.unwrap());
     }
 }
 
@@ -174,6 +196,15 @@ impl Contender for Plain {
             set.exec_async(&mut self.connection).await.unwrap();
         }
     }
+
+    async fn large(&mut self) {
+        let get = redis::Cmd::get("document");
+        let found: Option<Vec<u8>> = get.query_async(&mut self.connection).await.unwrap();
+        if black_box(found).is_none() {
+            let set = redis::Cmd::set("document", self.source.document(0).await.unwrap());
+            set.exec_async(&mut self.connection).await.unwrap();
+        }
+    }
 }
 
 /// One hash for all values.
@@ -191,22 +222,42 @@ impl Contender for Hash {
             set.exec_async(&mut self.0.connection).await.unwrap();
         }
     }
+
+    async fn large(&mut self) {
+        let get = redis::Cmd::hget("products", "document");
+        let found: Option<Vec<u8>> = get.query_async(&mut self.0.connection).await.unwrap();
+        if black_box(found).is_none() {
+            let value = self.0.source.document(0).await.unwrap();
+            let set = redis::Cmd::hset("products", "document", value);
+            set.exec_async(&mut self.0.connection).await.unwrap();
+        }
+    }
 }
 
 /// The crate `cached`, by its own calls and not by its macro: the fewest requests it can do with.
 #[derive(Clone)]
 struct Peer {
     cache: Arc<AsyncRedisCache<u64, Product>>,
+    /// A connection of its own, as each function has that uses the macro.
+    documents: Arc<AsyncRedisCache<u64, String>>,
     source: Source,
 }
 
 impl Peer {
     async fn connect(server: &Server, source: &Source) -> Self {
-        let cache = AsyncRedisCache::builder("products").connection_string(&server.url());
         Self {
-            cache: Arc::new(cache.build().await.unwrap()),
+            cache: Arc::new(Self::open("products", server).await),
+            documents: Arc::new(Self::open("documents", server).await),
             source: source.clone(),
         }
+    }
+
+    async fn open<T: Serialize + DeserializeOwned + Send>(
+        prefix: &str,
+        server: &Server,
+    ) -> AsyncRedisCache<u64, T> {
+        let cache = AsyncRedisCache::builder(prefix).connection_string(&server.url());
+        cache.build().await.unwrap()
     }
 }
 
@@ -216,6 +267,17 @@ impl Contender for Peer {
         if black_box(found).is_none() {
             let value = self.source.find(key).await.unwrap();
             self.cache.async_cache_set_ref(&key, &value).await.unwrap();
+        }
+    }
+
+    async fn large(&mut self) {
+        let found = self.documents.async_cache_get(&0).await.unwrap();
+        if black_box(found).is_none() {
+            let value = self.source.document(0).await.unwrap();
+            self.documents
+                .async_cache_set_ref(&0, &value)
+                .await
+                .unwrap();
         }
     }
 }

@@ -58,6 +58,18 @@ const fn rule(
     }
 }
 
+/// A miss is to wait for the server three times at the most.
+pub fn miss(round_trips: f64) -> Goal {
+    Goal {
+        what: "1 caller: round trips of a miss".into(),
+        contender: "lru_t".into(),
+        at_least: false,
+        limit: 3.0,
+        ratio: round_trips,
+        met: round_trips <= 3.0,
+    }
+}
+
 /// The goals of which this run measured both sides.
 pub fn check(cells: &[Cell]) -> Vec<Goal> {
     let find = |name: &str, callers| {

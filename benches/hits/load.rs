@@ -24,10 +24,18 @@ pub enum Scenario {
     Misses,
     /// Hits, and every tenth call a miss.
     Mixed,
+    /// Hits, while one more caller does nothing but read a value of a mebibyte.
+    Large,
 }
 
 impl Scenario {
-    pub const ALL: [Self; 4] = [Self::Hits, Self::Zipf, Self::Misses, Self::Mixed];
+    pub const ALL: [Self; 5] = [
+        Self::Hits,
+        Self::Zipf,
+        Self::Misses,
+        Self::Mixed,
+        Self::Large,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -35,6 +43,7 @@ impl Scenario {
             Self::Zipf => "zipf",
             Self::Misses => "misses",
             Self::Mixed => "mixed",
+            Self::Large => "large",
         }
     }
 
@@ -42,7 +51,7 @@ impl Scenario {
     pub fn maxsize(self) -> u64 {
         match self {
             Self::Hits | Self::Zipf | Self::Misses => u64::from(STORED),
-            Self::Mixed => 10_000_000,
+            Self::Mixed | Self::Large => 10_000_000,
         }
     }
 
@@ -59,12 +68,12 @@ impl Scenario {
     }
 
     pub fn all_stored(self) -> bool {
-        matches!(self, Self::Hits | Self::Zipf)
+        matches!(self, Self::Hits | Self::Zipf | Self::Large)
     }
 
     fn is_miss(self, caller: usize, call: usize) -> bool {
         match self {
-            Self::Hits | Self::Zipf => false,
+            Self::Hits | Self::Zipf | Self::Large => false,
             Self::Misses => true,
             Self::Mixed => call % 10 == caller % 10,
         }
@@ -74,6 +83,9 @@ impl Scenario {
 /// A way to read a value, or to make and store it where there is none. Each caller has a clone.
 pub trait Contender: Clone + Send + 'static {
     fn call(&mut self, key: u64) -> impl Future<Output = ()> + Send;
+
+    /// [`call`](Self::call) for the one large value.
+    fn large(&mut self) -> impl Future<Output = ()> + Send;
 }
 
 #[derive(Debug, Clone)]
@@ -90,6 +102,8 @@ pub struct Load {
 #[derive(Debug)]
 pub struct Calls {
     pub latencies_ns: Vec<u32>,
+    /// Reads of the large value.
+    pub large: u32,
     pub elapsed: Duration,
 }
 
@@ -98,13 +112,20 @@ pub async fn run<C: Contender>(contender: C, load: Load) -> Calls {
     let callers: Vec<_> = (0..load.callers)
         .map(|caller| tokio::spawn(call(contender.clone(), load.clone(), caller, start)))
         .collect();
+    let large = load.scenario == Scenario::Large;
+    let large = large.then(|| tokio::spawn(read_large(contender.clone(), start + load.length)));
     let mut latencies_ns = Vec::new();
     for caller in callers {
         latencies_ns.extend(caller.await.unwrap());
     }
     let elapsed = start.elapsed();
+    let large = match large {
+        Some(caller) => caller.await.unwrap(),
+        None => 0,
+    };
     Calls {
         latencies_ns,
+        large,
         elapsed,
     }
 }
@@ -134,4 +155,13 @@ async fn call<C: Contender>(
         before = after;
     }
     latencies
+}
+
+async fn read_large<C: Contender>(mut contender: C, end: Instant) -> u32 {
+    let mut reads = 0;
+    while Instant::now() < end {
+        contender.large().await;
+        reads += 1;
+    }
+    reads
 }

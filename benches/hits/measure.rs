@@ -34,6 +34,8 @@ pub struct Cell {
     pub client_cpu_us: Option<f64>,
     /// Calls in thousand that ran the method although the value had been stored.
     pub fell_through: f64,
+    /// Reads of the large value beside these calls.
+    pub large_per_s: f64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,6 +54,7 @@ struct Samples {
     server_cpu_us: Vec<f64>,
     client_cpu_us: Vec<f64>,
     fell_through: Vec<f64>,
+    large_per_s: Vec<f64>,
 }
 
 /// Measures all contenders side by side under one load.
@@ -105,6 +108,7 @@ pub async fn cells(
             client_cpu_us: (!samples.client_cpu_us.is_empty())
                 .then(|| median(samples.client_cpu_us)),
             fell_through: samples.fell_through.iter().sum::<f64>() / effort.rounds as f64,
+            large_per_s: median(samples.large_per_s),
         })
         .collect()
 }
@@ -133,6 +137,8 @@ async fn slice(
     let ops = times.len() as f64;
     let per_op = |time: Duration| time.as_secs_f64() * 1e6 / ops;
     samples.ops_per_s.push(ops / calls.elapsed.as_secs_f64());
+    let large = f64::from(calls.large) / calls.elapsed.as_secs_f64();
+    samples.large_per_s.push(large);
     samples.p50_us.push(percentile(times, 0.5));
     samples.p90_us.push(percentile(times, 0.9));
     samples.p99_us.push(percentile(times, 0.99));

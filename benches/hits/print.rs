@@ -30,6 +30,9 @@ pub fn cells(cells: &[Cell]) {
             cell.server_cpu_us,
             cell.client_cpu_us.unwrap_or(f64::NAN),
         );
+        if cell.large_per_s > 0.0 {
+            print!("  {:.0} large/s", cell.large_per_s);
+        }
         if cell.fell_through > 0.0 {
             print!("  ({:.3} of 1,000 calls fell through)", cell.fell_through);
         }
@@ -54,7 +57,7 @@ pub fn memory(memory: &[Memory]) {
 }
 
 pub fn goals(goals: &[Goal]) {
-    println!("\ngoals for hits on 1,000 keys, ratios of medians");
+    println!("\ngoals: hits on 1,000 keys, ratios of medians");
     for goal in goals {
         println!(
             "{:<42} {:<8} {:>6.2}  {} {:<5} {}",

@@ -38,11 +38,14 @@ pub fn publish(results: &Results) {
     println!("published: docs/*.svg, README.md");
 }
 
-fn plots(results: &Results) -> [(&'static str, String); 2] {
-    [
-        ("throughput.svg", plot::throughput(results).draw()),
-        ("latency.svg", plot::latency(results).draw()),
-    ]
+/// Those for which there are figures.
+fn plots(results: &Results) -> Vec<(&'static str, String)> {
+    let charts = [
+        ("throughput.svg", plot::throughput(results)),
+        ("latency.svg", plot::latency(results)),
+    ];
+    let drawn = charts.into_iter().filter(|(_, chart)| !chart.is_empty());
+    drawn.map(|(file, chart)| (file, chart.draw())).collect()
 }
 
 /// Ratios to raw GET, but for the server's CPU, which is against raw HGET; `None` where a figure is missing.

@@ -63,6 +63,10 @@ pub struct Chart {
 }
 
 impl Chart {
+    pub fn is_empty(&self) -> bool {
+        self.panels.iter().all(|panel| panel.lines.is_empty())
+    }
+
     pub fn draw(&self) -> String {
         let panels = self.panels.len() as f64;
         let width = (PANEL - GAP * (panels - 1.0)) / panels;
