@@ -2,6 +2,12 @@
 
 // Every bench compiles this module for itself and uses a part of it.
 #![allow(dead_code, unused_imports)]
+// Figures are for people: what a float cannot hold exactly does not matter here.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss
+)]
 
 mod cpu;
 mod output;
