@@ -1,0 +1,101 @@
+//! The two plots that the README shows.
+
+use crate::Results;
+use crate::contender::title;
+use crate::load::Scenario;
+use crate::measure::Cell;
+use crate::support::svg::{Chart, Line, Panel, Scale};
+
+/// The memory store is left out: it asks no server, and would flatten all others.
+const SHOWN: [(&str, &str, &str); 7] = [
+    ("lru_t", "#1f83ff", ""),
+    ("fifo", "#12a594", ""),
+    ("lfu", "#8e5cf0", ""),
+    ("exact", "#8a8f98", "2 4"),
+    ("get", "#f0641e", ""),
+    ("hget", "#c99700", "6 4"),
+    ("cached", "#e0457b", "6 4"),
+];
+
+/// Hits of the scenario `hits` for each number of callers.
+pub fn throughput(results: &Results) -> Chart {
+    let callers = callers(results);
+    let lines = lines(|name| {
+        let cells = callers.iter().map(|callers| cell(results, name, *callers));
+        Some(
+            cells
+                .collect::<Option<Vec<_>>>()?
+                .iter()
+                .map(|cell| cell.ops_per_s)
+                .collect(),
+        )
+    });
+    Chart {
+        title: "Hits a second".into(),
+        subtitle: about(results),
+        scale: Scale::Linear,
+        panels: vec![Panel {
+            title: "concurrent callers".into(),
+            labels: callers.iter().map(ToString::to_string).collect(),
+            lines,
+        }],
+    }
+}
+
+/// Percentiles of the same hits, for few and for many callers.
+pub fn latency(results: &Results) -> Chart {
+    let panel = |callers: usize| Panel {
+        title: format!("{callers} callers"),
+        labels: ["p50", "p90", "p99", "p99.9"].map(String::from).into(),
+        lines: lines(|name| {
+            let cell = cell(results, name, callers)?;
+            Some(vec![cell.p50_us, cell.p90_us, cell.p99_us, cell.p999_us])
+        }),
+    };
+    let shown = callers(results)
+        .into_iter()
+        .filter(|callers| [16, 256].contains(callers));
+    Chart {
+        title: "Latency of a hit, microseconds".into(),
+        subtitle: about(results),
+        scale: Scale::Log,
+        panels: shown.map(panel).collect(),
+    }
+}
+
+fn lines(values: impl Fn(&str) -> Option<Vec<f64>>) -> Vec<Line> {
+    let line = |(name, colour, dashes): (&str, _, _)| {
+        Some(Line {
+            name: title(name),
+            colour,
+            dashes,
+            strong: title(name).starts_with("ours") && dashes.is_empty(),
+            values: values(name)?,
+        })
+    };
+    SHOWN.into_iter().filter_map(line).collect()
+}
+
+fn callers(results: &Results) -> Vec<usize> {
+    let cells = results.cells.iter();
+    let mut callers: Vec<_> = cells
+        .filter(|cell| cell.scenario == Scenario::Hits)
+        .map(|cell| cell.callers)
+        .collect();
+    callers.sort_unstable();
+    callers.dedup();
+    callers
+}
+
+fn cell<'r>(results: &'r Results, name: &str, callers: usize) -> Option<&'r Cell> {
+    results.cells.iter().find(|cell| {
+        cell.scenario == Scenario::Hits && cell.contender == name && cell.callers == callers
+    })
+}
+
+fn about(results: &Results) -> String {
+    format!(
+        "A struct of 8 fields, 1,000 keys, decode included for all but raw; {}, server and callers on {} cores",
+        results.server, results.cores
+    )
+}
