@@ -83,7 +83,8 @@ fn table(results: &Results) -> Option<String> {
             ops(Scenario::Mixed, 64)?,
             ops(Scenario::Misses, 64)?,
         ];
-        let _ = write!(table, "| {} |", title(name));
+        let title = title(name).replace("lru_t", "`lru_t`");
+        let _ = write!(table, "| {title} |");
         for figure in figures {
             let _ = write!(table, " {figure:.2} |");
         }

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::budget::Budget;
 use crate::cache::Cache;
 use crate::codec;
 use crate::entry::{self, Label, Verified};
@@ -391,25 +392,4 @@ async fn commit(cache: &Cache, bound: &Bound, entry: Result<Put, Error>, budget:
 fn failed(cache: &Cache, bound: &Bound, error: &Error) {
     cache.count(Some(bound), Event::error, 1);
     tracing::debug!(method = bound.site, kind = %error.kind(), %error, "redis-func-cache: the cache failed, the method runs");
-}
-
-/// The time that one call may spend on the store, all its requests together.
-struct Budget {
-    left: Duration,
-}
-
-impl Budget {
-    fn new(left: Duration) -> Self {
-        Self { left }
-    }
-
-    async fn spend<T, Fut>(&mut self, request: impl FnOnce(Duration) -> Fut) -> Result<T, Error>
-    where
-        Fut: Future<Output = Result<T, Error>>,
-    {
-        let started = Instant::now();
-        let result = request(self.left).await;
-        self.left = self.left.saturating_sub(started.elapsed());
-        result
-    }
 }

@@ -206,6 +206,17 @@ proptest! {
     }
 }
 
+type Read = (
+    u64,
+    String,
+    f64,
+    bool,
+    Option<i32>,
+    Option<u8>,
+    Vec<String>,
+    Kind,
+);
+
 #[test]
 fn usual_values_take_the_fast_way() {
     let mut bytes = Vec::new();
@@ -220,15 +231,5 @@ fn usual_values_take_the_fast_way() {
         Kind::Unit,
     );
     encode(&value, &mut bytes).unwrap();
-    type Read = (
-        u64,
-        String,
-        f64,
-        bool,
-        Option<i32>,
-        Option<u8>,
-        Vec<String>,
-        Kind,
-    );
     assert!(decode_fast::<Read>(&bytes).is_some());
 }
