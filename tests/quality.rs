@@ -123,7 +123,8 @@ impl Comparison {
     fn open(&self) -> Vec<usize> {
         let is_open = |policy: &usize| {
             let (exact, behind) = self.shares(*policy);
-            self.runs[*policy] == 0 || (exact - behind).abs() > BOUND
+            // More hits than by exact touches are no loss: `mru` with four processes has them.
+            self.runs[*policy] == 0 || exact - behind > BOUND
         };
         (0..POLICIES.len()).filter(is_open).collect()
     }
