@@ -91,7 +91,7 @@ fn an_executor_that_is_not_tokio() {
 
 #[test]
 fn a_runtime_without_timers_or_sockets() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let mut runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
     runtime.block_on(both());
@@ -102,4 +102,25 @@ async fn a_sync_method_that_calls_cached_sync_methods() {
     let repo = Repo.cached(&CACHE);
     assert_eq!(repo.nested(10), (0..=10).map(|n| n / 2).sum::<u64>());
     assert_eq!(repo.nested(10), 25);
+}
+
+/// Tokio lets a task have what channels give 128 times, and then only after it has yielded: which a
+/// thread that waits never does.
+#[test]
+fn a_task_calls_sync_methods_as_often_as_it_likes() {
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.build().unwrap().block_on(async {
+            let repo = Repo.cached(&CACHE);
+            for n in 0..200 {
+                assert_eq!(repo.half(n), n / 2);
+                assert!(repo.entry().half(n).invalidate().unwrap());
+                assert_eq!(repo.entry().half(n).refresh(), n / 2);
+            }
+        });
+        done.send(()).unwrap();
+    });
+    let limit = std::time::Duration::from_secs(30);
+    assert!(is_done.recv_timeout(limit).is_ok(), "it hangs");
 }

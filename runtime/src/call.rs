@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::blocking;
 use crate::budget::Budget;
 use crate::cache::Cache;
 use crate::codec;
@@ -220,7 +221,7 @@ impl<'a> Call<'a> {
         S::Stored: Value,
     {
         let _blocked = Blocked::enter();
-        pollster::block_on(self.run(shape, || async { method() }))
+        blocking::wait(self.run(shape, || async { method() }))
     }
 
     pub(crate) fn into_parts(self) -> Result<(&'a Cache, Arc<Bound>, CallKey), Error> {

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::blocking;
 use crate::cache::Cache;
 use crate::call::{self, Call};
 use crate::error::Error;
@@ -206,7 +207,7 @@ macro_rules! refresh_with {
             pub fn refresh(self, $($arg: $ty),*) -> R {
                 let (parts, run) = self.0.into_parts();
                 let anew = async { (run.0)($($arg),*) };
-                pollster::block_on(EntryHandle::<S, R, ()>::run_anew(parts, || anew))
+                blocking::wait(EntryHandle::<S, R, ()>::run_anew(parts, || anew))
             }
         }
     };
@@ -231,7 +232,7 @@ where
     /// # Errors
     /// As there.
     pub fn peek(&self) -> Result<Option<S::Stored>, Error> {
-        pollster::block_on(self.0.peek())
+        blocking::wait(self.0.peek())
     }
 
     /// As [`EntryHandle::invalidate`].
@@ -239,7 +240,7 @@ where
     /// # Errors
     /// As there.
     pub fn invalidate(&self) -> Result<bool, Error> {
-        pollster::block_on(self.0.invalidate())
+        blocking::wait(self.0.invalidate())
     }
 
     /// As [`EntryHandle::put`].
@@ -247,7 +248,7 @@ where
     /// # Errors
     /// As there.
     pub fn put(&self, value: &S::Stored) -> Result<(), Error> {
-        pollster::block_on(self.0.put(value))
+        blocking::wait(self.0.put(value))
     }
 
     /// As [`EntryHandle::ttl`].
@@ -255,7 +256,7 @@ where
     /// # Errors
     /// As there.
     pub fn ttl(&self) -> Result<Option<Duration>, Error> {
-        pollster::block_on(self.0.ttl())
+        blocking::wait(self.0.ttl())
     }
 }
 
@@ -269,7 +270,7 @@ where
     pub fn refresh(self) -> R {
         let (parts, run) = self.0.into_parts();
         let anew = async { (run.0)() };
-        pollster::block_on(EntryHandle::<S, R, ()>::run_anew(parts, || anew))
+        blocking::wait(EntryHandle::<S, R, ()>::run_anew(parts, || anew))
     }
 }
 
@@ -361,7 +362,7 @@ pub fn invalidate_after_blocking<S: Shape<R>, R>(
     shape: S,
     method: impl FnOnce() -> R,
 ) -> R {
-    pollster::block_on(invalidate_after(cache, invalidations, shape, async {
+    blocking::wait(invalidate_after(cache, invalidations, shape, async {
         method()
     }))
 }
