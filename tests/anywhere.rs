@@ -91,7 +91,7 @@ fn an_executor_that_is_not_tokio() {
 
 #[test]
 fn a_runtime_without_timers_or_sockets() {
-    let mut runtime = tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
     runtime.block_on(both());
