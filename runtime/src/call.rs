@@ -8,11 +8,13 @@ use crate::blocking;
 use crate::budget::Budget;
 use crate::cache::Cache;
 use crate::codec;
+use crate::discard;
 use crate::entry::{self, Label, Verified};
 use crate::error::{Error, ErrorKind};
 use crate::field::{CallKey, KeyWriter};
 use crate::flight::{Landed, Lead, Place, Told};
 use crate::method::{Bound, Method};
+use crate::payload;
 use crate::scope::{self, Frame, Mode, Scope};
 use crate::shape::{Shape, Value};
 use crate::stats::Event;
@@ -147,7 +149,7 @@ impl<'a> Call<'a> {
             let entry = encode(self.cache, bound, key, &stored, cost);
             lead = lead.and_then(|lead| share(lead, &entry));
             if may_store && !lead.as_ref().is_some_and(Lead::is_detached) {
-                commit(self.cache, bound, entry, &mut budget).await;
+                commit(self.cache, bound, key, entry, &mut budget).await;
             }
         }
         // Now: who misses from here on finds the entry.
@@ -183,7 +185,7 @@ impl<'a> Call<'a> {
         };
         let lead = match told {
             Ok(Told::Landed(Some(landed))) => {
-                let Some(stored) = self.decode(bound, &landed) else {
+                let Some(stored) = self.decode(bound, key, &landed) else {
                     return Answer::alone(may_store);
                 };
                 self.count(Event::coalesced);
@@ -208,10 +210,8 @@ impl<'a> Call<'a> {
         Answer::Compute { lead, may_store }
     }
 
-    fn decode<T: Value>(&self, bound: &Bound, landed: &Landed) -> Option<T> {
-        let limit = self.cache.limits().max_entry_bytes;
-        let payload = codec::decompress(&landed.payload, landed.flags, limit).ok()?;
-        bound.codec.decode(&payload).ok()
+    fn decode<T: Value>(&self, bound: &Bound, key: CallKey, landed: &Landed) -> Option<T> {
+        payload::open(self.cache, bound, key, landed.flags, &landed.payload).ok()
     }
 
     /// [`run`](Self::run) for a sync method: the same, on a thread that waits.
@@ -282,20 +282,17 @@ pub(crate) fn read<T: Value>(
     found: &Found,
 ) -> Option<T> {
     let bytes = found.entry.as_deref()?;
-    let Some(verified) = verify(bound, key, bytes) else {
-        cache.count(Some(bound), Event::undecodable, 1);
-        return None;
+    let within = payload::within_limit(cache, bytes);
+    let Some(verified) = within.and_then(|bytes| verify(bound, key, bytes)) else {
+        return discard::unreadable(cache, bound, key, bytes);
     };
     if is_past(verified.times.hard_ms, found.now_us / 1000) {
         return None;
     }
-    let limit = cache.limits().max_entry_bytes;
-    let value = codec::decompress(verified.payload, verified.label.flags, limit)
-        .and_then(|payload| bound.codec.decode(&payload));
-    if value.is_err() {
-        cache.count(Some(bound), Event::undecodable, 1);
+    match payload::open(cache, bound, key, verified.label.flags, verified.payload) {
+        Ok(value) => Some(value),
+        Err(_) => discard::unreadable(cache, bound, key, bytes),
     }
-    value.ok()
 }
 
 /// The header of an entry, if every byte is as it was written and it belongs to this call.
@@ -337,16 +334,17 @@ pub(crate) fn encode<T: Value>(
         ));
     }
     let flags = codec::compress(&mut tail, entry::PAYLOAD_IN_TAIL, limits.compress_above);
-    let label = Label {
+    let mut label = Label {
         codec: bound.codec.id(),
         flags,
         identity: key.identity,
         method: bound.tag,
         cost_us: u32::try_from(cost.as_micros()).unwrap_or(u32::MAX),
     };
+    payload::seal(cache, bound, key, &mut label, &mut tail, bound.ttl_ms)?;
     Ok(Put {
         field: key.field,
-        entry: entry::seal(label, tail)
+        entry: entry::close(label, tail)
             .ok_or_else(|| Error::new(ErrorKind::TooLarge, "the value has over 4 GiB"))?,
         ttl_ms: bound.ttl_ms,
     })
@@ -372,14 +370,23 @@ fn share(mut lead: Lead, entry: &Result<Put, Error>) -> Option<Lead> {
     Some(lead)
 }
 
-async fn commit(cache: &Cache, bound: &Bound, entry: Result<Put, Error>, budget: &mut Budget) {
+async fn commit(
+    cache: &Cache,
+    bound: &Bound,
+    key: CallKey,
+    entry: Result<Put, Error>,
+    budget: &mut Budget,
+) {
     let result = match entry {
         Ok(put) => {
             budget
                 .spend(|left| cache.store().put(&bound.pair, put, left))
                 .await
         }
-        Err(error) => Err(error),
+        Err(error) => {
+            let outdated = budget.spend(|left| discard::outdated(cache, bound, key, left));
+            outdated.await.and(Err(error))
+        }
     };
     match result {
         Ok(evicted) => {

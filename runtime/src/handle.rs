@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::blocking;
 use crate::cache::Cache;
 use crate::call::{self, Call};
+use crate::discard;
 use crate::error::Error;
 use crate::field::CallKey;
 use crate::method::{Bound, Method};
@@ -110,13 +111,13 @@ where
         };
         let put = call::encode(cache, &bound, key, &stored, started.elapsed());
         // The caller asked for the method's answer: trouble with the store is counted, not told.
-        let _ = store(cache, &bound, put).await;
+        let _ = store(cache, &bound, key, put).await;
         S::join(stored)
     }
 
     async fn store(&self, put: Result<crate::store::Put, Error>) -> Result<(), Error> {
-        let (cache, bound, _) = self.parts()?;
-        store(cache, bound, put).await
+        let (cache, bound, key) = self.parts()?;
+        store(cache, bound, *key, put).await
     }
 
     fn parts(&self) -> Result<(&'a Cache, &Bound, &CallKey), Error> {
@@ -130,11 +131,15 @@ where
 async fn store(
     cache: &Cache,
     bound: &Bound,
+    key: CallKey,
     put: Result<crate::store::Put, Error>,
 ) -> Result<(), Error> {
     let stored = match put {
         Ok(put) => cache.store().put(&bound.pair, put, DEADLINE).await,
-        Err(error) => Err(error),
+        Err(error) => {
+            let outdated = discard::outdated(cache, bound, key, DEADLINE);
+            outdated.await.and(Err(error))
+        }
     };
     match stored {
         Ok(evicted) => {

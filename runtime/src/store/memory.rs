@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 
 use self::ranking::Ranking;
-use super::{Clock, Found, KeySpace, Put, Store};
+use super::{Clock, Found, KeySpace, Put, Seen, Store};
 use crate::entry::{self, Times};
 use crate::error::{Error, ErrorKind};
 use crate::field::Field;
@@ -152,6 +152,21 @@ impl Store for Memory {
             .count();
         forget_if_empty(&mut pairs, &pair.stem);
         Ok(removed as u64)
+    }
+
+    fn discard(&self, pair: &Arc<Pair>, field: Field, seen: Seen<'_>) {
+        let Ok(mut pairs) = self.pairs() else { return };
+        let Some(memory) = pairs.get_mut(&pair.stem) else {
+            return;
+        };
+        let is_what_was_seen = memory.values.get(&field).is_some_and(|entry| match seen {
+            Seen::Bytes(bytes) => entry == bytes,
+            Seen::Length(length) => entry.len() == length,
+        });
+        if is_what_was_seen {
+            memory.remove(field);
+            forget_if_empty(&mut pairs, &pair.stem);
+        }
     }
 
     async fn delete_method(&self, pair: &Arc<Pair>, tag: u64) -> Result<u64, Error> {

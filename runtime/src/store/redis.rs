@@ -1,6 +1,7 @@
 //! The store on a Redis server, a cluster, or behind sentinels.
 
 mod connection;
+mod discard;
 mod driver;
 pub(crate) use driver::spawn;
 mod fault;
@@ -24,6 +25,7 @@ use async_trait::async_trait;
 use redis::{Cmd, Value};
 
 use self::connection::{Connection, Node, Reply};
+use self::discard::Discards;
 pub(crate) use self::lane::Blocked;
 use self::lane::Lanes;
 use self::link::Link;
@@ -33,7 +35,7 @@ use self::reply::{array, found, number, scan_page, unexpected};
 pub(crate) use self::script::all as scripts;
 use self::script::{PolicyScripts, Script};
 pub(crate) use self::target::Target;
-use super::{Clock, Found, KeySpace, Put, Store};
+use super::{Clock, Found, KeySpace, Put, Seen, Store};
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
@@ -58,6 +60,7 @@ struct Inner {
     clock: Clock,
     custom: Mutex<HashMap<String, Arc<PolicyScripts>>>,
     pairs: Pairs,
+    discards: Arc<Discards>,
     dropped_touches: AtomicU64,
 }
 
@@ -72,6 +75,7 @@ impl Redis {
                 clock,
                 custom: Mutex::default(),
                 pairs: Pairs::default(),
+                discards: Arc::default(),
                 dropped_touches: AtomicU64::new(0),
             }),
         }
@@ -302,6 +306,10 @@ impl Store for Redis {
                 .await?;
         }
         Ok(removed)
+    }
+
+    fn discard(&self, pair: &Arc<Pair>, field: Field, seen: Seen<'_>) {
+        self.inner.discard(pair, field, seen);
     }
 
     async fn delete_method(&self, pair: &Arc<Pair>, tag: u64) -> Result<u64, Error> {

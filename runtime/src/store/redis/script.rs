@@ -124,6 +124,7 @@ macro_rules! operations {
 operations! {
     PEEK: "shared/keys", "shared/clock", "op/peek";
     DELETE: "shared/keys", "op/delete";
+    DISCARD: "shared/keys", "op/discard";
     DELETE_METHOD: "shared/keys", "shared/entry", "op/delete_method";
     PURGE: "shared/keys", "op/purge";
     LEN: "shared/keys", "op/len";
