@@ -32,6 +32,13 @@ pub fn read_entry<T: Value>(call: Call<'_>, bytes: Vec<u8>) -> Option<T> {
     crate::call::read(cache, &bound, key, &found)
 }
 
+/// Has an entry removed that looks like this and cannot be read, as a call does. For tests.
+pub fn discard(call: Call<'_>, seen: &[u8]) {
+    if let Ok((cache, bound, key)) = call.into_parts() {
+        crate::discard::unreadable::<()>(cache, &bound, key, seen);
+    }
+}
+
 /// Every script under a name, for tests.
 pub fn scripts() -> Vec<(String, String)> {
     crate::store::redis::scripts()

@@ -1,3 +1,5 @@
+mod block;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -9,6 +11,7 @@ pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), C
 }
 
 pub(super) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
+    block::scan(std::str::from_utf8(payload)?)?;
     let deserializer = serde_norway::Deserializer::from_slice(payload);
     Ok(T::deserialize(Fence::of(payload).around(deserializer))?)
 }
