@@ -3,6 +3,7 @@
 mod body;
 mod handle;
 mod method;
+mod verdict;
 mod wrapper;
 
 use proc_macro2::TokenStream;

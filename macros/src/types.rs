@@ -307,6 +307,11 @@ fn unstorable_itself(ty: &Type) -> Option<Unstorable> {
     }
 }
 
+/// Whether a method that returns this is seen to return an `Option`, or a `Result` of one.
+pub(crate) fn is_option(returned: &Type) -> bool {
+    option(ok_by_name(returned).unwrap_or(returned)).is_some()
+}
+
 fn option(ty: &Type) -> Option<&Type> {
     let segment = last_segment(ty)?;
     if segment.ident != "Option" {

@@ -18,6 +18,7 @@ use crate::shape::{Shape, Value};
 use crate::stats::Event;
 use crate::store::redis::Blocked;
 use crate::store::{Found, Put};
+use crate::verdict::Verdict;
 
 /// A call whose arguments have become a key.
 #[derive(Debug)]
@@ -100,8 +101,14 @@ impl<'a> Call<'a> {
         Self::with_mode(cache, method, Mode::default(), write)
     }
 
-    /// Answers the call: from the cache, or by running the method and storing what it returned.
-    pub async fn run<S, R, Fut>(self, _shape: S, method: impl FnOnce() -> Fut) -> R
+    /// Answers the call: from the cache, or by running the method and storing what it returned, if
+    /// the verdict on it is to store.
+    pub async fn run<S, R, Fut>(
+        self,
+        _shape: S,
+        verdict: impl FnOnce(&S::Stored) -> Verdict,
+        method: impl FnOnce() -> Fut,
+    ) -> R
     where
         S: Shape<R>,
         S::Stored: Value,
@@ -142,9 +149,12 @@ impl<'a> Call<'a> {
             }
         };
         bound.took(cost);
+        let ttl_ms = verdict(&stored).ttl_ms(bound.ttl_ms);
+        let may_store = may_store && ttl_ms.is_some();
         if may_store || lead.as_ref().is_some_and(Lead::has_followers) {
             // Encoded before the wait, so that the value need not be `Sync`.
-            let entry = encode(self.cache, bound, key, &stored, cost);
+            let ttl_ms = ttl_ms.unwrap_or_default();
+            let entry = encode(self.cache, bound, key, &stored, cost, ttl_ms);
             lead = lead.and_then(|lead| share(lead, &entry));
             if may_store && !lead.as_ref().is_some_and(Lead::is_detached) {
                 commit(self.cache, bound, entry, &mut budget).await;
@@ -215,13 +225,18 @@ impl<'a> Call<'a> {
     }
 
     /// [`run`](Self::run) for a sync method: the same, on a thread that waits.
-    pub fn run_blocking<S, R>(self, shape: S, method: impl FnOnce() -> R) -> R
+    pub fn run_blocking<S, R>(
+        self,
+        shape: S,
+        verdict: impl FnOnce(&S::Stored) -> Verdict,
+        method: impl FnOnce() -> R,
+    ) -> R
     where
         S: Shape<R>,
         S::Stored: Value,
     {
         let _blocked = Blocked::enter();
-        blocking::wait(self.run(shape, || async { method() }))
+        blocking::wait(self.run(shape, verdict, || async { method() }))
     }
 
     pub(crate) fn into_parts(self) -> Result<(&'a Cache, Arc<Bound>, CallKey), Error> {
@@ -319,6 +334,7 @@ pub(crate) fn encode<T: Value>(
     key: CallKey,
     value: &T,
     cost: Duration,
+    ttl_ms: u64,
 ) -> Result<Put, Error> {
     let limits = cache.limits();
     let mut tail = entry::tail();
@@ -348,7 +364,7 @@ pub(crate) fn encode<T: Value>(
         field: key.field,
         entry: entry::seal(label, tail)
             .ok_or_else(|| Error::new(ErrorKind::TooLarge, "the value has over 4 GiB"))?,
-        ttl_ms: bound.ttl_ms,
+        ttl_ms,
     })
 }
 

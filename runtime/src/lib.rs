@@ -23,6 +23,7 @@ mod settings;
 mod shape;
 mod stats;
 mod store;
+mod verdict;
 mod wrapper;
 
 pub use builder::CacheBuilder;

@@ -101,6 +101,11 @@ pub(crate) fn check_ttl(what: &str, ttl: Duration) -> Result<Duration, Error> {
     Ok(ttl)
 }
 
+/// For a life that a value says of itself: there is nobody to be told that it is out of bounds.
+pub(crate) fn clamp_ttl(ttl: Duration) -> Duration {
+    ttl.clamp(Duration::from_millis(1), LONGEST_TTL)
+}
+
 pub(crate) fn check_touch(touch: Touch) -> Result<Touch, Error> {
     match touch {
         Touch::Behind(interval)

@@ -4,8 +4,8 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Ident, Safety};
 
-use super::Context;
 use super::method::{key_writer, path, shape};
+use super::{Context, verdict};
 use crate::ast::{How, Invalidates, Kind, Method};
 use crate::{names, types, valid};
 
@@ -23,7 +23,7 @@ pub(super) fn of(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStre
 
 // Output
 //     let call = Call::new(self.core.cache(), CachedUserRepoMethods::find(), |writer| { writer.add(&id); });
-//     call.run(shape, move || <UserRepo>::find(self.core.inner(), id)).await
+//     call.run(shape, Verdict::store, move || <UserRepo>::find(self.core.inner(), id)).await
 fn cached(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let Context { private, core, .. } = context;
     let (methods, name) = (context.methods_type(), method.name());
@@ -42,18 +42,19 @@ fn cached(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
         let #made = #private::Call::new(#holder.cache(), <#methods>::#name(), #writer);
     };
     let (shape, call) = (shape(context, method), call(context, method, Some(&inner)));
+    let verdict = verdict::of_call(context, method);
     match method.how {
         How::Sync => {
-            let run = quote_spanned!(at=> #made.run_blocking(#shape, move || #call));
+            let run = quote_spanned!(at=> #made.run_blocking(#shape, #verdict, move || #call));
             quote!(#make #run)
         }
         How::Async => {
-            let run = quote_spanned!(at=> #made.run(#shape, move || #call).await);
+            let run = quote_spanned!(at=> #made.run(#shape, #verdict, move || #call).await);
             quote!(#make #run)
         }
         How::Future => {
             // `move ||` would take the core, which the call borrows.
-            let run = quote_spanned!(at=> #made.run(#shape, || #call).await);
+            let run = quote_spanned!(at=> #made.run(#shape, #verdict, || #call).await);
             quote! {
                 let #owned = ::core::clone::Clone::clone(&self.#core);
                 async move { #make #run }
