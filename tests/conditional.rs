@@ -1,6 +1,9 @@
 //! What is stored of what methods return, and for how long: `cache_none`, `ttl_none`, `cache_if`,
 //! `ttl_fn`.
 
+// A rule is given what is stored: a reference to the `Option`.
+#![allow(clippy::ref_option)]
+
 mod support;
 
 use std::sync::Arc;
@@ -29,7 +32,7 @@ impl Page {
 
     /// An odd page is not yet complete.
     fn is_complete(&self) -> bool {
-        self.seconds % 2 == 0
+        self.seconds.is_multiple_of(2)
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) use duration::{Ttl, TtlNone};
 pub(crate) use value::{
     ByDefault, Codec, Flag, Krate, MaxSize, Policy, SelfKey, Touch, Version, Vis, Wrapper,
 };
-pub(crate) use verdict::{CacheIf, CacheNone, OfNone, TtlFn};
+pub(crate) use verdict::{CacheIf, CacheNone, OfMethods, OfNone, TtlFn};
 
 /// `#[cache_impl(…)]`
 #[derive(Debug, Default, FromMeta)]
@@ -36,6 +36,8 @@ pub(crate) struct BlockArgs {
     pub(crate) wrapper: Option<Wrapper>,
     pub(crate) extend: Flag,
     pub(crate) vis: Option<Vis>,
+    pub(crate) cache_if: Option<OfMethods>,
+    pub(crate) ttl_fn: Option<OfMethods>,
     #[darling(rename = "crate")]
     pub(crate) krate: Option<Krate>,
     #[darling(rename = "default")]

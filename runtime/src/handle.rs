@@ -328,6 +328,7 @@ impl<'a, S, R, Run> EntryHandle<'a, S, R, Run> {
     }
 
     /// For a method whose options judge what it returned.
+    #[must_use]
     pub fn judged(self, verdict: fn(&R) -> Verdict) -> Self {
         Self { verdict, ..self }
     }
@@ -349,6 +350,7 @@ impl<'a, S, R, Run> BlockingEntryHandle<'a, S, R, Run> {
         Self(EntryHandle::new(call, run))
     }
 
+    #[must_use]
     pub fn judged(self, verdict: fn(&R) -> Verdict) -> Self {
         Self(self.0.judged(verdict))
     }

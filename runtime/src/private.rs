@@ -7,7 +7,7 @@ pub use crate::handle::{
 };
 pub use crate::method::{Method, Options};
 pub use crate::shape::{PlainProbe, Probe, Shape, ShapeOf, Value};
-pub use crate::verdict::{Verdict, judge, judge_returned};
+pub use crate::verdict::{Life, Verdict, judge, judge_returned};
 pub use crate::wrapper::Core;
 
 /// Every script under a name, for tests.

@@ -16,17 +16,25 @@ pub enum Verdict {
     Skip,
 }
 
-/// What `ttl_fn` says.
-impl From<Duration> for Verdict {
-    fn from(ttl: Duration) -> Self {
-        Self::StoreFor(ttl)
+/// What `ttl_fn` says of a value.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say how long a value lives",
+    label = "`ttl_fn` must return `Duration`, or `Option<Duration>` with `None` for what `ttl` says"
+)]
+pub trait Life {
+    /// The same as a verdict.
+    fn verdict(self) -> Verdict;
+}
+
+impl Life for Duration {
+    fn verdict(self) -> Verdict {
+        Verdict::StoreFor(self)
     }
 }
 
-/// What `ttl_fn` says where it may leave the word to `ttl`.
-impl From<Option<Duration>> for Verdict {
-    fn from(ttl: Option<Duration>) -> Self {
-        ttl.map_or(Self::Store, Self::StoreFor)
+impl Life for Option<Duration> {
+    fn verdict(self) -> Verdict {
+        self.map_or(Verdict::Store, Verdict::StoreFor)
     }
 }
 
@@ -75,10 +83,10 @@ mod tests {
             (year, Some(365 * 24 * 3_600_000)),
             (Duration::MAX, Some(36_500 * 86_400_000)),
         ] {
-            assert_eq!(Verdict::from(ttl).ttl_ms(7), ms, "{ttl:?}");
-            assert_eq!(Verdict::from(Some(ttl)).ttl_ms(7), ms, "{ttl:?}");
+            assert_eq!(ttl.verdict().ttl_ms(7), ms, "{ttl:?}");
+            assert_eq!(Some(ttl).verdict().ttl_ms(7), ms, "{ttl:?}");
         }
-        assert_eq!(Verdict::from(None).ttl_ms(7), Some(7));
+        assert_eq!(None.verdict().ttl_ms(7), Some(7));
         assert_eq!(Verdict::Skip.ttl_ms(7), None);
     }
 }

@@ -73,6 +73,17 @@ mod shadows {
         pub(crate) async fn find(&self, id: u8) -> ::std::result::Result<u8, u64> {
             ::std::result::Result::Ok(id)
         }
+        fn is_small(of: &u8) -> ::std::primitive::bool {
+            *of < 100
+        }
+        fn life(_: &u8) -> ::std::time::Duration {
+            ::std::time::Duration::from_secs(9)
+        }
+        #[cache(cache_none = false)]
+        pub(crate) fn maybe(&self, id: u8) -> ::std::option::Option<u8> {
+            ::std::option::Option::Some(id)
+        }
+        #[cache(cache_if = Self::is_small, ttl_fn = Self::life)]
         pub(crate) fn look(&self, id: u8, #[cache_skip] by: &u8) -> u8 {
             id + by
         }

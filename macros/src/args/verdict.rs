@@ -1,9 +1,10 @@
 //! Options that decide whether a value is stored, and for how long.
 
-use darling::{Error, Result};
+use darling::{Error, FromMeta, Result};
 use proc_macro2::Span;
+use quote::ToTokens as _;
 use syn::spanned::Spanned as _;
-use syn::{Expr, ExprLit, ExprPath, Lit};
+use syn::{Expr, ExprLit, ExprPath, Lit, Meta};
 
 use super::value::at;
 use super::{BlockArgs, MethodArgs};
@@ -30,6 +31,20 @@ pub(crate) enum OfNone {
     Stored,
     StoredFor(u64),
     Skipped,
+}
+
+/// In the place of an option that a block cannot have.
+#[derive(Debug)]
+pub(crate) enum OfMethods {}
+
+impl FromMeta for OfMethods {
+    fn from_meta(meta: &Meta) -> Result<Self> {
+        let name = meta.path().to_token_stream();
+        Err(Error::custom(format!(
+            "`{name}` is of one type of values, so it belongs on a method: `#[cache({name} = …)]`"
+        ))
+        .with_span(meta.path()))
+    }
 }
 
 impl CacheNone {

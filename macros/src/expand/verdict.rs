@@ -2,8 +2,8 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
-use syn::ExprPath;
 use syn::spanned::Spanned as _;
+use syn::{ExprPath, Ident};
 
 use super::{Context, method};
 use crate::args::OfNone;
@@ -43,7 +43,7 @@ pub(super) fn of_handle(
 //     |value| {
 //         if !is_complete(value) { return Verdict::Skip; }
 //         if Option::is_none(value) { return Verdict::StoreFor(Duration::from_millis(10_000)); }
-//         Verdict::from(life(value))
+//         Life::verdict(life(value))
 //     }
 fn judge(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStream> {
     let Kind::Cached(args) = &method.kind else {
@@ -53,7 +53,7 @@ fn judge(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStream> {
     let value = names::local("__value");
     let mut parts = Vec::new();
     if let Some(cache_if) = &args.cache_if {
-        let asked = asked(context, &cache_if.0, &value.to_token_stream());
+        let asked = asked(context, &cache_if.0, &value);
         parts.push(quote!(if !#asked { return #private::Verdict::Skip; }));
     }
     let of_none = OfNone::merged(&context.block.args, args);
@@ -73,12 +73,14 @@ fn judge(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStream> {
     };
     if let Some(verdict) = verdict {
         let (at, _) = types::ends(&method.returned);
+        let value = Ident::new(&value.to_string(), at);
         let is_none = quote_spanned!(at=> ::core::option::Option::is_none(#value));
         parts.push(quote!(if #is_none { return #verdict; }));
     }
     let otherwise = args.ttl_fn.as_ref().map(|ttl_fn| {
-        let ttl = asked(context, &ttl_fn.0, &value.to_token_stream());
-        quote!(<#private::Verdict as ::core::convert::From<_>>::from(#ttl))
+        let at = ours(ttl_fn.0.span());
+        let ttl = asked(context, &ttl_fn.0, &value);
+        quote_spanned!(at=> #private::Life::verdict(#ttl))
     });
     if parts.is_empty() && otherwise.is_none() {
         return None;
@@ -88,8 +90,15 @@ fn judge(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStream> {
 }
 
 /// `is_complete(value)`, where what the compiler has to say of it is said of the path.
-fn asked(context: &Context<'_>, path: &ExprPath, value: &TokenStream) -> TokenStream {
-    let at = Span::mixed_site().located_at(path.span());
-    let path = context.ty.expression(path.to_token_stream(), value);
+fn asked(context: &Context<'_>, path: &ExprPath, value: &Ident) -> TokenStream {
+    let at = ours(path.span());
+    let value = Ident::new(&value.to_string(), at);
+    let path = context
+        .ty
+        .expression(path.to_token_stream(), &TokenStream::new());
     quote_spanned!(at=> #path(#value))
+}
+
+fn ours(span: Span) -> Span {
+    Span::mixed_site().located_at(span)
 }
