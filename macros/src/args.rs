@@ -1,6 +1,7 @@
 //! What the attributes say, with the places where they say it.
 
 mod duration;
+mod fresh;
 mod value;
 mod verdict;
 
@@ -12,6 +13,9 @@ use proc_macro2::TokenStream;
 use syn::{Error, Expr, Meta, MetaNameValue, Path};
 
 pub(crate) use duration::{Ttl, TtlNone};
+pub(crate) use fresh::{
+    Early, Jitter, SoftTimeout, Stale, Stampede, outlives_calls, soft_timeout_alone,
+};
 pub(crate) use value::{
     ByDefault, Codec, Flag, Krate, MaxSize, Policy, SelfKey, Touch, Version, Vis, Wrapper,
 };
@@ -29,6 +33,11 @@ pub(crate) struct BlockArgs {
     pub(crate) ttl: Option<Ttl>,
     pub(crate) ttl_none: Option<TtlNone>,
     pub(crate) cache_none: Option<CacheNone>,
+    pub(crate) stampede: Option<Stampede>,
+    pub(crate) stale: Option<Stale>,
+    pub(crate) soft_timeout: Option<SoftTimeout>,
+    pub(crate) early: Option<Early>,
+    pub(crate) jitter: Option<Jitter>,
     pub(crate) codec: Option<Codec>,
     pub(crate) touch: Option<Touch>,
     pub(crate) version: Option<Version>,
@@ -56,6 +65,11 @@ pub(crate) struct MethodArgs {
     pub(crate) ttl_none: Option<TtlNone>,
     pub(crate) ttl_fn: Option<TtlFn>,
     pub(crate) cache_none: Option<CacheNone>,
+    pub(crate) stampede: Option<Stampede>,
+    pub(crate) stale: Option<Stale>,
+    pub(crate) soft_timeout: Option<SoftTimeout>,
+    pub(crate) early: Option<Early>,
+    pub(crate) jitter: Option<Jitter>,
     pub(crate) cache_if: Option<CacheIf>,
     pub(crate) codec: Option<Codec>,
     pub(crate) touch: Option<Touch>,
@@ -67,6 +81,7 @@ pub(crate) fn of_block(options: TokenStream, errors: &mut Vec<Error>) -> BlockAr
     let args: BlockArgs = read(options, errors);
     contradiction(args.single, args.multiple, errors);
     nones(args.cache_none, args.ttl_none, errors);
+    errors.extend(soft_timeout_alone(args.soft_timeout, args.stale));
     args
 }
 

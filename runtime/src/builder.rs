@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::layout::{KeyFormat, Layout, Names};
 use crate::method::Defaults;
 use crate::policy::Policy;
-use crate::settings::{self, StructureTtl, Touch};
+use crate::settings::{self, Stampede, StructureTtl, Touch};
 use crate::store::memory::Memory;
 use crate::store::redis::{Redis, Target};
 use crate::store::{Clock, Store};
@@ -21,7 +21,8 @@ use crate::store::{Clock, Store};
 /// * [`policy`](Self::policy): [`Policy::LruT`]
 /// * layout: [`single`](Self::single), not [`cluster`](Self::cluster) unless the store is one
 /// * [`maxsize`](Self::maxsize): 1024 entries
-/// * [`ttl`](Self::ttl): none; [`structure_ttl`](Self::structure_ttl): sliding, one hour
+/// * [`stampede`](Self::stampede): [`Stampede::Lease`]
+/// * [`ttl`](Self::ttl): none, and no [`ttl_jitter`](Self::ttl_jitter); [`structure_ttl`](Self::structure_ttl): sliding, one hour
 /// * [`codec`](Self::codec): [`Codec::Cbor`]
 /// * [`touch`](Self::touch): behind, by 10 ms at the most
 /// * [`deadline`](Self::deadline): 100 ms
@@ -39,6 +40,8 @@ pub struct CacheBuilder {
     structure: StructureTtl,
     codec: Codec,
     touch: Touch,
+    stampede: Stampede,
+    ttl_jitter: f64,
     compress_above: Option<usize>,
     max_entry_bytes: usize,
     deadline: Duration,
@@ -78,6 +81,8 @@ impl CacheBuilder {
             structure: StructureTtl::default(),
             codec: Codec::default(),
             touch: Touch::default(),
+            stampede: Stampede::default(),
+            ttl_jitter: 0.0,
             compress_above: None,
             max_entry_bytes: settings::DEFAULT_MAX_ENTRY_BYTES,
             deadline: settings::DEFAULT_DEADLINE,
@@ -180,6 +185,19 @@ impl CacheBuilder {
         self
     }
 
+    /// Shortens each TTL by a random share of it, up to this one, from 0 to 0.5: so entries that
+    /// were stored together do not end together.
+    pub fn ttl_jitter(mut self, share: f64) -> Self {
+        self.ttl_jitter = share;
+        self
+    }
+
+    /// How many of the calls that miss one entry at the same time run their method.
+    pub fn stampede(mut self, stampede: Stampede) -> Self {
+        self.stampede = stampede;
+        self
+    }
+
     /// How long an unused pair of keys lives.
     pub fn structure_ttl(mut self, structure: StructureTtl) -> Self {
         self.structure = structure;
@@ -260,6 +278,8 @@ impl CacheBuilder {
             structure: self.structure,
             codec: self.codec,
             touch: settings::check_touch(self.touch)?,
+            stampede: self.stampede,
+            jitter_permille: settings::check_jitter(self.ttl_jitter)?,
         };
         let in_memory = matches!(self.place, Place::Memory);
         if in_memory {

@@ -239,6 +239,39 @@ impl<'a> Call<'a> {
         blocking::wait(self.run(shape, verdict, || async { method() }))
     }
 
+    /// [`run`](Self::run) for a method whose values are computed anew behind calls: `make` is asked
+    /// for a run that outlives this call.
+    pub async fn run_stale<S, R, Fut>(
+        self,
+        shape: S,
+        verdict: impl Fn(&S::Stored) -> Verdict + Send + 'static,
+        make: impl Fn() -> Fut,
+    ) -> R
+    where
+        S: Shape<R>,
+        S::Stored: Value,
+        Fut: Future<Output = R> + Send + 'static,
+        R: Send + 'static,
+    {
+        self.run(shape, verdict, make).await
+    }
+
+    /// [`run_stale`](Self::run_stale) for a sync method.
+    pub fn run_stale_blocking<S, R, Run>(
+        self,
+        shape: S,
+        verdict: impl Fn(&S::Stored) -> Verdict + Send + 'static,
+        make: impl Fn() -> Run,
+    ) -> R
+    where
+        S: Shape<R>,
+        S::Stored: Value,
+        Run: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.run_blocking(shape, verdict, || make()())
+    }
+
     pub(crate) fn into_parts(self) -> Result<(&'a Cache, Arc<Bound>, CallKey), Error> {
         let Some(bound) = self.bound else {
             return Err(Error::config(

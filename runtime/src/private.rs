@@ -6,6 +6,7 @@ pub use crate::handle::{
     Invalidation, Needs, Ready, Run, invalidate_after, invalidate_after_blocking,
 };
 pub use crate::method::{Method, Options};
+pub use crate::settings::Early;
 pub use crate::shape::{PlainProbe, Probe, Shape, ShapeOf, Value};
 pub use crate::verdict::{Life, Verdict, judge, judge_returned};
 pub use crate::wrapper::Core;

@@ -64,6 +64,29 @@ impl Default for Touch {
     }
 }
 
+/// How many of the calls that miss one entry at the same time run their method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Stampede {
+    /// One of all processes; the others wait for its value. The default. A memory store has one
+    /// process.
+    #[default]
+    Lease,
+    /// One of each process.
+    Local,
+    /// Every one.
+    Off,
+}
+
+/// When a value is computed anew although it has not expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Early {
+    /// When so many thousandths of its TTL have passed.
+    At(u16),
+    /// By chance, the likelier the nearer the end and the longer the method takes.
+    XFetch,
+}
+
 pub(crate) const DEFAULT_MAXSIZE: u64 = 1024;
 pub(crate) const DEFAULT_PREFIX: &str = "func-cache:";
 pub(crate) const DEFAULT_DEADLINE: Duration = Duration::from_millis(100);
@@ -117,6 +140,17 @@ pub(crate) fn check_touch(touch: Touch) -> Result<Touch, Error> {
         }
         fine => Ok(fine),
     }
+}
+
+/// A share from 0 to 0.5, in thousandths.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+pub(crate) fn check_jitter(share: f64) -> Result<u16, Error> {
+    if (0.0..=0.5).contains(&share) {
+        return Ok((share * 1000.0).round() as u16);
+    }
+    Err(Error::config(format!(
+        "`ttl_jitter` is {share}; it is the share of a TTL that is taken off at the most and must be from 0 to 0.5"
+    )))
 }
 
 pub(crate) fn check_deadline(deadline: Duration) -> Result<Duration, Error> {

@@ -6,7 +6,7 @@ use quote::quote;
 use syn::spanned::Spanned as _;
 use syn::{Expr, ExprLit, Ident, Lit, Meta, Path, Visibility};
 
-use super::{CacheIf, CacheNone, Ttl, TtlFn, TtlNone};
+use super::{CacheIf, CacheNone, Early, Jitter, SoftTimeout, Stale, Stampede, Ttl, TtlFn, TtlNone};
 
 /// Built in, by name, or any expression of the type `Policy`.
 #[derive(Debug, Clone)]
@@ -97,6 +97,11 @@ values! {
     TtlFn "ttl_fn = Self::name";
     CacheNone "cache_none = false";
     CacheIf "cache_if = Self::name";
+    Stampede r#"stampede = "local""#;
+    Stale r#"stale = "10m""#;
+    SoftTimeout r#"soft_timeout = "50ms""#;
+    Early "early = 0.9";
+    Jitter "jitter = 0.1";
     Version "version = 2";
     Touch r#"touch = "exact""#;
     SelfKey "self_key = self.tenant_id";
