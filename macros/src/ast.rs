@@ -87,6 +87,7 @@ impl<'a> Block<'a> {
             }
         }
         errors.extend(valid::invalidations(&block));
+        errors.extend(valid::outlived(&block));
         if errors.is_empty() {
             errors.extend(valid::something_cached(&block).err());
         }
@@ -168,8 +169,11 @@ impl<'a> Block<'a> {
         errors.extend(helpers.invalidates.map(valid::invalidates_on_cached));
         let args = helpers
             .cache
-            .map(|cache| args::of_method(&cache.meta, errors));
-        Ok(Kind::Cached(Box::new(args.unwrap_or_default())))
+            .map(|cache| args::of_method(&cache.meta, errors))
+            .unwrap_or_default();
+        errors.extend(valid::options(&self.args, &args));
+        errors.extend(valid::owned(self, method, &args));
+        Ok(Kind::Cached(Box::new(args)))
     }
 }
 
