@@ -13,6 +13,7 @@ mod error;
 mod field;
 mod flight;
 mod handle;
+mod kept;
 mod layout;
 mod method;
 mod policy;
