@@ -87,11 +87,24 @@ impl<'a> Block<'a> {
             }
         }
         errors.extend(valid::invalidations(&block));
-        errors.extend(valid::outlived(&block));
+        if let Some(error) = valid::outlived(&block) {
+            errors.push(error);
+            block.forget_refreshes();
+        }
         if errors.is_empty() {
             errors.extend(valid::something_cached(&block).err());
         }
         Ok(block)
+    }
+
+    /// One mistake, one error: without `stale` and `early` nothing outlives a call.
+    fn forget_refreshes(&mut self) {
+        (self.args.stale, self.args.early) = (None, None);
+        for method in &mut self.methods {
+            if let Kind::Cached(args) = &mut method.kind {
+                (args.stale, args.early) = (None, None);
+            }
+        }
     }
 
     /// The wrapper's name: what `wrapper` says, or `Cached` and the name of the type.

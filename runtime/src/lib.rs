@@ -16,6 +16,7 @@ mod field;
 mod flight;
 mod fresh;
 mod handle;
+mod kept;
 mod layout;
 mod lease;
 mod method;

@@ -5,6 +5,7 @@ pub use crate::field::{KeyWriter, canonical_bytes};
 pub use crate::handle::{
     Invalidation, Needs, Ready, Run, invalidate_after, invalidate_after_blocking,
 };
+pub use crate::kept::Keep;
 pub use crate::method::{Method, Options};
 pub use crate::settings::Early;
 pub use crate::shape::{PlainProbe, Probe, Shape, ShapeOf, Value};

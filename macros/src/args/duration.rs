@@ -41,7 +41,8 @@ pub(super) fn read(expr: &Expr, option: &str, example: &str, remedy: &str) -> Re
     {
         let digits = int.base10_digits();
         let unit = Some(int.suffix()).filter(|unit| unit_ms(unit).is_some());
-        let unit = unit.unwrap_or("s");
+        let guess = if example.ends_with("ms") { "ms" } else { "s" };
+        let unit = unit.unwrap_or(guess);
         return wrong(format!(
             "`{option} = {int}` is a number and not a duration; write `{option} = \"{digits}{unit}\"`"
         ));
