@@ -10,20 +10,19 @@ use tokio::sync::oneshot;
 use crate::blocking;
 use crate::budget::Budget;
 use crate::cache::Cache;
-use crate::discard;
 use crate::error::{Error, ErrorKind};
 use crate::field::{CallKey, KeyWriter};
-use crate::flight::{Lead, Place, Told};
-use crate::fresh::Due;
-use crate::lease::{Asked, Lease};
+use crate::flight::{Place, Told};
+use crate::look::{Answer, Looked, begin, look_up};
 use crate::method::{Bound, Method};
 use crate::refresh::{self, Refresh};
+use crate::role::Role;
 use crate::scope::{self, Frame, Mode, Scope};
 use crate::settings::Stampede;
 use crate::shape::{Shape, Value};
 use crate::stats::Event;
 use crate::store::redis::Blocked;
-use crate::store::{Manner, Put, Stored, Unwanted, within};
+use crate::store::{Manner, Unwanted, within};
 use crate::value;
 use crate::verdict::Verdict;
 
@@ -34,31 +33,6 @@ pub struct Call<'a> {
     bound: Option<Arc<Bound>>,
     key: Option<CallKey>,
     mode: Mode,
-}
-
-/// What is to be done for a call.
-enum Answer<T> {
-    Found(T),
-    /// It may be served, and is to be computed anew.
-    Due(T, Due),
-    Compute(Role),
-}
-
-/// What a call that runs its method does for others.
-#[derive(Default)]
-struct Role {
-    /// Other calls of this process wait for it.
-    lead: Option<Lead>,
-    /// It may store the value.
-    lease: Option<Lease>,
-}
-
-/// What a look-up came to.
-enum Looked<T> {
-    Hit(T, Option<Due>),
-    Miss(Unwanted),
-    /// The store is in trouble: it is not asked again for this call.
-    Failed,
 }
 
 impl<'a> Call<'a> {
@@ -362,162 +336,4 @@ impl<'a> Call<'a> {
     fn count(&self, event: Event) {
         self.cache.count(self.bound.as_deref(), event, 1);
     }
-}
-
-async fn look_up<T: Value>(
-    cache: &Cache,
-    bound: &Bound,
-    key: CallKey,
-    budget: &mut Budget,
-) -> Looked<T> {
-    cache.count(Some(bound), Event::read, 1);
-    let looked = budget
-        .spend(|left| cache.store().get(&bound.pair, key.field, left))
-        .await;
-    let found = match looked {
-        Ok(found) => found,
-        Err(error) => {
-            failed(cache, bound, &error);
-            cache.count(Some(bound), Event::miss, 1);
-            return Looked::Failed;
-        }
-    };
-    match value::read(cache, bound, key, &found) {
-        Some((stored, age)) => {
-            cache.count(Some(bound), Event::hit, 1);
-            Looked::Hit(stored, bound.fresh.due(&age))
-        }
-        None => {
-            cache.count(Some(bound), Event::miss, 1);
-            Looked::Miss(unwanted(found.entry.as_deref()))
-        }
-    }
-}
-
-/// What was found and is of no use is not to be found again.
-fn unwanted(entry: Option<&[u8]>) -> Unwanted {
-    match entry {
-        None => Unwanted::Nothing,
-        Some(entry) => match entry.get(8..16).map(<[u8; 8]>::try_from) {
-            Some(Ok(instant)) => Unwanted::Created(instant),
-            _ => Unwanted::Everything,
-        },
-    }
-}
-
-/// Asks for the right to store what the method will return, as `manner` says.
-async fn begin<T: Value>(
-    cache: &Cache,
-    bound: &Bound,
-    key: CallKey,
-    mut role: Role,
-    manner: Manner,
-    mut unwanted: Unwanted,
-    budget: &mut Budget,
-) -> Answer<T> {
-    loop {
-        let asked = Lease::ask(cache, bound, key.field, manner, unwanted, budget).await;
-        match asked {
-            Ok(Asked::Granted(lease)) => role.lease = Some(lease),
-            Ok(Asked::Found { found, waited }) => {
-                let Some((stored, _)) = value::read(cache, bound, key, &found) else {
-                    unwanted = Unwanted::Everything;
-                    continue;
-                };
-                for event in [Event::read, Event::hit] {
-                    cache.count(Some(bound), event, 1);
-                }
-                cache.count(Some(bound), Event::coalesced, u64::from(waited));
-                return Answer::Found(stored);
-            }
-            Ok(Asked::Busy) => {}
-            Err(error) => failed(cache, bound, &error),
-        }
-        return Answer::Compute(role);
-    }
-}
-
-impl Role {
-    /// Whether anybody has a use for the value but its caller.
-    fn is_of_use(&self, kept: bool) -> bool {
-        (kept && self.lease.is_some()) || self.lead.as_ref().is_some_and(Lead::has_followers)
-    }
-
-    /// The method returned nothing that could be stored or shared.
-    fn failed(self) {
-        if let Some(lead) = self.lead {
-            lead.failed();
-        }
-    }
-
-    /// Stores the value, if it is to be kept, and gives it to those who wait. Who was overtaken
-    /// gives it to nobody: it may be older than their calls.
-    async fn land(
-        mut self,
-        cache: &Cache,
-        bound: &Bound,
-        key: CallKey,
-        (entry, kept): (Result<Put, Error>, bool),
-        budget: &mut Budget,
-    ) {
-        let landed = entry.as_ref().ok().and_then(|put| {
-            let has_followers = self.lead.as_ref().is_some_and(Lead::has_followers);
-            value::landed(put, has_followers)
-        });
-        let is_current = match (self.lease.take(), &entry) {
-            (Some(lease), _) if kept => commit(cache, bound, key, lease, entry, budget).await,
-            (_, Err(error)) => {
-                failed(cache, bound, error);
-                false
-            }
-            (Some(lease), Ok(_)) => lease.holds(budget).await,
-            (None, Ok(_)) => true,
-        };
-        match &mut self.lead {
-            Some(lead) if is_current => lead.computed(landed),
-            _ => {}
-        }
-    }
-}
-
-/// Stores a value under its lease. `false` if it cannot be stored or was overtaken; trouble with
-/// the store says nothing against the value.
-pub(crate) async fn commit(
-    cache: &Cache,
-    bound: &Bound,
-    key: CallKey,
-    mut lease: Lease,
-    entry: Result<Put, Error>,
-    budget: &mut Budget,
-) -> bool {
-    let mut put = match entry {
-        Ok(put) => put,
-        Err(error) => {
-            failed(cache, bound, &error);
-            let outdated = budget.spend(|left| discard::outdated(cache, bound, key, left));
-            if let Err(error) = outdated.await {
-                failed(cache, bound, &error);
-            }
-            return false;
-        }
-    };
-    put.token = Some(lease.token());
-    let stored = budget
-        .spend(|left| cache.store().put(&bound.pair, put, left))
-        .await;
-    match stored {
-        Ok(Stored::Overtaken) => lease.close(),
-        Ok(Stored::Evicting(evicted)) => {
-            lease.close();
-            cache.count(Some(bound), Event::write, 1);
-            cache.count(Some(bound), Event::evicted, evicted);
-        }
-        Err(ref error) => failed(cache, bound, error),
-    }
-    !matches!(stored, Ok(Stored::Overtaken))
-}
-
-pub(crate) fn failed(cache: &Cache, bound: &Bound, error: &Error) {
-    cache.count(Some(bound), Event::error, 1);
-    tracing::debug!(method = bound.site, kind = %error.kind(), %error, "redis-func-cache: the cache failed, the method runs");
 }

@@ -19,12 +19,14 @@ mod handle;
 mod kept;
 mod layout;
 mod lease;
+mod look;
 mod method;
 mod payload;
 mod policy;
 #[doc(hidden)]
 pub mod private;
 mod refresh;
+mod role;
 mod scope;
 mod seal;
 mod settings;

@@ -10,11 +10,11 @@ use tokio::runtime::Handle;
 use crate::blocking;
 use crate::budget::Budget;
 use crate::cache::Cache;
-use crate::call;
 use crate::field::{CallKey, Field};
 use crate::fresh::{Due, Fresh};
 use crate::lease::{Asked, Lease};
 use crate::method::Bound;
+use crate::role;
 use crate::scope::{Frame, Scope};
 use crate::shape::{Shape, Value};
 use crate::stats::Event;
@@ -115,7 +115,7 @@ impl Refresh {
                 return None;
             }
             Err(error) => {
-                call::failed(cache, bound, &error);
+                role::failed(cache, bound, &error);
                 return None;
             }
         };
@@ -134,7 +134,7 @@ impl Refresh {
             let put = value::encode(cache, bound, key, &stored, cost, ttl_ms);
             (put, S::join(stored))
         };
-        if call::commit(cache, bound, key, lease, put, &mut budget).await {
+        if role::commit(cache, bound, key, lease, put, &mut budget).await {
             self.turn.pause = Duration::ZERO;
         }
         Some(returned)
