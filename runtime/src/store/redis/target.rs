@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use redis::io::tcp::TcpSettings;
+use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, RedisError};
 
 use super::Connection;
@@ -13,6 +14,9 @@ use crate::error::Error;
 const CONNECT: Duration = Duration::from_secs(1);
 /// A last resort under the deadlines of calls.
 const RESPONSE: Duration = Duration::from_secs(5);
+/// While a cluster's client asks a frozen node for the topology, it serves nobody.
+#[cfg(feature = "cluster")]
+const RESPONSE_OF_NODE: Duration = Duration::from_secs(1);
 
 pub(crate) enum Target {
     One(Client),
@@ -42,8 +46,8 @@ impl Target {
             .collect::<Result<Vec<_>, _>>()?;
         redis::cluster::ClusterClientBuilder::new(nodes)
             .connection_timeout(CONNECT)
-            .response_timeout(RESPONSE)
-            .overall_response_timeout(Some(RESPONSE))
+            .response_timeout(RESPONSE_OF_NODE)
+            .overall_response_timeout(Some(RESPONSE_OF_NODE))
             .retries(1)
             .min_retry_wait(5)
             .max_retry_wait(20)
@@ -78,6 +82,13 @@ impl Target {
         .map_err(|error| refused("redis_sentinel", &error))
     }
 
+    pub(super) fn is_cluster(&self) -> bool {
+        #[cfg(feature = "cluster")]
+        return matches!(self, Self::Cluster(_));
+        #[cfg(not(feature = "cluster"))]
+        false
+    }
+
     pub(super) async fn connect(&self) -> Result<Connection, RedisError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT))
@@ -108,9 +119,18 @@ fn connection_info(url: &str) -> Result<ConnectionInfo, Error> {
     Ok(info.set_tcp_settings(tcp()))
 }
 
-/// Small requests must not wait for more to come, which is what Nagle's algorithm does.
+/// Small requests must not wait for more to come, which is what Nagle's algorithm does. A peer whose
+/// machine is gone is noticed in seconds, not in the quarter of an hour that systems take.
 fn tcp() -> TcpSettings {
-    TcpSettings::default().set_nodelay(true)
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(5))
+        .with_interval(Duration::from_secs(1));
+    let settings = TcpSettings::default()
+        .set_nodelay(true)
+        .set_keepalive(keepalive);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(Duration::from_secs(2));
+    settings
 }
 
 /// The URL may hold a password, so it is not shown, and neither is the text of the error.
