@@ -131,9 +131,10 @@ impl Breaker {
 impl Record {
     /// Whether this is one thing too many.
     fn opens(&mut self, outcome: Outcome, answers: u64, now: Instant) -> bool {
-        let window = self.window.get_or_insert_with(|| Window::new(now, answers));
+        let before = answers - u64::from(outcome == Outcome::Slow);
+        let window = self.window.get_or_insert_with(|| Window::new(now, before));
         if now.saturating_duration_since(window.since) > WINDOW {
-            *window = Window::new(now, answers);
+            *window = Window::new(now, before);
         }
         if outcome == Outcome::Slow {
             window.slow += 1;
