@@ -272,22 +272,38 @@ async fn replies_that_are_swapped_doubled_dropped_replaced_and_made_up() {
 /// with the clock of then. That it is old shows, and the connection is not used any more.
 #[tokio::test]
 async fn a_connection_that_is_one_question_behind_is_noticed() {
-    let (_server, proxy, outage) = behind_a_proxy().await;
-    let before = proxy.connects();
-    // Both replies to a look-up come twice: from then on, each look-up has the replies to another.
-    proxy.meddle(
-        "TIME",
-        0,
-        1,
-        Meddle::After(b"*2\r\n$10\r\n1000000000\r\n$1\r\n0\r\n*1\r\n$-1\r\n".to_vec()),
-    );
+    let (server, proxy, outage) = behind_a_proxy().await;
     outage.call(0).await;
-    for _ in 0..10 {
-        outage.call(0).await;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    assert!(proxy.connects() > before, "it was replaced");
+    let asked = proxy.transcript();
+    let asked = asked.iter().rfind(|passed| passed.command == "HMGET");
+    let [values, field] = &asked.unwrap().arguments[..] else {
+        panic!("a look-up of one field");
+    };
+    let ask = |command: &str, arguments: &[&Vec<u8>]| {
+        let mut asked = redis::cmd(command);
+        let replies = asked.arg(arguments).query(&mut server.connection());
+        let replies: Vec<Vec<u8>> = replies.unwrap();
+        let each = replies.iter();
+        let each = each.map(|it| [format!("${}\r\n", it.len()).as_bytes(), it, b"\r\n"].concat());
+        [
+            format!("*{}\r\n", replies.len()).as_bytes(),
+            &each.collect::<Vec<_>>().concat(),
+        ]
+        .concat()
+    };
+    let (entry, now) = (ask("HMGET", &[values, field]), ask("TIME", &[]));
+    let before = (proxy.connects(), outage.cache.stats().hit);
+    proxy.meddle("HMGET", 0, 1, Meddle::After([entry, now].concat()));
+    // Answered by what was made up; its own replies are on their way to the next.
+    outage.call(0).await;
+    assert_eq!(
+        (proxy.connects(), outage.cache.stats().hit),
+        (before.0, before.1 + 1)
+    );
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    outage.call(0).await;
     assert_eq!(outage.hits_of_residents().await, 8);
+    assert_eq!(proxy.connects(), before.0 + 1, "it was replaced");
 }
 
 /// What no server says: the connection is given up, no memory is taken for it, nothing panics.
