@@ -1,9 +1,7 @@
 //! What a server loses, evicts and forgets under its callers costs runs of methods, and no more.
 
-mod support;
-
-#[path = "support/outage.rs"]
 mod outage;
+mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,15 +1,11 @@
 //! Whatever is wrong with a server: no call fails, none waits for long, and hits return.
 
+mod outage;
 mod support;
 
-#[path = "support/outage.rs"]
-mod outage;
-#[path = "support/trouble.rs"]
-mod trouble;
-
 use outage::{reads_on, stands_an_outage};
+use support::trouble::{self, Trouble};
 use support::{Server, binaries, check_pairs_except};
-use trouble::Trouble;
 
 /// One body for every trouble, on every server program.
 async fn is_stood(trouble: Trouble, only_writes: bool) {

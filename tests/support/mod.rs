@@ -16,6 +16,7 @@ mod process;
 mod proxy;
 mod sentinel;
 mod server;
+pub mod trouble;
 
 pub use binary::{Binary, binaries, binary};
 pub use check::{check_pairs, check_pairs_except};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redis::{Connection, RedisResult};
 
-use crate::support::{Server, eventually};
+use super::{Server, eventually};
 
 const LIMIT: Duration = Duration::from_secs(10);
 

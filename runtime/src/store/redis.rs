@@ -6,7 +6,6 @@ mod driver;
 pub(crate) use driver::spawn;
 mod endpoint;
 mod fault;
-mod lag;
 mod lane;
 mod link;
 mod pair;

@@ -6,16 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use redis::Value;
-
 use super::breaker::{Breaker, Outcome, Permit};
 use super::fault::Verdict;
-use super::lag::ServerClock;
 use super::topology::{self, Range};
-use super::{Inner, driver, probe, reply, timed};
+use super::{Inner, driver, probe, timed};
 use crate::error::Error;
 use crate::method::Pair;
-use crate::store::Found;
 
 /// What an operation does on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +26,6 @@ pub(super) struct Endpoint {
     pub(super) address: Option<(String, u16)>,
     reads: Breaker,
     writes: Breaker,
-    clock: ServerClock,
 }
 
 /// The server, or the nodes of a cluster by the slots that they serve.
@@ -96,7 +91,7 @@ impl Endpoints {
 
 impl Inner {
     /// Asks the endpoint of a pair, unless its breaker is open, and tells the breaker how it went.
-    pub(super) async fn ask<T: Answer>(
+    pub(super) async fn ask<T>(
         self: &Arc<Self>,
         side: Side,
         pair: &Arc<Pair>,
@@ -118,7 +113,7 @@ impl Inner {
             .await
     }
 
-    async fn ask_endpoint<T: Answer>(
+    async fn ask_endpoint<T>(
         self: &Arc<Self>,
         endpoint: &Arc<Endpoint>,
         side: Side,
@@ -138,10 +133,6 @@ impl Inner {
         let started = Instant::now();
         let result = operation.await;
         let now = Instant::now();
-        let result = match result {
-            Ok(answer) if self.is_late(endpoint, &answer, started, now) => Err(reply::unexpected()),
-            result => result,
-        };
         let is_slow = now.saturating_duration_since(started) > deadline / 2;
         match &result {
             Ok(_) if is_slow => self.tell(&asked, permit, Outcome::Slow, "it is slow"),
@@ -152,22 +143,6 @@ impl Inner {
             Err(error) => self.tell_error(&asked, permit, error),
         }
         result
-    }
-
-    /// Of a cluster, only nodes that are known have one clock; and tests move theirs.
-    fn is_late<T: Answer>(
-        &self,
-        endpoint: &Endpoint,
-        answer: &T,
-        asked: Instant,
-        heard: Instant,
-    ) -> bool {
-        let has_clock = endpoint.address.is_some() || !self.target.is_cluster();
-        has_clock
-            && self.clock.forced_us() == 0
-            && answer
-                .server_us()
-                .is_some_and(|us| endpoint.clock.is_late(us, asked, heard))
     }
 
     fn tell_error(self: &Arc<Self>, asked: &Asked<'_>, permit: Permit, error: &Error) {
@@ -248,23 +223,6 @@ impl Inner {
         });
     }
 }
-
-/// What an operation gives, and when on the server's clock, if it says so.
-pub(super) trait Answer {
-    fn server_us(&self) -> Option<u64> {
-        None
-    }
-}
-
-impl Answer for Found {
-    fn server_us(&self) -> Option<u64> {
-        Some(self.now_us)
-    }
-}
-
-impl Answer for u64 {}
-
-impl Answer for Value {}
 
 /// Between two questions about the topology.
 const BETWEEN_QUESTIONS: Duration = Duration::from_millis(500);

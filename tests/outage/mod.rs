@@ -1,5 +1,8 @@
 //! What a cache may cost while its store is in trouble, whatever the trouble is.
 
+// Every test file uses a part of it.
+#![allow(dead_code)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
