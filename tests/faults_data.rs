@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use outage::Outage;
 use redis_func_cache::{Cache, Policy};
-use support::{Sentinel, Server, binaries, check_pairs, check_pairs_except, unique};
+use support::{Proxy, Sentinel, Server, binaries, check_pairs, check_pairs_except, unique};
 
 /// Calls of a crowd, while something is done to the server again and again.
 async fn while_calling(
@@ -192,4 +192,28 @@ async fn a_planned_failover_is_followed() {
         started.elapsed()
     );
     outage.until_hits_return().await;
+}
+
+/// The address leads to another server now, and the old one is a replica that keeps its connections.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_behind_an_address_that_has_moved_is_left() {
+    let (old, new) = (Server::start(), Server::start());
+    let proxy = Proxy::start(old.port());
+    let outage = Outage::of(&proxy.url()).await;
+    proxy.redirect(new.port());
+    let port = new.port().to_string();
+    let _: () = old.query(&["REPLICAOF", "127.0.0.1", &port]);
+    let (started, before) = (Instant::now(), outage.cache.stats().write);
+    while outage.cache.stats().write == before {
+        assert!(started.elapsed() < Duration::from_secs(10), "writes go on");
+        outage.misses(1).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    println!("writes on the new primary after {:?}", started.elapsed());
+    // In lanes too, which only read.
+    outage.until_hits_return().await;
+    let reads = calls(&old, "hmget");
+    assert_eq!(outage.hits_of_residents().await, 8);
+    assert_eq!(calls(&old, "hmget"), reads);
+    check_pairs(&new);
 }

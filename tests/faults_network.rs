@@ -6,8 +6,9 @@ mod support;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use outage::{Outage, stands_an_outage};
-use support::{Meddle, Proxy, Server, Way, binaries, check_pairs};
+use outage::{Outage, Repo, stands_an_outage};
+use redis_func_cache::{Cache, CacheExt as _};
+use support::{Meddle, Proxy, Server, Way, binaries, check_pairs, unique};
 
 const BOTH: [Way; 2] = [Way::Up, Way::Down];
 /// 1 ms, with a margin for a machine that is busy.
@@ -310,4 +311,28 @@ async fn replies_that_no_server_gives() {
     let grown = resident_kib().saturating_sub(before);
     println!("hostile replies: {grown} KiB more");
     assert!(grown < 32 << 10, "{grown} KiB");
+}
+
+/// Requests to connect are dropped, as firewalls do: nobody answers them, not even with a refusal.
+#[tokio::test]
+async fn a_port_that_drops_requests_to_connect() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // The system accepts as many as the queue holds, and then drops.
+    let mut queue = Vec::new();
+    while let Ok(one) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
+        queue.push(one);
+        assert!(queue.len() < 10_000, "the queue ends");
+    }
+    let builder = Cache::builder(unique("dropped")).redis(format!("redis://{address}"));
+    let repo = Repo::default().cached(&builder.build().unwrap());
+    for id in 0..50 {
+        let started = Instant::now();
+        repo.find(id).await.unwrap();
+        assert!(
+            started.elapsed() < Duration::from_millis(500),
+            "{:?}",
+            started.elapsed()
+        );
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use redis_func_cache::{Cache, CacheExt as _, Policy, cache_impl};
+use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
 
 use crate::support::unique;
 
@@ -51,15 +51,10 @@ pub struct Added(Vec<Duration>);
 impl Outage {
     /// On a store that works, with [`RESIDENT`] entries in it.
     pub async fn of(url: &str) -> Self {
-        Self::on(
-            Cache::builder(unique("outage"))
-                .redis(url)
-                .policy(Policy::LruT),
-        )
-        .await
+        Self::on(Cache::builder(unique("outage")).redis(url)).await
     }
 
-    pub async fn on(builder: redis_func_cache::CacheBuilder) -> Self {
+    pub async fn on(builder: CacheBuilder) -> Self {
         let cache = builder.build().unwrap();
         let outage = Self {
             repo: Repo::default().cached(&cache),
@@ -209,11 +204,11 @@ pub async fn stands_an_outage(
 /// The store refuses writes: what is stored stays a hit, and puts are not tried for ever.
 pub async fn reads_on(
     name: &str,
-    url: &str,
+    builder: CacheBuilder,
     begin: impl FnOnce(),
     end: impl FnOnce(),
 ) -> Arc<Outage> {
-    let outage = Arc::new(Outage::of(url).await);
+    let outage = Arc::new(Outage::on(builder).await);
     begin();
     let before = outage.cache.stats();
     let first = outage.misses(20).await;

@@ -1,7 +1,8 @@
 //! The endpoints of a store, each with a breaker for reading and one for writing: a server is one,
 //! and so is each node of a cluster, because a dead node says nothing about the others.
 
-use std::fmt;
+use std::fmt::Display;
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -54,9 +55,8 @@ impl Endpoint {
 }
 
 impl Endpoints {
-    /// The node of a cluster that has the pair, as far as it is known.
-    fn node(&self, pair: &Pair) -> Option<Arc<Endpoint>> {
-        let slot = topology::slot(&pair.stem);
+    /// The node of a cluster that has a slot, as far as it is known.
+    fn node(&self, slot: u16) -> Option<Arc<Endpoint>> {
         let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
         let at = slots.partition_point(|range| range.last < slot);
         let range = slots.get(at).filter(|range| range.first <= slot)?;
@@ -104,13 +104,19 @@ impl Inner {
                 .ask_endpoint(only, side, pair, deadline, operation)
                 .await;
         }
-        let node = self.endpoints.node(pair);
+        let node = self.node(pair);
         if node.is_none() {
             self.learn_topology();
         }
         let endpoint = node.unwrap_or_else(|| self.endpoints.only.clone());
         self.ask_endpoint(&endpoint, side, pair, deadline, operation)
             .await
+    }
+
+    fn node(&self, pair: &Pair) -> Option<Arc<Endpoint>> {
+        let slot = &self.shared(pair).slot;
+        self.endpoints
+            .node(*slot.get_or_init(|| topology::slot(&pair.stem)))
     }
 
     async fn ask_endpoint<T>(
@@ -135,7 +141,7 @@ impl Inner {
         let now = Instant::now();
         let is_slow = now.saturating_duration_since(started) > deadline / 2;
         match &result {
-            Ok(_) if is_slow => self.tell(&asked, permit, Outcome::Slow, "it is slow"),
+            Ok(_) if is_slow => self.tell(&asked, permit, Outcome::Slow, &"it is slow"),
             Ok(_) => {
                 // Nothing to be opened by an answer.
                 let _ = endpoint.breaker(side).tell(permit, Outcome::Answered, now);
@@ -147,12 +153,11 @@ impl Inner {
 
     fn tell_error(self: &Arc<Self>, asked: &Asked<'_>, permit: Permit, error: &Error) {
         let verdict = error.verdict();
-        let why = error.to_string();
         match verdict {
             Verdict::Nothing => {}
-            Verdict::Answered => self.tell(asked, permit, Outcome::Answered, &why),
-            Verdict::Failed => self.tell(asked, permit, Outcome::Failed, &why),
-            Verdict::Refused => self.tell(asked, permit, Outcome::Refused, &why),
+            Verdict::Answered => self.tell(asked, permit, Outcome::Answered, error),
+            Verdict::Failed => self.tell(asked, permit, Outcome::Failed, error),
+            Verdict::Refused => self.tell(asked, permit, Outcome::Refused, error),
             Verdict::RefusesWrites | Verdict::IsReplica => {
                 let writes = asked.endpoint.breaker(Side::Write);
                 let asked = Asked {
@@ -160,13 +165,13 @@ impl Inner {
                     ..*asked
                 };
                 if let Some(permit) = writes.admit() {
-                    self.tell(&asked, permit, Outcome::Failed, &why);
+                    self.tell(&asked, permit, Outcome::Failed, error);
                 }
             }
             Verdict::Garbled => {
                 self.link.give_up();
                 self.lanes.each(|link| link.give_up());
-                self.tell(asked, permit, Outcome::Failed, &why);
+                self.tell(asked, permit, Outcome::Failed, error);
             }
         }
         if verdict == Verdict::IsReplica {
@@ -174,18 +179,24 @@ impl Inner {
             self.link.replace();
             self.lanes.each(|link| link.replace());
         }
-        if self.target.is_cluster() && verdict != Verdict::Nothing {
+        if self.target.is_cluster() && matches!(verdict, Verdict::Failed | Verdict::Refused) {
             self.learn_topology();
         }
     }
 
-    fn tell(self: &Arc<Self>, asked: &Asked<'_>, permit: Permit, outcome: Outcome, why: &str) {
+    fn tell(
+        self: &Arc<Self>,
+        asked: &Asked<'_>,
+        permit: Permit,
+        outcome: Outcome,
+        why: &dyn Display,
+    ) {
         let breaker = asked.endpoint.breaker(asked.side);
         if let Some(pause) = breaker.tell(permit, outcome, Instant::now()) {
             tracing::warn!(
                 endpoint = ?asked.endpoint.address,
                 side = ?asked.side,
-                why,
+                %why,
                 "redis-func-cache: the store is away; it is not asked until it answers a probe"
             );
             probe::start(self, asked, pause);
@@ -199,7 +210,7 @@ impl Inner {
 
     pub(super) fn is_open(&self, side: Side, pair: &Pair) -> bool {
         if self.target.is_cluster()
-            && let Some(node) = self.endpoints.node(pair)
+            && let Some(node) = self.node(pair)
         {
             return node.breaker(side).is_open();
         }
@@ -233,12 +244,4 @@ pub(super) struct Asked<'a> {
     pub(super) side: Side,
     pub(super) pair: &'a Arc<Pair>,
     pub(super) deadline: Duration,
-}
-
-impl fmt::Debug for Asked<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asked")
-            .field("side", &self.side)
-            .finish_non_exhaustive()
-    }
 }
