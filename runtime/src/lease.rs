@@ -12,6 +12,7 @@ use crate::cache::Cache;
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::{Bound, Pair};
+use crate::store::redis::Verdict;
 use crate::store::{Begin, Begun, Found, Listener, Manner, Token, Unwanted, within};
 
 /// Between two looks while somebody else computes; a message makes it shorter.
@@ -73,8 +74,14 @@ impl Lease {
             let heard = listener.as_ref().map(Listener::heard);
             let begun = budget
                 .spend(|left| cache.store().begin(&bound.pair, begin, left))
-                .await?;
-            match begun {
+                .await;
+            if let Err(error) = &begun
+                && error.verdict() != Verdict::Failed
+            {
+                // It was refused, or never asked: there is nothing to give back.
+                lease.close();
+            }
+            match begun? {
                 Begun::Leads => return Ok(Asked::Granted(lease)),
                 Begun::Hit(found) => {
                     lease.close();
