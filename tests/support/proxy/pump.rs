@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use redis::io::tcp::socket2::SockRef;
 
+use super::super::frame;
 use super::{Connection, Meddle, Part, Passed, Rule, Shared, Way};
-use crate::support::frame;
 
 impl Shared {
     pub(super) fn accept(self: Arc<Self>, listener: TcpListener) {
@@ -62,9 +62,9 @@ impl Shared {
             to_client: Mutex::new(Some(to_client.clone())),
         });
         self.open.lock().unwrap().push(connection.clone());
-        let with = |work: fn(&Self, &Connection, Sender<Part>), to: Sender<Part>| {
+        let with = |work: fn(&Self, &Connection, &Sender<Part>), to: Sender<Part>| {
             let (shared, connection) = (self.clone(), connection.clone());
-            thread::spawn(move || work(&shared, &connection, to));
+            thread::spawn(move || work(&shared, &connection, &to));
         };
         with(Self::read_client, to_server);
         with(Self::read_server, to_client);
@@ -74,7 +74,7 @@ impl Shared {
         }
     }
 
-    fn read_client(&self, connection: &Connection, to: Sender<Part>) {
+    fn read_client(&self, connection: &Connection, to: &Sender<Part>) {
         read(&connection.client, |message| {
             let mut arguments = frame::arguments(&message);
             let command = String::from_utf8_lossy(&arguments.remove(0)).to_uppercase();
@@ -88,7 +88,7 @@ impl Shared {
         });
     }
 
-    fn read_server(&self, connection: &Connection, to: Sender<Part>) {
+    fn read_server(&self, connection: &Connection, to: &Sender<Part>) {
         let mut swapped: Option<(String, Vec<Vec<u8>>)> = None;
         read(&connection.server, |message| {
             if frame::is_push(&message) {
