@@ -15,13 +15,14 @@ mod pause;
 mod probe;
 mod read;
 mod reply;
+mod scan;
 mod script;
 mod target;
 mod topology;
 mod touch;
 mod wake;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,7 +42,7 @@ use self::lease::Leases;
 use self::link::Link;
 pub(crate) use self::pair::PairShared;
 use self::pair::Pairs;
-use self::reply::{array, found, number, scan_page, unexpected};
+use self::reply::{array, found, number, unexpected};
 pub(crate) use self::script::all as scripts;
 use self::script::{PolicyScripts, Script};
 pub(crate) use self::target::Target;
@@ -59,7 +60,6 @@ const STEP: Duration = Duration::from_secs(1);
 const REMOVAL: Side = Side::Read;
 /// `unpack` in Lua refuses some 8,000 values; the scripts ask for at most this many.
 const BATCH: usize = 1000;
-const SCAN_COUNT: usize = 1000;
 
 /// The store. Its connection is owned by a thread of this crate: see [`driver`].
 pub(crate) struct Redis {
@@ -205,38 +205,6 @@ impl Inner {
             .entry(policy.tag().to_owned())
             .or_insert_with(|| Arc::new(script::custom(custom.lua())))
             .clone()
-    }
-
-    /// The stems of all pairs of a cache, by `SCAN` over every primary.
-    async fn stems(&self, keys: &KeySpace) -> Result<BTreeSet<String>, Error> {
-        let mut stems = BTreeSet::new();
-        for pattern in keys.names.patterns(&keys.policies) {
-            for node in timed(self.link.nodes()).await? {
-                let mut cursor = b"0".to_vec();
-                loop {
-                    let mut cmd = redis::cmd("SCAN");
-                    cmd.arg(&cursor)
-                        .arg("MATCH")
-                        .arg(&pattern)
-                        .arg("COUNT")
-                        .arg(SCAN_COUNT);
-                    let page = timed(self.link.send_to(&node, cmd)).await?;
-                    let (next, found) = scan_page(page)?;
-                    // Keys of others may be no text at all; ours are.
-                    let texts = found.iter().filter_map(|key| std::str::from_utf8(key).ok());
-                    stems.extend(
-                        texts
-                            .filter_map(|key| keys.names.stem_of(key, &keys.policies))
-                            .map(str::to_owned),
-                    );
-                    if next == b"0" {
-                        break;
-                    }
-                    cursor = next;
-                }
-            }
-        }
-        Ok(stems)
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::breaker::{Breaker, Outcome, Permit};
 use super::fault::Verdict;
+use super::link::Link;
 use super::topology::{self, Range};
 use super::{Inner, driver, probe, timed};
 use crate::error::Error;
@@ -170,14 +171,14 @@ impl Inner {
             }
             Verdict::Garbled => {
                 self.link.give_up();
-                self.lanes.each(|link| link.give_up());
+                self.lanes.each(Link::give_up);
                 self.tell(asked, permit, Outcome::Failed, error);
             }
         }
         if verdict == Verdict::IsReplica {
             // The primary is elsewhere now, and its replica is not to be read for long.
             self.link.replace();
-            self.lanes.each(|link| link.replace());
+            self.lanes.each(Link::replace);
         }
         if self.target.is_cluster() && matches!(verdict, Verdict::Failed | Verdict::Refused) {
             self.learn_topology();

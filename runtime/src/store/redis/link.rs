@@ -187,6 +187,10 @@ impl Link {
         });
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(*self.shared.state(), State::Closed)
+    }
+
     pub(super) fn close(&self) {
         let mut state = self.shared.state();
         self.shared.enter(&mut state, State::Closed);

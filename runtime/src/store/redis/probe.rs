@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::endpoint::{Asked, Endpoint, Side};
 use super::fault::Verdict;
+use super::link::Link;
 use super::{Inner, driver, pause, read};
 use crate::entry::{self, Label};
 use crate::error::Error;
@@ -47,7 +48,8 @@ pub(super) fn start(inner: &Arc<Inner>, asked: &Asked<'_>, pause: Duration) {
 impl Probe {
     async fn run(self, mut pause: Duration) {
         loop {
-            let Some(inner) = self.inner.upgrade() else {
+            let inner = self.inner.upgrade();
+            let Some(inner) = inner.filter(|inner| !inner.link.is_closed()) else {
                 return;
             };
             // A new connection is a reason to look at once.
@@ -58,7 +60,7 @@ impl Probe {
                 inner.learn_topology();
                 if matches!(&result, Err(error) if error.is_unavailable()) {
                     inner.link.replace();
-                    inner.lanes.each(|link| link.replace());
+                    inner.lanes.each(Link::replace);
                 }
             }
             match self.endpoint.breaker(self.side).probed(answered) {
