@@ -351,13 +351,19 @@ fn mutated_entries_are_a_miss_or_the_codecs_own_affair() {
 
 /// A tree so many nodes deep, as the codec writes it.
 fn deep(codec_name: &str, nodes: usize) -> Vec<u8> {
-    if codec_name == "bson" {
-        return deep_bson(nodes);
+    match codec_name {
+        "bson" => return deep_bson(nodes),
+        "yaml" => {
+            // Deeper ones do not fit an entry: each level is one of indentation.
+            let levels =
+                (0..nodes.min(700)).map(|level| format!("!Node\n{}- ", "  ".repeat(level)));
+            return [levels.collect(), "Leaf".to_owned()].concat().into_bytes();
+        }
+        _ => {}
     }
     let (open, leaf, close): (&[u8], &[u8], &[u8]) = match codec_name {
         "cbor" => (b"\xa1\x64Node\x81", b"\x64Leaf", b""),
         "msgpack" => (b"\x81\xa4Node\x91", b"\xa4Leaf", b""),
-        "yaml" => (b"!Node [", b"Leaf", b"]"),
         "postcard" | "own" => (b"\x01\x01", b"\x00", b""),
         _ => (b"{\"Node\":[", b"\"Leaf\"", b"]}"),
     };
@@ -393,7 +399,7 @@ fn deep_values_are_refused_on_a_small_stack() {
         let read = |payload: &[u8]| read_entry::<Tree>(call(cache, 0), vouched(entry, payload));
         let read = &read;
         // The pattern is what it says, so it is not refused for another reason.
-        for nodes in [0, 1, 12] {
+        for nodes in [0, 1, 9] {
             let found = on_a_small_stack(move || read(&deep(name, nodes)));
             assert_eq!(found, Some(tree(nodes)), "{name}");
         }
@@ -474,7 +480,6 @@ fn bombs_take_little_memory() {
         let start = payload[..payload.len().min(8)].escape_ascii().to_string();
         let before = ALLOCATED.current_usage();
         ALLOCATED.reset_peak_usage();
-        let started = std::time::Instant::now();
         on_a_small_stack(move || {
             let text = String::new();
             vouch(cache, &text, payload);
@@ -489,11 +494,9 @@ fn bombs_take_little_memory() {
             }
         });
         let peak = ALLOCATED.peak_usage().saturating_sub(before);
-        println!(
-            "{name} {start}: {} KiB, {:?}",
-            peak >> 10,
-            started.elapsed()
-        );
-        assert!(peak < 100_000 * MIB, "{name} {start}: {} MiB", peak / MIB);
+        println!("{name} {start}: {} KiB", peak >> 10);
+        // What the parser of YAML keeps of a list of nothings; the others keep little more than they read.
+        let most = if name == "yaml" { 96 } else { 8 };
+        assert!(peak < most * MIB, "{name} {start}: {} MiB", peak / MIB);
     }
 }

@@ -117,6 +117,7 @@ impl<'de> Deserialize<'de> for Value {
 }
 
 /// An argument; one that cannot be a key says why, with all it knows.
+#[derive(Clone, Copy)]
 struct Argument(&'static str);
 
 impl Serialize for Argument {
@@ -376,16 +377,16 @@ async fn canaries_are_kept() {
         assert!(!text.contains("99, 97, 110, 97, 114, 121"), "{what}");
     }
     // The ways to fail were taken.
-    use ErrorKind::{Closed, Config, Encode, Foreign, Key, Server, TooLarge, Unavailable};
+    use ErrorKind as Kind;
     for kind in [
-        Closed,
-        Config,
-        Encode,
-        Foreign,
-        Key,
-        Server,
-        TooLarge,
-        Unavailable,
+        Kind::Closed,
+        Kind::Config,
+        Kind::Encode,
+        Kind::Foreign,
+        Kind::Key,
+        Kind::Server,
+        Kind::TooLarge,
+        Kind::Unavailable,
     ] {
         assert!(
             given.kinds.contains(&kind),

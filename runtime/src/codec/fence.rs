@@ -16,7 +16,7 @@ use serde::de::{
 pub(super) const DEPTH: usize = 128;
 /// Decoders are recursive, and the size of a level depends on the user's type: so the stack is
 /// measured as well. A thread of 256 KiB has room for this, and for what is around it.
-const STACK: usize = 128 << 10;
+const STACK: usize = 160 << 10;
 /// Each element or byte that is given out, for a byte of the payload: above one because a struct
 /// may have fields that take no bytes.
 const GIVEN_PER_BYTE: usize = 16;
