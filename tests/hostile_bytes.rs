@@ -193,6 +193,32 @@ async fn an_entry_that_nobody_can_read_is_removed_behind_the_call() {
     }
 }
 
+#[tokio::test]
+async fn an_entry_over_the_limit_is_no_answer_however_sound_it_is() {
+    let server = Server::start();
+    let name = unique("limit");
+    let build = |most| {
+        let builder = Cache::builder(&name).redis(server.url());
+        builder.max_entry_bytes(most).build().unwrap()
+    };
+    let text = "x".repeat(500);
+    let (wide, strict) = (build(1_000), build(400));
+    Repo::default().cached(&wide).says(&text).await;
+    cache_says(&strict, &text).await;
+    assert_eq!((strict.stats().hit, strict.stats().undecodable), (0, 1));
+    cache_says(&wide, &text).await;
+    assert_eq!(
+        wide.stats().hit,
+        0,
+        "gone for all, as its newer value is too large"
+    );
+}
+
+async fn cache_says(cache: &Cache, text: &str) {
+    let said = Repo::default().cached(cache).says(text).await;
+    assert_eq!(said, Moody::Fine(text.to_owned()));
+}
+
 static METHOD: Method = Method::new("hostile::Repo::find", "Repo::find", [7; 20], Options::NONE);
 
 #[test]

@@ -325,6 +325,14 @@ async fn canaries_are_kept() {
         exercise(&mut given, &impatient).await;
     }
 
+    let closed = Cache::builder(unique("secrets"))
+        .max_entry_bytes(2_000)
+        .build()
+        .unwrap();
+    exercise(&mut given, &closed).await;
+    closed.close().await;
+    exercise(&mut given, &closed).await;
+
     // Settings.
     for url in [
         "redis://canary-user:canary-password@host:port",
