@@ -15,6 +15,7 @@ mod field;
 mod flight;
 mod handle;
 mod layout;
+mod lease;
 mod method;
 mod payload;
 mod policy;
@@ -26,6 +27,7 @@ mod settings;
 mod shape;
 mod stats;
 mod store;
+mod value;
 mod wrapper;
 
 pub use builder::CacheBuilder;
@@ -42,7 +44,7 @@ pub use scope::Mode;
 #[cfg(feature = "seal")]
 #[cfg_attr(docsrs, doc(cfg(feature = "seal")))]
 pub use seal::SealKeys;
-pub use settings::{StructureTtl, Touch};
+pub use settings::{Stampede, StructureTtl, Touch};
 pub use shape::Value;
 pub use stats::Stats;
 pub use wrapper::{CacheExt, Cacheable};

@@ -12,7 +12,7 @@ pub use crate::wrapper::Core;
 /// The entry that a call would store for this value; its instants are zero. For tests.
 pub fn write_entry<T: Value>(call: Call<'_>, value: &T) -> Option<Vec<u8>> {
     let (cache, bound, key) = call.into_parts().ok()?;
-    let put = crate::call::encode(cache, &bound, key, value, std::time::Duration::ZERO).ok()?;
+    let put = crate::value::encode(cache, &bound, key, value, std::time::Duration::ZERO).ok()?;
     let times = crate::entry::Times {
         created_ms: 0,
         soft_ms: 0,
@@ -29,7 +29,7 @@ pub fn read_entry<T: Value>(call: Call<'_>, bytes: Vec<u8>) -> Option<T> {
         entry: Some(bytes),
         pair_ms: None,
     };
-    crate::call::read(cache, &bound, key, &found)
+    crate::value::read(cache, &bound, key, &found)
 }
 
 /// Has an entry removed that looks like this and cannot be read, as a call does. For tests.

@@ -58,7 +58,7 @@ impl Inner {
             // Nobody waits for it: a store in trouble keeps the entry, which stays a miss.
             if inner.link.is_up() {
                 let script = &script::DISCARD;
-                let _ = timed(inner.script(script, &pair.ranking, &pair.values, &args)).await;
+                let _ = timed(inner.script(script, &pair.stem, &args)).await;
             }
         });
     }
