@@ -91,7 +91,7 @@ impl<'t> Scan<'t> {
                         None => return Err("a scalar without end"),
                         Some('\\') => self.pass(2),
                         Some(_) if self.rest()[1..].starts_with('\'') && first == '\'' => {
-                            self.pass(2)
+                            self.pass(2);
                         }
                         Some(_) => {
                             self.pass(1);
