@@ -106,6 +106,14 @@ impl Lease {
         self.token
     }
 
+    /// Whether nothing has overtaken the computation so far. Trouble with the store says nothing
+    /// against it.
+    pub(crate) async fn holds(&self, budget: &mut Budget) -> bool {
+        let store = self.cache.store();
+        let holds = budget.spend(|left| store.holds(&self.pair, self.field, self.token, left));
+        holds.await.unwrap_or(true)
+    }
+
     /// Keeps refreshes off for a while if this one ends without a value.
     pub(crate) fn pause(&mut self, pause: Duration) {
         self.pause = pause;
