@@ -23,6 +23,7 @@ mod settings;
 mod shape;
 mod stats;
 mod store;
+mod sync;
 mod wrapper;
 
 pub use builder::CacheBuilder;
