@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::layout::{KeyFormat, Layout, Names};
 use crate::method::Defaults;
 use crate::policy::Policy;
-use crate::settings::{self, StructureTtl, Touch};
+use crate::settings::{self, Stampede, StructureTtl, Touch};
 use crate::store::memory::Memory;
 use crate::store::redis::{Redis, Target};
 use crate::store::{Clock, Store};
@@ -24,6 +24,7 @@ use crate::store::{Clock, Store};
 /// * [`ttl`](Self::ttl): none; [`structure_ttl`](Self::structure_ttl): sliding, one hour
 /// * [`codec`](Self::codec): [`Codec::Cbor`]
 /// * [`touch`](Self::touch): behind, by 10 ms at the most
+/// * [`stampede`](Self::stampede): one computation among all processes
 /// * [`deadline`](Self::deadline): 100 ms
 /// * [`max_entry_bytes`](Self::max_entry_bytes): 1 MiB
 #[must_use = "a cache is made by `build()`"]
@@ -39,6 +40,7 @@ pub struct CacheBuilder {
     structure: StructureTtl,
     codec: Codec,
     touch: Touch,
+    stampede: Stampede,
     compress_above: Option<usize>,
     max_entry_bytes: usize,
     deadline: Duration,
@@ -78,6 +80,7 @@ impl CacheBuilder {
             structure: StructureTtl::default(),
             codec: Codec::default(),
             touch: Touch::default(),
+            stampede: Stampede::default(),
             compress_above: None,
             max_entry_bytes: settings::DEFAULT_MAX_ENTRY_BYTES,
             deadline: settings::DEFAULT_DEADLINE,
@@ -198,6 +201,12 @@ impl CacheBuilder {
         self
     }
 
+    /// Who runs a method that many calls miss at the same time.
+    pub fn stampede(mut self, stampede: Stampede) -> Self {
+        self.stampede = stampede;
+        self
+    }
+
     /// Compresses payloads of at least this many bytes, where they get smaller by it.
     #[cfg(feature = "lz4")]
     #[cfg_attr(docsrs, doc(cfg(feature = "lz4")))]
@@ -260,6 +269,7 @@ impl CacheBuilder {
             structure: self.structure,
             codec: self.codec,
             touch: settings::check_touch(self.touch)?,
+            stampede: self.stampede,
         };
         let in_memory = matches!(self.place, Place::Memory);
         if in_memory {

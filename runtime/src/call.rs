@@ -2,22 +2,23 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::blocking;
 use crate::budget::Budget;
 use crate::cache::Cache;
-use crate::codec;
-use crate::entry::{self, Label, Verified};
 use crate::error::{Error, ErrorKind};
 use crate::field::{CallKey, KeyWriter};
-use crate::flight::{Landed, Lead, Place, Told};
+use crate::flight::{Lead, Place, Told};
+use crate::lease::{Asked, Lease};
 use crate::method::{Bound, Method};
 use crate::scope::{self, Frame, Mode, Scope};
+use crate::settings::Stampede;
 use crate::shape::{Shape, Value};
 use crate::stats::Event;
 use crate::store::redis::Blocked;
-use crate::store::{Found, Put};
+use crate::store::{Manner, Put, Stored, Unwanted};
+use crate::value;
 
 /// A call whose arguments have become a key.
 #[derive(Debug)]
@@ -31,26 +32,22 @@ pub struct Call<'a> {
 /// What is to be done for a call.
 enum Answer<T> {
     Found(T),
-    /// Run the method: for others as well, with the lead.
-    Compute {
-        lead: Option<Lead>,
-        may_store: bool,
-    },
+    Compute(Role),
 }
 
-impl<T> Answer<T> {
-    fn alone(may_store: bool) -> Self {
-        Self::Compute {
-            lead: None,
-            may_store,
-        }
-    }
+/// What a call that runs its method does for others.
+#[derive(Default)]
+struct Role {
+    /// Other calls of this process wait for it.
+    lead: Option<Lead>,
+    /// It may store the value.
+    lease: Option<Lease>,
 }
 
 /// What a look-up came to.
 enum Looked<T> {
     Hit(T),
-    Miss,
+    Miss(Unwanted),
     /// The store is in trouble: it is not asked again for this call.
     Failed,
 }
@@ -115,103 +112,82 @@ impl<'a> Call<'a> {
         };
 
         let mut budget = Budget::new(self.cache.limits().deadline);
-        let (mut lead, may_store) = match self.answer(bound, key, &mut budget).await {
+        let role = match self.answer(bound, key, &mut budget).await {
             Answer::Found(stored) => return S::join(stored),
-            Answer::Compute { lead, may_store } => (lead, may_store),
+            Answer::Compute(role) => role,
         };
 
         self.count(Event::exec);
         let started = Instant::now();
-        let returned = match &lead {
-            Some(_) => {
-                let scope = Scope::new(self.cache.id(), Frame::Computing(key.field));
-                scope.run(method()).await
-            }
-            None => method().await,
-        };
+        let scope = Scope::new(self.cache.id(), Frame::Computing(key.field));
+        let returned = scope.run(method()).await;
         let cost = started.elapsed();
 
         // What is not to be stored is handed back at once: `E` need not be `Send`.
         let stored = match S::split(returned) {
             Ok(stored) => stored,
             Err(returned) => {
-                if let Some(lead) = lead {
-                    lead.failed();
-                }
+                role.failed();
                 return returned;
             }
         };
         bound.took(cost);
-        if may_store || lead.as_ref().is_some_and(Lead::has_followers) {
+        if role.is_of_use() {
             // Encoded before the wait, so that the value need not be `Sync`.
-            let entry = encode(self.cache, bound, key, &stored, cost);
-            lead = lead.and_then(|lead| share(lead, &entry));
-            if may_store && !lead.as_ref().is_some_and(Lead::is_detached) {
-                commit(self.cache, bound, entry, &mut budget).await;
-            }
+            let entry = value::encode(self.cache, bound, key, &stored, cost);
+            role.land(self.cache, bound, entry, &mut budget).await;
         }
-        // Now: who misses from here on finds the entry.
-        drop(lead);
         S::join(stored)
     }
 
-    /// A value that is there, or comes from another call of this process; else what to do.
+    /// A value that is there, or comes from another call; else what to do.
     async fn answer<T: Value>(
         &self,
         bound: &Bound,
         key: CallKey,
         budget: &mut Budget,
     ) -> Answer<T> {
-        let mut may_store = self.mode.write;
-        if !self.mode.read {
-            return Answer::alone(may_store);
+        let (cache, Mode { read, write }) = (self.cache, self.mode);
+        let mut role = Role::default();
+        if !read {
+            let (manner, unwanted) = (Manner::TakesOver, Unwanted::Everything);
+            return begin(cache, bound, key, role, manner, unwanted, budget).await;
         }
-        let flights = self.cache.flights();
-        let landings = flights.landings(key.field);
-        match look_up(self.cache, bound, key, budget).await {
-            Looked::Hit(stored) => return Answer::Found(stored),
-            Looked::Miss => {}
-            Looked::Failed => may_store = false,
+        let looked = look_up(cache, bound, key, budget).await;
+        if let Looked::Hit(stored) = looked {
+            return Answer::Found(stored);
         }
         // Who computes this very value would wait for itself.
-        if !self.mode.write || scope::computes(self.cache.id(), key.field) {
-            return Answer::alone(may_store);
+        if !write || scope::computes(cache.id(), key.field) {
+            return Answer::Compute(role);
         }
-        let told = match flights.join(key.field, bound.patience()) {
-            Place::Leads(lead) => Ok(Told::Lead(lead)),
-            Place::Follows(told) => told.await,
-        };
-        let lead = match told {
-            Ok(Told::Landed(Some(landed))) => {
-                let Some(stored) = self.decode(bound, &landed) else {
-                    return Answer::alone(may_store);
-                };
-                self.count(Event::coalesced);
-                return Answer::Found(stored);
-            }
-            Ok(Told::Landed(None)) => None,
-            Ok(Told::Lead(lead)) if flights.landings(key.field) == landings => {
-                let lead = Some(lead);
-                return Answer::Compute { lead, may_store };
-            }
-            Ok(Told::Lead(lead)) => Some(lead),
-            Err(_) => return Answer::alone(may_store),
-        };
-        // A value may have been stored since the look-up.
-        if may_store {
-            match look_up(self.cache, bound, key, budget).await {
-                Looked::Hit(stored) => return Answer::Found(stored),
-                Looked::Miss => {}
-                Looked::Failed => may_store = false,
+        if bound.stampede != Stampede::Off {
+            let told = match cache.flights().join(key.field, bound.patience()) {
+                Place::Leads(lead) => Ok(Told::Lead(lead)),
+                Place::Follows(told) => told.await,
+            };
+            match told {
+                Ok(Told::Lead(lead)) => role.lead = Some(lead),
+                Ok(Told::Landed(Some(landed))) => {
+                    let Some(stored) = value::read_landed(cache, bound, &landed) else {
+                        return Answer::Compute(role);
+                    };
+                    self.count(Event::coalesced);
+                    return Answer::Found(stored);
+                }
+                // It is in the store only, being large.
+                Ok(Told::Landed(None)) => {}
+                Err(_) => return Answer::Compute(role),
             }
         }
-        Answer::Compute { lead, may_store }
-    }
-
-    fn decode<T: Value>(&self, bound: &Bound, landed: &Landed) -> Option<T> {
-        let limit = self.cache.limits().max_entry_bytes;
-        let payload = codec::decompress(&landed.payload, landed.flags, limit).ok()?;
-        bound.codec.decode(&payload).ok()
+        let Looked::Miss(unwanted) = looked else {
+            return Answer::Compute(role);
+        };
+        let manner = match bound.stampede {
+            Stampede::Lease => Manner::Waits,
+            Stampede::Local | Stampede::Off => Manner::TakesOver,
+        };
+        begin(cache, bound, key, role, manner, unwanted, budget).await
     }
 
     /// [`run`](Self::run) for a sync method: the same, on a thread that waits.
@@ -262,131 +238,114 @@ async fn look_up<T: Value>(
             return Looked::Failed;
         }
     };
-    match read(cache, bound, key, &found) {
+    match value::read(cache, bound, key, &found) {
         Some(stored) => {
             cache.count(Some(bound), Event::hit, 1);
             Looked::Hit(stored)
         }
         None => {
             cache.count(Some(bound), Event::miss, 1);
-            Looked::Miss
+            Looked::Miss(unwanted(found.entry.as_deref()))
         }
     }
 }
 
-/// The value of an entry, if it is whole, of this very call, alive, and readable.
-pub(crate) fn read<T: Value>(
+/// What was found and is of no use is not to be found again.
+fn unwanted(entry: Option<&[u8]>) -> Unwanted {
+    match entry {
+        None => Unwanted::Nothing,
+        Some(entry) => match entry.get(8..16).map(<[u8; 8]>::try_from) {
+            Some(Ok(instant)) => Unwanted::Created(instant),
+            _ => Unwanted::Everything,
+        },
+    }
+}
+
+/// Asks for the right to store what the method will return, as `manner` says.
+async fn begin<T: Value>(
     cache: &Cache,
     bound: &Bound,
     key: CallKey,
-    found: &Found,
-) -> Option<T> {
-    let bytes = found.entry.as_deref()?;
-    let Some(verified) = verify(bound, key, bytes) else {
-        cache.count(Some(bound), Event::undecodable, 1);
-        return None;
-    };
-    if is_past(verified.times.hard_ms, found.now_us / 1000) {
-        return None;
-    }
-    let limit = cache.limits().max_entry_bytes;
-    let value = codec::decompress(verified.payload, verified.label.flags, limit)
-        .and_then(|payload| bound.codec.decode(&payload));
-    if value.is_err() {
-        cache.count(Some(bound), Event::undecodable, 1);
-    }
-    value.ok()
-}
-
-/// The header of an entry, if every byte is as it was written and it belongs to this call.
-pub(crate) fn verify<'e>(bound: &Bound, key: CallKey, bytes: &'e [u8]) -> Option<Verified<'e>> {
-    entry::verify(bytes).filter(|verified| {
-        let label = verified.label;
-        label.identity == key.identity
-            && label.method == bound.tag
-            && label.codec == bound.codec.id()
-    })
-}
-
-pub(crate) fn is_past(instant_ms: u64, now_ms: u64) -> bool {
-    instant_ms > 0 && instant_ms <= now_ms
-}
-
-/// The entry for a value, or why it cannot be one.
-pub(crate) fn encode<T: Value>(
-    cache: &Cache,
-    bound: &Bound,
-    key: CallKey,
-    value: &T,
-    cost: Duration,
-) -> Result<Put, Error> {
-    let limits = cache.limits();
-    let mut tail = entry::tail();
-    bound
-        .codec
-        .encode(value, &mut tail)
-        .map_err(|_| Error::new(ErrorKind::Encode, "the codec cannot encode the value"))?;
-    let bytes = entry::payload_len(&tail);
-    if bytes > limits.max_entry_bytes {
-        return Err(Error::new(
-            ErrorKind::TooLarge,
-            format!(
-                "the value has {bytes} bytes, more than `max_entry_bytes`, {}",
-                limits.max_entry_bytes
-            ),
-        ));
-    }
-    let flags = codec::compress(&mut tail, entry::PAYLOAD_IN_TAIL, limits.compress_above);
-    let label = Label {
-        codec: bound.codec.id(),
-        flags,
-        identity: key.identity,
-        method: bound.tag,
-        cost_us: u32::try_from(cost.as_micros()).unwrap_or(u32::MAX),
-    };
-    Ok(Put {
-        field: key.field,
-        entry: entry::seal(label, tail)
-            .ok_or_else(|| Error::new(ErrorKind::TooLarge, "the value has over 4 GiB"))?,
-        ttl_ms: bound.ttl_ms,
-    })
-}
-
-/// Beyond this size followers read the value from the store, instead of one more copy of it.
-const SHARED: usize = 64 << 10;
-
-/// Prepares what followers are given; a value that cannot be an entry is none for them either.
-fn share(mut lead: Lead, entry: &Result<Put, Error>) -> Option<Lead> {
-    let Ok(put) = entry else {
-        lead.failed();
-        return None;
-    };
-    let payload = &put.entry.tail[entry::PAYLOAD_IN_TAIL..];
-    let is_shared = payload.len() <= SHARED || lead.has_followers();
-    lead.computed(is_shared.then(|| {
-        Arc::new(Landed {
-            flags: put.entry.head[2],
-            payload: payload.to_vec(),
-        })
-    }));
-    Some(lead)
-}
-
-async fn commit(cache: &Cache, bound: &Bound, entry: Result<Put, Error>, budget: &mut Budget) {
-    let result = match entry {
-        Ok(put) => {
-            budget
-                .spend(|left| cache.store().put(&bound.pair, put, left))
-                .await
+    mut role: Role,
+    manner: Manner,
+    mut unwanted: Unwanted,
+    budget: &mut Budget,
+) -> Answer<T> {
+    loop {
+        let asked = Lease::ask(cache, bound, key.field, manner, unwanted, budget).await;
+        match asked {
+            Ok(Asked::Granted(lease)) => role.lease = Some(lease),
+            Ok(Asked::Found { found, waited }) => {
+                let Some(stored) = value::read(cache, bound, key, &found) else {
+                    unwanted = Unwanted::Everything;
+                    continue;
+                };
+                for event in [Event::read, Event::hit] {
+                    cache.count(Some(bound), event, 1);
+                }
+                cache.count(Some(bound), Event::coalesced, u64::from(waited));
+                return Answer::Found(stored);
+            }
+            Ok(Asked::Busy) => {}
+            Err(error) => failed(cache, bound, &error),
         }
-        Err(error) => Err(error),
-    };
-    match result {
-        Ok(evicted) => {
-            cache.count(Some(bound), Event::write, 1);
-            cache.count(Some(bound), Event::evicted, evicted);
+        return Answer::Compute(role);
+    }
+}
+
+impl Role {
+    /// Whether anybody has a use for the value but its caller.
+    fn is_of_use(&self) -> bool {
+        self.lease.is_some() || self.lead.as_ref().is_some_and(Lead::has_followers)
+    }
+
+    /// The method returned nothing that could be stored or shared.
+    fn failed(self) {
+        if let Some(lead) = self.lead {
+            lead.failed();
         }
-        Err(error) => failed(cache, bound, &error),
+    }
+
+    /// Stores the value and gives it to those who wait. Who was overtaken gives it to nobody: it
+    /// may be older than their calls.
+    async fn land(
+        mut self,
+        cache: &Cache,
+        bound: &Bound,
+        entry: Result<Put, Error>,
+        budget: &mut Budget,
+    ) {
+        let mut put = match entry {
+            Ok(put) => put,
+            Err(error) => {
+                failed(cache, bound, &error);
+                return self.failed();
+            }
+        };
+        let has_followers = self.lead.as_ref().is_some_and(Lead::has_followers);
+        let landed = value::landed(&put, has_followers);
+        let Some(mut lease) = self.lease.take() else {
+            if let Some(lead) = &mut self.lead {
+                lead.computed(landed);
+            }
+            return;
+        };
+        put.token = Some(lease.token());
+        let stored = budget
+            .spend(|left| cache.store().put(&bound.pair, put, left))
+            .await;
+        match stored {
+            Ok(Stored::Overtaken) => return lease.close(),
+            Ok(Stored::Evicting(evicted)) => {
+                lease.close();
+                cache.count(Some(bound), Event::write, 1);
+                cache.count(Some(bound), Event::evicted, evicted);
+            }
+            Err(error) => failed(cache, bound, &error),
+        }
+        if let Some(lead) = &mut self.lead {
+            lead.computed(landed);
+        }
     }
 }
 

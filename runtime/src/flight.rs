@@ -13,16 +13,14 @@ use tokio::sync::oneshot;
 
 use crate::field::Field;
 use crate::store::redis::spawn;
-use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, sleep};
+use crate::sync::{Mutex, MutexGuard, PoisonError, sleep};
 
 /// Computations of one call at the same time, after some have failed.
 const MOST_LEADERS: usize = 8;
-const SHARDS: usize = 64;
 
 /// The flights of one cache.
 pub(crate) struct Flights {
     open: Mutex<HashMap<Field, Arc<Flight>>>,
-    landings: [AtomicU64; SHARDS],
 }
 
 /// One computation, or several after failures, and who waits for it.
@@ -75,14 +73,7 @@ impl Flights {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             open: Mutex::default(),
-            landings: [const { AtomicU64::new(0) }; SHARDS],
         })
-    }
-
-    /// Changes when a flight of the field lands: who looked the field up before knows nothing of
-    /// what was stored since.
-    pub(crate) fn landings(&self, field: Field) -> u64 {
-        self.landings[shard(field)].load(Ordering::SeqCst)
     }
 
     /// Leads or follows. A follower that has waited for `patience` leads as well.
@@ -215,14 +206,6 @@ impl Lead {
         !self.flight.state().waiting.is_empty()
     }
 
-    /// Whether calls that start now do not join: what they would be given may be out of date.
-    pub(crate) fn is_detached(&self) -> bool {
-        let open = self.flights.open();
-        !open
-            .get(&self.flight.field)
-            .is_some_and(|known| Arc::ptr_eq(known, &self.flight))
-    }
-
     /// There is a value: the drop gives it to the followers, or sends them to the store.
     pub(crate) fn computed(&mut self, landed: Option<Arc<Landed>>) {
         self.end = End::Lands(landed);
@@ -241,8 +224,6 @@ impl Drop for Lead {
                 self.flights.hand_on(&self.flight, 1, places, MOST_LEADERS);
             }
             End::Lands(landed) => {
-                // In this order: who finds no flight sees that one has landed, and looks again.
-                self.flights.landings[shard(self.flight.field)].fetch_add(1, Ordering::SeqCst);
                 self.flights.close(&self.flight);
                 let waiting = {
                     let mut state = self.flight.state();
@@ -258,13 +239,55 @@ impl Drop for Lead {
     }
 }
 
-fn shard(field: Field) -> usize {
-    usize::from(field.0[0]) % SHARDS
-}
-
 impl fmt::Debug for Flights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = self.open().len();
         f.debug_struct("Flights").field("open", &open).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIELD: Field = Field([7; 20]);
+
+    #[test]
+    fn failures_widen_the_lead_up_to_a_bound() {
+        let flights = Flights::new();
+        let Place::Leads(first) = flights.join(FIELD, Duration::from_secs(3600)) else {
+            panic!("the first leads");
+        };
+        let mut waiting: Vec<_> = (0..100)
+            .map(|_| match flights.join(FIELD, Duration::from_secs(3600)) {
+                Place::Follows(told) => told,
+                Place::Leads(_) => panic!("the others follow"),
+            })
+            .collect();
+        let mut leads = vec![first];
+        let mut widths = Vec::new();
+        while !leads.is_empty() {
+            widths.push(leads.len());
+            leads.into_iter().for_each(Lead::failed);
+            leads = Vec::new();
+            waiting.retain_mut(|told| match told.try_recv() {
+                Ok(Told::Lead(lead)) => {
+                    leads.push(lead);
+                    false
+                }
+                _ => true,
+            });
+        }
+        assert_eq!(widths[..4], [1, 2, 4, 8]);
+        assert!(
+            widths.iter().all(|&width| width <= MOST_LEADERS),
+            "{widths:?}"
+        );
+        assert_eq!(
+            widths.iter().sum::<usize>(),
+            101,
+            "all have run: {widths:?}"
+        );
+        assert_eq!(flights.open().len(), 0);
     }
 }

@@ -7,13 +7,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::blocking;
+use crate::budget::Budget;
 use crate::cache::Cache;
-use crate::call::{self, Call};
+use crate::call::Call;
 use crate::error::Error;
 use crate::field::CallKey;
+use crate::lease::{Asked, Lease};
 use crate::method::{Bound, Method};
 use crate::shape::{Shape, Value};
 use crate::stats::Event;
+use crate::store::{Manner, Stored, Unwanted};
+use crate::value;
 
 /// Whoever asks for an entry by name waits longer than a call does.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -43,7 +47,7 @@ where
     pub async fn peek(&self) -> Result<Option<S::Stored>, Error> {
         let (cache, bound, key) = self.parts()?;
         let found = cache.store().peek(&bound.pair, key.field, DEADLINE).await?;
-        Ok(call::read(cache, bound, *key, &found))
+        Ok(value::read(cache, bound, *key, &found))
     }
 
     /// Removes the entry; tells whether there was one.
@@ -67,7 +71,7 @@ where
     pub async fn put(&self, value: &S::Stored) -> Result<(), Error> {
         let put = {
             let (cache, bound, key) = self.parts()?;
-            call::encode(cache, bound, *key, value, Duration::ZERO)
+            value::encode(cache, bound, *key, value, Duration::ZERO)
         };
         self.store(put).await
     }
@@ -85,12 +89,12 @@ where
         let Some(verified) = found
             .entry
             .as_deref()
-            .and_then(|bytes| call::verify(bound, *key, bytes))
+            .and_then(|bytes| value::verify(bound, *key, bytes))
         else {
             return Ok(None);
         };
         let hard_ms = verified.times.hard_ms;
-        if call::is_past(hard_ms, found.now_us / 1000) {
+        if value::is_past(hard_ms, found.now_us / 1000) {
             return Ok(None);
         }
         let own = (hard_ms > 0).then(|| hard_ms - found.now_us / 1000);
@@ -103,14 +107,28 @@ where
             return run().await;
         };
         cache.count(Some(&bound), Event::exec, 1);
+        let (manner, unwanted) = (Manner::TakesOver, Unwanted::Everything);
+        let mut budget = Budget::new(DEADLINE);
+        let asked = Lease::ask(cache, &bound, key.field, manner, unwanted, &mut budget).await;
         let started = std::time::Instant::now();
         let stored = match S::split(run().await) {
             Ok(stored) => stored,
             Err(returned) => return returned,
         };
-        let put = call::encode(cache, &bound, key, &stored, started.elapsed());
         // The caller asked for the method's answer: trouble with the store is counted, not told.
-        let _ = store(cache, &bound, put).await;
+        match asked {
+            Ok(Asked::Granted(mut lease)) => {
+                let mut put = value::encode(cache, &bound, key, &stored, started.elapsed());
+                if let Ok(put) = &mut put {
+                    put.token = Some(lease.token());
+                }
+                if store(cache, &bound, put).await.is_ok() {
+                    lease.close();
+                }
+            }
+            Ok(_) => {}
+            Err(_) => cache.count(Some(&bound), Event::error, 1),
+        }
         S::join(stored)
     }
 
@@ -137,11 +155,12 @@ async fn store(
         Err(error) => Err(error),
     };
     match stored {
-        Ok(evicted) => {
+        Ok(Stored::Evicting(evicted)) => {
             cache.count(Some(bound), Event::write, 1);
             cache.count(Some(bound), Event::evicted, evicted);
             Ok(())
         }
+        Ok(Stored::Overtaken) => Ok(()),
         Err(error) => {
             cache.count(Some(bound), Event::error, 1);
             Err(error)

@@ -14,6 +14,7 @@ mod field;
 mod flight;
 mod handle;
 mod layout;
+mod lease;
 mod method;
 mod policy;
 #[doc(hidden)]
@@ -24,6 +25,7 @@ mod shape;
 mod stats;
 mod store;
 mod sync;
+mod value;
 mod wrapper;
 
 pub use builder::CacheBuilder;
@@ -37,7 +39,7 @@ pub use layout::{KeyFormat, KeyParts, Layout, MethodPart};
 pub use policy::{CustomPolicy, CustomPolicyBuilder, Policy};
 pub use redis_func_cache_macros::{cache, cache_impl, cache_skip, invalidates, nocache};
 pub use scope::Mode;
-pub use settings::{StructureTtl, Touch};
+pub use settings::{Stampede, StructureTtl, Touch};
 pub use shape::Value;
 pub use stats::Stats;
 pub use wrapper::{CacheExt, Cacheable};

@@ -9,12 +9,14 @@ use crate::error::Error;
 use crate::field::MethodKey;
 use crate::layout::Layout;
 use crate::policy::Policy;
-use crate::settings::{self, StructureTtl, Touch};
+use crate::settings::{self, Stampede, StructureTtl, Touch};
 use crate::stats::Counters;
 use crate::store::redis::PairShared;
 
 /// How long calls wait for one that runs the method, at least and at the most.
 const LEAST_PATIENCE: Duration = Duration::from_millis(500);
+/// A lease that is not renewed ends sooner.
+const LEAST_PATIENCE_ABROAD: Duration = Duration::from_secs(4);
 const MOST_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the macro knows of a method. One `static` each.
@@ -45,6 +47,8 @@ pub struct Options {
     pub codec: Option<fn() -> Codec>,
     /// When hits are recorded.
     pub touch: Option<Touch>,
+    /// Who computes where many calls miss.
+    pub stampede: Option<Stampede>,
     /// Whatever the user wants in the key.
     pub version: &'static str,
 }
@@ -59,6 +63,7 @@ impl Options {
         ttl_ms: None,
         codec: None,
         touch: None,
+        stampede: None,
         version: "",
     };
 }
@@ -102,7 +107,6 @@ impl Method {
 #[derive(Debug)]
 pub(crate) struct Pair {
     pub(crate) stem: String,
-    pub(crate) ranking: String,
     pub(crate) values: String,
     pub(crate) policy: Policy,
     pub(crate) structure: StructureTtl,
@@ -122,6 +126,7 @@ pub(crate) struct Bound {
     /// Whether the pair holds entries of this method alone.
     pub(crate) alone: bool,
     pub(crate) ttl_ms: u64,
+    pub(crate) stampede: Stampede,
     pub(crate) codec: Codec,
     pub(crate) counters: Counters,
     /// What a run of the method takes, in microseconds: a moving average.
@@ -136,6 +141,7 @@ pub(crate) struct Defaults {
     pub(crate) layout: Layout,
     pub(crate) maxsize: u64,
     pub(crate) touch: Touch,
+    pub(crate) stampede: Stampede,
     pub(crate) ttl_ms: u64,
     pub(crate) structure: StructureTtl,
     pub(crate) codec: Codec,
@@ -153,7 +159,6 @@ impl Bound {
         let own = (layout == Layout::Multiple).then_some((method.name, hash.as_str()));
         let stem = defaults.names.stem(&policy, own, options.cluster);
         let pair = Pair {
-            ranking: format!("{stem}:0"),
             values: format!("{stem}:1"),
             stem,
             policy,
@@ -169,6 +174,7 @@ impl Bound {
             tag,
             alone: own.is_some(),
             ttl_ms: options.ttl_ms.unwrap_or(defaults.ttl_ms),
+            stampede: options.stampede.unwrap_or(defaults.stampede),
             codec: options
                 .codec
                 .map_or_else(|| defaults.codec.clone(), |codec| codec()),
@@ -195,5 +201,14 @@ impl Bound {
         average
             .saturating_mul(3)
             .clamp(LEAST_PATIENCE, MOST_PATIENCE)
+    }
+
+    /// How long calls wait for another process that says it runs the method.
+    pub(crate) fn patience_abroad(&self) -> Duration {
+        match self.average_us.load(Ordering::Relaxed) {
+            // Nobody here knows yet how long it may take.
+            0 => MOST_PATIENCE,
+            _ => self.patience().max(LEAST_PATIENCE_ABROAD),
+        }
     }
 }

@@ -64,6 +64,26 @@ impl Default for Touch {
     }
 }
 
+/// Who runs a method that many calls miss at the same time.
+///
+/// Whatever it is, what was computed before an invalidation is not stored after it, and of two
+/// computations of one call the one that began later is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Stampede {
+    /// One call among all processes; the others wait for its value. The default.
+    ///
+    /// The right to compute is a lease on the server, of two seconds, renewed while the method
+    /// runs: a process that dies costs those who wait two seconds at the most. Where the store
+    /// cannot be reached, and in the memory store, it is [`Local`](Self::Local).
+    #[default]
+    Lease,
+    /// One call in each process.
+    Local,
+    /// Every call that misses.
+    Off,
+}
+
 pub(crate) const DEFAULT_MAXSIZE: u64 = 1024;
 pub(crate) const DEFAULT_PREFIX: &str = "func-cache:";
 pub(crate) const DEFAULT_DEADLINE: Duration = Duration::from_millis(100);

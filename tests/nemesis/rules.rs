@@ -271,16 +271,17 @@ impl Rules<'_> {
             drops.iter().any(|call| {
                 (call.op == Op::Purge || call.question == question)
                     && call.invoked_us <= until_us
-                    && call.returned.as_ref().is_none_or(|(at, _)| *at >= before_us)
+                    && call
+                        .returned
+                        .as_ref()
+                        .is_none_or(|(at, _)| *at >= before_us)
             })
         };
         // Those who were let on by one failure may start at different times.
         let had_failed = || {
             runs.iter().any(|run| {
                 run.ended.is_some_and(|(at_us, end)| {
-                    end == End::Failed
-                        && at_us <= until_us
-                        && at_us >= before_us
+                    end == End::Failed && at_us <= until_us && at_us >= before_us
                 })
             })
         };

@@ -1,27 +1,16 @@
 //! Files of the library under a scheduler that decides who runs next: every lock, atomic and await
 //! is a place where another task may go on. A failure prints its seed.
 //!
-//! The files are compiled here once more, with locks and tasks of shuttle in place of the real ones.
+//! The files are compiled here once more, with what is in [`sync`] and [`store`] in place of the
+//! real locks and tasks.
 
 #[path = "../../runtime/src/flight.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod flight;
 mod flights;
+mod sync;
 
-mod sync {
-    pub(crate) use shuttle::sync::atomic::{AtomicU64, Ordering};
-    pub(crate) use shuttle::sync::{Mutex, MutexGuard};
-    pub(crate) use std::sync::PoisonError;
-    use std::time::Duration;
-
-    /// A timer fires when the scheduler pleases, but for one without end.
-    pub(crate) async fn sleep(time: Duration) {
-        if time == Duration::MAX {
-            return std::future::pending().await;
-        }
-        shuttle::future::yield_now().await;
-    }
-}
+use std::cell::Cell;
 
 mod field {
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,15 +25,27 @@ mod store {
         pub(crate) fn spawn(
             future: impl Future<Output = ()> + Send + 'static,
         ) -> Result<(), Infallible> {
-            drop(shuttle::future::spawn(future));
+            if crate::is_scheduled() {
+                drop(shuttle::future::spawn(future));
+            }
             Ok(())
         }
     }
 }
 
+thread_local! {
+    static SCHEDULED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this is one of the schedules, and not a unit test of a file that is compiled here.
+fn is_scheduled() -> bool {
+    SCHEDULED.get()
+}
+
 /// Runs a test under schedules drawn by lot, and under those that change their mind rarely, which
 /// find what needs a few switches at the right places.
 fn under_many_schedules(test: fn()) {
+    SCHEDULED.set(true);
     shuttle::check_random(test, 3_000);
     for switches in 1..=3 {
         shuttle::check_pct(test, 1_000, switches);

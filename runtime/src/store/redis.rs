@@ -5,6 +5,7 @@ mod driver;
 pub(crate) use driver::spawn;
 mod fault;
 mod lane;
+mod lease;
 mod link;
 mod pair;
 mod read;
@@ -12,6 +13,7 @@ mod reply;
 mod script;
 mod target;
 mod touch;
+mod wake;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -26,6 +28,7 @@ use redis::{Cmd, Value};
 use self::connection::{Connection, Node, Reply};
 pub(crate) use self::lane::Blocked;
 use self::lane::Lanes;
+use self::lease::Leases;
 use self::link::Link;
 pub(crate) use self::pair::PairShared;
 use self::pair::Pairs;
@@ -33,7 +36,8 @@ use self::reply::{array, found, number, scan_page, unexpected};
 pub(crate) use self::script::all as scripts;
 use self::script::{PolicyScripts, Script};
 pub(crate) use self::target::Target;
-use super::{Clock, Found, KeySpace, Put, Store};
+use self::wake::Wakes;
+use super::{Begin, Begun, Clock, Found, KeySpace, Listener, Put, Store, Stored, Token};
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
@@ -58,6 +62,8 @@ struct Inner {
     clock: Clock,
     custom: Mutex<HashMap<String, Arc<PolicyScripts>>>,
     pairs: Pairs,
+    leases: Leases,
+    wakes: Wakes,
     dropped_touches: AtomicU64,
 }
 
@@ -72,6 +78,8 @@ impl Redis {
                 clock,
                 custom: Mutex::default(),
                 pairs: Pairs::default(),
+                leases: Leases::default(),
+                wakes: Wakes::default(),
                 dropped_touches: AtomicU64::new(0),
             }),
         }
@@ -109,11 +117,7 @@ impl Redis {
     ) -> Result<Found, Error> {
         let pair = pair.clone();
         self.run(Some(deadline), |inner| async move {
-            found(
-                inner
-                    .script(&script, &pair.ranking, &pair.values, &args)
-                    .await?,
-            )
+            found(inner.script(&script, &pair.stem, &args).await?)
         })
         .await
     }
@@ -128,11 +132,7 @@ impl Redis {
     ) -> Result<u64, Error> {
         let pair = pair.clone();
         self.run(Some(deadline), |inner| async move {
-            number(
-                &inner
-                    .script(&script, &pair.ranking, &pair.values, &args)
-                    .await?,
-            )
+            number(&inner.script(&script, &pair.stem, &args).await?)
         })
         .await
     }
@@ -143,8 +143,7 @@ impl Redis {
         self.run(None, |inner| async move {
             let mut sum = 0;
             for stem in inner.stems(&keys).await? {
-                let (ranking, values) = (format!("{stem}:0"), format!("{stem}:1"));
-                let answer = timed(inner.script(&script, &ranking, &values, &[])).await;
+                let answer = timed(inner.script(&script, &stem, &[])).await;
                 match answer {
                     Ok(answer) => sum += number(&answer)?,
                     // Somebody else's data: it is not ours to count or to remove.
@@ -160,17 +159,11 @@ impl Redis {
 
 impl Inner {
     /// `EVALSHA`, and `EVAL` where the server does not know the script: one node, one command.
-    async fn script(
-        &self,
-        script: &Script,
-        ranking: &str,
-        values: &str,
-        args: &[Vec<u8>],
-    ) -> Result<Value, Error> {
-        let known = command("EVALSHA", script.sha(), ranking, values, args);
+    async fn script(&self, script: &Script, stem: &str, args: &[Vec<u8>]) -> Result<Value, Error> {
+        let known = command("EVALSHA", script.sha(), stem, args);
         match self.link.send(&known).await {
             Err(error) if fault::is_no_script(&error) => {
-                self.whole_script(script, ranking, values, args).await
+                self.whole_script(script, stem, args).await
             }
             other => other.map_err(|error| fault::error(&error)),
         }
@@ -180,11 +173,10 @@ impl Inner {
     async fn whole_script(
         &self,
         script: &Script,
-        ranking: &str,
-        values: &str,
+        stem: &str,
         args: &[Vec<u8>],
     ) -> Result<Value, Error> {
-        let whole = command("EVAL", script.text(), ranking, values, args);
+        let whole = command("EVAL", script.text(), stem, args);
         let sent = self.link.send(&whole).await;
         sent.map_err(|error| fault::error(&error))
     }
@@ -265,27 +257,59 @@ impl Store for Redis {
         self.look(script::PEEK.clone(), pair, args, deadline).await
     }
 
-    async fn put(&self, pair: &Arc<Pair>, put: Put, deadline: Duration) -> Result<u64, Error> {
+    async fn put(&self, pair: &Arc<Pair>, put: Put, deadline: Duration) -> Result<Stored, Error> {
         let script = self.inner.scripts(&pair.policy).put.clone();
         let pair = pair.clone();
         self.run(Some(deadline), |inner| async move {
             let mut args = inner.common_args(&pair, put.field);
             args.extend([
                 text(pair.maxsize),
-                text(0),
-                text(put.ttl_ms),
+                text(put.soft_ms),
+                text(put.hard_ms),
                 text(u64::from(inner.link.has_field_ttl())),
                 put.entry.head.to_vec(),
                 put.entry.tail,
+                put.token.map_or_else(Vec::new, |token| token.0.to_vec()),
             ]);
             args.extend(inner.shared(&pair).touches().take());
-            number(
-                &inner
-                    .script(&script, &pair.ranking, &pair.values, &args)
-                    .await?,
-            )
+            match inner.script(&script, &pair.stem, &args).await? {
+                Value::Int(-1) => Ok(Stored::Overtaken),
+                evicted => Ok(Stored::Evicting(number(&evicted)?)),
+            }
         })
         .await
+    }
+
+    async fn begin(
+        &self,
+        pair: &Arc<Pair>,
+        begin: Begin,
+        deadline: Duration,
+    ) -> Result<Begun, Error> {
+        let pair = pair.clone();
+        self.run(Some(deadline), |inner| async move {
+            inner.begin(&pair, begin).await
+        })
+        .await
+    }
+
+    fn abandon(&self, pair: &Arc<Pair>, field: Field, token: Token, pause: Duration) {
+        let (inner, pair) = (self.inner.clone(), pair.clone());
+        inner.leases.let_go(token);
+        // Without a driver there was no lease.
+        let _ = driver::spawn(async move {
+            let args = [field.0.to_vec(), token.0.to_vec(), text(ms(pause))];
+            // Who waits for a lease that could not be ended waits until its deadline.
+            let _ = timed(inner.script(&script::ABANDON, &pair.stem, &args)).await;
+        });
+    }
+
+    fn let_go(&self, token: Token) {
+        self.inner.leases.let_go(token);
+    }
+
+    fn listen(&self, pair: &Arc<Pair>, field: Field) -> Listener {
+        self.inner.wakes.listen(&self.inner.target, pair, field)
     }
 
     async fn delete(
@@ -310,9 +334,7 @@ impl Store for Redis {
             let (mut cursor, mut removed) = (b"0".to_vec(), 0);
             loop {
                 let args = [cursor, tag.to_le_bytes().to_vec()];
-                let step =
-                    timed(inner.script(&script::DELETE_METHOD, &pair.ranking, &pair.values, &args))
-                        .await?;
+                let step = timed(inner.script(&script::DELETE_METHOD, &pair.stem, &args)).await?;
                 let Ok([Value::BulkString(next), Value::Int(n)]) =
                     <[Value; 2]>::try_from(array(step)?)
                 else {
@@ -338,7 +360,10 @@ impl Store for Redis {
     }
 
     async fn purge(&self, keys: &KeySpace) -> Result<u64, Error> {
-        self.sum(script::PURGE.clone(), keys).await
+        // Twice: a computation whose lease the first scan came too late for may have stored its
+        // value under keys that were not there when that scan began.
+        let purged = self.sum(script::PURGE.clone(), keys).await?;
+        Ok(purged + self.sum(script::PURGE.clone(), keys).await?)
     }
 
     fn dropped_touches(&self) -> u64 {
@@ -348,6 +373,7 @@ impl Store for Redis {
     async fn close(&self) {
         self.inner.link.close();
         self.inner.lanes.close();
+        self.inner.wakes.close();
     }
 }
 
@@ -367,9 +393,14 @@ impl Inner {
     }
 }
 
-fn command(name: &str, script: &str, ranking: &str, values: &str, args: &[Vec<u8>]) -> Cmd {
+/// A script on the keys of a pair: ranking, values, leases.
+fn command(name: &str, script: &str, stem: &str, args: &[Vec<u8>]) -> Cmd {
     let mut cmd = redis::cmd(name);
-    cmd.arg(script).arg(2).arg(ranking).arg(values).arg(args);
+    cmd.arg(script).arg(3);
+    for key in 0..3 {
+        cmd.arg(format!("{stem}:{key}"));
+    }
+    cmd.arg(args);
     cmd
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use redis::aio::PubSub;
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, RedisError};
 
@@ -17,7 +18,8 @@ const RESPONSE: Duration = Duration::from_secs(5);
 pub(crate) enum Target {
     One(Client),
     #[cfg(feature = "cluster")]
-    Cluster(Box<redis::cluster::ClusterClient>),
+    /// With a client for each node that was named.
+    Cluster(Box<redis::cluster::ClusterClient>, Vec<Client>),
     #[cfg(feature = "sentinel")]
     Sentinel(tokio::sync::Mutex<redis::sentinel::SentinelClient>),
 }
@@ -40,6 +42,9 @@ impl Target {
             .iter()
             .map(|url| connection_info(url))
             .collect::<Result<Vec<_>, _>>()?;
+        let seeds = nodes.iter().cloned().map(Client::open);
+        let seeds = seeds.collect::<Result<Vec<_>, _>>();
+        let seeds = seeds.map_err(|error| refused("redis_cluster", &error))?;
         redis::cluster::ClusterClientBuilder::new(nodes)
             .connection_timeout(CONNECT)
             .response_timeout(RESPONSE)
@@ -49,7 +54,7 @@ impl Target {
             .max_retry_wait(20)
             .tcp_settings(tcp())
             .build()
-            .map(|client| Self::Cluster(Box::new(client)))
+            .map(|client| Self::Cluster(Box::new(client), seeds))
             .map_err(|error| refused("redis_cluster", &error))
     }
 
@@ -88,7 +93,9 @@ impl Target {
                 connection.await.map(Connection::One)
             }
             #[cfg(feature = "cluster")]
-            Self::Cluster(client) => client.get_async_connection().await.map(Connection::Cluster),
+            Self::Cluster(client, _) => {
+                client.get_async_connection().await.map(Connection::Cluster)
+            }
             #[cfg(feature = "sentinel")]
             Self::Sentinel(client) => {
                 let mut client = client.lock().await;
@@ -96,6 +103,31 @@ impl Target {
                     .get_async_connection_with_config(&config)
                     .await
                     .map(Connection::One)
+            }
+        }
+    }
+}
+
+impl Target {
+    /// A connection for messages. In a cluster any node will do: it passes on what others publish.
+    pub(super) async fn subscribe(&self) -> Result<PubSub, RedisError> {
+        match self {
+            Self::One(client) => client.get_async_pubsub().await,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(_, seeds) => {
+                let mut last = RedisError::from((redis::ErrorKind::Io, "no node was named"));
+                for seed in seeds {
+                    match seed.get_async_pubsub().await {
+                        Ok(connection) => return Ok(connection),
+                        Err(error) => last = error,
+                    }
+                }
+                Err(last)
+            }
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(client) => {
+                let primary = client.lock().await.async_get_client().await?;
+                primary.get_async_pubsub().await
             }
         }
     }
@@ -127,7 +159,7 @@ impl fmt::Debug for Target {
         f.write_str(match self {
             Self::One(_) => "One(..)",
             #[cfg(feature = "cluster")]
-            Self::Cluster(_) => "Cluster(..)",
+            Self::Cluster(..) => "Cluster(..)",
             #[cfg(feature = "sentinel")]
             Self::Sentinel(_) => "Sentinel(..)",
         })

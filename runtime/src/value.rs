@@ -1,0 +1,118 @@
+//! From values to entries and back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cache::Cache;
+use crate::codec;
+use crate::entry::{self, Label, Verified};
+use crate::error::{Error, ErrorKind};
+use crate::field::CallKey;
+use crate::flight::Landed;
+use crate::method::Bound;
+use crate::shape::Value;
+use crate::stats::Event;
+use crate::store::{Found, Put};
+
+/// The value of an entry, if it is whole, of this very call, alive, and readable.
+pub(crate) fn read<T: Value>(
+    cache: &Cache,
+    bound: &Bound,
+    key: CallKey,
+    found: &Found,
+) -> Option<T> {
+    let bytes = found.entry.as_deref()?;
+    let Some(verified) = verify(bound, key, bytes) else {
+        cache.count(Some(bound), Event::undecodable, 1);
+        return None;
+    };
+    if is_past(verified.times.hard_ms, found.now_us / 1000) {
+        return None;
+    }
+    let value = decode(cache, bound, verified.label.flags, verified.payload);
+    if value.is_none() {
+        cache.count(Some(bound), Event::undecodable, 1);
+    }
+    value
+}
+
+/// The header of an entry, if every byte is as it was written and it belongs to this call.
+pub(crate) fn verify<'e>(bound: &Bound, key: CallKey, bytes: &'e [u8]) -> Option<Verified<'e>> {
+    entry::verify(bytes).filter(|verified| {
+        let label = verified.label;
+        label.identity == key.identity
+            && label.method == bound.tag
+            && label.codec == bound.codec.id()
+    })
+}
+
+pub(crate) fn is_past(instant_ms: u64, now_ms: u64) -> bool {
+    instant_ms > 0 && instant_ms <= now_ms
+}
+
+/// What a flight gives to those who follow.
+pub(crate) fn read_landed<T: Value>(cache: &Cache, bound: &Bound, landed: &Landed) -> Option<T> {
+    decode(cache, bound, landed.flags, &landed.payload)
+}
+
+fn decode<T: Value>(cache: &Cache, bound: &Bound, flags: u8, payload: &[u8]) -> Option<T> {
+    let limit = cache.limits().max_entry_bytes;
+    let payload = codec::decompress(payload, flags, limit).ok()?;
+    bound.codec.decode(&payload).ok()
+}
+
+/// The entry for a value, or why it cannot be one. Nobody's computation, until a token is set.
+pub(crate) fn encode<T: Value>(
+    cache: &Cache,
+    bound: &Bound,
+    key: CallKey,
+    value: &T,
+    cost: Duration,
+) -> Result<Put, Error> {
+    let limits = cache.limits();
+    let mut tail = entry::tail();
+    bound
+        .codec
+        .encode(value, &mut tail)
+        .map_err(|_| Error::new(ErrorKind::Encode, "the codec cannot encode the value"))?;
+    let bytes = entry::payload_len(&tail);
+    if bytes > limits.max_entry_bytes {
+        return Err(Error::new(
+            ErrorKind::TooLarge,
+            format!(
+                "the value has {bytes} bytes, more than `max_entry_bytes`, {}",
+                limits.max_entry_bytes
+            ),
+        ));
+    }
+    let flags = codec::compress(&mut tail, entry::PAYLOAD_IN_TAIL, limits.compress_above);
+    let label = Label {
+        codec: bound.codec.id(),
+        flags,
+        identity: key.identity,
+        method: bound.tag,
+        cost_us: u32::try_from(cost.as_micros()).unwrap_or(u32::MAX),
+    };
+    Ok(Put {
+        field: key.field,
+        entry: entry::seal(label, tail)
+            .ok_or_else(|| Error::new(ErrorKind::TooLarge, "the value has over 4 GiB"))?,
+        soft_ms: 0,
+        hard_ms: bound.ttl_ms,
+        token: None,
+    })
+}
+
+/// Beyond this size followers read the value from the store, instead of one more copy of it.
+const SHARED: usize = 64 << 10;
+
+/// What followers are to be given of an entry.
+pub(crate) fn landed(put: &Put, has_followers: bool) -> Option<Arc<Landed>> {
+    let payload = &put.entry.tail[entry::PAYLOAD_IN_TAIL..];
+    (payload.len() <= SHARED || has_followers).then(|| {
+        Arc::new(Landed {
+            flags: put.entry.head[2],
+            payload: payload.to_vec(),
+        })
+    })
+}
