@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::layout::{KeyFormat, Layout, Names};
 use crate::method::Defaults;
 use crate::policy::Policy;
+use crate::seal::Seal;
 use crate::settings::{self, Stampede, StructureTtl, Touch};
 use crate::store::memory::Memory;
 use crate::store::redis::{Redis, Target};
@@ -43,6 +44,7 @@ pub struct CacheBuilder {
     stampede: Stampede,
     compress_above: Option<usize>,
     max_entry_bytes: usize,
+    seal: Seal,
     deadline: Duration,
     key_format: Option<Arc<dyn KeyFormat>>,
     clock: Clock,
@@ -64,6 +66,7 @@ pub(crate) struct Limits {
     pub(crate) deadline: Duration,
     pub(crate) max_entry_bytes: usize,
     pub(crate) compress_above: Option<usize>,
+    pub(crate) seal: Seal,
 }
 
 impl CacheBuilder {
@@ -83,6 +86,7 @@ impl CacheBuilder {
             stampede: Stampede::default(),
             compress_above: None,
             max_entry_bytes: settings::DEFAULT_MAX_ENTRY_BYTES,
+            seal: Seal::default(),
             deadline: settings::DEFAULT_DEADLINE,
             key_format: None,
             clock: Clock::default(),
@@ -221,6 +225,16 @@ impl CacheBuilder {
         self
     }
 
+    /// Encrypts values with these keys, and takes no entry that was not made with one of them.
+    ///
+    /// Entries that are not sealed are no entries to a sealed cache, and the other way round.
+    #[cfg(feature = "seal")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "seal")))]
+    pub fn sealed(mut self, keys: crate::SealKeys) -> Self {
+        self.seal = Seal::with(keys);
+        self
+    }
+
     /// How long one call may wait for the store, all its requests together; from 1 ms to 60 s.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
@@ -259,6 +273,7 @@ impl CacheBuilder {
             deadline: settings::check_deadline(self.deadline)?,
             max_entry_bytes: settings::check_entry_bytes(self.max_entry_bytes)?,
             compress_above: self.compress_above,
+            seal: self.seal.checked()?,
         };
         let defaults = Defaults {
             names: Names::new(&self.prefix, &self.name, self.cluster, self.key_format),

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::blocking;
 use crate::budget::Budget;
 use crate::cache::Cache;
+use crate::discard;
 use crate::error::{Error, ErrorKind};
 use crate::field::{CallKey, KeyWriter};
 use crate::flight::{Lead, Place, Told};
@@ -135,7 +136,7 @@ impl<'a> Call<'a> {
         if role.is_of_use() {
             // Encoded before the wait, so that the value need not be `Sync`.
             let entry = value::encode(self.cache, bound, key, &stored, cost);
-            role.land(self.cache, bound, entry, &mut budget).await;
+            role.land(self.cache, bound, key, entry, &mut budget).await;
         }
         S::join(stored)
     }
@@ -169,7 +170,7 @@ impl<'a> Call<'a> {
             match told {
                 Ok(Told::Lead(lead)) => role.lead = Some(lead),
                 Ok(Told::Landed(Some(landed))) => {
-                    let Some(stored) = value::read_landed(cache, bound, &landed) else {
+                    let Some(stored) = value::read_landed(cache, bound, key, &landed) else {
                         return Answer::Compute(role);
                     };
                     self.count(Event::coalesced);
@@ -312,6 +313,7 @@ impl Role {
         mut self,
         cache: &Cache,
         bound: &Bound,
+        key: CallKey,
         entry: Result<Put, Error>,
         budget: &mut Budget,
     ) {
@@ -319,6 +321,12 @@ impl Role {
             Ok(put) => put,
             Err(error) => {
                 failed(cache, bound, &error);
+                if self.lease.is_some() {
+                    let outdated = budget.spend(|left| discard::outdated(cache, bound, key, left));
+                    if let Err(error) = outdated.await {
+                        failed(cache, bound, &error);
+                    }
+                }
                 return self.failed();
             }
         };

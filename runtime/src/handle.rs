@@ -10,6 +10,7 @@ use crate::blocking;
 use crate::budget::Budget;
 use crate::cache::Cache;
 use crate::call::Call;
+use crate::discard;
 use crate::error::Error;
 use crate::field::CallKey;
 use crate::lease::{Asked, Lease};
@@ -122,7 +123,7 @@ where
                 if let Ok(put) = &mut put {
                     put.token = Some(lease.token());
                 }
-                if store(cache, &bound, put).await.is_ok() {
+                if store(cache, &bound, key, put).await.is_ok() {
                     lease.close();
                 }
             }
@@ -133,8 +134,8 @@ where
     }
 
     async fn store(&self, put: Result<crate::store::Put, Error>) -> Result<(), Error> {
-        let (cache, bound, _) = self.parts()?;
-        store(cache, bound, put).await
+        let (cache, bound, key) = self.parts()?;
+        store(cache, bound, *key, put).await
     }
 
     fn parts(&self) -> Result<(&'a Cache, &Bound, &CallKey), Error> {
@@ -148,11 +149,15 @@ where
 async fn store(
     cache: &Cache,
     bound: &Bound,
+    key: CallKey,
     put: Result<crate::store::Put, Error>,
 ) -> Result<(), Error> {
     let stored = match put {
         Ok(put) => cache.store().put(&bound.pair, put, DEADLINE).await,
-        Err(error) => Err(error),
+        Err(error) => {
+            let outdated = discard::outdated(cache, bound, key, DEADLINE);
+            outdated.await.and(Err(error))
+        }
     };
     match stored {
         Ok(Stored::Evicting(evicted)) => {

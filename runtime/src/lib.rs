@@ -8,6 +8,7 @@ mod builder;
 mod cache;
 mod call;
 mod codec;
+mod discard;
 mod entry;
 mod error;
 mod field;
@@ -16,10 +17,12 @@ mod handle;
 mod layout;
 mod lease;
 mod method;
+mod payload;
 mod policy;
 #[doc(hidden)]
 pub mod private;
 mod scope;
+mod seal;
 mod settings;
 mod shape;
 mod stats;
@@ -39,6 +42,9 @@ pub use layout::{KeyFormat, KeyParts, Layout, MethodPart};
 pub use policy::{CustomPolicy, CustomPolicyBuilder, Policy};
 pub use redis_func_cache_macros::{cache, cache_impl, cache_skip, invalidates, nocache};
 pub use scope::Mode;
+#[cfg(feature = "seal")]
+#[cfg_attr(docsrs, doc(cfg(feature = "seal")))]
+pub use seal::SealKeys;
 pub use settings::{Stampede, StructureTtl, Touch};
 pub use shape::Value;
 pub use stats::Stats;

@@ -116,6 +116,14 @@ pub(crate) enum Begun {
     Waits { left: Duration, holder: Token },
 }
 
+/// What an entry looked like that could not be read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Seen<'a> {
+    Bytes(&'a [u8]),
+    /// Of one that is too large to be looked at.
+    Length(usize),
+}
+
 /// The operations on pairs. Every one ends within its deadline, with an error if it must.
 #[async_trait]
 pub(crate) trait Store: Send + Sync + fmt::Debug {
@@ -162,6 +170,10 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
         fields: Vec<Field>,
         deadline: Duration,
     ) -> Result<u64, Error>;
+
+    /// Removes an entry that could not be read, behind the call, if it is still what was seen.
+    /// That is not promised: where the store is in trouble, or busy with others, it stays.
+    fn discard(&self, pair: &Arc<Pair>, field: Field, seen: Seen<'_>);
 
     /// Removes the entries with this method tag. No computation of the pair that is under way
     /// stores anything. Returns how many entries there were.

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use crate::cache::Cache;
 use crate::codec;
+use crate::discard;
 use crate::entry::{self, Label, Verified};
 use crate::error::{Error, ErrorKind};
 use crate::field::CallKey;
 use crate::flight::Landed;
 use crate::method::Bound;
+use crate::payload;
 use crate::shape::Value;
-use crate::stats::Event;
 use crate::store::{Found, Put};
 
 /// The value of an entry, if it is whole, of this very call, alive, and readable.
@@ -22,18 +23,17 @@ pub(crate) fn read<T: Value>(
     found: &Found,
 ) -> Option<T> {
     let bytes = found.entry.as_deref()?;
-    let Some(verified) = verify(bound, key, bytes) else {
-        cache.count(Some(bound), Event::undecodable, 1);
-        return None;
+    let within = payload::within_limit(cache, bytes);
+    let Some(verified) = within.and_then(|bytes| verify(bound, key, bytes)) else {
+        return discard::unreadable(cache, bound, key, bytes);
     };
     if is_past(verified.times.hard_ms, found.now_us / 1000) {
         return None;
     }
-    let value = decode(cache, bound, verified.label.flags, verified.payload);
-    if value.is_none() {
-        cache.count(Some(bound), Event::undecodable, 1);
+    match payload::open(cache, bound, key, verified.label.flags, verified.payload) {
+        Ok(value) => Some(value),
+        Err(_) => discard::unreadable(cache, bound, key, bytes),
     }
-    value
 }
 
 /// The header of an entry, if every byte is as it was written and it belongs to this call.
@@ -51,14 +51,13 @@ pub(crate) fn is_past(instant_ms: u64, now_ms: u64) -> bool {
 }
 
 /// What a flight gives to those who follow.
-pub(crate) fn read_landed<T: Value>(cache: &Cache, bound: &Bound, landed: &Landed) -> Option<T> {
-    decode(cache, bound, landed.flags, &landed.payload)
-}
-
-fn decode<T: Value>(cache: &Cache, bound: &Bound, flags: u8, payload: &[u8]) -> Option<T> {
-    let limit = cache.limits().max_entry_bytes;
-    let payload = codec::decompress(payload, flags, limit).ok()?;
-    bound.codec.decode(&payload).ok()
+pub(crate) fn read_landed<T: Value>(
+    cache: &Cache,
+    bound: &Bound,
+    key: CallKey,
+    landed: &Landed,
+) -> Option<T> {
+    payload::open(cache, bound, key, landed.flags, &landed.payload).ok()
 }
 
 /// The entry for a value, or why it cannot be one. Nobody's computation, until a token is set.
@@ -86,16 +85,17 @@ pub(crate) fn encode<T: Value>(
         ));
     }
     let flags = codec::compress(&mut tail, entry::PAYLOAD_IN_TAIL, limits.compress_above);
-    let label = Label {
+    let mut label = Label {
         codec: bound.codec.id(),
         flags,
         identity: key.identity,
         method: bound.tag,
         cost_us: u32::try_from(cost.as_micros()).unwrap_or(u32::MAX),
     };
+    payload::seal(cache, bound, key, &mut label, &mut tail, bound.ttl_ms)?;
     Ok(Put {
         field: key.field,
-        entry: entry::seal(label, tail)
+        entry: entry::close(label, tail)
             .ok_or_else(|| Error::new(ErrorKind::TooLarge, "the value has over 4 GiB"))?,
         soft_ms: 0,
         hard_ms: bound.ttl_ms,

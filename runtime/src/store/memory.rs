@@ -11,7 +11,8 @@ use async_trait::async_trait;
 
 use self::ranking::Ranking;
 use super::{
-    Begin, Begun, Clock, Found, KeySpace, Listener, Listeners, Put, Store, Stored, Token, Unwanted,
+    Begin, Begun, Clock, Found, KeySpace, Listener, Listeners, Put, Seen, Store, Stored, Token,
+    Unwanted,
 };
 use crate::entry::{self, Times};
 use crate::error::{Error, ErrorKind};
@@ -218,6 +219,23 @@ impl Store for Memory {
         Ok(removed as u64)
     }
 
+    fn discard(&self, pair: &Arc<Pair>, field: Field, seen: Seen<'_>) {
+        let Ok(mut content) = self.content() else {
+            return;
+        };
+        let Some(memory) = content.pairs.get_mut(&pair.stem) else {
+            return;
+        };
+        let is_what_was_seen = memory.values.get(&field).is_some_and(|entry| match seen {
+            Seen::Bytes(bytes) => entry == bytes,
+            Seen::Length(length) => entry.len() == length,
+        });
+        if is_what_was_seen {
+            memory.remove(field);
+            forget_if_empty(&mut content.pairs, &pair.stem);
+        }
+    }
+
     async fn delete_method(&self, pair: &Arc<Pair>, tag: u64) -> Result<u64, Error> {
         let mut content = self.content()?;
         content.leases.remove(&pair.stem);
@@ -371,4 +389,49 @@ fn forget_if_empty(pairs: &mut HashMap<String, MemoryPair>, stem: &str) {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::MethodKey;
+
+    #[test]
+    fn an_entry_is_discarded_only_if_it_is_what_was_seen() {
+        let cache = crate::Cache::builder("discard").build().unwrap();
+        static METHOD: crate::method::Method =
+            crate::method::Method::new("a::b", "b", [7; 20], crate::method::Options::NONE);
+        let pair = cache.bind(&METHOD).unwrap().pair.clone();
+        let field = MethodKey::new("a::b", &[7; 20], "")
+            .call(|_| {})
+            .unwrap()
+            .field;
+        let put = Put {
+            field,
+            entry: entry::Unstamped {
+                head: [1; 4],
+                tail: vec![2; 32],
+            },
+            soft_ms: 0,
+            hard_ms: 0,
+            token: None,
+        };
+        let memory = Memory::new(Clock::default());
+        let wait = Duration::from_secs(1);
+        let entry = || {
+            pollster::block_on(memory.peek(&pair, field, wait))
+                .unwrap()
+                .entry
+        };
+        pollster::block_on(memory.put(&pair, put, wait)).unwrap();
+        let whole = entry().unwrap();
+        let mut other = whole.clone();
+        other[40] ^= 1;
+        memory.discard(&pair, field, Seen::Bytes(&other));
+        memory.discard(&pair, field, Seen::Bytes(&whole[1..]));
+        memory.discard(&pair, field, Seen::Length(whole.len() + 1));
+        assert_eq!(entry().as_deref(), Some(&whole[..]));
+        memory.discard(&pair, field, Seen::Bytes(&whole));
+        assert_eq!(entry(), None);
+    }
 }

@@ -1,6 +1,7 @@
 //! The store on a Redis server, a cluster, or behind sentinels.
 
 mod connection;
+mod discard;
 mod driver;
 pub(crate) use driver::spawn;
 mod fault;
@@ -26,6 +27,7 @@ use async_trait::async_trait;
 use redis::{Cmd, Value};
 
 use self::connection::{Connection, Node, Reply};
+use self::discard::Discards;
 pub(crate) use self::lane::Blocked;
 use self::lane::Lanes;
 use self::lease::Leases;
@@ -37,7 +39,7 @@ pub(crate) use self::script::all as scripts;
 use self::script::{PolicyScripts, Script};
 pub(crate) use self::target::Target;
 use self::wake::Wakes;
-use super::{Begin, Begun, Clock, Found, KeySpace, Listener, Put, Store, Stored, Token};
+use super::{Begin, Begun, Clock, Found, KeySpace, Listener, Put, Seen, Store, Stored, Token};
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
@@ -64,6 +66,7 @@ struct Inner {
     pairs: Pairs,
     leases: Leases,
     wakes: Wakes,
+    discards: Arc<Discards>,
     dropped_touches: AtomicU64,
 }
 
@@ -80,6 +83,7 @@ impl Redis {
                 pairs: Pairs::default(),
                 leases: Leases::default(),
                 wakes: Wakes::default(),
+                discards: Arc::default(),
                 dropped_touches: AtomicU64::new(0),
             }),
         }
@@ -326,6 +330,10 @@ impl Store for Redis {
                 .await?;
         }
         Ok(removed)
+    }
+
+    fn discard(&self, pair: &Arc<Pair>, field: Field, seen: Seen<'_>) {
+        self.inner.discard(pair, field, seen);
     }
 
     async fn delete_method(&self, pair: &Arc<Pair>, tag: u64) -> Result<u64, Error> {

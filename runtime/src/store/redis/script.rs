@@ -128,6 +128,7 @@ operations! {
     RENEW: "shared/keys", "shared/clock", "shared/lease", "shared/lease_life", "op/renew";
     ABANDON: "shared/keys", "shared/clock", "shared/lease", "op/abandon";
     DELETE: "shared/keys", "shared/lease", "op/delete";
+    DISCARD: "shared/keys", "op/discard";
     DELETE_METHOD: "shared/keys", "shared/entry", "op/delete_method";
     PURGE: "shared/keys", "op/purge";
     LEN: "shared/keys", "op/len";
