@@ -185,8 +185,8 @@ impl<'a> Call<'a> {
             return Answer::Compute(role);
         };
         let manner = match bound.stampede {
-            Stampede::Lease => Manner::Waits,
-            Stampede::Local | Stampede::Off => Manner::TakesOver,
+            Stampede::Lease | Stampede::Local => Manner::Waits,
+            Stampede::Off => Manner::TakesOver,
         };
         begin(cache, bound, key, role, manner, unwanted, budget).await
     }
@@ -273,7 +273,8 @@ async fn begin<T: Value>(
     budget: &mut Budget,
 ) -> Answer<T> {
     loop {
-        let asked = Lease::ask(cache, bound, key.field, manner, unwanted, budget).await;
+        let lead = role.lead.as_ref();
+        let asked = Lease::ask(cache, bound, key.field, manner, unwanted, lead, budget).await;
         match asked {
             Ok(Asked::Granted(lease)) => role.lease = Some(lease),
             Ok(Asked::Found { found, waited }) => {

@@ -17,6 +17,9 @@ use crate::sync::{Mutex, MutexGuard, PoisonError, sleep};
 
 /// Computations of one call at the same time, after some have failed.
 const MOST_LEADERS: usize = 8;
+/// So often the patience of followers starts anew while leaders wait for another process: its
+/// lease ends before, if it died.
+const MOST_EXTENSIONS: usize = 8;
 
 /// The flights of one cache.
 pub(crate) struct Flights {
@@ -32,6 +35,10 @@ struct Flight {
 #[derive(Default)]
 struct State {
     leaders: usize,
+    /// Of the leaders, those who wait for another process.
+    abroad: usize,
+    /// One of them came back, and has not had its time yet.
+    is_back: bool,
     waiting: VecDeque<oneshot::Sender<Told>>,
     is_watched: bool,
 }
@@ -188,14 +195,21 @@ impl Flight {
 /// Lets another one lead whenever the patience of followers has ended: the leader may be waiting
 /// for one of them, or not be polled at all.
 async fn watch(flights: Arc<Flights>, flight: Arc<Flight>, patience: Duration) {
+    let mut extensions = 0;
     loop {
         sleep(patience).await;
-        let mut state = flight.state();
-        if state.waiting.is_empty() {
-            state.is_watched = false;
-            return;
+        {
+            let mut state = flight.state();
+            if state.waiting.is_empty() {
+                state.is_watched = false;
+                return;
+            }
+            let is_back = std::mem::take(&mut state.is_back);
+            if (is_back || state.abroad == state.leaders) && extensions < MOST_EXTENSIONS {
+                extensions += 1;
+                continue;
+            }
         }
-        drop(state);
         flights.hand_on(&flight, 0, 1, usize::MAX);
     }
 }
@@ -206,6 +220,12 @@ impl Lead {
         !self.flight.state().waiting.is_empty()
     }
 
+    /// Says that another process is waited for, until the drop of what is returned.
+    pub(crate) fn waits_abroad(&self) -> Abroad {
+        self.flight.state().abroad += 1;
+        Abroad(self.flight.clone())
+    }
+
     /// There is a value: the drop gives it to the followers, or sends them to the store.
     pub(crate) fn computed(&mut self, landed: Option<Arc<Landed>>) {
         self.end = End::Lands(landed);
@@ -214,6 +234,17 @@ impl Lead {
     /// There is no value to share: twice as many followers run their methods next, up to a bound.
     pub(crate) fn failed(mut self) {
         self.end = End::HandsOn(2);
+    }
+}
+
+/// A leader waits for another process: it is not stuck, and nobody need lead in its place.
+pub(crate) struct Abroad(Arc<Flight>);
+
+impl Drop for Abroad {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.abroad -= 1;
+        state.is_back = true;
     }
 }
 
