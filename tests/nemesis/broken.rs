@@ -56,6 +56,7 @@ fn run(started_us: u64, ended_us: u64, end: End) -> Run {
         question: ONE,
         started_us,
         ended: Some((ended_us, end)),
+        unfenced: false,
     }
 }
 
@@ -212,6 +213,15 @@ fn a_value_from_before_an_invalidation_is_noticed() {
         });
     });
     assert!(lost.is_empty());
+    let unfenced = |process| {
+        broken(move |history| {
+            invalidate(Op::Invalidate, Outcome::Done)(history);
+            history.runs.get_mut(&RUN).unwrap().unfenced = true;
+            history.calls[1].process = process;
+        })
+    };
+    assert!(unfenced(0).is_empty(), "shared in its process");
+    assert_eq!(unfenced(1), ["C6"], "stored");
     let put = |ended_us| {
         broken(move |history| {
             invalidate(Op::Invalidate, Outcome::Done)(history);

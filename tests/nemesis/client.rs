@@ -45,6 +45,7 @@ struct Panic(RunId);
 
 tokio::task_local! {
     static BY: By;
+    static CALL: u64;
 }
 
 #[cache_impl(multiple, maxsize = 16, ttl = "1500ms")]
@@ -96,6 +97,7 @@ impl Repo {
         let started_us = self.log.write(&Event::Started {
             sequence,
             by,
+            call: CALL.try_with(|call| *call).ok(),
             question,
         });
         Running {
@@ -238,20 +240,42 @@ impl Caller {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
         let log = |event| CachedRepo::inner(&self.repo).log.write(&event);
         log(Event::Invoked { call, op, question });
-        let task = tokio::spawn(self.clone().ask(op, question));
+        let task = tokio::spawn(CALL.scope(call, self.clone().ask(op, question)));
         if let (Some(patience), Op::Call | Op::Refresh) = (patience, op) {
             sleep(patience).await;
             task.abort();
         }
-        let outcome = match task.await {
-            Ok(outcome) => outcome,
-            Err(ended) if ended.is_cancelled() => Outcome::Cancelled,
-            Err(ended) => panicked(&*ended.into_panic()),
+        let (outcome, troubled) = match task.await {
+            Ok(ended) => ended,
+            Err(ended) if ended.is_cancelled() => (Outcome::Cancelled, false),
+            Err(ended) => (panicked(&*ended.into_panic()), false),
         };
-        log(Event::Returned { call, outcome });
+        log(Event::Returned {
+            call,
+            outcome,
+            troubled,
+        });
     }
 
-    async fn ask(self: Arc<Self>, op: Op, question: Question) -> Outcome {
+    /// What it comes to, and whether there was trouble with the store.
+    async fn ask(self: Arc<Self>, op: Op, question: Question) -> (Outcome, bool) {
+        if question.method == Method::Look && op != Op::Purge {
+            let call = CALL.get();
+            let asked = tokio::task::spawn_blocking(move || {
+                let ask = || self.ask_blocking(op, question.key);
+                CALL.sync_scope(call, || self.cache.with_stats_sync(ask))
+            });
+            return match asked.await {
+                Ok((outcome, stats)) => (outcome, stats.error > 0),
+                Err(ended) => resume_unwind(ended.into_panic()),
+            };
+        }
+        let asked = self.cache.with_stats(self.ask_async(op, question));
+        let (outcome, stats) = asked.await;
+        (outcome, stats.error > 0)
+    }
+
+    async fn ask_async(&self, op: Op, question: Question) -> Outcome {
         let Question { method, key } = question;
         let entry = self.repo.entry();
         match (op, method) {
@@ -270,14 +294,7 @@ impl Caller {
             (Op::Invalidate, Method::Find) => done(entry.find(key).invalidate().await),
             (Op::Invalidate, Method::Fetch) => done(entry.fetch(key).invalidate().await),
             (Op::Put, Method::Find | Method::Fetch) => self.put(question).await,
-            (op, Method::Look) => {
-                let caller = self.clone();
-                let asked = tokio::task::spawn_blocking(move || caller.ask_blocking(op, key));
-                match asked.await {
-                    Ok(outcome) => outcome,
-                    Err(ended) => resume_unwind(ended.into_panic()),
-                }
-            }
+            (op, Method::Look) => unreachable!("{op:?} of a sync method is asked on a thread"),
         }
     }
 

@@ -132,10 +132,13 @@ pub enum Event {
     Returned {
         call: u64,
         outcome: Outcome,
+        /// The store did not do something that was asked of it.
+        troubled: bool,
     },
     Started {
         sequence: u64,
         by: By,
+        call: Option<u64>,
         question: Question,
     },
     Ended {
@@ -159,6 +162,8 @@ pub struct Run {
     pub question: Question,
     pub started_us: u64,
     pub ended: Option<(u64, End)>,
+    /// Its call was in trouble with the store, which may not know of it.
+    pub unfenced: bool,
 }
 
 /// What the nemesis broke, and until when.
@@ -224,6 +229,7 @@ impl History {
 
     fn add(&mut self, process: u32, text: &str) {
         let mut open = HashMap::new();
+        let mut runs_of = HashMap::<u64, Vec<RunId>>::new();
         for line in text.split_inclusive('\n') {
             // A killed process leaves half a line at most, at the end.
             if !line.ends_with('\n') {
@@ -241,21 +247,34 @@ impl History {
                         returned: None,
                     });
                 }
-                Event::Returned { call, outcome } => {
+                Event::Returned {
+                    call,
+                    outcome,
+                    troubled,
+                } => {
                     self.calls[open[&call]].returned = Some((at_us, outcome));
+                    for run in runs_of.remove(&call).unwrap_or_default() {
+                        self.runs.get_mut(&run).unwrap().unfenced = troubled;
+                    }
                 }
                 Event::Started {
                     sequence,
                     by,
+                    call,
                     question,
                 } => {
+                    let id = RunId { process, sequence };
+                    if let Some(call) = call {
+                        runs_of.entry(call).or_default().push(id);
+                    }
                     let run = Run {
                         by,
                         question,
                         started_us: at_us,
                         ended: None,
+                        unfenced: false,
                     };
-                    self.runs.insert(RunId { process, sequence }, run);
+                    self.runs.insert(id, run);
                 }
                 Event::Ended { sequence, end } => {
                     let id = RunId { process, sequence };

@@ -161,8 +161,9 @@ impl Rules<'_> {
     /// C6: no call that begins after an invalidation has succeeded is given a value whose
     /// computation began before it.
     ///
-    /// Fences are in the server, so it does not hold for values that were under way when the
-    /// server lost its data: those end with their TTL.
+    /// Fences are in the server. So it does not hold for values that were under way when the
+    /// server lost its data: those end with their TTL. Nor for what a process shares among its
+    /// own calls while it is in trouble with the server: that is not stored.
     fn invalidation(&self) -> Vec<String> {
         let mut done: Vec<&Call> = self.history.calls.iter().collect();
         done.retain(|call| {
@@ -193,6 +194,7 @@ impl Rules<'_> {
             let floor_us =
                 floor_us(Some(call.question), call.invoked_us).max(floor_us(None, call.invoked_us));
             if self.state_us(value) < floor_us
+                && !self.is_unfenced(call, value)
                 && !self
                     .faults(value.started_us, *returned_us)
                     .any(|fault| fault.loses)
@@ -203,6 +205,10 @@ impl Rules<'_> {
             }
         }
         breaches
+    }
+
+    fn is_unfenced(&self, call: &Call, value: &Value) -> bool {
+        value.run.process == call.process && self.run(value.run).is_some_and(|run| run.unfenced)
     }
 
     /// The instant of the state that a value shows: one that is put by hand is as good as of the
@@ -286,7 +292,7 @@ impl Rules<'_> {
             })
         };
         let stood = || {
-            self.faults(from_us, until_us)
+            self.faults(before_us, until_us)
                 .any(|fault| fault.process == Some(process))
         };
         !is_patient || was_dropped() || had_failed() || stood()
