@@ -22,7 +22,7 @@ use crate::store::{Clock, Store};
 /// * [`policy`](Self::policy): [`Policy::LruT`]
 /// * layout: [`single`](Self::single), not [`cluster`](Self::cluster) unless the store is one
 /// * [`maxsize`](Self::maxsize): 1024 entries
-/// * [`ttl`](Self::ttl): none; [`structure_ttl`](Self::structure_ttl): sliding, one hour
+/// * [`ttl`](Self::ttl): none, and no [`ttl_jitter`](Self::ttl_jitter); [`structure_ttl`](Self::structure_ttl): sliding, one hour
 /// * [`codec`](Self::codec): [`Codec::Cbor`]
 /// * [`touch`](Self::touch): behind, by 10 ms at the most
 /// * [`stampede`](Self::stampede): one computation among all processes
@@ -42,6 +42,7 @@ pub struct CacheBuilder {
     codec: Codec,
     touch: Touch,
     stampede: Stampede,
+    ttl_jitter: f64,
     compress_above: Option<usize>,
     max_entry_bytes: usize,
     seal: Seal,
@@ -84,6 +85,7 @@ impl CacheBuilder {
             codec: Codec::default(),
             touch: Touch::default(),
             stampede: Stampede::default(),
+            ttl_jitter: 0.0,
             compress_above: None,
             max_entry_bytes: settings::DEFAULT_MAX_ENTRY_BYTES,
             seal: Seal::default(),
@@ -187,6 +189,13 @@ impl CacheBuilder {
         self
     }
 
+    /// Shortens each TTL by a random share of it, up to this one, from 0 to 0.5: so entries that
+    /// were stored together do not end together.
+    pub fn ttl_jitter(mut self, share: f64) -> Self {
+        self.ttl_jitter = share;
+        self
+    }
+
     /// How long an unused pair of keys lives.
     pub fn structure_ttl(mut self, structure: StructureTtl) -> Self {
         self.structure = structure;
@@ -285,6 +294,7 @@ impl CacheBuilder {
             codec: self.codec,
             touch: settings::check_touch(self.touch)?,
             stampede: self.stampede,
+            jitter_permille: settings::check_jitter(self.ttl_jitter)?,
         };
         let in_memory = matches!(self.place, Place::Memory);
         if in_memory {

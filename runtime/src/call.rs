@@ -1,25 +1,30 @@
 //! One call of a cached method, from its arguments to its answer.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
 
 use crate::blocking;
 use crate::budget::Budget;
 use crate::cache::Cache;
-use crate::discard;
 use crate::error::{Error, ErrorKind};
 use crate::field::{CallKey, KeyWriter};
-use crate::flight::{Lead, Place, Told};
-use crate::lease::{Asked, Lease};
+use crate::flight::{Place, Told};
+use crate::look::{Answer, Looked, begin, look_up};
 use crate::method::{Bound, Method};
+use crate::refresh::{self, Refresh};
+use crate::role::Role;
 use crate::scope::{self, Frame, Mode, Scope};
 use crate::settings::Stampede;
 use crate::shape::{Shape, Value};
 use crate::stats::Event;
 use crate::store::redis::Blocked;
-use crate::store::{Manner, Put, Stored, Unwanted};
+use crate::store::{Manner, Unwanted, within};
 use crate::value;
+use crate::verdict::Verdict;
 
 /// A call whose arguments have become a key.
 #[derive(Debug)]
@@ -28,29 +33,6 @@ pub struct Call<'a> {
     bound: Option<Arc<Bound>>,
     key: Option<CallKey>,
     mode: Mode,
-}
-
-/// What is to be done for a call.
-enum Answer<T> {
-    Found(T),
-    Compute(Role),
-}
-
-/// What a call that runs its method does for others.
-#[derive(Default)]
-struct Role {
-    /// Other calls of this process wait for it.
-    lead: Option<Lead>,
-    /// It may store the value.
-    lease: Option<Lease>,
-}
-
-/// What a look-up came to.
-enum Looked<T> {
-    Hit(T),
-    Miss(Unwanted),
-    /// The store is in trouble: it is not asked again for this call.
-    Failed,
 }
 
 impl<'a> Call<'a> {
@@ -98,8 +80,14 @@ impl<'a> Call<'a> {
         Self::with_mode(cache, method, Mode::default(), write)
     }
 
-    /// Answers the call: from the cache, or by running the method and storing what it returned.
-    pub async fn run<S, R, Fut>(self, _shape: S, method: impl FnOnce() -> Fut) -> R
+    /// Answers the call: from the cache, or by running the method and storing what it returned, if
+    /// the verdict on it is to store.
+    pub async fn run<S, R, Fut>(
+        self,
+        _shape: S,
+        verdict: impl FnOnce(&S::Stored) -> Verdict,
+        method: impl FnOnce() -> Fut,
+    ) -> R
     where
         S: Shape<R>,
         S::Stored: Value,
@@ -113,15 +101,111 @@ impl<'a> Call<'a> {
         };
 
         let mut budget = Budget::new(self.cache.limits().deadline);
-        let role = match self.answer(bound, key, &mut budget).await {
-            Answer::Found(stored) => return S::join(stored),
-            Answer::Compute(role) => role,
-        };
+        match self.answer(bound, key, &mut budget).await {
+            Answer::Found(stored) | Answer::Due(stored, _) => S::join(stored),
+            Answer::Compute(role) => {
+                let part = (role, verdict, budget);
+                self.compute::<S, R>(bound, key, part, method()).await
+            }
+        }
+    }
 
+    /// [`run`](Self::run) for a method whose values are computed anew behind calls: `make` is asked
+    /// for a run that outlives this call.
+    pub async fn run_stale<S, R, Fut>(
+        self,
+        _shape: S,
+        verdict: impl Fn(&S::Stored) -> Verdict + Send + 'static,
+        make: impl Fn() -> Fut,
+    ) -> R
+    where
+        S: Shape<R> + 'static,
+        S::Stored: Value,
+        Fut: Future<Output = R> + Send + 'static,
+        R: Send + 'static,
+    {
+        self.run_refreshing::<S, R, Fut>(verdict, make, refresh::spawn)
+            .await
+    }
+
+    async fn run_refreshing<S, R, Fut>(
+        self,
+        verdict: impl Fn(&S::Stored) -> Verdict + Send + 'static,
+        make: impl Fn() -> Fut,
+        spawn: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>),
+    ) -> R
+    where
+        S: Shape<R> + 'static,
+        S::Stored: Value,
+        Fut: Future<Output = R> + Send + 'static,
+        R: Send + 'static,
+    {
+        self.count(Event::count);
+        let Some((bound, key)) = self.bound.as_ref().zip(self.key) else {
+            self.count(Event::bypass);
+            self.count(Event::exec);
+            return make().await;
+        };
+        let mut budget = Budget::new(self.cache.limits().deadline);
+        let (stored, due) = match self.answer(bound, key, &mut budget).await {
+            Answer::Found(stored) => return S::join(stored),
+            Answer::Due(stored, due) => (S::join(stored), due),
+            Answer::Compute(role) => {
+                let part = (role, verdict, budget);
+                return self.compute::<S, R>(bound, key, part, make()).await;
+            }
+        };
+        let turn = self
+            .cache
+            .refreshes()
+            .start(key.field, refresh::pause(bound));
+        if let Some(turn) = turn {
+            let (tell, told) = oneshot::channel();
+            let refresh = Refresh {
+                cache: self.cache.clone(),
+                bound: bound.clone(),
+                key,
+                due,
+                turn,
+            };
+            let run = refresh.run::<S, R>(verdict, make());
+            spawn(Box::pin(async move {
+                if let Some(returned) = run.await {
+                    // Nobody waits for it but with `soft_timeout`.
+                    let _ = tell.send(returned);
+                }
+            }));
+            if let Some(soft_timeout_ms) = bound.fresh.soft_timeout_ms.filter(|_| due.is_stale) {
+                let mut fresh = None;
+                let wait = async { fresh = told.await.ok() };
+                within(Duration::from_millis(soft_timeout_ms), wait).await;
+                if let Some(fresh) = fresh {
+                    return fresh;
+                }
+            }
+        }
+        if due.is_stale {
+            self.count(Event::stale);
+        }
+        stored
+    }
+
+    /// Runs the method, stores what it returned and gives it to those who wait.
+    async fn compute<S, R>(
+        &self,
+        bound: &Bound,
+        key: CallKey,
+        (role, verdict, mut budget): (Role, impl FnOnce(&S::Stored) -> Verdict, Budget),
+        method: impl Future<Output = R>,
+    ) -> R
+    where
+        S: Shape<R>,
+        S::Stored: Value,
+    {
         self.count(Event::exec);
         let started = Instant::now();
         let scope = Scope::new(self.cache.id(), Frame::Computing(key.field));
-        let returned = scope.run(method()).await;
+        let returned = scope.run(method).await;
         let cost = started.elapsed();
 
         // What is not to be stored is handed back at once: `E` need not be `Send`.
@@ -133,10 +217,14 @@ impl<'a> Call<'a> {
             }
         };
         bound.took(cost);
-        if role.is_of_use() {
+        let ttl_ms = verdict(&stored).ttl_ms(bound.ttl_ms);
+        if role.is_of_use(ttl_ms.is_some()) {
             // Encoded before the wait, so that the value need not be `Sync`.
-            let entry = value::encode(self.cache, bound, key, &stored, cost);
-            role.land(self.cache, bound, key, entry, &mut budget).await;
+            let kept = ttl_ms.is_some();
+            let ttl_ms = ttl_ms.unwrap_or_default();
+            let entry = value::encode(self.cache, bound, key, &stored, cost, ttl_ms);
+            let land = role.land(self.cache, bound, key, (entry, kept), &mut budget);
+            land.await;
         }
         S::join(stored)
     }
@@ -154,15 +242,17 @@ impl<'a> Call<'a> {
             let (manner, unwanted) = (Manner::TakesOver, Unwanted::Everything);
             return begin(cache, bound, key, role, manner, unwanted, budget).await;
         }
-        let looked = look_up(cache, bound, key, budget).await;
-        if let Looked::Hit(stored) = looked {
-            return Answer::Found(stored);
-        }
+        let looked = match look_up(cache, bound, key, budget).await {
+            Looked::Hit(stored, Some(due)) if write => return Answer::Due(stored, due),
+            Looked::Hit(stored, _) => return Answer::Found(stored),
+            Looked::Miss(unwanted) => Some(unwanted),
+            Looked::Failed => None,
+        };
         // Who computes this very value would wait for itself.
         if !write || scope::computes(cache.id(), key.field) {
             return Answer::Compute(role);
         }
-        if bound.stampede != Stampede::Off {
+        if bound.fresh.stampede != Stampede::Off {
             let told = match cache.flights().join(key.field, bound.patience()) {
                 Place::Leads(lead) => Ok(Told::Lead(lead)),
                 Place::Follows(told) => told.await,
@@ -181,10 +271,10 @@ impl<'a> Call<'a> {
                 Err(_) => return Answer::Compute(role),
             }
         }
-        let Looked::Miss(unwanted) = looked else {
+        let Some(unwanted) = looked else {
             return Answer::Compute(role);
         };
-        let manner = match bound.stampede {
+        let manner = match bound.fresh.stampede {
             Stampede::Lease | Stampede::Local => Manner::Waits,
             Stampede::Off => Manner::TakesOver,
         };
@@ -192,13 +282,40 @@ impl<'a> Call<'a> {
     }
 
     /// [`run`](Self::run) for a sync method: the same, on a thread that waits.
-    pub fn run_blocking<S, R>(self, shape: S, method: impl FnOnce() -> R) -> R
+    pub fn run_blocking<S, R>(
+        self,
+        shape: S,
+        verdict: impl FnOnce(&S::Stored) -> Verdict,
+        method: impl FnOnce() -> R,
+    ) -> R
     where
         S: Shape<R>,
         S::Stored: Value,
     {
         let _blocked = Blocked::enter();
-        blocking::wait(self.run(shape, || async { method() }))
+        blocking::wait(self.run(shape, verdict, || async { method() }))
+    }
+
+    /// [`run_stale`](Self::run_stale) for a sync method.
+    pub fn run_stale_blocking<S, R, Run>(
+        self,
+        _shape: S,
+        verdict: impl Fn(&S::Stored) -> Verdict + Send + 'static,
+        make: impl Fn() -> Run,
+    ) -> R
+    where
+        S: Shape<R> + 'static,
+        S::Stored: Value,
+        Run: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let _blocked = Blocked::enter();
+        let make = || {
+            let run = make();
+            async move { run() }
+        };
+        let spawn = refresh::spawn_blocking;
+        blocking::wait(self.run_refreshing::<S, R, _>(verdict, make, spawn))
     }
 
     pub(crate) fn into_parts(self) -> Result<(&'a Cache, Arc<Bound>, CallKey), Error> {
@@ -219,146 +336,4 @@ impl<'a> Call<'a> {
     fn count(&self, event: Event) {
         self.cache.count(self.bound.as_deref(), event, 1);
     }
-}
-
-async fn look_up<T: Value>(
-    cache: &Cache,
-    bound: &Bound,
-    key: CallKey,
-    budget: &mut Budget,
-) -> Looked<T> {
-    cache.count(Some(bound), Event::read, 1);
-    let looked = budget
-        .spend(|left| cache.store().get(&bound.pair, key.field, left))
-        .await;
-    let found = match looked {
-        Ok(found) => found,
-        Err(error) => {
-            failed(cache, bound, &error);
-            cache.count(Some(bound), Event::miss, 1);
-            return Looked::Failed;
-        }
-    };
-    match value::read(cache, bound, key, &found) {
-        Some(stored) => {
-            cache.count(Some(bound), Event::hit, 1);
-            Looked::Hit(stored)
-        }
-        None => {
-            cache.count(Some(bound), Event::miss, 1);
-            Looked::Miss(unwanted(found.entry.as_deref()))
-        }
-    }
-}
-
-/// What was found and is of no use is not to be found again.
-fn unwanted(entry: Option<&[u8]>) -> Unwanted {
-    match entry {
-        None => Unwanted::Nothing,
-        Some(entry) => match entry.get(8..16).map(<[u8; 8]>::try_from) {
-            Some(Ok(instant)) => Unwanted::Created(instant),
-            _ => Unwanted::Everything,
-        },
-    }
-}
-
-/// Asks for the right to store what the method will return, as `manner` says.
-async fn begin<T: Value>(
-    cache: &Cache,
-    bound: &Bound,
-    key: CallKey,
-    mut role: Role,
-    manner: Manner,
-    mut unwanted: Unwanted,
-    budget: &mut Budget,
-) -> Answer<T> {
-    loop {
-        let lead = role.lead.as_ref();
-        let asked = Lease::ask(cache, bound, key.field, manner, unwanted, lead, budget).await;
-        match asked {
-            Ok(Asked::Granted(lease)) => role.lease = Some(lease),
-            Ok(Asked::Found { found, waited }) => {
-                let Some(stored) = value::read(cache, bound, key, &found) else {
-                    unwanted = Unwanted::Everything;
-                    continue;
-                };
-                for event in [Event::read, Event::hit] {
-                    cache.count(Some(bound), event, 1);
-                }
-                cache.count(Some(bound), Event::coalesced, u64::from(waited));
-                return Answer::Found(stored);
-            }
-            Ok(Asked::Busy) => {}
-            Err(error) => failed(cache, bound, &error),
-        }
-        return Answer::Compute(role);
-    }
-}
-
-impl Role {
-    /// Whether anybody has a use for the value but its caller.
-    fn is_of_use(&self) -> bool {
-        self.lease.is_some() || self.lead.as_ref().is_some_and(Lead::has_followers)
-    }
-
-    /// The method returned nothing that could be stored or shared.
-    fn failed(self) {
-        if let Some(lead) = self.lead {
-            lead.failed();
-        }
-    }
-
-    /// Stores the value and gives it to those who wait. Who was overtaken gives it to nobody: it
-    /// may be older than their calls.
-    async fn land(
-        mut self,
-        cache: &Cache,
-        bound: &Bound,
-        key: CallKey,
-        entry: Result<Put, Error>,
-        budget: &mut Budget,
-    ) {
-        let mut put = match entry {
-            Ok(put) => put,
-            Err(error) => {
-                failed(cache, bound, &error);
-                if self.lease.is_some() {
-                    let outdated = budget.spend(|left| discard::outdated(cache, bound, key, left));
-                    if let Err(error) = outdated.await {
-                        failed(cache, bound, &error);
-                    }
-                }
-                return self.failed();
-            }
-        };
-        let has_followers = self.lead.as_ref().is_some_and(Lead::has_followers);
-        let landed = value::landed(&put, has_followers);
-        let Some(mut lease) = self.lease.take() else {
-            if let Some(lead) = &mut self.lead {
-                lead.computed(landed);
-            }
-            return;
-        };
-        put.token = Some(lease.token());
-        let stored = budget
-            .spend(|left| cache.store().put(&bound.pair, put, left))
-            .await;
-        match stored {
-            Ok(Stored::Overtaken) => return lease.close(),
-            Ok(Stored::Evicting(evicted)) => {
-                lease.close();
-                cache.count(Some(bound), Event::write, 1);
-                cache.count(Some(bound), Event::evicted, evicted);
-            }
-            Err(error) => failed(cache, bound, &error),
-        }
-        if let Some(lead) = &mut self.lead {
-            lead.computed(landed);
-        }
-    }
-}
-
-fn failed(cache: &Cache, bound: &Bound, error: &Error) {
-    cache.count(Some(bound), Event::error, 1);
-    tracing::debug!(method = bound.site, kind = %error.kind(), %error, "redis-func-cache: the cache failed, the method runs");
 }

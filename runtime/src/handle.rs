@@ -19,6 +19,7 @@ use crate::shape::{Shape, Value};
 use crate::stats::Event;
 use crate::store::{Manner, Stored, Unwanted};
 use crate::value;
+use crate::verdict::Verdict;
 
 /// Whoever asks for an entry by name waits longer than a call does.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -33,6 +34,7 @@ pub struct EntryHandle<'a, S, R, Run> {
     parts: Parts<'a>,
     /// Never locked: the handle is `Sync` also where the user's future is only `Send`.
     run: Mutex<Run>,
+    verdict: fn(&R) -> Verdict,
     types: PhantomData<fn() -> (S, R)>,
 }
 
@@ -48,7 +50,7 @@ where
     pub async fn peek(&self) -> Result<Option<S::Stored>, Error> {
         let (cache, bound, key) = self.parts()?;
         let found = cache.store().peek(&bound.pair, key.field, DEADLINE).await?;
-        Ok(value::read(cache, bound, *key, &found))
+        Ok(value::read(cache, bound, *key, &found).map(|(value, _)| value))
     }
 
     /// Removes the entry; tells whether there was one.
@@ -72,7 +74,7 @@ where
     pub async fn put(&self, value: &S::Stored) -> Result<(), Error> {
         let put = {
             let (cache, bound, key) = self.parts()?;
-            value::encode(cache, bound, *key, value, Duration::ZERO)
+            value::encode(cache, bound, *key, value, Duration::ZERO, bound.ttl_ms)
         };
         self.store(put).await
     }
@@ -103,7 +105,11 @@ where
         Ok(Some(left.map_or(Duration::MAX, Duration::from_millis)))
     }
 
-    async fn run_anew<Fut: Future<Output = R>>(parts: Parts<'a>, run: impl FnOnce() -> Fut) -> R {
+    async fn run_anew<Fut: Future<Output = R>>(
+        parts: Parts<'a>,
+        verdict: fn(&R) -> Verdict,
+        run: impl FnOnce() -> Fut,
+    ) -> R {
         let Ok((cache, bound, key)) = parts else {
             return run().await;
         };
@@ -121,14 +127,19 @@ where
         )
         .await;
         let started = std::time::Instant::now();
-        let stored = match S::split(run().await) {
+        let returned = run().await;
+        let cost = started.elapsed();
+        let Some(ttl_ms) = verdict(&returned).ttl_ms(bound.ttl_ms) else {
+            return returned;
+        };
+        let stored = match S::split(returned) {
             Ok(stored) => stored,
             Err(returned) => return returned,
         };
         // The caller asked for the method's answer: trouble with the store is counted, not told.
         match asked {
             Ok(Asked::Granted(mut lease)) => {
-                let mut put = value::encode(cache, &bound, key, &stored, started.elapsed());
+                let mut put = value::encode(cache, &bound, key, &stored, cost, ttl_ms);
                 if let Ok(put) = &mut put {
                     put.token = Some(lease.token());
                 }
@@ -206,8 +217,8 @@ where
     /// Runs the method, stores what it returned as a call would, and returns it. Modes do not
     /// matter here. Trouble with the store is counted in [`Stats`](crate::Stats).
     pub async fn refresh(self) -> R {
-        let (parts, run) = self.into_parts();
-        Self::run_anew(parts, || run.0).await
+        let (parts, verdict, run) = self.into_parts();
+        Self::run_anew(parts, verdict, || run.0).await
     }
 }
 
@@ -223,8 +234,8 @@ macro_rules! refresh_with {
             /// returned as a call would, and returns it.
             #[allow(clippy::too_many_arguments)] // as many as the user's method skips
             pub async fn refresh(self, $($arg: $ty),*) -> R {
-                let (parts, run) = self.into_parts();
-                Self::run_anew(parts, || run.0.run(($($arg,)*))).await
+                let (parts, verdict, run) = self.into_parts();
+                Self::run_anew(parts, verdict, || run.0.run(($($arg,)*))).await
             }
         }
 
@@ -238,9 +249,9 @@ macro_rules! refresh_with {
             /// returned as a call would, and returns it.
             #[allow(clippy::too_many_arguments)]
             pub fn refresh(self, $($arg: $ty),*) -> R {
-                let (parts, run) = self.0.into_parts();
+                let (parts, verdict, run) = self.0.into_parts();
                 let anew = async { (run.0)($($arg),*) };
-                blocking::wait(EntryHandle::<S, R, ()>::run_anew(parts, || anew))
+                blocking::wait(EntryHandle::<S, R, ()>::run_anew(parts, verdict, || anew))
             }
         }
     };
@@ -301,9 +312,9 @@ where
 {
     /// Runs the method, stores what it returned as a call would, and returns it.
     pub fn refresh(self) -> R {
-        let (parts, run) = self.0.into_parts();
+        let (parts, verdict, run) = self.0.into_parts();
         let anew = async { (run.0)() };
-        blocking::wait(EntryHandle::<S, R, ()>::run_anew(parts, || anew))
+        blocking::wait(EntryHandle::<S, R, ()>::run_anew(parts, verdict, || anew))
     }
 }
 
@@ -344,13 +355,21 @@ impl<'a, S, R, Run> EntryHandle<'a, S, R, Run> {
         Self {
             parts: call.into_parts(),
             run: Mutex::new(run),
+            verdict: Verdict::store,
             types: PhantomData,
         }
     }
 
-    fn into_parts(self) -> (Parts<'a>, Run) {
+    /// For a method whose options judge what it returned.
+    #[must_use]
+    pub fn judged(self, verdict: fn(&R) -> Verdict) -> Self {
+        Self { verdict, ..self }
+    }
+
+    fn into_parts(self) -> (Parts<'a>, fn(&R) -> Verdict, Run) {
         let run = self.run.into_inner();
-        (self.parts, run.unwrap_or_else(PoisonError::into_inner))
+        let run = run.unwrap_or_else(PoisonError::into_inner);
+        (self.parts, self.verdict, run)
     }
 
     pub fn invalidation(self) -> Invalidation {
@@ -362,6 +381,11 @@ impl<'a, S, R, Run> EntryHandle<'a, S, R, Run> {
 impl<'a, S, R, Run> BlockingEntryHandle<'a, S, R, Run> {
     pub fn new(call: Call<'a>, run: Run) -> Self {
         Self(EntryHandle::new(call, run))
+    }
+
+    #[must_use]
+    pub fn judged(self, verdict: fn(&R) -> Verdict) -> Self {
+        Self(self.0.judged(verdict))
     }
 
     pub fn invalidation(self) -> Invalidation {

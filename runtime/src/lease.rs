@@ -5,8 +5,8 @@
 //! whichever process runs it. Across processes a lease also says that somebody computes already.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant};
 
 use crate::budget::Budget;
@@ -17,6 +17,7 @@ use crate::flight::{Abroad, Lead};
 use crate::method::{Bound, Pair};
 use crate::settings::Stampede;
 use crate::store::{Begin, Begun, Found, Listener, Manner, Token, Unwanted, within};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// Between two looks while somebody else computes; a message makes it shorter.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -69,7 +70,7 @@ impl Lease {
             manner,
             unwanted,
         };
-        let patience = match bound.stampede {
+        let patience = match bound.fresh.stampede {
             Stampede::Lease => bound.patience_abroad(),
             Stampede::Local | Stampede::Off => Duration::ZERO,
         };
@@ -139,6 +140,15 @@ impl Lease {
 
     pub(crate) fn token(&self) -> Token {
         self.0.token
+    }
+
+    /// Whether nothing has overtaken the computation so far. Trouble with the store says nothing
+    /// against it.
+    pub(crate) async fn holds(&self, budget: &mut Budget) -> bool {
+        let store = self.0.cache.store();
+        let holds =
+            budget.spend(|left| store.holds(&self.0.pair, self.0.field, self.0.token, left));
+        holds.await.unwrap_or(true)
     }
 
     /// Keeps refreshes off for a while if this one ends without a value.

@@ -5,14 +5,25 @@ pub use crate::field::{KeyWriter, canonical_bytes};
 pub use crate::handle::{
     Invalidation, Needs, Ready, Run, invalidate_after, invalidate_after_blocking,
 };
+pub use crate::kept::Keep;
 pub use crate::method::{Method, Options};
+pub use crate::settings::Early;
 pub use crate::shape::{PlainProbe, Probe, Shape, ShapeOf, Value};
+pub use crate::verdict::{Life, Verdict, judge, judge_returned};
 pub use crate::wrapper::Core;
 
 /// The entry that a call would store for this value; its instants are zero. For tests.
 pub fn write_entry<T: Value>(call: Call<'_>, value: &T) -> Option<Vec<u8>> {
     let (cache, bound, key) = call.into_parts().ok()?;
-    let put = crate::value::encode(cache, &bound, key, value, std::time::Duration::ZERO).ok()?;
+    let put = crate::value::encode(
+        cache,
+        &bound,
+        key,
+        value,
+        std::time::Duration::ZERO,
+        bound.ttl_ms,
+    )
+    .ok()?;
     let times = crate::entry::Times {
         created_ms: 0,
         soft_ms: 0,
@@ -29,7 +40,7 @@ pub fn read_entry<T: Value>(call: Call<'_>, bytes: Vec<u8>) -> Option<T> {
         entry: Some(bytes),
         pair_ms: None,
     };
-    crate::value::read(cache, &bound, key, &found)
+    crate::value::read(cache, &bound, key, &found).map(|(value, _)| value)
 }
 
 /// Has an entry removed that looks like this and cannot be read, as a call does. For tests.

@@ -84,6 +84,15 @@ pub enum Stampede {
     Off,
 }
 
+/// When a value is computed anew although it has not expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Early {
+    /// When so many thousandths of its TTL have passed.
+    At(u16),
+    /// By chance, the likelier the nearer the end and the longer the method takes.
+    XFetch,
+}
+
 pub(crate) const DEFAULT_MAXSIZE: u64 = 1024;
 pub(crate) const DEFAULT_PREFIX: &str = "func-cache:";
 pub(crate) const DEFAULT_DEADLINE: Duration = Duration::from_millis(100);
@@ -121,6 +130,11 @@ pub(crate) fn check_ttl(what: &str, ttl: Duration) -> Result<Duration, Error> {
     Ok(ttl)
 }
 
+/// For a life that a value says of itself: there is nobody to be told that it is out of bounds.
+pub(crate) fn clamp_ttl(ttl: Duration) -> Duration {
+    ttl.clamp(Duration::from_millis(1), LONGEST_TTL)
+}
+
 pub(crate) fn check_touch(touch: Touch) -> Result<Touch, Error> {
     match touch {
         Touch::Behind(interval)
@@ -132,6 +146,17 @@ pub(crate) fn check_touch(touch: Touch) -> Result<Touch, Error> {
         }
         fine => Ok(fine),
     }
+}
+
+/// A share from 0 to 0.5, in thousandths.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+pub(crate) fn check_jitter(share: f64) -> Result<u16, Error> {
+    if (0.0..=0.5).contains(&share) {
+        return Ok((share * 1000.0).round() as u16);
+    }
+    Err(Error::config(format!(
+        "`ttl_jitter` is {share}; it is the share of a TTL that is taken off at the most and must be from 0 to 0.5"
+    )))
 }
 
 pub(crate) fn check_deadline(deadline: Duration) -> Result<Duration, Error> {

@@ -152,6 +152,15 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
         deadline: Duration,
     ) -> Result<Begun, Error>;
 
+    /// Whether the token is still the one that may store.
+    async fn holds(
+        &self,
+        pair: &Arc<Pair>,
+        field: Field,
+        token: Token,
+        deadline: Duration,
+    ) -> Result<bool, Error>;
+
     /// Ends a computation that has nothing to store, behind the caller: others may begin. For a
     /// `pause` nobody is to refresh the field.
     fn abandon(&self, pair: &Arc<Pair>, field: Field, token: Token, pause: Duration);

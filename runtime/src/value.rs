@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cache::Cache;
 use crate::codec;
 use crate::discard;
-use crate::entry::{self, Label, Verified};
+use crate::entry::{self, Label, Times, Verified};
 use crate::error::{Error, ErrorKind};
 use crate::field::CallKey;
 use crate::flight::Landed;
@@ -15,23 +15,44 @@ use crate::payload;
 use crate::shape::Value;
 use crate::store::{Found, Put};
 
+/// How old an entry is, and what it cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Age {
+    pub(crate) times: Times,
+    pub(crate) cost_us: u32,
+    pub(crate) now_us: u64,
+}
+
+impl Age {
+    pub(crate) fn is_soft_past(&self) -> bool {
+        is_past(self.times.soft_ms, self.now_us / 1000)
+    }
+}
+
 /// The value of an entry, if it is whole, of this very call, alive, and readable.
 pub(crate) fn read<T: Value>(
     cache: &Cache,
     bound: &Bound,
     key: CallKey,
     found: &Found,
-) -> Option<T> {
+) -> Option<(T, Age)> {
     let bytes = found.entry.as_deref()?;
     let within = payload::within_limit(cache, bytes);
     let Some(verified) = within.and_then(|bytes| verify(bound, key, bytes)) else {
         return discard::unreadable(cache, bound, key, bytes);
     };
-    if is_past(verified.times.hard_ms, found.now_us / 1000) {
+    let age = Age {
+        times: verified.times,
+        cost_us: verified.label.cost_us,
+        now_us: found.now_us,
+    };
+    // Whoever stored it may have had a use for stale values; here nobody has.
+    let is_stale = age.is_soft_past() && bound.fresh.stale_ms.is_none();
+    if is_stale || is_past(age.times.hard_ms, found.now_us / 1000) {
         return None;
     }
     match payload::open(cache, bound, key, verified.label.flags, verified.payload) {
-        Ok(value) => Some(value),
+        Ok(value) => Some((value, age)),
         Err(_) => discard::unreadable(cache, bound, key, bytes),
     }
 }
@@ -67,6 +88,7 @@ pub(crate) fn encode<T: Value>(
     key: CallKey,
     value: &T,
     cost: Duration,
+    ttl_ms: u64,
 ) -> Result<Put, Error> {
     let limits = cache.limits();
     let mut tail = entry::tail();
@@ -92,13 +114,14 @@ pub(crate) fn encode<T: Value>(
         method: bound.tag,
         cost_us: u32::try_from(cost.as_micros()).unwrap_or(u32::MAX),
     };
-    payload::seal(cache, bound, key, &mut label, &mut tail, bound.ttl_ms)?;
+    let (soft_ms, hard_ms) = bound.fresh.lives(ttl_ms);
+    payload::seal(cache, bound, key, &mut label, &mut tail, hard_ms)?;
     Ok(Put {
         field: key.field,
         entry: entry::close(label, tail)
             .ok_or_else(|| Error::new(ErrorKind::TooLarge, "the value has over 4 GiB"))?,
-        soft_ms: 0,
-        hard_ms: bound.ttl_ms,
+        soft_ms,
+        hard_ms,
         token: None,
     })
 }

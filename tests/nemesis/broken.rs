@@ -7,7 +7,6 @@ use crate::rules::{Bounds, breaches};
 
 const BOUNDS: Bounds = Bounds {
     ttl_us: 1_000,
-    stale_us: 0,
     call_us: 100,
     handle_us: 500,
     lease_us: 2_000,

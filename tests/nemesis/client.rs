@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use crate::history::{By, End, Event, Log, Method, Op, Outcome, Question, RunId, Value, now_us};
 use crate::random::{Random, zipf};
 
+/// Of every value, together with the time in which it is served although it is stale.
 pub const TTL: Duration = Duration::from_millis(1500);
 const KEYS: u32 = 24;
 
@@ -60,6 +61,7 @@ impl Repo {
         run.end(End::Returned)
     }
 
+    #[cache(ttl = "1s", stale = "500ms")]
     async fn fetch(&self, key: u32) -> Result<Value, Failure> {
         let mut run = self.start(Method::Fetch, key);
         sleep(run.takes(20)).await;
@@ -88,7 +90,11 @@ impl Repo {
     }
 
     fn start(&self, method: Method, key: u32) -> Running<'_> {
-        let by = BY.try_with(|by| *by).unwrap_or(By::Call);
+        // What runs behind the calls is in none of them.
+        let by = match CALL.try_with(|_| ()) {
+            Ok(()) => BY.try_with(|by| *by).unwrap_or(By::Call),
+            Err(_) => By::Refresh,
+        };
         self.start_by(by, Question { method, key })
     }
 

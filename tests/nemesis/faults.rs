@@ -26,9 +26,11 @@ enum Broken {
     ReadOnly,
     /// One key of each pair is gone.
     Torn,
+    /// Entries are in the place of others.
+    Swapped,
 }
 
-const BROKEN: [Broken; 10] = [
+const BROKEN: [Broken; 11] = [
     Broken::Killed,
     Broken::Stopped,
     Broken::Paused,
@@ -39,6 +41,7 @@ const BROKEN: [Broken; 10] = [
     Broken::Full,
     Broken::ReadOnly,
     Broken::Torn,
+    Broken::Swapped,
 ];
 
 /// What can be done to a client process from outside.
@@ -74,7 +77,7 @@ pub fn rage(
                 broken,
                 Broken::Stopped | Broken::Paused | Broken::PausedForWrites
             ),
-            loses: matches!(broken, Broken::Killed | Broken::Flushed),
+            loses: matches!(broken, Broken::Killed | Broken::Flushed | Broken::Swapped),
             process: None,
             kills: false,
         };
@@ -111,6 +114,7 @@ impl Broken {
             }
             Self::Full => server.query(&["CONFIG", "SET", "maxmemory", "1"]),
             Self::ReadOnly => server.query(&["REPLICAOF", "127.0.0.1", "1"]),
+            Self::Swapped => swap(server),
             Self::Torn => {
                 let lost = if random.next().is_multiple_of(2) {
                     ":0"
@@ -135,7 +139,26 @@ impl Broken {
             | Self::ScriptsFlushed
             | Self::Flushed
             | Self::ConnectionsCut
-            | Self::Torn => {}
+            | Self::Torn
+            | Self::Swapped => {}
+        }
+    }
+}
+
+/// Moves every entry of a pair to the next one's field.
+fn swap(server: &Server) {
+    let mut connection = server.connection();
+    for key in server.keys().iter().filter(|key| key.ends_with(":1")) {
+        let all: Vec<(Vec<u8>, Vec<u8>)> = redis::cmd("HGETALL")
+            .arg(key)
+            .query(&mut connection)
+            .unwrap();
+        let fields = all.iter().map(|(field, _)| field);
+        let entries = all.iter().map(|(_, entry)| entry);
+        for (field, entry) in fields.cycle().skip(1).zip(entries) {
+            let mut hset = redis::cmd("HSET");
+            let hset = hset.arg(key).arg(field).arg(entry);
+            hset.exec(&mut connection).unwrap();
         }
     }
 }

@@ -174,7 +174,7 @@ pub struct Fault {
     pub until_us: u64,
     /// Commands that were sent wait, and are executed later.
     pub delays: bool,
-    /// Everything in the server is gone.
+    /// What the server held is gone, or not where it was.
     pub loses: bool,
     /// This process stood still, or was killed.
     pub process: Option<u32>,

@@ -36,7 +36,6 @@ const SEEDS: [u64; 2] = [1, 2];
 
 const BOUNDS: Bounds = Bounds {
     ttl_us: client::TTL.as_micros() as u64,
-    stale_us: 0,
     call_us: 100_000,
     handle_us: 1_000_000,
     lease_us: 2_000_000,

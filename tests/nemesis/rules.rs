@@ -8,9 +8,8 @@ use crate::history::{By, Call, End, Fault, History, Op, Outcome, Question, Run, 
 /// Microseconds that things may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
+    /// How old a value may be, stale ones included.
     pub ttl_us: u64,
-    /// How long after its TTL a value may be served on purpose.
-    pub stale_us: u64,
     /// What the cache may add to a call, and to an operation on a handle.
     pub call_us: u64,
     pub handle_us: u64,
@@ -87,8 +86,7 @@ impl Rules<'_> {
                 .map_or(0, |(ended_us, _)| ended_us - run.started_us)
         });
         let bounds = self.bounds;
-        let most_us =
-            bounds.ttl_us + bounds.stale_us + took_us + stood_us + bounds.call_us + bounds.slack_us;
+        let most_us = bounds.ttl_us + took_us + stood_us + bounds.call_us + bounds.slack_us;
         (age_us > most_us).then(|| format!("C2 age: {age_us} us, over {most_us}, of {value:?}"))
     }
 

@@ -4,6 +4,10 @@
 //! The files are compiled here once more, with what is in [`sync`] and [`store`] in place of the
 //! real locks and tasks.
 
+#[path = "../../runtime/src/store/redis/breaker.rs"]
+#[allow(unreachable_pub)]
+mod breaker;
+mod calls_and_probes;
 #[path = "../../runtime/src/flight.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod flight;
@@ -42,10 +46,25 @@ fn is_scheduled() -> bool {
     SCHEDULED.get()
 }
 
+struct Scheduled;
+
+impl Scheduled {
+    fn enter() -> Self {
+        SCHEDULED.set(true);
+        Self
+    }
+}
+
+impl Drop for Scheduled {
+    fn drop(&mut self) {
+        SCHEDULED.set(false);
+    }
+}
+
 /// Runs a test under schedules drawn by lot, and under those that change their mind rarely, which
 /// find what needs a few switches at the right places.
 fn under_many_schedules(test: fn()) {
-    SCHEDULED.set(true);
+    let _scheduled = Scheduled::enter();
     shuttle::check_random(test, 3_000);
     for switches in 1..=3 {
         shuttle::check_pct(test, 1_000, switches);

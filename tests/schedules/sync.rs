@@ -5,6 +5,7 @@ use std::sync as real;
 use std::time::Duration;
 
 pub(crate) use std::sync::PoisonError;
+pub(crate) use std::sync::atomic::Ordering;
 
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T> {
@@ -40,6 +41,33 @@ impl<T> Deref for MutexGuard<'_, T> {
 impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.held
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct AtomicU64 {
+    turn: shuttle::sync::Mutex<()>,
+    held: real::atomic::AtomicU64,
+}
+
+impl AtomicU64 {
+    pub(crate) fn load(&self, ordering: Ordering) -> u64 {
+        let _turn = self.turn();
+        self.held.load(ordering)
+    }
+
+    pub(crate) fn store(&self, value: u64, ordering: Ordering) {
+        let _turn = self.turn();
+        self.held.store(value, ordering);
+    }
+
+    pub(crate) fn fetch_add(&self, value: u64, ordering: Ordering) -> u64 {
+        let _turn = self.turn();
+        self.held.fetch_add(value, ordering)
+    }
+
+    fn turn(&self) -> Option<shuttle::sync::MutexGuard<'_, ()>> {
+        super::is_scheduled().then(|| self.turn.lock().unwrap())
     }
 }
 

@@ -191,6 +191,16 @@ impl Store for Memory {
         Ok(Begun::Leads)
     }
 
+    async fn holds(
+        &self,
+        pair: &Arc<Pair>,
+        field: Field,
+        token: Token,
+        _deadline: Duration,
+    ) -> Result<bool, Error> {
+        Ok(self.content()?.lease(&pair.stem, field) == Some(token))
+    }
+
     fn abandon(&self, pair: &Arc<Pair>, field: Field, token: Token, _pause: Duration) {
         if let Ok(mut content) = self.content()
             && content.lease(&pair.stem, field) == Some(token)

@@ -297,6 +297,22 @@ impl Store for Redis {
         .await
     }
 
+    async fn holds(
+        &self,
+        pair: &Arc<Pair>,
+        field: Field,
+        token: Token,
+        deadline: Duration,
+    ) -> Result<bool, Error> {
+        let renewed = self.number(
+            script::RENEW.clone(),
+            pair,
+            lease::renewal(field, token),
+            deadline,
+        );
+        Ok(renewed.await? > 0)
+    }
+
     fn abandon(&self, pair: &Arc<Pair>, field: Field, token: Token, pause: Duration) {
         let (inner, pair) = (self.inner.clone(), pair.clone());
         inner.leases.let_go(token);

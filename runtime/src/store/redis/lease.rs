@@ -153,11 +153,16 @@ impl Inner {
 }
 
 async fn renew(inner: Arc<Inner>, token: Token, pair: Arc<Pair>, field: Field) {
-    let args = [field.0.to_vec(), token.0.to_vec(), text(ms(LEASE))];
+    let args = renewal(field, token);
     let renewed = timed(inner.script(&script::RENEW, &pair.stem, &args)).await;
     if matches!(renewed, Ok(Value::Int(0))) {
         inner.leases.let_go(token);
     }
+}
+
+/// The arguments of a renewal.
+pub(super) fn renewal(field: Field, token: Token) -> Vec<Vec<u8>> {
+    vec![field.0.to_vec(), token.0.to_vec(), text(ms(LEASE))]
 }
 
 fn begun(answer: Value) -> Result<(u64, Begun), Error> {
