@@ -278,8 +278,8 @@ impl<'a> Call<'a> {
             return Answer::Compute(role);
         };
         let manner = match bound.fresh.stampede {
-            Stampede::Lease => Manner::Waits,
-            Stampede::Local | Stampede::Off => Manner::TakesOver,
+            Stampede::Lease | Stampede::Local => Manner::Waits,
+            Stampede::Off => Manner::TakesOver,
         };
         begin(cache, bound, key, role, manner, unwanted, budget).await
     }

@@ -34,6 +34,7 @@ mod settings;
 mod shape;
 mod stats;
 mod store;
+mod sync;
 mod value;
 mod verdict;
 mod wrapper;

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 
 use self::ranking::Ranking;
 use super::{
-    Begin, Begun, Clock, Found, KeySpace, Listener, Listeners, Put, Seen, Store, Stored, Token,
-    Unwanted,
+    Begin, Begun, Clock, Found, KeySpace, Listener, Listeners, Manner, Put, Seen, Store, Stored,
+    Token, Unwanted,
 };
 use crate::entry::{self, Times};
 use crate::error::{Error, ErrorKind};
@@ -178,6 +178,13 @@ impl Store for Memory {
             if found.entry.is_some() {
                 return Ok(Begun::Hit(found));
             }
+        }
+        if begin.manner == Manner::Waits
+            && let Some(holder) = content.lease(&pair.stem, begin.field)
+        {
+            // It lives as long as its computation.
+            let left = Duration::ZERO;
+            return Ok(Begun::Waits { left, holder });
         }
         let leases = content.leases.entry(pair.stem.clone()).or_default();
         leases.insert(begin.field, begin.token);
