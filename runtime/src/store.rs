@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use crate::entry::Unstamped;
 use crate::error::Error;
@@ -21,7 +22,8 @@ use crate::policy::Policy;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) now_us: u64,
-    pub(crate) entry: Option<Vec<u8>>,
+    /// A slice of what the server sent, or bytes of its own.
+    pub(crate) entry: Option<Bytes>,
     /// What the pair has left to live; `None` if it has no end. Only a peek says it.
     pub(crate) pair_ms: Option<u64>,
 }

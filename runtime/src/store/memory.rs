@@ -99,7 +99,7 @@ impl Store for Memory {
         });
         Ok(Found {
             now_us,
-            entry: live,
+            entry: live.map(Into::into),
             pair_ms: None,
         })
     }
@@ -115,7 +115,7 @@ impl Store for Memory {
         let memory = pairs.get(&pair.stem);
         Ok(Found {
             now_us: self.now_us(),
-            entry: memory.and_then(|memory| memory.values.get(&field).cloned()),
+            entry: memory.and_then(|memory| Some(memory.values.get(&field)?.clone().into())),
             pair_ms: memory.and_then(|memory| Some(memory.ends_us?.saturating_sub(now_us) / 1000)),
         })
     }

@@ -12,6 +12,7 @@ mod reply;
 mod script;
 mod target;
 mod touch;
+mod wire;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;

@@ -19,11 +19,7 @@ pub(super) fn is_end_of_connection(error: &RedisError) -> bool {
 /// The server's own text may quote arguments, so it is left out: its code says enough.
 pub(super) fn error(error: &RedisError) -> Error {
     if is_wrong_type(error) {
-        return Error::new(
-            ErrorKind::Foreign,
-            "a key of this cache holds data of another type, which was left alone; \
-             give the cache another name or prefix, or remove that key",
-        );
+        return foreign();
     }
     if error.is_timeout() {
         return Error::unavailable("the store did not answer in time");
@@ -36,6 +32,14 @@ pub(super) fn error(error: &RedisError) -> Error {
         Some(code) => Error::new(kind, format!("the server refused: {code}")),
         None => Error::new(kind, format!("the store failed: {}", error.category())),
     }
+}
+
+pub(super) fn foreign() -> Error {
+    Error::new(
+        ErrorKind::Foreign,
+        "a key of this cache holds data of another type, which was left alone; \
+         give the cache another name or prefix, or remove that key",
+    )
 }
 
 /// Servers before 7.0 report it as text inside an error of the script.

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use super::link::Link;
 use super::pair::PairShared;
 use super::read::Queue;
+use super::wire::Wire;
 use super::{Inner, Target, driver};
 
 /// How often somebody looks for callers whose time is over.
@@ -38,11 +39,19 @@ type Open = Arc<Mutex<HashMap<Id, Arc<Lane>>>>;
 #[derive(Debug)]
 pub(crate) struct Lane {
     pub(super) id: Id,
-    pub(super) link: Link,
+    pub(super) road: Road,
     /// By the address of what they belong to, which lives as long as the store.
     queues: Mutex<HashMap<usize, Arc<Queue>>>,
     /// Dropped with the lane, which ends the task that watches for the end of the runtime.
     _in_use: oneshot::Sender<()>,
+}
+
+/// How a lane reaches the store.
+#[derive(Debug)]
+pub(super) enum Road {
+    Wire(Wire),
+    /// Through the redis crate: for clusters, and for TLS.
+    Link(Link),
 }
 
 thread_local! {
@@ -92,14 +101,22 @@ impl Lanes {
                 .set((id, Arc::downgrade(&lane), queue.clone()));
             (lane, queue)
         });
-        lane.link.is_up().then_some((lane, queue))
+        let is_up = match &lane.road {
+            Road::Wire(wire) => wire.is_up(&handle),
+            Road::Link(link) => link.is_up(),
+        };
+        is_up.then_some((lane, queue))
     }
 
     fn open(&self, id: Id, handle: &Handle, target: &Arc<Target>) -> Arc<Lane> {
         let (in_use, ended) = oneshot::channel();
         let lane = Arc::new(Lane {
             id,
-            link: Link::new(target.clone()),
+            road: if target.is_plain() {
+                Road::Wire(Wire::new(target.clone()))
+            } else {
+                Road::Link(Link::new(target.clone()))
+            },
             queues: Mutex::default(),
             _in_use: in_use,
         });
@@ -120,7 +137,10 @@ impl Lanes {
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
         for lane in self.lanes().values() {
-            lane.link.close();
+            match &lane.road {
+                Road::Wire(wire) => wire.close(),
+                Road::Link(link) => link.close(),
+            }
         }
     }
 
@@ -162,11 +182,18 @@ impl Lanes {
         let now = Instant::now();
         let mut busy = false;
         for lane in lanes {
+            let link = match &lane.road {
+                Road::Wire(wire) => {
+                    busy |= wire.send_away(now);
+                    continue;
+                }
+                Road::Link(link) => link,
+            };
             for queue in lane.all_queues() {
                 let (late, left) = queue.send_away(now);
                 busy |= left;
                 if late {
-                    lane.link.timed_out();
+                    link.timed_out();
                 }
             }
         }
@@ -175,6 +202,13 @@ impl Lanes {
 }
 
 impl Lane {
+    pub(super) fn link(&self) -> Option<&Link> {
+        match &self.road {
+            Road::Link(link) => Some(link),
+            Road::Wire(_) => None,
+        }
+    }
+
     pub(super) fn queue(&self, shared: &Arc<PairShared>) -> Arc<Queue> {
         let address = Arc::as_ptr(shared).addr();
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::lane::Lane;
+use super::lane::{Lane, Road};
 use super::link::Link;
 use super::{Inner, driver, fault, reply};
 use crate::error::Error;
@@ -72,7 +72,21 @@ pub(super) async fn read(
     let shared = inner.shared(pair);
     let until = Instant::now() + deadline;
     if let Some((lane, queue)) = inner.lanes.here(&inner.target, shared) {
-        return read_in_lane(inner, pair, lane, queue, field, until).await;
+        inner.lanes.watch(inner);
+        return match &lane.road {
+            Road::Wire(wire) => {
+                let (now_us, entry) = wire.read(pair, field, until).await?;
+                Ok(Found {
+                    now_us: match inner.clock.forced_us() {
+                        0 => now_us,
+                        forced => forced,
+                    },
+                    entry,
+                    pair_ms: None,
+                })
+            }
+            Road::Link(link) => read_in_lane(inner, pair, &lane, link, &queue, field, until).await,
+        };
     }
     let (tell, told) = oneshot::channel();
     let starts = shared.queue.join(Waiting { field, until, tell })?;
@@ -91,12 +105,12 @@ async fn answer_of(told: oneshot::Receiver<Result<Found, Error>>) -> Result<Foun
 async fn read_in_lane(
     inner: &Arc<Inner>,
     pair: &Arc<Pair>,
-    lane: Arc<Lane>,
-    queue: Arc<Queue>,
+    lane: &Arc<Lane>,
+    link: &Link,
+    queue: &Arc<Queue>,
     field: Field,
     until: Instant,
 ) -> Result<Found, Error> {
-    inner.lanes.watch(inner);
     let (id, out_of_time) = match queue.place(field, until)? {
         Place::Alone(id, out_of_time) => (id, out_of_time),
         Place::Waits(told) => return answer_of(told).await,
@@ -104,11 +118,11 @@ async fn read_in_lane(
     let _relay = Relay {
         inner,
         pair,
-        lane: &lane,
-        queue: &queue,
+        lane,
+        queue,
         id,
     };
-    let mut asked = pin!(ask(inner, &lane.link, pair, std::slice::from_ref(&field)));
+    let mut asked = pin!(ask(inner, link, pair, std::slice::from_ref(&field)));
     let mut out_of_time = pin!(out_of_time);
     let (now_us, mut entries) = poll_fn(|context| match asked.as_mut().poll(context) {
         Poll::Ready(answers) => Poll::Ready(answers),
@@ -120,7 +134,7 @@ async fn read_in_lane(
     .await?;
     Ok(Found {
         now_us,
-        entry: entries.pop().flatten(),
+        entry: entries.pop().flatten().map(Into::into),
         pair_ms: None,
     })
 }
@@ -163,8 +177,9 @@ async fn fly(inner: Arc<Inner>, pair: Arc<Pair>, lane: Option<Arc<Lane>>, mut fl
         let until = batch.iter().map(|waiting| waiting.until).min();
         let until = until.unwrap_or_else(Instant::now);
         let (fields, places) = places(&batch);
-        let answers = match &lane {
-            Some(lane) => ask(&inner, &lane.link, &pair, &fields).await,
+        let link = lane.as_ref().and_then(|lane| lane.link());
+        let answers = match link {
+            Some(link) => ask(&inner, link, &pair, &fields).await,
             None => ask_in_time(&inner, &pair, &fields, until).await,
         };
         tell(batch, places, answers);
@@ -307,7 +322,7 @@ fn tell(batch: Vec<Waiting>, places: Vec<usize>, answers: Answers) {
         // Whoever has gone away does not want to be told.
         let _ = waiting.tell.send(Ok(Found {
             now_us,
-            entry,
+            entry: entry.map(Into::into),
             pair_ms: None,
         }));
     }

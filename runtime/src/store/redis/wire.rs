@@ -1,0 +1,242 @@
+//! A lane's own connection to one server: it reads entries, and does nothing else.
+//!
+//! Callers take a seat in a batch, and one task, the [`pump`], asks for batch after batch and hands
+//! the answers out. Whoever came while enough batches are in the air goes with the next one: there
+//! is no timer, so a lone caller waits for nobody. A caller that goes away leaves an empty seat and
+//! nothing else, since only the pump touches the socket.
+
+mod batch;
+mod dial;
+mod pump;
+mod reply;
+mod request;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+
+use self::batch::{Batch, Seat};
+use self::request::Request;
+use super::Target;
+use crate::error::Error;
+use crate::field::Field;
+use crate::method::Pair;
+
+/// Batches in the air: the server works on one while its callers' next one is made.
+const FLIGHTS: usize = 2;
+/// Callers that may wait for a seat in the air; more than that are turned away.
+const WAITING: usize = 16_384;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// After so many late answers in a row the connection counts as dead: a half-open one never says so.
+const SILENCE: u32 = 3;
+
+/// Dropped, it closes its connection.
+pub(super) struct Wire(Arc<Shared>);
+
+struct Shared {
+    target: Arc<Target>,
+    /// What the state says, for those who ask often.
+    is_up: AtomicBool,
+    state: Mutex<State>,
+}
+
+struct State {
+    stage: Stage,
+    /// Not asked for yet; the last one has seats.
+    next: VecDeque<Request>,
+    in_air: VecDeque<Arc<Batch>>,
+    waiting: usize,
+    /// Of the pump, while it has nothing to do.
+    sleeper: Option<Waker>,
+    silences: u32,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// After `until`, whoever asks starts an attempt behind.
+    Down {
+        until: Option<Instant>,
+        pause: Duration,
+    },
+    Connecting,
+    Up,
+    Closed,
+}
+
+impl Wire {
+    pub(super) fn new(target: Arc<Target>) -> Self {
+        Self(Arc::new(Shared {
+            target,
+            is_up: AtomicBool::new(false),
+            state: Mutex::new(State {
+                stage: Stage::Down {
+                    until: None,
+                    pause: FIRST_PAUSE,
+                },
+                next: VecDeque::new(),
+                in_air: VecDeque::new(),
+                waiting: 0,
+                sleeper: None,
+                silences: 0,
+            }),
+        }))
+    }
+
+    /// Whether there is a connection now. If there is none, an attempt starts behind, on this runtime.
+    pub(super) fn is_up(&self, handle: &Handle) -> bool {
+        if self.0.is_up.load(Ordering::Relaxed) {
+            return true;
+        }
+        let mut state = self.0.state();
+        if let Stage::Down { until, pause } = state.stage
+            && until.is_none_or(|until| Instant::now() >= until)
+        {
+            state.stage = Stage::Connecting;
+            handle.spawn(pump::run(self.0.clone(), pause));
+        }
+        false
+    }
+
+    /// Reads the entry of a field; the instant is the server's, not before the read.
+    pub(super) async fn read(
+        &self,
+        pair: &Arc<Pair>,
+        field: Field,
+        until: Instant,
+    ) -> Result<(u64, Option<Bytes>), Error> {
+        let mut seat = None;
+        poll_fn(|context| match &seat {
+            Some(seat) => Seat::poll(seat, context, until),
+            None => match self.0.take_in(pair, field, until, context.waker()) {
+                Ok(taken) => {
+                    seat = Some(taken);
+                    Poll::Pending
+                }
+                Err(error) => Poll::Ready(Err(error)),
+            },
+        })
+        .await
+    }
+
+    /// Wakes whose time is over, so that they go. Returns whether anybody is on his way.
+    pub(super) fn send_away(&self, now: Instant) -> bool {
+        let mut state = self.0.state();
+        let waiting = state.next.iter().map(|request| &request.batch);
+        let batches: Vec<_> = waiting.chain(&state.in_air).cloned().collect();
+        let late = batches.iter().filter(|batch| batch.wake_late(now)).count();
+        if late > 0 {
+            state.silences += 1;
+            if state.silences >= SILENCE {
+                self.0.leave(state, false);
+            }
+        }
+        !batches.is_empty()
+    }
+
+    pub(super) fn close(&self) {
+        self.0.leave(self.0.state(), true);
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_in(
+        &self,
+        pair: &Arc<Pair>,
+        field: Field,
+        until: Instant,
+        waker: &Waker,
+    ) -> Result<Seat, Error> {
+        let mut state = self.state();
+        if !matches!(state.stage, Stage::Up) {
+            return Err(Error::unavailable("the store is not connected"));
+        }
+        if state.waiting >= WAITING {
+            return Err(Error::unavailable("too many calls wait for the store"));
+        }
+        state.waiting += 1;
+        if state.next.back().is_none_or(Request::is_full) {
+            state.next.push_back(Request::default());
+        }
+        let request = state.next.back_mut().expect("one has seats");
+        let place = request.add(pair, field);
+        let seat = Batch::take_in(&request.batch, place, until, waker);
+        let pump = match state.in_air.len() < FLIGHTS {
+            true => state.sleeper.take(),
+            false => None,
+        };
+        drop(state);
+        if let Some(pump) = pump {
+            pump.wake();
+        }
+        Ok(seat)
+    }
+
+    /// Has the pump end the connection, for good or until somebody wants another one.
+    fn leave(&self, mut state: MutexGuard<'_, State>, for_good: bool) {
+        self.is_up.store(false, Ordering::Relaxed);
+        if for_good {
+            state.stage = Stage::Closed;
+        } else if matches!(state.stage, Stage::Up) {
+            state.stage = Stage::Connecting;
+        }
+        let pump = state.sleeper.take();
+        drop(state);
+        if let Some(pump) = pump {
+            pump.wake();
+        }
+    }
+
+    fn rise(&self) {
+        let mut state = self.state();
+        if !matches!(state.stage, Stage::Closed) {
+            state.stage = Stage::Up;
+            state.silences = 0;
+            self.is_up.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The connection is gone: whoever waits is told.
+    fn fall(&self, next: Stage) {
+        let mut state = self.state();
+        self.is_up.store(false, Ordering::Relaxed);
+        if !matches!(state.stage, Stage::Closed) {
+            state.stage = next;
+        }
+        state.sleeper = None;
+        state.waiting = 0;
+        let waiting = std::mem::take(&mut state.next);
+        let in_air = std::mem::take(&mut state.in_air);
+        drop(state);
+        let waiting = waiting.into_iter().map(|request| request.batch);
+        for batch in in_air.into_iter().chain(waiting) {
+            batch.tell(Err(Error::unavailable("the connection was lost")));
+        }
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire")
+            .field("target", &self.0.target)
+            .field("stage", &self.0.state().stage)
+            .finish_non_exhaustive()
+    }
+}
