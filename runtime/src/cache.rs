@@ -3,15 +3,18 @@ use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use crate::builder::{CacheBuilder, Limits};
 use crate::error::Error;
+use crate::field::Field;
 use crate::flight::Flights;
-use crate::method::{Bound, Defaults, Method};
+use crate::method::{Bound, Defaults, Method, Pair};
 use crate::policy::Policy;
 use crate::scope::{self, Frame, Mode, Scope};
+use crate::settings::Touch;
 use crate::stats::{Counters, Event, Stats};
-use crate::store::{KeySpace, Store};
+use crate::store::{Found, KeySpace, Store};
 
 /// A handle on a cache: cheap to clone, made for sharing between tasks and threads.
 ///
@@ -204,6 +207,19 @@ impl Cache {
 
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.0.store
+    }
+
+    /// [`Store::get`], without a box on the way of most hits.
+    pub(crate) async fn get(
+        &self,
+        pair: &Arc<Pair>,
+        field: Field,
+        deadline: Duration,
+    ) -> Result<Found, Error> {
+        match (self.0.store.reader(), pair.touch) {
+            (Some(redis), Touch::Behind(_)) => redis.read(pair, field, deadline).await,
+            _ => self.0.store.get(pair, field, deadline).await,
+        }
     }
 
     pub(crate) fn id(&self) -> u64 {

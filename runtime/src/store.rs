@@ -44,6 +44,11 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     async fn get(&self, pair: &Arc<Pair>, field: Field, deadline: Duration)
     -> Result<Found, Error>;
 
+    /// The store itself where it is Redis: its plain reads need no box for their future.
+    fn reader(&self) -> Option<&redis::Redis> {
+        None
+    }
+
     /// Looks an entry up and changes nothing.
     async fn peek(
         &self,

@@ -29,7 +29,7 @@ pub(crate) use self::lane::Blocked;
 use self::lane::Lanes;
 use self::link::Link;
 pub(crate) use self::pair::PairShared;
-use self::pair::Pairs;
+use self::pair::{Pairs, args_of};
 use self::reply::{array, found, number, scan_page, unexpected};
 pub(crate) use self::script::all as scripts;
 use self::script::{PolicyScripts, Script};
@@ -76,6 +76,16 @@ impl Redis {
                 dropped_touches: AtomicU64::new(0),
             }),
         }
+    }
+
+    /// [`Store::get`] where hits are recorded behind.
+    pub(crate) async fn read(
+        &self,
+        pair: &Arc<Pair>,
+        field: Field,
+        deadline: Duration,
+    ) -> Result<Found, Error> {
+        read::read(&self.inner, pair, field, deadline).await
     }
 
     /// Runs an operation on the driver, whatever runtime or thread the caller is on.
@@ -242,17 +252,17 @@ impl Store for Redis {
         field: Field,
         deadline: Duration,
     ) -> Result<Found, Error> {
-        if let Touch::Behind(interval) = pair.touch {
-            let found = read::read(&self.inner, pair, field, deadline).await?;
-            if touch::is_alive(&found) {
-                self.inner.touch(pair, field, found.now_us, interval);
-            }
-            return Ok(found);
+        if let Touch::Behind(_) = pair.touch {
+            return self.read(pair, field, deadline).await;
         }
         let script = self.inner.scripts(&pair.policy).get.clone();
         let mut args = self.inner.common_args(pair, field);
         args.truncate(4);
         self.look(script, pair, args, deadline).await
+    }
+
+    fn reader(&self) -> Option<&Redis> {
+        Some(self)
     }
 
     async fn peek(
@@ -279,7 +289,7 @@ impl Store for Redis {
                 put.entry.head.to_vec(),
                 put.entry.tail,
             ]);
-            args.extend(inner.shared(&pair).touches().take());
+            args.extend(args_of(inner.shared(&pair).touches().take()));
             number(
                 &inner
                     .script(&script, &pair.ranking, &pair.values, &args)

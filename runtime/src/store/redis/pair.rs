@@ -7,7 +7,7 @@ use tokio::runtime::Id;
 
 use super::lane::Lane;
 use super::read::Queue;
-use crate::field::Field;
+use crate::field::{Field, Fields};
 
 /// Shared by all methods whose entries live in the pair.
 #[derive(Debug, Default)]
@@ -23,18 +23,20 @@ pub(crate) struct PairShared {
 /// Hits that are not recorded yet, one record a field.
 #[derive(Debug, Default)]
 pub(super) struct Touches {
-    by_field: HashMap<Field, Touched>,
+    by_field: Fields<Touched>,
     /// Grows with each hit, so that the order of last hits is known.
     next: u64,
     /// Whether somebody will send them when the interval is over.
     pub(super) is_scheduled: bool,
+    /// Whether somebody will look at the end of the pair.
+    pub(super) is_kept: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Touched {
+pub(super) struct Touched {
     order: u64,
-    now_us: u64,
-    hits: u64,
+    pub(super) now_us: u64,
+    pub(super) hits: u64,
 }
 
 /// The most hits that one script is given; more than that is more than it is worth to wait for.
@@ -47,7 +49,7 @@ impl PairShared {
 }
 
 impl Touches {
-    pub(super) fn record(&mut self, field: Field, now_us: u64) {
+    pub(super) fn record(&mut self, field: Field, now_us: u64, hits: u64) {
         self.next += 1;
         let touched = self.by_field.entry(field).or_insert(Touched {
             order: 0,
@@ -56,25 +58,30 @@ impl Touches {
         });
         touched.order = self.next;
         touched.now_us = touched.now_us.max(now_us);
-        touched.hits += 1;
+        touched.hits += hits;
     }
 
     pub(super) fn len(&self) -> usize {
         self.by_field.len()
     }
 
-    /// Takes all hits out, as the arguments of a script: the last hit comes last.
-    pub(super) fn take(&mut self) -> Vec<Vec<u8>> {
-        let mut taken: Vec<_> = std::mem::take(&mut self.by_field).into_iter().collect();
+    /// Takes all hits out: the last hit comes last.
+    pub(super) fn take(&mut self) -> Vec<(Field, Touched)> {
+        let mut taken: Vec<_> = self.by_field.drain().collect();
         taken.sort_unstable_by_key(|(_, touched)| touched.order);
-        let mut args = Vec::with_capacity(taken.len() * 3);
-        for (field, touched) in taken {
-            args.push(field.0.to_vec());
-            args.push(touched.now_us.to_string().into_bytes());
-            args.push(touched.hits.to_string().into_bytes());
-        }
-        args
+        taken
     }
+}
+
+/// Hits as the arguments of a script.
+pub(super) fn args_of(touched: Vec<(Field, Touched)>) -> impl Iterator<Item = Vec<u8>> {
+    touched.into_iter().flat_map(|(field, touched)| {
+        [
+            field.0.to_vec(),
+            touched.now_us.to_string().into_bytes(),
+            touched.hits.to_string().into_bytes(),
+        ]
+    })
 }
 
 /// The pairs of one store, by their stem.

@@ -13,7 +13,8 @@ use tokio::sync::oneshot;
 
 use super::lane::{Lane, Road};
 use super::link::Link;
-use super::{Inner, driver, fault, reply};
+use super::wire::Ask;
+use super::{Inner, driver, fault, reply, touch};
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
@@ -62,8 +63,8 @@ enum Place {
     Waits(oneshot::Receiver<Result<Found, Error>>),
 }
 
-/// Waits for the entry of a field, read together with others.
-pub(super) async fn read(
+/// Waits for the entry of a field, read together with others, and records the hit.
+pub(crate) async fn read(
     inner: &Arc<Inner>,
     pair: &Arc<Pair>,
     field: Field,
@@ -71,30 +72,39 @@ pub(super) async fn read(
 ) -> Result<Found, Error> {
     let shared = inner.shared(pair);
     let until = Instant::now() + deadline;
-    if let Some((lane, queue)) = inner.lanes.here(&inner.target, shared) {
-        inner.lanes.watch(inner);
-        return match &lane.road {
+    inner.lanes.watch(inner);
+    let ask = Ask { pair, field, until };
+    let seat = poll_fn(|context| Poll::Ready(inner.lanes.seat(&ask, context.waker()))).await;
+    if let Some(seat) = seat {
+        return seat?.answer().await;
+    }
+    let found = match inner.lanes.here(inner, shared) {
+        Some((lane, queue)) => match &lane.road {
             Road::Wire(wire) => {
-                let (now_us, entry) = wire.read(pair, field, until).await?;
-                Ok(Found {
-                    now_us: match inner.clock.forced_us() {
-                        0 => now_us,
-                        forced => forced,
-                    },
-                    entry,
-                    pair_ms: None,
-                })
+                let seat = poll_fn(|context| Poll::Ready(wire.seat(&ask, context.waker()))).await;
+                let lost = || Err(Error::unavailable("the store is not connected"));
+                return seat.unwrap_or_else(lost)?.answer().await;
             }
-            Road::Link(link) => read_in_lane(inner, pair, &lane, link, &queue, field, until).await,
-        };
+            Road::Link(link) => {
+                read_in_lane(inner, pair, &lane, link, &queue, field, until).await?
+            }
+        },
+        None => {
+            let (tell, told) = oneshot::channel();
+            let starts = shared.queue.join(Waiting { field, until, tell })?;
+            if starts {
+                let flight = Flight::new(shared.queue.clone());
+                driver::spawn(fly(inner.clone(), pair.clone(), None, flight))?;
+            }
+            answer_of(told).await?
+        }
+    };
+    if let Some(entry) = &found.entry
+        && touch::is_alive(entry, found.now_us)
+    {
+        inner.touch(pair, found.now_us, std::iter::once((field, 1)));
     }
-    let (tell, told) = oneshot::channel();
-    let starts = shared.queue.join(Waiting { field, until, tell })?;
-    if starts {
-        let flight = Flight::new(shared.queue.clone());
-        driver::spawn(fly(inner.clone(), pair.clone(), None, flight))?;
-    }
-    answer_of(told).await
+    Ok(found)
 }
 
 async fn answer_of(told: oneshot::Receiver<Result<Found, Error>>) -> Result<Found, Error> {

@@ -13,18 +13,17 @@ mod request;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tokio::runtime::Handle;
 
-use self::batch::{Batch, Seat};
+use self::batch::Batch;
+pub(super) use self::batch::Seat;
 use self::request::Request;
-use super::Target;
+use super::{Inner, Target};
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
@@ -38,11 +37,20 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// After so many late answers in a row the connection counts as dead: a half-open one never says so.
 const SILENCE: u32 = 3;
 
+/// What a caller wants to read, and how long it can wait.
+pub(super) struct Ask<'a> {
+    pub(super) pair: &'a Arc<Pair>,
+    pub(super) field: Field,
+    pub(super) until: Instant,
+}
+
 /// Dropped, it closes its connection.
 pub(super) struct Wire(Arc<Shared>);
 
 struct Shared {
     target: Arc<Target>,
+    /// For its clock and for hits to be recorded.
+    store: Weak<Inner>,
     /// What the state says, for those who ask often.
     is_up: AtomicBool,
     state: Mutex<State>,
@@ -72,9 +80,10 @@ enum Stage {
 }
 
 impl Wire {
-    pub(super) fn new(target: Arc<Target>) -> Self {
+    pub(super) fn new(store: &Arc<Inner>) -> Self {
         Self(Arc::new(Shared {
-            target,
+            target: store.target.clone(),
+            store: Arc::downgrade(store),
             is_up: AtomicBool::new(false),
             state: Mutex::new(State {
                 stage: Stage::Down {
@@ -105,25 +114,10 @@ impl Wire {
         false
     }
 
-    /// Reads the entry of a field; the instant is the server's, not before the read.
-    pub(super) async fn read(
-        &self,
-        pair: &Arc<Pair>,
-        field: Field,
-        until: Instant,
-    ) -> Result<(u64, Option<Bytes>), Error> {
-        let mut seat = None;
-        poll_fn(|context| match &seat {
-            Some(seat) => Seat::poll(seat, context, until),
-            None => match self.0.take_in(pair, field, until, context.waker()) {
-                Ok(taken) => {
-                    seat = Some(taken);
-                    Poll::Pending
-                }
-                Err(error) => Poll::Ready(Err(error)),
-            },
-        })
-        .await
+    /// A seat in the next batch, if there is a connection.
+    pub(super) fn seat(&self, ask: &Ask<'_>, waker: &Waker) -> Option<Result<Seat, Error>> {
+        let is_up = self.0.is_up.load(Ordering::Relaxed);
+        is_up.then(|| self.0.take_in(ask, waker))
     }
 
     /// Wakes whose time is over, so that they go. Returns whether anybody is on his way.
@@ -157,13 +151,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_in(
-        &self,
-        pair: &Arc<Pair>,
-        field: Field,
-        until: Instant,
-        waker: &Waker,
-    ) -> Result<Seat, Error> {
+    fn take_in(&self, ask: &Ask<'_>, waker: &Waker) -> Result<Seat, Error> {
         let mut state = self.state();
         if !matches!(state.stage, Stage::Up) {
             return Err(Error::unavailable("the store is not connected"));
@@ -176,8 +164,8 @@ impl Shared {
             state.next.push_back(Request::default());
         }
         let request = state.next.back_mut().expect("one has seats");
-        let place = request.add(pair, field);
-        let seat = Batch::take_in(&request.batch, place, until, waker);
+        let place = request.add(ask.pair, ask.field);
+        let seat = Batch::take_in(&request.batch, place, ask.until, waker);
         let pump = match state.in_air.len() < FLIGHTS {
             true => state.sleeper.take(),
             false => None,

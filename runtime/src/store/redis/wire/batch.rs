@@ -1,5 +1,6 @@
 //! Reads that go together: one cell, in which all their callers find their answers.
 
+use std::future::poll_fn;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -9,6 +10,7 @@ use bytes::Bytes;
 
 use super::request::Place;
 use crate::error::Error;
+use crate::store::Found;
 
 /// Callers tell by it whether they are answered, without a channel each.
 #[derive(Debug, Default)]
@@ -31,10 +33,11 @@ struct Caller {
     waker: Option<Waker>,
 }
 
-/// A caller's place in a batch.
+/// A caller's place in a batch, which it may leave without a word.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(crate) struct Seat {
     batch: Arc<Batch>,
+    until: Instant,
     caller: usize,
     place: Place,
 }
@@ -48,6 +51,7 @@ impl Batch {
         });
         Seat {
             batch: this.clone(),
+            until,
             caller: callers.len() - 1,
             place,
         }
@@ -86,11 +90,20 @@ impl Batch {
 }
 
 impl Seat {
-    pub(super) fn poll(
-        &self,
-        context: &mut Context<'_>,
-        until: Instant,
-    ) -> Poll<Result<(u64, Option<Bytes>), Error>> {
+    /// The answer, when it is there. The hit is recorded by the pump, for all of a batch at once.
+    pub(crate) async fn answer(self) -> Result<Found, Error> {
+        let mut is_taken_in = true;
+        poll_fn(|context| {
+            // Its waker was left in this very poll.
+            match std::mem::take(&mut is_taken_in) && self.batch.answer.get().is_none() {
+                true => Poll::Pending,
+                false => self.poll(context),
+            }
+        })
+        .await
+    }
+
+    fn poll(&self, context: &mut Context<'_>) -> Poll<Result<Found, Error>> {
         if let Some(answer) = self.batch.answer.get() {
             return Poll::Ready(self.own(answer));
         }
@@ -98,7 +111,7 @@ impl Seat {
         if let Some(answer) = self.batch.answer.get() {
             return Poll::Ready(self.own(answer));
         }
-        if Instant::now() >= until {
+        if Instant::now() >= self.until {
             return Poll::Ready(Err(Error::unavailable("the store did not answer in time")));
         }
         if let Some(caller) = callers.get_mut(self.caller) {
@@ -114,10 +127,14 @@ impl Seat {
         Poll::Pending
     }
 
-    fn own(&self, answer: &Result<Answer, Error>) -> Result<(u64, Option<Bytes>), Error> {
+    fn own(&self, answer: &Result<Answer, Error>) -> Result<Found, Error> {
         let answer = answer.as_ref().map_err(Error::again)?;
         let group = answer.groups[self.place.group].as_ref();
         let range = group.map_err(Error::again)?[self.place.entry].clone();
-        Ok((answer.now_us, range.map(|range| answer.bytes.slice(range))))
+        Ok(Found {
+            now_us: answer.now_us,
+            entry: range.map(|range| answer.bytes.slice(range)),
+            pair_ms: None,
+        })
     }
 }

@@ -12,10 +12,12 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::time::timeout;
 
-use super::batch::{Answer, Batch};
+use super::batch::Answer;
 use super::dial::{self, Open};
 use super::reply::{Reader, Surprise};
+use super::request::Request;
 use super::{FIRST_PAUSE, FLIGHTS, LONGEST_PAUSE, Shared, Stage};
+use crate::store::redis::Inner;
 use crate::store::redis::target::CONNECT;
 
 /// Room for what one read of the socket may bring: some hundred small entries.
@@ -76,7 +78,7 @@ struct Pump<S> {
     reply: BytesMut,
     reader: Reader,
     /// The batches in the air, and how many entries each of their groups asks for.
-    asked: VecDeque<(Arc<Batch>, Vec<usize>)>,
+    asked: VecDeque<(Request, Vec<usize>)>,
 }
 
 /// Why a connection ends.
@@ -147,8 +149,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
             state.waiting = state.waiting.saturating_sub(request.batch.len());
             state.in_air.push_back(request.batch.clone());
             request.write(&mut self.out);
-            self.asked
-                .push_back((request.batch.clone(), request.form()));
+            let form = request.form();
+            self.asked.push_back((request, form));
         }
         state.sleeper = Some(context.waker().clone());
         Ok(())
@@ -181,7 +183,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
                 }
             };
             let bytes = self.reply.split_to(whole.end).freeze();
-            let Some((batch, _)) = self.asked.pop_front() else {
+            let Some((request, _)) = self.asked.pop_front() else {
                 return Err(Over);
             };
             {
@@ -190,12 +192,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
                 state.silences = 0;
                 state.sleeper = None;
             }
-            told += batch.tell(whole.now_us.map(|now_us| Answer {
-                now_us,
-                bytes,
-                groups: whole.groups,
+            // The store is gone, and so are its callers.
+            let Some(store) = self.shared.store.upgrade() else {
+                return Err(Over);
+            };
+            told += request.batch.tell(whole.now_us.map(|now_us| {
+                let answer = Answer {
+                    now_us: match store.clock.forced_us() {
+                        0 => now_us,
+                        forced => forced,
+                    },
+                    bytes,
+                    groups: whole.groups,
+                };
+                touch(&store, &request, &answer);
+                answer
             }));
         }
         Ok(told)
+    }
+}
+
+/// Records the hits of a batch, before its callers go on to what may be a put.
+fn touch(store: &Arc<Inner>, request: &Request, answer: &Answer) {
+    for (group, entries) in request.groups.iter().zip(&answer.groups) {
+        if let Ok(entries) = entries {
+            let hits = group.hits(entries, &answer.bytes, answer.now_us);
+            store.touch(&group.pair, answer.now_us, hits);
+        }
     }
 }

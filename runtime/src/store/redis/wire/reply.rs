@@ -12,7 +12,7 @@ const LARGEST: usize = LARGEST_ENTRY_BYTES + (1 << 12);
 const LONGEST_LINE: usize = 4096;
 
 /// Something that no server answers to what was asked: the connection is of no use any more.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Surprise;
 
 /// How far the answer to a batch has been read.
@@ -198,4 +198,120 @@ fn refused(text: &[u8]) -> Error {
         ErrorKind::Server,
         format!("the server refused: {}", code.unwrap_or("ERR")),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANSWER: &[u8] = b"*3\r\n$5\r\nab\r\nc\r\n$-1\r\n$0\r\n\r\n\
+        -WRONGTYPE Operation against a key\r\n*2\r\n$10\r\n1700000000\r\n$6\r\n000123\r\n";
+    const FORM: [usize; 2] = [3, 1];
+
+    fn check(whole: &Whole, bytes: &[u8]) {
+        assert_eq!(*whole.now_us.as_ref().unwrap(), 1_700_000_000_000_123);
+        let [Ok(entries), Err(refused)] = &whole.groups[..] else {
+            panic!("{:?}", whole.groups);
+        };
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|entry| entry.clone().map(|range| &bytes[range]))
+            .collect();
+        assert_eq!(entries, [Some(&b"ab\r\nc"[..]), None, Some(&b""[..])]);
+        assert!(refused.is_foreign());
+    }
+
+    #[test]
+    fn an_answer_cut_at_any_byte_is_read_when_the_rest_has_come() {
+        for cut in 0..ANSWER.len() {
+            let mut reader = Reader::default();
+            let missing = reader.read(&ANSWER[..cut], &FORM).unwrap().unwrap_err();
+            assert!(
+                missing >= 1 && missing <= ANSWER.len() - cut,
+                "cut at {cut}"
+            );
+            let whole = reader.read(ANSWER, &FORM).unwrap().unwrap();
+            assert_eq!(whole.end, ANSWER.len(), "cut at {cut}");
+            check(&whole, ANSWER);
+        }
+        let mut reader = Reader::default();
+        for cut in 0..ANSWER.len() {
+            assert!(reader.read(&ANSWER[..cut], &FORM).unwrap().is_err());
+        }
+        check(&reader.read(ANSWER, &FORM).unwrap().unwrap(), ANSWER);
+    }
+
+    #[test]
+    fn what_follows_an_answer_is_left_for_the_next() {
+        let two = [ANSWER, ANSWER].concat();
+        let mut reader = Reader::default();
+        let whole = reader.read(&two, &FORM).unwrap().unwrap();
+        assert_eq!(whole.end, ANSWER.len());
+        let whole = reader.read(&two[whole.end..], &FORM).unwrap().unwrap();
+        check(&whole, ANSWER);
+    }
+
+    #[test]
+    fn an_answer_to_another_question_is_a_surprise() {
+        for form in [&[2, 1][..], &[4, 1], &[], &[1, 3]] {
+            let read = Reader::default().read(ANSWER, form);
+            assert!(matches!(read, Err(Surprise)), "{form:?} {read:?}");
+        }
+    }
+
+    #[test]
+    fn what_no_server_says_is_a_surprise() {
+        let surprises: [&[u8]; 14] = [
+            b"+OK\r\n",
+            b":1\r\n",
+            b"*-1\r\n",
+            b"$3\r\n",
+            b"*1\r\r",
+            b"*01234567890\r\n",
+            b"*1\r\n*1\r\n",
+            b"*1\r\n-ERR\r\n",
+            b"*1\r\n$99999999999\r\n",
+            b"*1\r\n$999999999\r\n",
+            b"*1\r\n$-2\r\n",
+            b"*1\r\n$1\r\nabc",
+            b">2\r\n",
+            b"*1\r\n$1\r\na\r\n*2\r\n$1\r\n1\r\n$7\r\n1000000\r\n",
+        ];
+        for bytes in surprises {
+            let read = Reader::default().read(bytes, &[1]);
+            assert!(
+                matches!(read, Err(Surprise)),
+                "{:?} {read:?}",
+                String::from_utf8_lossy(bytes)
+            );
+        }
+        let endless = [b'-'; LONGEST_LINE + 1];
+        assert!(Reader::default().read(&endless, &[1]).is_err());
+    }
+
+    #[test]
+    fn a_flipped_byte_is_a_surprise_or_is_told_by_nothing_but_the_entry() {
+        for at in 0..ANSWER.len() {
+            for bit in 0..8 {
+                let mut bytes = ANSWER.to_vec();
+                bytes[at] ^= 1 << bit;
+                // No panic, and never more than what is there.
+                if let Ok(Ok(whole)) = Reader::default().read(&bytes, &FORM) {
+                    assert!(whole.end <= bytes.len());
+                    for range in whole.groups.iter().flatten().flatten().flatten() {
+                        assert!(range.end <= whole.end);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_refused_clock_is_an_error_of_the_whole_batch() {
+        let bytes = b"*1\r\n$1\r\na\r\n-NOPERM no TIME for you\r\n";
+        let whole = Reader::default().read(bytes, &[1]).unwrap().unwrap();
+        let error = whole.now_us.unwrap_err();
+        assert_eq!(error.to_string(), "the server refused: NOPERM");
+        assert_eq!(whole.end, bytes.len());
+    }
 }

@@ -1,5 +1,6 @@
 //! What a batch asks for: one `HMGET` for each pair, and the clock.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{BufMut as _, BytesMut};
@@ -7,7 +8,7 @@ use bytes::{BufMut as _, BytesMut};
 use super::batch::Batch;
 use crate::field::Field;
 use crate::method::Pair;
-use crate::store::redis::PairShared;
+use crate::store::redis::{PairShared, touch};
 
 /// Fields that are asked for together.
 const FIELDS: usize = 256;
@@ -18,15 +19,16 @@ const SLOTS: usize = 2 * FIELDS;
 #[derive(Debug, Default)]
 pub(super) struct Request {
     pub(super) batch: Arc<Batch>,
-    groups: Vec<Group>,
+    pub(super) groups: Vec<Group>,
     fields: usize,
 }
 
 /// The fields of one pair.
 #[derive(Debug)]
-struct Group {
-    pair: Arc<Pair>,
-    fields: Vec<Field>,
+pub(super) struct Group {
+    pub(super) pair: Arc<Pair>,
+    /// And how many callers wait for each.
+    fields: Vec<(Field, u64)>,
     /// Where a field stands, plus one, by its first bytes: it is a digest already.
     slots: Vec<u16>,
 }
@@ -69,7 +71,7 @@ impl Request {
             array(out, group.fields.len() + 2);
             bulk(out, b"HMGET");
             bulk(out, group.pair.values.as_bytes());
-            for field in &group.fields {
+            for (field, _) in &group.fields {
                 bulk(out, &field.0);
             }
         }
@@ -89,22 +91,26 @@ impl Group {
 
     fn add(&mut self, field: Field) -> usize {
         if self.fields.is_empty() {
-            self.fields.push(field);
+            self.fields.push((field, 1));
             return 0;
         }
         if self.slots.is_empty() {
             self.slots.resize(SLOTS, 0);
-            let first = self.slot(self.fields[0]);
+            let first = self.slot(self.fields[0].0);
             self.slots[first] = 1;
         }
         let slot = self.slot(field);
         match self.slots[slot] {
             0 => {
-                self.fields.push(field);
+                self.fields.push((field, 1));
                 self.slots[slot] = u16::try_from(self.fields.len()).unwrap_or(0);
                 self.fields.len() - 1
             }
-            known => usize::from(known) - 1,
+            known => {
+                let entry = usize::from(known) - 1;
+                self.fields[entry].1 += 1;
+                entry
+            }
         }
     }
 
@@ -114,10 +120,23 @@ impl Group {
         loop {
             match self.slots[slot] {
                 0 => return slot,
-                known if self.fields[usize::from(known) - 1] == field => return slot,
+                known if self.fields[usize::from(known) - 1].0 == field => return slot,
                 _ => slot = (slot + 1) % SLOTS,
             }
         }
+    }
+
+    /// The fields whose entries the policy counts as hit.
+    pub(super) fn hits<'a>(
+        &'a self,
+        entries: &'a [Option<Range<usize>>],
+        bytes: &'a [u8],
+        now_us: u64,
+    ) -> impl Iterator<Item = (Field, u64)> + 'a {
+        let known = self.fields.iter().zip(entries);
+        known.filter_map(move |(hits, entry)| {
+            touch::is_alive(&bytes[entry.clone()?], now_us).then_some(*hits)
+        })
     }
 }
 
