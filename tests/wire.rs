@@ -20,6 +20,10 @@ struct Repo;
 
 #[cache_impl(maxsize = 10_000)]
 impl Repo {
+    async fn document(&self, id: u32) -> String {
+        value(id).repeat(60_000)
+    }
+
     async fn find(&self, id: u32) -> String {
         value(id)
     }
@@ -324,7 +328,9 @@ fn callers_that_are_gone_before_their_answer_leave_the_others_theirs() {
                 runtime.spawn(async move { repo.find(id + round).await })
             })
             .collect();
-        gone.iter().step_by(2).for_each(tokio::task::JoinHandle::abort);
+        gone.iter()
+            .step_by(2)
+            .for_each(tokio::task::JoinHandle::abort);
         ask(&runtime, &repo, 100..140);
     }
     assert_eq!(cache.stats().error, 0);
@@ -375,4 +381,37 @@ fn a_unix_socket_has_a_wire_too() {
     has_a_wire(&server, format!("unix://{path}"), path);
     drop(server);
     std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn large_values_have_a_connection_of_their_own() {
+    let server = Server::start();
+    let shim = Shim::before(&server);
+    let (cache, repo) = build(shim.url());
+    let runtime = runtime();
+    ask(&runtime, &repo, 0..50);
+    shim.warm(&runtime, &repo);
+    assert_eq!(shim.wires(), 1);
+    let read = |ids: std::ops::Range<u32>| {
+        let documents = ids.map(|id| {
+            let repo = repo.clone();
+            runtime.spawn(async move { (id, repo.document(id).await) })
+        });
+        for document in runtime.block_on(join_all(documents.collect::<Vec<_>>())) {
+            let (id, found) = document.unwrap();
+            assert_eq!(found, value(id).repeat(60_000));
+        }
+    };
+    eventually("large values have a wire", SOON, || {
+        read(0..3);
+        shim.wires() == 2
+    });
+    let before = cache.stats();
+    for _ in 0..5 {
+        read(0..3);
+        ask(&runtime, &repo, 0..50);
+    }
+    let after = cache.stats();
+    assert_eq!((after.hit - before.hit, after.error), (265, before.error));
+    assert_eq!(shim.wires(), 2);
 }

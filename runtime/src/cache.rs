@@ -9,7 +9,7 @@ use crate::builder::{CacheBuilder, Limits};
 use crate::error::Error;
 use crate::field::Field;
 use crate::flight::Flights;
-use crate::method::{Bound, Defaults, Method, Pair};
+use crate::method::{Binding, Bound, Defaults, Method, Pair};
 use crate::policy::Policy;
 use crate::scope::{self, Frame, Mode, Scope};
 use crate::settings::Touch;
@@ -247,9 +247,9 @@ impl Cache {
     }
 
     /// The method with every option decided, or `None` where options contradict the store.
-    pub(crate) fn bind(&self, method: &'static Method) -> Option<Arc<Bound>> {
+    pub(crate) fn bind(&self, method: &'static Method) -> Option<Binding> {
         if let Some(bound) = method.bound_to(self.0.id) {
-            return Some(bound.clone());
+            return Some(Binding::First(bound));
         }
         let address = std::ptr::from_ref(method).addr();
         let known = self
@@ -260,7 +260,7 @@ impl Cache {
             .get(&address)
             .cloned();
         if let Some(bound) = known {
-            return bound;
+            return bound.map(Binding::Other);
         }
         let mut methods = self
             .0
@@ -274,7 +274,7 @@ impl Cache {
         if let Some(bound) = &bound {
             method.remember(self.0.id, bound);
         }
-        bound
+        bound.map(Binding::Other)
     }
 
     fn bind_anew(&self, method: &Method) -> Option<Arc<Bound>> {

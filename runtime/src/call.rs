@@ -12,7 +12,7 @@ use crate::entry::{self, Label, Verified};
 use crate::error::{Error, ErrorKind};
 use crate::field::{CallKey, KeyWriter};
 use crate::flight::{Landed, Lead, Place, Told};
-use crate::method::{Bound, Method};
+use crate::method::{Binding, Bound, Method};
 use crate::scope::{self, Frame, Mode, Scope};
 use crate::shape::{Shape, Value};
 use crate::stats::Event;
@@ -23,7 +23,7 @@ use crate::store::{Found, Put};
 #[derive(Debug)]
 pub struct Call<'a> {
     cache: &'a Cache,
-    bound: Option<Arc<Bound>>,
+    bound: Option<Binding>,
     key: Option<CallKey>,
     mode: Mode,
 }
@@ -231,7 +231,7 @@ impl<'a> Call<'a> {
             ));
         };
         match self.key {
-            Some(key) => Ok((self.cache, bound, key)),
+            Some(key) => Ok((self.cache, bound.into_arc(), key)),
             None => Err(Error::new(
                 ErrorKind::Key,
                 "the arguments cannot be a key: their `Serialize` failed",

@@ -84,7 +84,8 @@ impl Method {
         self.site
     }
 
-    pub(crate) fn bound_to(&self, cache: u64) -> Option<&Arc<Bound>> {
+    /// The binding to this cache, if it was the first.
+    pub(crate) fn bound_to(&'static self, cache: u64) -> Option<&'static Arc<Bound>> {
         self.first
             .get()
             .filter(|(id, _)| *id == cache)
@@ -126,6 +127,34 @@ pub(crate) struct Bound {
     pub(crate) counters: Counters,
     /// What a run of the method takes, in microseconds: a moving average.
     average_us: AtomicU64,
+}
+
+/// A way to a binding that counts no references where it need not: all calls of a method would
+/// write to the same counter.
+#[derive(Debug)]
+pub(crate) enum Binding {
+    First(&'static Arc<Bound>),
+    Other(Arc<Bound>),
+}
+
+impl Binding {
+    pub(crate) fn into_arc(self) -> Arc<Bound> {
+        match self {
+            Self::First(bound) => bound.clone(),
+            Self::Other(bound) => bound,
+        }
+    }
+}
+
+impl std::ops::Deref for Binding {
+    type Target = Bound;
+
+    fn deref(&self) -> &Bound {
+        match self {
+            Self::First(bound) => bound,
+            Self::Other(bound) => bound,
+        }
+    }
 }
 
 /// The builder's part of a binding.

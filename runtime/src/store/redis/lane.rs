@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use super::link::Link;
 use super::pair::PairShared;
 use super::read::Queue;
-use super::wire::{Ask, Seat, Wire};
+use super::wire::{Ask, Seat, Wires};
 use super::{Inner, driver};
 use crate::error::Error;
 
@@ -53,7 +53,7 @@ pub(crate) struct Lane {
 /// How a lane reaches the store.
 #[derive(Debug)]
 pub(super) enum Road {
-    Wire(Wire),
+    Wire(Wires),
     /// Through the redis crate: for clusters, and for TLS.
     Link(Link),
 }
@@ -159,7 +159,7 @@ impl Lanes {
         let lane = Arc::new(Lane {
             id,
             road: if inner.target.is_plain() {
-                Road::Wire(Wire::new(inner))
+                Road::Wire(Wires::new(inner))
             } else {
                 Road::Link(Link::new(inner.target.clone()))
             },

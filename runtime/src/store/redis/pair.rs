@@ -24,6 +24,8 @@ pub(crate) struct PairShared {
 #[derive(Debug, Default)]
 pub(super) struct Touches {
     by_field: Fields<Touched>,
+    /// Those that are being sent, a few at a time; the last ones go first.
+    pub(super) leaving: Vec<(Field, Touched)>,
     /// Grows with each hit, so that the order of last hits is known.
     next: u64,
     /// Whether somebody will send them when the interval is over.
@@ -41,6 +43,10 @@ pub(super) struct Touched {
 
 /// The most hits that one script is given; more than that is more than it is worth to wait for.
 pub(super) const MOST_TOUCHES: usize = 1000;
+
+/// Hits that are sent together where no script is needed: reads that come meanwhile wait for no
+/// more than these.
+const STEP: usize = 100;
 
 impl PairShared {
     pub(super) fn touches(&self) -> MutexGuard<'_, Touches> {
@@ -65,11 +71,31 @@ impl Touches {
         self.by_field.len()
     }
 
-    /// Takes all hits out: the last hit comes last.
+    /// Takes all hits out: the last hit of all comes last.
     pub(super) fn take(&mut self) -> Vec<(Field, Touched)> {
-        let mut taken: Vec<_> = self.by_field.drain().collect();
-        taken.sort_unstable_by_key(|(_, touched)| touched.order);
+        let mut taken = std::mem::take(&mut self.leaving);
+        let before = taken.len();
+        taken.extend(self.by_field.drain());
+        taken[before..].sort_unstable_by_key(|(_, touched)| touched.order);
         taken
+    }
+
+    /// Starts to send what there is, in steps. Returns how many hits were dropped, because those
+    /// before them are still there.
+    pub(super) fn start_leaving(&mut self) -> u64 {
+        if self.leaving.len() >= MOST_TOUCHES {
+            let dropped = self.by_field.len();
+            self.by_field.clear();
+            return dropped as u64;
+        }
+        self.leaving.extend(self.by_field.drain());
+        0
+    }
+
+    /// The next few to be sent.
+    pub(super) fn step(&mut self) -> Vec<(Field, Touched)> {
+        let rest = self.leaving.len().saturating_sub(STEP);
+        self.leaving.split_off(rest)
     }
 }
 

@@ -66,23 +66,44 @@ impl Inner {
     }
 
     async fn send_touches(self: &Arc<Self>, pair: &Arc<Pair>) {
+        if matches!(pair.policy, Policy::LruT | Policy::Lfu) {
+            self.keep(pair);
+            return self.send_in_steps(pair).await;
+        }
         let touched = {
             let mut touches = self.shared(pair).touches();
             touches.is_scheduled = false;
             touches.take()
         };
+        if touched.is_empty() && pair.policy.counts_hits() {
+            return;
+        }
         let hits = touched.len() as u64;
-        let sent = match &pair.policy {
-            Policy::LruT | Policy::Lfu => {
-                self.keep(pair);
-                self.send_plainly(pair, touched).await
-            }
-            policy if hits > 0 || !policy.counts_hits() => self.send_script(pair, touched).await,
-            _ => Ok(()),
-        };
-        if sent.is_err() {
+        if self.send_script(pair, touched).await.is_err() {
             self.dropped_touches.fetch_add(hits, Ordering::Relaxed);
         }
+    }
+
+    /// Where the order of hits is nothing to the policy. A put takes along what is left meanwhile.
+    async fn send_in_steps(&self, pair: &Pair) {
+        let mut dropped = {
+            let mut touches = self.shared(pair).touches();
+            touches.is_scheduled = false;
+            touches.start_leaving()
+        };
+        loop {
+            let step = self.shared(pair).touches().step();
+            if step.is_empty() {
+                break;
+            }
+            let hits = step.len() as u64;
+            if self.send_plainly(pair, step).await.is_err() {
+                // So is what is left: a server in trouble is not asked again and again.
+                let rest = std::mem::take(&mut self.shared(pair).touches().leaving);
+                dropped += hits + rest.len() as u64;
+            }
+        }
+        self.dropped_touches.fetch_add(dropped, Ordering::Relaxed);
     }
 
     /// Has the end of a sliding pair moved, soon, for all the hits until then.
@@ -101,12 +122,8 @@ impl Inner {
         });
     }
 
-    /// Where a hit is one command by itself, and the order of hits is nothing to it, the server is
-    /// spared the script.
+    /// Where a hit is a plain command, the server is spared the script.
     async fn send_plainly(&self, pair: &Pair, touched: Vec<(Field, Touched)>) -> Result<(), Error> {
-        if touched.is_empty() {
-            return Ok(());
-        }
         let mut pipe = redis::Pipeline::new();
         if matches!(pair.policy, Policy::Lfu) {
             for (field, touched) in touched {

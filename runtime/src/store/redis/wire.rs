@@ -10,6 +10,7 @@ mod dial;
 mod pump;
 mod reply;
 mod request;
+mod wires;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -23,6 +24,8 @@ use tokio::runtime::Handle;
 use self::batch::Batch;
 pub(super) use self::batch::Seat;
 use self::request::Request;
+use self::wires::Known;
+pub(super) use self::wires::Wires;
 use super::{Inner, Target};
 use crate::error::Error;
 use crate::field::Field;
@@ -45,12 +48,13 @@ pub(super) struct Ask<'a> {
 }
 
 /// Dropped, it closes its connection.
-pub(super) struct Wire(Arc<Shared>);
+struct Wire(Arc<Shared>);
 
 struct Shared {
     target: Arc<Target>,
     /// For its clock and for hits to be recorded.
     store: Weak<Inner>,
+    known: Arc<Known>,
     /// What the state says, for those who ask often.
     is_up: AtomicBool,
     state: Mutex<State>,
@@ -80,10 +84,11 @@ enum Stage {
 }
 
 impl Wire {
-    pub(super) fn new(store: &Arc<Inner>) -> Self {
+    fn new(store: &Arc<Inner>, known: Arc<Known>) -> Self {
         Self(Arc::new(Shared {
             target: store.target.clone(),
             store: Arc::downgrade(store),
+            known,
             is_up: AtomicBool::new(false),
             state: Mutex::new(State {
                 stage: Stage::Down {
@@ -100,7 +105,7 @@ impl Wire {
     }
 
     /// Whether there is a connection now. If there is none, an attempt starts behind, on this runtime.
-    pub(super) fn is_up(&self, handle: &Handle) -> bool {
+    fn is_up(&self, handle: &Handle) -> bool {
         if self.0.is_up.load(Ordering::Relaxed) {
             return true;
         }
@@ -115,13 +120,13 @@ impl Wire {
     }
 
     /// A seat in the next batch, if there is a connection.
-    pub(super) fn seat(&self, ask: &Ask<'_>, waker: &Waker) -> Option<Result<Seat, Error>> {
+    fn seat(&self, ask: &Ask<'_>, waker: &Waker) -> Option<Result<Seat, Error>> {
         let is_up = self.0.is_up.load(Ordering::Relaxed);
         is_up.then(|| self.0.take_in(ask, waker))
     }
 
     /// Wakes whose time is over, so that they go. Returns whether anybody is on his way.
-    pub(super) fn send_away(&self, now: Instant) -> bool {
+    fn send_away(&self, now: Instant) -> bool {
         let mut state = self.0.state();
         let waiting = state.next.iter().map(|request| &request.batch);
         let batches: Vec<_> = waiting.chain(&state.in_air).cloned().collect();
@@ -135,7 +140,7 @@ impl Wire {
         !batches.is_empty()
     }
 
-    pub(super) fn close(&self) {
+    fn close(&self) {
         self.0.leave(self.0.state(), true);
     }
 }

@@ -205,7 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
                     bytes,
                     groups: whole.groups,
                 };
-                touch(&store, &request, &answer);
+                self.shared.learn(&store, &request, &answer);
                 answer
             }));
         }
@@ -213,12 +213,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
     }
 }
 
-/// Records the hits of a batch, before its callers go on to what may be a put.
-fn touch(store: &Arc<Inner>, request: &Request, answer: &Answer) {
-    for (group, entries) in request.groups.iter().zip(&answer.groups) {
-        if let Ok(entries) = entries {
-            let hits = group.hits(entries, &answer.bytes, answer.now_us);
-            store.touch(&group.pair, answer.now_us, hits);
+impl Shared {
+    /// Records the hits of a batch, before its callers go on to what may be a put, and the entries
+    /// that are large.
+    fn learn(&self, store: &Arc<Inner>, request: &Request, answer: &Answer) {
+        for (group, entries) in request.groups.iter().zip(&answer.groups) {
+            if let Ok(entries) = entries {
+                group.saw(entries, &self.known);
+                let hits = group.hits(entries, &answer.bytes, answer.now_us);
+                store.touch(&group.pair, answer.now_us, hits);
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::{BufMut as _, BytesMut};
 
 use super::batch::Batch;
+use super::wires::Known;
 use crate::field::Field;
 use crate::method::Pair;
 use crate::store::redis::{PairShared, touch};
@@ -123,6 +124,12 @@ impl Group {
                 known if self.fields[usize::from(known) - 1].0 == field => return slot,
                 _ => slot = (slot + 1) % SLOTS,
             }
+        }
+    }
+
+    pub(super) fn saw(&self, entries: &[Option<Range<usize>>], known: &Known) {
+        for ((field, _), entry) in self.fields.iter().zip(entries) {
+            known.saw(*field, entry.as_ref().map_or(0, Range::len));
         }
     }
 
