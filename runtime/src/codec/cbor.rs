@@ -40,10 +40,16 @@ fn decode_fast<T: DeserializeOwned>(payload: &[u8]) -> Option<T> {
 /// finds a list that says it is longer than 23: then the fast reader may go without a [`scan`], which
 /// costs a quarter of the decoding. It notices by itself what is cut short or left over.
 fn is_harmless(bytes: &[u8]) -> bool {
-    let (mut heads, mut long) = (0_usize, false);
-    for &byte in bytes {
-        heads += usize::from((0x80..0xe0).contains(&byte));
-        long |= byte & 0xd8 == 0x98;
+    let (mut heads, mut long) = (0, false);
+    // In bytes, of which the processor takes sixteen at once.
+    for chunk in bytes.chunks(128) {
+        let (mut here, mut longer) = (0_u8, 0_u8);
+        for &byte in chunk {
+            here += u8::from(byte.wrapping_sub(0x80) < 0x60);
+            longer |= u8::from(byte & 0xd8 == 0x98);
+        }
+        heads += usize::from(here);
+        long |= longer != 0;
     }
     heads <= DEPTH && !long
 }

@@ -46,7 +46,7 @@ pub(super) const MOST_TOUCHES: usize = 1000;
 
 /// Hits that are sent together where no script is needed: reads that come meanwhile wait for no
 /// more than these.
-const STEP: usize = 100;
+const STEP: usize = 200;
 
 impl PairShared {
     pub(super) fn touches(&self) -> MutexGuard<'_, Touches> {
