@@ -150,14 +150,14 @@ impl Cache {
     ///
     /// Tasks that the future spawns are not counted: a scope holds for the task it is in.
     pub async fn with_stats<F: Future>(&self, future: F) -> (F::Output, Stats) {
-        let scope = self.scope(Frame::Stats(Counters::default()));
+        let scope = self.scope(Frame::Stats(Box::default()));
         let output = scope.run(future).await;
         (output, scope.stats())
     }
 
     /// [`with_stats`](Self::with_stats) for a closure.
     pub fn with_stats_sync<T>(&self, run: impl FnOnce() -> T) -> (T, Stats) {
-        let scope = self.scope(Frame::Stats(Counters::default()));
+        let scope = self.scope(Frame::Stats(Box::default()));
         let output = scope.enter(run);
         (output, scope.stats())
     }

@@ -70,7 +70,6 @@ pub(crate) async fn read(
     field: Field,
     deadline: Duration,
 ) -> Result<Found, Error> {
-    let shared = inner.shared(pair);
     let until = Instant::now() + deadline;
     inner.lanes.watch(inner);
     let ask = Ask { pair, field, until };
@@ -78,6 +77,14 @@ pub(crate) async fn read(
     if let Some(seat) = seat {
         return seat?.answer().await;
     }
+    // A box, for most futures never need the room that the other ways take.
+    Box::pin(read_otherwise(inner, ask)).await
+}
+
+/// [`read`] where this thread has no wire at hand.
+async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Result<Found, Error> {
+    let Ask { pair, field, until } = ask;
+    let shared = inner.shared(pair);
     let found = match inner.lanes.here(inner, shared) {
         Some((lane, queue)) => match &lane.road {
             Road::Wire(wire) => {

@@ -171,9 +171,10 @@ impl Shared {
         let request = state.next.back_mut().expect("one has seats");
         let place = request.add(ask.pair, ask.field);
         let seat = Batch::take_in(&request.batch, place, ask.until, waker);
-        let pump = match state.in_air.len() < FLIGHTS {
-            true => state.sleeper.take(),
-            false => None,
+        let pump = if state.in_air.len() < FLIGHTS {
+            state.sleeper.take()
+        } else {
+            None
         };
         drop(state);
         if let Some(pump) = pump {

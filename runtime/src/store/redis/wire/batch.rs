@@ -95,10 +95,10 @@ impl Seat {
         let mut is_taken_in = true;
         poll_fn(|context| {
             // Its waker was left in this very poll.
-            match std::mem::take(&mut is_taken_in) && self.batch.answer.get().is_none() {
-                true => Poll::Pending,
-                false => self.poll(context),
+            if std::mem::take(&mut is_taken_in) && self.batch.answer.get().is_none() {
+                return Poll::Pending;
             }
+            self.poll(context)
         })
         .await
     }

@@ -176,5 +176,7 @@ fn header(out: &mut BytesMut, kind: u8, len: usize) {
 
 pub(super) fn command(out: &mut BytesMut, words: &[&[u8]]) {
     array(out, words.len());
-    words.iter().for_each(|word| bulk(out, word));
+    for word in words {
+        bulk(out, word);
+    }
 }

@@ -1,5 +1,6 @@
 //! Two wires, so that a large entry holds back no small ones.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -9,7 +10,7 @@ use tokio::runtime::Handle;
 
 use super::{Ask, Inner, Seat, Wire};
 use crate::error::Error;
-use crate::field::{Field, Fields};
+use crate::field::Field;
 
 /// From this size on an entry takes the server and the socket longer than a whole batch of small
 /// ones does.
@@ -29,7 +30,7 @@ pub(in crate::store::redis) struct Wires {
 #[derive(Debug, Default)]
 pub(super) struct Known {
     any: AtomicBool,
-    fields: Mutex<Fields<()>>,
+    fields: Mutex<HashSet<Field>>,
 }
 
 impl Wires {
@@ -76,7 +77,7 @@ impl Wires {
 
 impl Known {
     fn has(&self, field: Field) -> bool {
-        self.any.load(Ordering::Relaxed) && self.fields().contains_key(&field)
+        self.any.load(Ordering::Relaxed) && self.fields().contains(&field)
     }
 
     /// Remembers a field whose entry is large.
@@ -88,11 +89,11 @@ impl Known {
         if fields.len() >= MOST {
             fields.clear();
         }
-        fields.insert(field, ());
+        fields.insert(field);
         self.any.store(true, Ordering::Relaxed);
     }
 
-    fn fields(&self) -> MutexGuard<'_, Fields<()>> {
+    fn fields(&self) -> MutexGuard<'_, HashSet<Field>> {
         self.fields.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
