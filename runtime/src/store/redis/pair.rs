@@ -123,3 +123,44 @@ impl Pairs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(n: u64) -> Field {
+        let mut bytes = [0; 20];
+        bytes[..8].copy_from_slice(&n.to_le_bytes());
+        Field(bytes)
+    }
+
+    #[test]
+    fn a_put_takes_along_what_is_leaving_in_steps_and_what_came_since() {
+        let mut touches = Touches::default();
+        (0..500).for_each(|n| touches.record(field(n), n, 1));
+        assert_eq!(touches.start_leaving(), 0);
+        let mut sent = touches.step();
+        assert_eq!(sent.len(), STEP);
+        (400..600).for_each(|n| touches.record(field(n), 1000 + n, 2));
+        let taken = touches.take();
+        assert!(touches.step().is_empty() && touches.take().is_empty());
+        let last: Vec<_> = taken[taken.len() - 200..]
+            .iter()
+            .map(|(field, _)| *field)
+            .collect();
+        assert_eq!(last, (400..600).map(field).collect::<Vec<_>>());
+        sent.extend(taken);
+        let hits: u64 = sent.iter().map(|(_, touched)| touched.hits).sum();
+        assert_eq!(hits, 500 + 2 * 200);
+    }
+
+    #[test]
+    fn hits_that_the_server_does_not_take_are_dropped_and_counted() {
+        let mut touches = Touches::default();
+        (0..1200).for_each(|n| touches.record(field(n), n, 1));
+        assert_eq!(touches.start_leaving(), 0);
+        (0..50).for_each(|n| touches.record(field(n), n, 1));
+        assert_eq!(touches.start_leaving(), 50);
+        assert_eq!(touches.len(), 0);
+    }
+}
