@@ -3,16 +3,19 @@ use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use crate::builder::{CacheBuilder, Limits};
 use crate::error::Error;
+use crate::field::Field;
 use crate::flight::Flights;
-use crate::method::{Bound, Defaults, Method};
+use crate::method::{Binding, Bound, Defaults, Method, Pair};
 use crate::policy::Policy;
 use crate::refresh::Refreshes;
 use crate::scope::{self, Frame, Mode, Scope};
+use crate::settings::Touch;
 use crate::stats::{Counters, Event, Stats};
-use crate::store::{KeySpace, Store};
+use crate::store::{Found, KeySpace, Store};
 
 /// A handle on a cache: cheap to clone, made for sharing between tasks and threads.
 ///
@@ -150,14 +153,14 @@ impl Cache {
     ///
     /// Tasks that the future spawns are not counted: a scope holds for the task it is in.
     pub async fn with_stats<F: Future>(&self, future: F) -> (F::Output, Stats) {
-        let scope = self.scope(Frame::Stats(Counters::default()));
+        let scope = self.scope(Frame::Stats(Box::default()));
         let output = scope.run(future).await;
         (output, scope.stats())
     }
 
     /// [`with_stats`](Self::with_stats) for a closure.
     pub fn with_stats_sync<T>(&self, run: impl FnOnce() -> T) -> (T, Stats) {
-        let scope = self.scope(Frame::Stats(Counters::default()));
+        let scope = self.scope(Frame::Stats(Box::default()));
         let output = scope.enter(run);
         (output, scope.stats())
     }
@@ -209,6 +212,19 @@ impl Cache {
         &*self.0.store
     }
 
+    /// [`Store::get`], without a box on the way of most hits.
+    pub(crate) async fn get(
+        &self,
+        pair: &Arc<Pair>,
+        field: Field,
+        deadline: Duration,
+    ) -> Result<Found, Error> {
+        match (self.0.store.reader(), pair.touch) {
+            (Some(redis), Touch::Behind(_)) => redis.read(pair, field, deadline).await,
+            _ => self.0.store.get(pair, field, deadline).await,
+        }
+    }
+
     pub(crate) fn id(&self) -> u64 {
         self.0.id
     }
@@ -238,9 +254,9 @@ impl Cache {
     }
 
     /// The method with every option decided, or `None` where options contradict the store.
-    pub(crate) fn bind(&self, method: &'static Method) -> Option<Arc<Bound>> {
+    pub(crate) fn bind(&self, method: &'static Method) -> Option<Binding> {
         if let Some(bound) = method.bound_to(self.0.id) {
-            return Some(bound.clone());
+            return Some(Binding::First(bound));
         }
         let address = std::ptr::from_ref(method).addr();
         let known = self
@@ -251,7 +267,7 @@ impl Cache {
             .get(&address)
             .cloned();
         if let Some(bound) = known {
-            return bound;
+            return bound.map(Binding::Other);
         }
         let mut methods = self
             .0
@@ -265,7 +281,7 @@ impl Cache {
         if let Some(bound) = &bound {
             method.remember(self.0.id, bound);
         }
-        bound
+        bound.map(Binding::Other)
     }
 
     fn bind_anew(&self, method: &Method) -> Option<Arc<Bound>> {

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::field::{CallKey, KeyWriter};
 use crate::flight::{Place, Told};
 use crate::look::{Answer, Looked, begin, look_up};
-use crate::method::{Bound, Method};
+use crate::method::{Binding, Bound, Method};
 use crate::refresh::{self, Refresh};
 use crate::role::Role;
 use crate::scope::{self, Frame, Mode, Scope};
@@ -30,7 +30,7 @@ use crate::verdict::Verdict;
 #[derive(Debug)]
 pub struct Call<'a> {
     cache: &'a Cache,
-    bound: Option<Arc<Bound>>,
+    bound: Option<Binding>,
     key: Option<CallKey>,
     mode: Mode,
 }
@@ -163,7 +163,7 @@ impl<'a> Call<'a> {
             let (tell, told) = oneshot::channel();
             let refresh = Refresh {
                 cache: self.cache.clone(),
-                bound: bound.clone(),
+                bound: bound.to_arc(),
                 key,
                 due,
                 turn,
@@ -328,7 +328,7 @@ impl<'a> Call<'a> {
             ));
         };
         match self.key {
-            Some(key) => Ok((self.cache, bound, key)),
+            Some(key) => Ok((self.cache, bound.into_arc(), key)),
             None => Err(Error::new(
                 ErrorKind::Key,
                 "the arguments cannot be a key: their `Serialize` failed",

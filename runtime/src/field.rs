@@ -3,7 +3,9 @@
 mod canonical;
 
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
@@ -13,8 +15,14 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 use canonical::Canonical;
 
 /// The digest of one call: the member of the ranking and the field of the values.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Field(pub(crate) [u8; 20]);
+
+/// A map from fields, which are digests and need no other hash.
+pub(crate) type Fields<V> = HashMap<Field, V, BuildHasherDefault<Digested>>;
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Digested(u64);
 
 /// The field of a call, and a second digest of it that stands in the entry's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +130,27 @@ pub trait KeyPart: Serialize {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + ?Sized> KeyPart for T {}
+
+impl Hash for Field {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let first = self.0.first_chunk().expect("a field has 20 bytes");
+        state.write_u64(u64::from_le_bytes(*first));
+    }
+}
+
+impl Hasher for Digested {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxh3_64_with_seed(bytes, self.0);
+    }
+
+    fn write_u64(&mut self, first: u64) {
+        self.0 = first;
+    }
+}
 
 impl fmt::Debug for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -326,7 +326,7 @@ pub struct Invalidation(Option<(Arc<Bound>, Option<CallKey>)>);
 impl Invalidation {
     /// All entries of a method.
     pub fn all(cache: &Cache, method: &'static Method) -> Self {
-        Self(cache.bind(method).map(|bound| (bound, None)))
+        Self(cache.bind(method).map(|bound| (bound.into_arc(), None)))
     }
 
     async fn apply(self, cache: &Cache) {

@@ -37,7 +37,7 @@ pub(crate) async fn look_up<T: Value>(
 ) -> Looked<T> {
     cache.count(Some(bound), Event::read, 1);
     let looked = budget
-        .spend(|left| cache.store().get(&bound.pair, key.field, left))
+        .spend(|left| cache.get(&bound.pair, key.field, left))
         .await;
     let found = match looked {
         Ok(found) => found,

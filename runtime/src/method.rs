@@ -106,7 +106,8 @@ impl Method {
         self.site
     }
 
-    pub(crate) fn bound_to(&self, cache: u64) -> Option<&Arc<Bound>> {
+    /// The binding to this cache, if it was the first.
+    pub(crate) fn bound_to(&'static self, cache: u64) -> Option<&'static Arc<Bound>> {
         self.first
             .get()
             .filter(|(id, _)| *id == cache)
@@ -124,6 +125,7 @@ impl Method {
 #[derive(Debug)]
 pub(crate) struct Pair {
     pub(crate) stem: String,
+    pub(crate) ranking: String,
     pub(crate) values: String,
     pub(crate) policy: Policy,
     pub(crate) structure: StructureTtl,
@@ -150,6 +152,41 @@ pub(crate) struct Bound {
     pub(crate) guard: Guard,
     /// What a run of the method takes, in microseconds: a moving average.
     average_us: AtomicU64,
+}
+
+/// A way to a binding that counts no references where it need not: all calls of a method would
+/// write to the same counter.
+#[derive(Debug)]
+pub(crate) enum Binding {
+    First(&'static Arc<Bound>),
+    Other(Arc<Bound>),
+}
+
+impl Binding {
+    pub(crate) fn to_arc(&self) -> Arc<Bound> {
+        match self {
+            Self::First(bound) => (*bound).clone(),
+            Self::Other(bound) => bound.clone(),
+        }
+    }
+
+    pub(crate) fn into_arc(self) -> Arc<Bound> {
+        match self {
+            Self::First(bound) => bound.clone(),
+            Self::Other(bound) => bound,
+        }
+    }
+}
+
+impl std::ops::Deref for Binding {
+    type Target = Bound;
+
+    fn deref(&self) -> &Bound {
+        match self {
+            Self::First(bound) => bound,
+            Self::Other(bound) => bound,
+        }
+    }
 }
 
 /// The builder's part of a binding.
@@ -181,6 +218,7 @@ impl Bound {
         let own = (layout == Layout::Multiple).then_some((method.name, hash.as_str()));
         let stem = defaults.names.stem(&policy, own, options.cluster);
         let pair = Pair {
+            ranking: format!("{stem}:0"),
             values: format!("{stem}:1"),
             stem,
             policy,

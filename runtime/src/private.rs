@@ -37,7 +37,7 @@ pub fn read_entry<T: Value>(call: Call<'_>, bytes: Vec<u8>) -> Option<T> {
     let (cache, bound, key) = call.into_parts().ok()?;
     let found = crate::store::Found {
         now_us: 0,
-        entry: Some(bytes),
+        entry: Some(bytes.into()),
         pair_ms: None,
     };
     crate::value::read(cache, &bound, key, &found).map(|(value, _)| value)

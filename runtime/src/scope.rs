@@ -38,7 +38,7 @@ impl Default for Mode {
 
 pub(crate) enum Frame {
     Mode(Mode),
-    Stats(Counters),
+    Stats(Box<Counters>),
     /// The method of this field runs.
     Computing(Field),
 }

@@ -99,7 +99,7 @@ pub(crate) const DEFAULT_DEADLINE: Duration = Duration::from_millis(100);
 pub(crate) const DEFAULT_MAX_ENTRY_BYTES: usize = 1 << 20;
 
 const LARGEST_MAXSIZE: u64 = 1_000_000_000;
-const LARGEST_ENTRY_BYTES: usize = 64 << 20;
+pub(crate) const LARGEST_ENTRY_BYTES: usize = 64 << 20;
 const LONGEST_TTL: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 const LONGEST_NAME: usize = 256;
 

@@ -1,5 +1,14 @@
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+const SHARDS: usize = 4;
+
+thread_local! {
+    static SHARD: usize = {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS
+    };
+}
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
@@ -17,9 +26,15 @@ macro_rules! counters {
             }
         }
 
-        /// The live counters behind a [`Stats`], in the order of [`Event`].
+        /// The live counters behind a [`Stats`].
         #[derive(Default)]
-        pub(crate) struct Counters([AtomicU64; Stats::EVENTS]);
+        pub(crate) struct Counters([Shard; SHARDS]);
+
+        /// What some of the threads have counted, in the order of [`Event`], on cache lines of its
+        /// own: threads that write to the same one wait for each other.
+        #[derive(Default)]
+        #[repr(align(128))]
+        struct Shard([AtomicU64; Stats::EVENTS]);
 
         impl Stats {
             const EVENTS: usize = [$(Event::$name),*].len();
@@ -34,12 +49,17 @@ macro_rules! counters {
 
         impl Counters {
             pub(crate) fn add(&self, event: Event, n: u64) {
-                self.0[event as usize].fetch_add(n, Ordering::Relaxed);
+                let Shard(shard) = &self.0[SHARD.with(|shard| *shard)];
+                shard[event as usize].fetch_add(n, Ordering::Relaxed);
             }
 
             pub(crate) fn snapshot(&self) -> Stats {
+                let sum = |event| {
+                    let shards = self.0.iter();
+                    shards.map(|Shard(shard)| shard[event as usize].load(Ordering::Relaxed)).sum()
+                };
                 Stats {
-                    $($name: self.0[Event::$name as usize].load(Ordering::Relaxed),)*
+                    $($name: sum(Event::$name),)*
                 }
             }
         }

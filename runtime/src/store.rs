@@ -11,6 +11,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 pub(crate) use self::listener::{Listener, Listeners, within};
 
@@ -25,7 +26,8 @@ use crate::policy::Policy;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) now_us: u64,
-    pub(crate) entry: Option<Vec<u8>>,
+    /// A slice of what the server sent, or bytes of its own.
+    pub(crate) entry: Option<Bytes>,
     /// What the pair has left to live; `None` if it has no end. Only a peek says it.
     pub(crate) pair_ms: Option<u64>,
 }
@@ -130,6 +132,11 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     /// Looks an entry up and records the hit with the policy, as the pair's `touch` says.
     async fn get(&self, pair: &Arc<Pair>, field: Field, deadline: Duration)
     -> Result<Found, Error>;
+
+    /// The store itself where it is Redis: its plain reads need no box for their future.
+    fn reader(&self) -> Option<&redis::Redis> {
+        None
+    }
 
     /// Looks an entry up and changes nothing.
     async fn peek(

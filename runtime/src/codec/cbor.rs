@@ -19,6 +19,11 @@ pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), C
 /// Reads with minicbor-serde, three times as fast as ciborium, which wrote the payload. What it
 /// does not take as ciborium wrote it (a `char`, a tag) ciborium reads.
 pub(super) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
+    if is_harmless(payload)
+        && let Some(value) = decode_fast(payload)
+    {
+        return Ok(value);
+    }
     if scan(payload)? > FLAT {
         return decode_scanned::<Inside<T>>(payload).map(|Inside(value)| value);
     }
@@ -36,6 +41,24 @@ fn decode_fast<T: DeserializeOwned>(payload: &[u8]) -> Option<T> {
     let mut decoder = minicbor_serde::Deserializer::new(payload);
     let value = T::deserialize(&mut decoder).ok()?;
     (decoder.decoder().position() == payload.len()).then_some(value)
+}
+
+/// Whether no reading of these bytes, whatever each of them is, nests deeper than the limit or
+/// finds a list that says it is longer than 23: then the fast reader may go without a [`scan`], which
+/// costs a quarter of the decoding. It notices by itself what is cut short or left over.
+fn is_harmless(bytes: &[u8]) -> bool {
+    let (mut heads, mut long) = (0, false);
+    // In bytes, of which the processor takes sixteen at once.
+    for chunk in bytes.chunks(128) {
+        let (mut here, mut longer) = (0_u8, 0_u8);
+        for &byte in chunk {
+            here += u8::from(byte.wrapping_sub(0x80) < 0x60);
+            longer |= u8::from(byte & 0xd8 == 0x98);
+        }
+        heads += usize::from(here);
+        long |= longer != 0;
+    }
+    heads <= DEPTH && !long
 }
 
 fn decode_slowly<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {

@@ -90,7 +90,7 @@ impl Memory {
         });
         Found {
             now_us,
-            entry: live,
+            entry: live.map(Into::into),
             pair_ms: None,
         }
     }
@@ -131,7 +131,7 @@ impl Store for Memory {
         let memory = content.pairs.get(&pair.stem);
         Ok(Found {
             now_us: self.now_us(),
-            entry: memory.and_then(|memory| memory.values.get(&field).cloned()),
+            entry: memory.and_then(|memory| Some(memory.values.get(&field)?.clone().into())),
             pair_ms: memory.and_then(|memory| Some(memory.ends_us?.saturating_sub(now_us) / 1000)),
         })
     }
@@ -443,7 +443,7 @@ mod tests {
         };
         pollster::block_on(memory.put(&pair, put, wait)).unwrap();
         let whole = entry().unwrap();
-        let mut other = whole.clone();
+        let mut other = whole.to_vec();
         other[40] ^= 1;
         memory.discard(&pair, field, Seen::Bytes(&other));
         memory.discard(&pair, field, Seen::Bytes(&whole[1..]));

@@ -21,6 +21,7 @@ mod target;
 mod topology;
 mod touch;
 mod wake;
+mod wire;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -41,7 +42,7 @@ use self::lane::Lanes;
 use self::lease::Leases;
 use self::link::Link;
 pub(crate) use self::pair::PairShared;
-use self::pair::Pairs;
+use self::pair::{Pairs, args_of};
 use self::reply::{array, found, number, unexpected};
 pub(crate) use self::script::all as scripts;
 use self::script::{PolicyScripts, Script};
@@ -98,6 +99,17 @@ impl Redis {
                 dropped_touches: AtomicU64::new(0),
             }),
         }
+    }
+
+    /// [`Store::get`] where hits are recorded behind.
+    pub(crate) async fn read(
+        &self,
+        pair: &Arc<Pair>,
+        field: Field,
+        deadline: Duration,
+    ) -> Result<Found, Error> {
+        let read = read::read(&self.inner, pair, field, deadline);
+        self.inner.ask(Side::Read, pair, deadline, read).await
     }
 
     /// Runs an operation on the driver, whatever runtime or thread the caller is on.
@@ -217,18 +229,16 @@ impl Store for Redis {
         deadline: Duration,
     ) -> Result<Found, Error> {
         let inner = &self.inner;
-        let read = read::read(inner, pair, field, deadline);
-        if let Touch::Behind(interval) = pair.touch {
-            let found = inner.ask(Side::Read, pair, deadline, read).await?;
-            if touch::is_alive(&found) {
-                inner.touch(pair, field, found.now_us, interval);
-            }
-            return Ok(found);
+        if let Touch::Behind(_) = pair.touch {
+            return self.read(pair, field, deadline).await;
         }
         if inner.is_open(Side::Write, pair) {
             // Where nothing can be written, hits are hits all the same.
+            let read = read::read(inner, pair, field, deadline);
             let found = inner.ask(Side::Read, pair, deadline, read).await?;
-            let unrecorded = u64::from(touch::is_alive(&found));
+            let entry = found.entry.as_deref();
+            let is_hit = entry.is_some_and(|entry| touch::is_alive(entry, found.now_us));
+            let unrecorded = u64::from(is_hit);
             inner
                 .dropped_touches
                 .fetch_add(unrecorded, Ordering::Relaxed);
@@ -239,6 +249,10 @@ impl Store for Redis {
         args.truncate(4);
         let look = self.look(script, pair, args, deadline);
         inner.ask(Side::Read, pair, deadline, look).await
+    }
+
+    fn reader(&self) -> Option<&Redis> {
+        Some(self)
     }
 
     async fn peek(
@@ -394,7 +408,7 @@ impl Inner {
             put.entry.tail,
             put.token.map_or_else(Vec::new, |token| token.0.to_vec()),
         ]);
-        args.extend(self.shared(pair).touches().take());
+        args.extend(args_of(self.shared(pair).touches().take()));
         match self.script(&script, &pair.stem, &args).await? {
             Value::Int(-1) => Ok(Stored::Overtaken),
             evicted => Ok(Stored::Evicting(number(&evicted)?)),

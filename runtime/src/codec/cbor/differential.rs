@@ -233,3 +233,32 @@ fn usual_values_take_the_fast_way() {
     encode(&value, &mut bytes).unwrap();
     assert!(decode_fast::<Read>(&bytes).is_some());
 }
+
+/// Lists, maps, tags and what is in them, cut and changed at random: shapes that decoders stumble over.
+fn nearly_cbor() -> impl Strategy<Value = Vec<u8>> {
+    let heads = prop::sample::select(vec![
+        0x81, 0x82, 0x98, 0x9b, 0x9f, 0xa1, 0xb8, 0xbb, 0xbf, 0xc1, 0x61, 0x41, 0x5f, 0x7f, 0xf6,
+        0xff,
+    ]);
+    vec(prop_oneof![heads, any::<u8>()], 0..200)
+}
+
+proptest! {
+    /// What is taken without a scan is what a scan would have let through.
+    #[test]
+    fn the_glance_lets_through_what_the_scan_would(bytes in nearly_cbor()) {
+        if super::is_harmless(&bytes) && decode_fast::<ciborium::Value>(&bytes).is_some() {
+            prop_assert!(super::scan(&bytes).is_ok());
+        }
+    }
+}
+
+#[test]
+fn neither_depth_nor_a_long_list_is_harmless() {
+    assert!(super::is_harmless(&[0x81; 128]));
+    assert!(!super::is_harmless(&[0x81; 129]));
+    assert!(super::is_harmless(b"\x97plain text"));
+    for head in [0x98, 0x9b, 0x9f, 0xb8, 0xbb, 0xbf] {
+        assert!(!super::is_harmless(&[head]));
+    }
+}

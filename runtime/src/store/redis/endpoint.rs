@@ -178,7 +178,7 @@ impl Inner {
         if verdict == Verdict::IsReplica {
             // The primary is elsewhere now, and its replica is not to be read for long.
             self.link.replace();
-            self.lanes.each(Link::replace);
+            self.lanes.connect_anew();
         }
         if self.target.is_cluster() && matches!(verdict, Verdict::Failed | Verdict::Refused) {
             self.learn_topology();

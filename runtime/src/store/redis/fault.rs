@@ -59,11 +59,7 @@ pub(super) fn closed() -> RedisError {
 /// The server's own text may quote arguments, so it is left out: its code says enough.
 pub(super) fn error(error: &RedisError) -> Error {
     if says(error, "WRONGTYPE") {
-        return Error::new(
-            ErrorKind::Foreign,
-            "a key of this cache holds data of another type, which was left alone; \
-             give the cache another name or prefix, or remove that key",
-        );
+        return foreign();
     }
     let verdict = verdict(error);
     if error.is_timeout() {
@@ -122,4 +118,12 @@ fn says(error: &RedisError, code: &str) -> bool {
         let mut each = each.iter();
         each.any(|(_, error)| says(Some(error.code()), error.details()))
     })
+}
+
+pub(super) fn foreign() -> Error {
+    Error::new(
+        ErrorKind::Foreign,
+        "a key of this cache holds data of another type, which was left alone; \
+         give the cache another name or prefix, or remove that key",
+    )
 }

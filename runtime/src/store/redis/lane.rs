@@ -5,10 +5,11 @@
 //! connection of its own. It is made behind, used only while it is up, and only by those who are
 //! polled by that runtime: a thread that blocks may be the one that the connection needs.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
@@ -17,7 +18,9 @@ use tokio::sync::oneshot;
 use super::link::Link;
 use super::pair::PairShared;
 use super::read::Queue;
-use super::{Inner, Target, driver};
+use super::wire::{Ask, Seat, Wires};
+use super::{Inner, driver};
+use crate::error::Error;
 
 /// How often somebody looks for callers whose time is over.
 const TICK: Duration = Duration::from_millis(25);
@@ -25,8 +28,10 @@ const TICK: Duration = Duration::from_millis(25);
 const IDLE: u32 = 40;
 
 /// The lanes of a store, by their runtime.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lanes {
+    /// Never that of another store, as an address might be.
+    store: u64,
     open: Open,
     watched: AtomicBool,
     closed: AtomicBool,
@@ -38,15 +43,26 @@ type Open = Arc<Mutex<HashMap<Id, Arc<Lane>>>>;
 #[derive(Debug)]
 pub(crate) struct Lane {
     pub(super) id: Id,
-    pub(super) link: Link,
+    pub(super) road: Road,
     /// By the address of what they belong to, which lives as long as the store.
     queues: Mutex<HashMap<usize, Arc<Queue>>>,
     /// Dropped with the lane, which ends the task that watches for the end of the runtime.
     _in_use: oneshot::Sender<()>,
 }
 
+/// How a lane reaches the store.
+#[derive(Debug)]
+pub(super) enum Road {
+    Wire(Wires),
+    /// Through the redis crate: for clusters, and for TLS.
+    Link(Link),
+}
+
 thread_local! {
     static BLOCKED: Cell<bool> = const { Cell::new(false) };
+    /// The store and the lane of the last task that read here: a look-up by the runtime would write
+    /// to memory that all its threads write to.
+    static HERE: RefCell<Option<(u64, Arc<Lane>)>> = const { RefCell::new(None) };
 }
 
 /// While it lives, this thread is blocked by the call that it runs.
@@ -64,12 +80,46 @@ impl Drop for Blocked {
     }
 }
 
+impl Default for Lanes {
+    fn default() -> Self {
+        static STORES: AtomicU64 = AtomicU64::new(0);
+        Self {
+            store: STORES.fetch_add(1, Ordering::Relaxed),
+            open: Open::default(),
+            watched: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Drop for Lanes {
+    fn drop(&mut self) {
+        // Threads may still remember a lane.
+        self.close();
+    }
+}
+
 impl Lanes {
+    /// A seat in the wire that tasks on this thread have used before.
+    pub(super) fn seat(&self, ask: &Ask<'_>, waker: &Waker) -> Option<Result<Seat, Error>> {
+        // Another runtime may be at work on this thread, but not in a task of it.
+        if BLOCKED.get() || tokio::task::try_id().is_none() {
+            return None;
+        }
+        HERE.with_borrow(|here| match here {
+            Some((store, lane)) if *store == self.store => match &lane.road {
+                Road::Wire(wire) => wire.seat(ask, waker),
+                Road::Link(_) => None,
+            },
+            _ => None,
+        })
+    }
+
     /// The lane of the runtime that polls the caller, if it can be used now, and who waits there
     /// for the pair.
     pub(super) fn here(
         &self,
-        target: &Arc<Target>,
+        inner: &Arc<Inner>,
         shared: &Arc<PairShared>,
     ) -> Option<(Arc<Lane>, Arc<Queue>)> {
         if BLOCKED.get() || self.closed.load(Ordering::Relaxed) {
@@ -85,21 +135,34 @@ impl Lanes {
         let first = first.and_then(|(_, lane, queue)| Some((lane.upgrade()?, queue.clone())));
         let (lane, queue) = first.unwrap_or_else(|| {
             let known = self.lanes().get(&id).cloned();
-            let lane = known.unwrap_or_else(|| self.open(id, &handle, target));
+            let lane = known.unwrap_or_else(|| self.open(id, &handle, inner));
             let queue = lane.queue(shared);
             let _ = shared
                 .first_lane
                 .set((id, Arc::downgrade(&lane), queue.clone()));
             (lane, queue)
         });
-        lane.link.is_up().then_some((lane, queue))
+        let is_up = match &lane.road {
+            Road::Wire(wire) => {
+                if tokio::task::try_id().is_some() {
+                    HERE.set(Some((self.store, lane.clone())));
+                }
+                wire.is_up(&handle)
+            }
+            Road::Link(link) => link.is_up(),
+        };
+        is_up.then_some((lane, queue))
     }
 
-    fn open(&self, id: Id, handle: &Handle, target: &Arc<Target>) -> Arc<Lane> {
+    fn open(&self, id: Id, handle: &Handle, inner: &Arc<Inner>) -> Arc<Lane> {
         let (in_use, ended) = oneshot::channel();
         let lane = Arc::new(Lane {
             id,
-            link: Link::new(target.clone(), Some(handle.clone())),
+            road: if inner.target.is_plain() {
+                Road::Wire(Wires::new(inner))
+            } else {
+                Road::Link(Link::new(inner.target.clone(), Some(handle.clone())))
+            },
             queues: Mutex::default(),
             _in_use: in_use,
         });
@@ -120,14 +183,29 @@ impl Lanes {
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
         for lane in self.lanes().values() {
-            lane.link.close();
+            match &lane.road {
+                Road::Wire(wire) => wire.close(),
+                Road::Link(link) => link.close(),
+            }
+        }
+    }
+
+    /// Has all lanes connect anew: what they are connected to is not what it was.
+    pub(super) fn connect_anew(&self) {
+        for lane in self.lanes().values() {
+            match &lane.road {
+                Road::Wire(wire) => wire.give_up(),
+                Road::Link(link) => link.replace(),
+            }
         }
     }
 
     pub(super) fn each(&self, act: impl Fn(&Link)) {
         let lanes: Vec<_> = self.lanes().values().cloned().collect();
         for lane in lanes {
-            act(&lane.link);
+            if let Road::Link(link) = &lane.road {
+                act(link);
+            }
         }
     }
 
@@ -169,11 +247,18 @@ impl Lanes {
         let now = Instant::now();
         let mut busy = false;
         for lane in lanes {
+            let link = match &lane.road {
+                Road::Wire(wire) => {
+                    busy |= wire.send_away(now);
+                    continue;
+                }
+                Road::Link(link) => link,
+            };
             for queue in lane.all_queues() {
                 let (late, left) = queue.send_away(now);
                 busy |= left;
                 if late {
-                    lane.link.timed_out();
+                    link.timed_out();
                 }
             }
         }
@@ -182,6 +267,13 @@ impl Lanes {
 }
 
 impl Lane {
+    pub(super) fn link(&self) -> Option<&Link> {
+        match &self.road {
+            Road::Link(link) => Some(link),
+            Road::Wire(_) => None,
+        }
+    }
+
     pub(super) fn queue(&self, shared: &Arc<PairShared>) -> Arc<Queue> {
         let address = Arc::as_ptr(shared).addr();
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);

@@ -87,13 +87,12 @@ impl Inner {
         let answer = self.script(&script::BEGIN, &pair.stem, &args).await;
         let (now_us, begun) = begun(answer?)?;
         match &begun {
-            Begun::Hit(_) => {
-                let interval = match pair.touch {
-                    Touch::Behind(interval) => interval,
-                    Touch::Exact => Duration::from_millis(1),
-                };
-                self.touch(pair, field, now_us, interval);
+            Begun::Hit(_) if pair.touch == Touch::Exact => {
+                let get = &self.scripts(&pair.policy).get;
+                let args = &self.common_args(pair, field)[..4];
+                let _ = self.script(get, &pair.stem, args).await;
             }
+            Begun::Hit(_) => self.touch(pair, now_us, std::iter::once((field, 1))),
             Begun::Leads if self.leases.granted(token) => self.renew_behind(),
             Begun::Leads => {
                 let args = [field.0.to_vec(), token.0.to_vec(), text(0)];
@@ -178,7 +177,7 @@ fn begun(answer: Value) -> Result<(u64, Begun), Error> {
         (b"lead", ..) => Begun::Leads,
         (b"hit", Some(Value::BulkString(entry)), _) => Begun::Hit(Found {
             now_us,
-            entry: Some(entry),
+            entry: Some(entry.into()),
             pair_ms: None,
         }),
         (b"wait", Some(Value::Int(left_ms)), Some(Value::BulkString(holder))) => Begun::Waits {

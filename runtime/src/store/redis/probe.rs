@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use super::endpoint::{Asked, Endpoint, Side};
 use super::fault::Verdict;
-use super::link::Link;
 use super::{Inner, driver, pause, read};
 use crate::entry::{self, Label};
 use crate::error::Error;
@@ -60,7 +59,7 @@ impl Probe {
                 inner.learn_topology();
                 if matches!(&result, Err(error) if error.is_unavailable()) {
                     inner.link.replace();
-                    inner.lanes.each(Link::replace);
+                    inner.lanes.connect_anew();
                 }
             }
             match self.endpoint.breaker(self.side).probed(answered) {
@@ -105,6 +104,7 @@ impl Drop for Probe {
 fn reserved(pair: &Pair) -> Pair {
     let stem = format!("{}:probe", pair.stem);
     Pair {
+        ranking: format!("{stem}:0"),
         values: format!("{stem}:1"),
         stem,
         policy: pair.policy.clone(),

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::lane::Lane;
+use super::lane::{Lane, Road};
 use super::link::Link;
-use super::{Inner, driver, fault, reply};
+use super::wire::Ask;
+use super::{Inner, driver, fault, reply, touch};
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
@@ -62,25 +63,55 @@ enum Place {
     Waits(oneshot::Receiver<Result<Found, Error>>),
 }
 
-/// Waits for the entry of a field, read together with others.
-pub(super) async fn read(
+/// Waits for the entry of a field, read together with others, and records the hit.
+pub(crate) async fn read(
     inner: &Arc<Inner>,
     pair: &Arc<Pair>,
     field: Field,
     deadline: Duration,
 ) -> Result<Found, Error> {
-    let shared = inner.shared(pair);
     let until = Instant::now() + deadline;
-    if let Some((lane, queue)) = inner.lanes.here(&inner.target, shared) {
-        return read_in_lane(inner, pair, lane, queue, field, until).await;
+    inner.lanes.watch(inner);
+    let ask = Ask { pair, field, until };
+    let seat = poll_fn(|context| Poll::Ready(inner.lanes.seat(&ask, context.waker()))).await;
+    if let Some(seat) = seat {
+        return seat?.answer().await;
     }
-    let (tell, told) = oneshot::channel();
-    let starts = shared.queue.join(Waiting { field, until, tell })?;
-    if starts {
-        let flight = Flight::new(shared.queue.clone());
-        driver::spawn(fly(inner.clone(), pair.clone(), None, flight))?;
+    // A box, for most futures never need the room that the other ways take.
+    Box::pin(read_otherwise(inner, ask)).await
+}
+
+/// [`read`] where this thread has no wire at hand.
+async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Result<Found, Error> {
+    let Ask { pair, field, until } = ask;
+    let shared = inner.shared(pair);
+    let found = match inner.lanes.here(inner, shared) {
+        Some((lane, queue)) => match &lane.road {
+            Road::Wire(wire) => {
+                let seat = poll_fn(|context| Poll::Ready(wire.seat(&ask, context.waker()))).await;
+                let lost = || Err(Error::unavailable("the store is not connected"));
+                return seat.unwrap_or_else(lost)?.answer().await;
+            }
+            Road::Link(link) => {
+                read_in_lane(inner, pair, &lane, link, &queue, field, until).await?
+            }
+        },
+        None => {
+            let (tell, told) = oneshot::channel();
+            let starts = shared.queue.join(Waiting { field, until, tell })?;
+            if starts {
+                let flight = Flight::new(shared.queue.clone());
+                driver::spawn(fly(inner.clone(), pair.clone(), None, flight))?;
+            }
+            answer_of(told).await?
+        }
+    };
+    if let Some(entry) = &found.entry
+        && touch::is_alive(entry, found.now_us)
+    {
+        inner.touch(pair, found.now_us, std::iter::once((field, 1)));
     }
-    answer_of(told).await
+    Ok(found)
 }
 
 async fn answer_of(told: oneshot::Receiver<Result<Found, Error>>) -> Result<Found, Error> {
@@ -91,12 +122,12 @@ async fn answer_of(told: oneshot::Receiver<Result<Found, Error>>) -> Result<Foun
 async fn read_in_lane(
     inner: &Arc<Inner>,
     pair: &Arc<Pair>,
-    lane: Arc<Lane>,
-    queue: Arc<Queue>,
+    lane: &Arc<Lane>,
+    link: &Link,
+    queue: &Arc<Queue>,
     field: Field,
     until: Instant,
 ) -> Result<Found, Error> {
-    inner.lanes.watch(inner);
     let (id, out_of_time) = match queue.place(field, until)? {
         Place::Alone(id, out_of_time) => (id, out_of_time),
         Place::Waits(told) => return answer_of(told).await,
@@ -104,11 +135,11 @@ async fn read_in_lane(
     let _relay = Relay {
         inner,
         pair,
-        lane: &lane,
-        queue: &queue,
+        lane,
+        queue,
         id,
     };
-    let mut asked = pin!(ask(inner, &lane.link, pair, std::slice::from_ref(&field)));
+    let mut asked = pin!(ask(inner, link, pair, std::slice::from_ref(&field)));
     let mut out_of_time = pin!(out_of_time);
     let (now_us, mut entries) = poll_fn(|context| match asked.as_mut().poll(context) {
         Poll::Ready(answers) => Poll::Ready(answers),
@@ -120,7 +151,7 @@ async fn read_in_lane(
     .await?;
     Ok(Found {
         now_us,
-        entry: entries.pop().flatten(),
+        entry: entries.pop().flatten().map(Into::into),
         pair_ms: None,
     })
 }
@@ -163,8 +194,9 @@ async fn fly(inner: Arc<Inner>, pair: Arc<Pair>, lane: Option<Arc<Lane>>, mut fl
         let until = batch.iter().map(|waiting| waiting.until).min();
         let until = until.unwrap_or_else(Instant::now);
         let (fields, places) = places(&batch);
-        let answers = match &lane {
-            Some(lane) => ask(&inner, &lane.link, &pair, &fields).await,
+        let link = lane.as_ref().and_then(|lane| lane.link());
+        let answers = match link {
+            Some(link) => ask(&inner, link, &pair, &fields).await,
             None => ask_in_time(&inner, &pair, &fields, until).await,
         };
         tell(batch, places, answers);
@@ -307,7 +339,7 @@ fn tell(batch: Vec<Waiting>, places: Vec<usize>, answers: Answers) {
         // Whoever has gone away does not want to be told.
         let _ = waiting.tell.send(Ok(Found {
             now_us,
-            entry,
+            entry: entry.map(Into::into),
             pair_ms: None,
         }));
     }

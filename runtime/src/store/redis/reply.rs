@@ -48,7 +48,7 @@ pub(super) fn found(reply: Value) -> Result<Found, Error> {
     };
     Ok(Found {
         now_us: u64::try_from(now_us).unwrap_or_default(),
-        entry,
+        entry: entry.map(Into::into),
         pair_ms,
     })
 }

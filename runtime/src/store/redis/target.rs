@@ -6,13 +6,15 @@ use std::time::Duration;
 use redis::aio::PubSub;
 use redis::io::tcp::TcpSettings;
 use redis::io::tcp::socket2::TcpKeepalive;
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, RedisError};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError,
+};
 
 use super::Connection;
 use crate::error::Error;
 
 /// Off the path of every call, so it may take longer than a call.
-const CONNECT: Duration = Duration::from_secs(1);
+pub(super) const CONNECT: Duration = Duration::from_secs(1);
 /// A last resort under the deadlines of calls.
 const RESPONSE: Duration = Duration::from_secs(5);
 /// While a cluster's client asks a frozen node for the topology, it serves nobody.
@@ -92,6 +94,34 @@ impl Target {
         return matches!(self, Self::Cluster(..));
         #[cfg(not(feature = "cluster"))]
         false
+    }
+
+    /// Whether a [`Wire`](super::wire::Wire) can be had: to one server, and not through TLS.
+    pub(super) fn is_plain(&self) -> bool {
+        match self {
+            Self::One(client) => !matches!(
+                client.get_connection_info().addr(),
+                ConnectionAddr::TcpTls { .. }
+            ),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(..) => false,
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(_) => true,
+        }
+    }
+
+    /// The one server that there is at present, for whoever connects by himself.
+    pub(super) async fn server(&self) -> Result<ConnectionInfo, RedisError> {
+        match self {
+            Self::One(client) => Ok(client.get_connection_info().clone()),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(..) => Err((redis::ErrorKind::InvalidClientConfig, "a cluster").into()),
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(client) => {
+                let client = client.lock().await.async_get_client().await?;
+                Ok(client.get_connection_info().clone())
+            }
+        }
     }
 
     pub(super) async fn connect(&self) -> Result<Connection, RedisError> {

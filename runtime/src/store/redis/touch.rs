@@ -4,41 +4,46 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::pair::MOST_TOUCHES;
-use super::{Inner, STEP, Side, driver, text, timed};
+use super::pair::{MOST_TOUCHES, Touched, args_of};
+use super::{Inner, STEP, Side, driver, fault, text, timed};
 use crate::entry;
+use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
-use crate::store::Found;
+use crate::policy::Policy;
+use crate::settings::Touch;
 
 /// Between two looks at the end of a pair.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Whether the entry counts as a hit with the policy; what else is wrong with it, the call finds.
-pub(super) fn is_alive(found: &Found) -> bool {
-    found.entry.as_deref().is_some_and(|entry| {
-        let hard_ms = entry::hard_ms_of(entry);
-        hard_ms == 0 || hard_ms > found.now_us / 1000
-    })
+/// Whether an entry counts as a hit with the policy; what else is wrong with it, the call finds.
+pub(super) fn is_alive(entry: &[u8], now_us: u64) -> bool {
+    let hard_ms = entry::hard_ms_of(entry);
+    hard_ms == 0 || hard_ms > now_us / 1000
 }
 
 impl Inner {
-    /// Records a hit, to be sent behind.
+    /// Records hits, each a field and how many there were, to be sent behind.
     pub(super) fn touch(
         self: &Arc<Self>,
         pair: &Arc<Pair>,
-        field: Field,
         now_us: u64,
-        interval: Duration,
+        hits: impl Iterator<Item = (Field, u64)>,
     ) {
-        let shared = self.shared(pair);
         let counts = pair.policy.counts_hits();
+        let Touch::Behind(interval) = pair.touch else {
+            return;
+        };
         if !counts && !pair.structure.is_sliding() {
             return;
         }
-        let mut touches = shared.touches();
+        let mut hits = hits.peekable();
+        if hits.peek().is_none() {
+            return;
+        }
+        let mut touches = self.shared(pair).touches();
         if counts {
-            touches.record(field, now_us);
+            hits.for_each(|(field, hits)| touches.record(field, now_us, hits));
         }
         let is_full = touches.len() >= MOST_TOUCHES;
         if touches.is_scheduled && !is_full {
@@ -46,15 +51,13 @@ impl Inner {
         }
         touches.is_scheduled = true;
         drop(touches);
-        let (inner, pair) = (self.clone(), pair.clone());
         let pause = match (is_full, counts) {
             (true, _) => Duration::ZERO,
             (false, true) => interval,
-            // All there is to do is to move the end of the pair, which moves in hundredths.
-            (false, false) => {
-                interval.max(Duration::from_millis(pair.structure.ms() / 400).min(LONGEST_PAUSE))
-            }
+            // All there is to do is to move the end of the pair.
+            (false, false) => interval.max(pause(pair)),
         };
+        let (inner, pair) = (self.clone(), pair.clone());
         // Without a driver there was no hit.
         let _ = driver::spawn(async move {
             tokio::time::sleep(pause).await;
@@ -63,6 +66,10 @@ impl Inner {
     }
 
     async fn send_touches(self: &Arc<Self>, pair: &Arc<Pair>) {
+        if matches!(pair.policy, Policy::LruT | Policy::Lfu) {
+            self.keep(pair);
+            return self.send_in_steps(pair).await;
+        }
         let touched = {
             let mut touches = self.shared(pair).touches();
             touches.is_scheduled = false;
@@ -71,19 +78,95 @@ impl Inner {
         if touched.is_empty() && pair.policy.counts_hits() {
             return;
         }
-        let hits = touched.len() as u64 / 3;
+        let hits = touched.len() as u64;
+        if self.send_script(pair, touched).await.is_err() {
+            self.dropped_touches.fetch_add(hits, Ordering::Relaxed);
+        }
+    }
+
+    /// Where the order of hits is nothing to the policy. A put takes along what is left meanwhile.
+    async fn send_in_steps(self: &Arc<Self>, pair: &Arc<Pair>) {
+        let mut dropped = {
+            let mut touches = self.shared(pair).touches();
+            touches.is_scheduled = false;
+            touches.start_leaving()
+        };
+        loop {
+            let step = self.shared(pair).touches().step();
+            if step.is_empty() {
+                break;
+            }
+            let hits = step.len() as u64;
+            if self.send_plainly(pair, step).await.is_err() {
+                // So is what is left: a server in trouble is not asked again and again.
+                let rest = std::mem::take(&mut self.shared(pair).touches().leaving);
+                dropped += hits + rest.len() as u64;
+            }
+        }
+        self.dropped_touches.fetch_add(dropped, Ordering::Relaxed);
+    }
+
+    /// Has the end of a sliding pair moved, soon, for all the hits until then.
+    fn keep(self: &Arc<Self>, pair: &Arc<Pair>) {
+        if !pair.structure.is_sliding()
+            || std::mem::replace(&mut self.shared(pair).touches().is_kept, true)
+        {
+            return;
+        }
+        let (inner, pair) = (self.clone(), pair.clone());
+        let _ = driver::spawn(async move {
+            tokio::time::sleep(pause(&pair)).await;
+            inner.shared(&pair).touches().is_kept = false;
+            // What fails now is done after the next hit.
+            let _ = inner.send_script(&pair, Vec::new()).await;
+        });
+    }
+
+    /// Where a hit is a plain command, the server is spared the script.
+    async fn send_plainly(
+        self: &Arc<Self>,
+        pair: &Arc<Pair>,
+        touched: Vec<(Field, Touched)>,
+    ) -> Result<(), Error> {
+        let mut pipe = redis::Pipeline::new();
+        if matches!(pair.policy, Policy::Lfu) {
+            for (field, touched) in touched {
+                let add = pipe.cmd("ZADD").arg(&pair.ranking).arg("XX").arg("INCR");
+                add.arg(touched.hits).arg(&field.0[..]).ignore();
+            }
+        } else {
+            let add = pipe.cmd("ZADD").arg(&pair.ranking).arg("XX");
+            for (field, touched) in touched {
+                add.arg(touched.now_us).arg(&field.0[..]);
+            }
+            add.ignore();
+        }
+        let send = timed(async {
+            let sent = self.link.send_all(&pipe).await;
+            sent.map(drop).map_err(|error| fault::error(&error))
+        });
+        self.ask(Side::Write, pair, STEP, send).await
+    }
+
+    async fn send_script(
+        self: &Arc<Self>,
+        pair: &Arc<Pair>,
+        touched: Vec<(Field, Touched)>,
+    ) -> Result<(), Error> {
         let script = self.scripts(&pair.policy).touch.clone();
         let mut args = vec![
             text(pair.structure.ms()),
             text(u64::from(pair.structure.is_sliding())),
         ];
-        args.extend(touched);
+        args.extend(args_of(touched));
         // Whole, although its text is longer: a server that does not know the script would have it
         // sent again, and a put that comes meanwhile would evict without these hits.
         let send = timed(self.whole_script(&script, &pair.stem, &args));
-        let sent = self.ask(Side::Write, pair, STEP, send).await;
-        if sent.is_err() {
-            self.dropped_touches.fetch_add(hits, Ordering::Relaxed);
-        }
+        self.ask(Side::Write, pair, STEP, send).await.map(drop)
     }
+}
+
+/// The end of a pair moves in hundredths of its life, so that is often enough to look at it.
+fn pause(pair: &Pair) -> Duration {
+    Duration::from_millis(pair.structure.ms() / 400).min(LONGEST_PAUSE)
 }
