@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use redis_func_cache::{Cache, CacheBuilder, CustomPolicy, Policy, StructureTtl};
+use redis_func_cache::{
+    Cache, CacheBuilder, CacheExt as _, CustomPolicy, Policy, StructureTtl, cache_impl,
+};
 
 #[track_caller]
 fn refused(builder: CacheBuilder, words: &[&str]) {
@@ -45,6 +47,57 @@ fn sizes_and_durations_have_bounds() {
     refused(shop().deadline(Duration::from_secs(3600)), &["`deadline`"]);
     refused(shop().max_entry_bytes(0), &["`max_entry_bytes`"]);
     refused(shop().max_entry_bytes(usize::MAX), &["64 MiB"]);
+}
+
+#[test]
+fn a_jitter_is_half_of_a_ttl_at_the_most() {
+    for share in [-0.1, 0.51, f64::NAN, f64::INFINITY] {
+        refused(shop().ttl_jitter(share), &["`ttl_jitter`", "0 to 0.5"]);
+    }
+    for share in [0.0, 0.25, 0.5] {
+        assert!(shop().ttl_jitter(share).build().is_ok());
+    }
+}
+
+struct Rates;
+
+#[cache_impl(stale = "10m", early = 0.9)]
+impl Rates {
+    #[cache(early = "off")]
+    fn stale(&self) -> u8 {
+        1
+    }
+    #[cache(stale = "off")]
+    fn early(&self) -> u8 {
+        1
+    }
+    #[cache(stale = "off", early = "off")]
+    fn neither(&self) -> u8 {
+        1
+    }
+}
+
+#[test]
+fn stale_and_early_need_a_ttl_from_somewhere() {
+    let cache = shop().build().unwrap();
+    let rates = Rates.cached(&cache);
+    for _ in 0..2 {
+        assert_eq!((rates.stale(), rates.early(), rates.neither()), (1, 1, 1));
+    }
+    let stats = cache.stats();
+    assert_eq!(
+        (stats.bypass, stats.hit),
+        (4, 1),
+        "not cached, but answered"
+    );
+    assert!(rates.entry().stale().peek().unwrap_err().is_config());
+
+    let cache = shop().ttl(Duration::from_secs(60)).build().unwrap();
+    let rates = Rates.cached(&cache);
+    for _ in 0..2 {
+        assert_eq!((rates.stale(), rates.early(), rates.neither()), (1, 1, 1));
+    }
+    assert_eq!((cache.stats().bypass, cache.stats().hit), (0, 3));
 }
 
 #[test]

@@ -1,8 +1,10 @@
 -- lua/op/delete.lua
--- needs: RANKING, VALUES
+-- needs: RANKING, VALUES, LEASES, end_lease
 -- ARGV: fields, 1,000 at the most
--- returns: how many entries there were
+-- returns: how many entries there were; what is being computed for them will not be stored
 redis.call('ZCARD', RANKING)
+redis.call('HLEN', LEASES)
 local removed = redis.call('HDEL', VALUES, unpack(ARGV))
 redis.call('ZREM', RANKING, unpack(ARGV))
+for _, field in ipairs(ARGV) do end_lease(field) end
 return removed

@@ -1,9 +1,11 @@
 -- lua/op/delete_method.lua
--- needs: RANKING, VALUES, tag_of
+-- needs: RANKING, VALUES, LEASES, tag_of
 -- ARGV: cursor, tag
 -- returns: {next cursor, how many entries of the method with that tag went in this step}
+-- The first step ends all leases of the pair: nothing that is being computed will be stored.
 redis.call('ZCARD', RANKING)
 local step, fields = redis.call('HSCAN', VALUES, ARGV[1], 'COUNT', 200), {}
+if ARGV[1] == '0' then redis.call('UNLINK', LEASES) end
 for i = 1, #step[2], 2 do
   if tag_of(step[2][i + 1]) == ARGV[2] then fields[#fields + 1] = step[2][i] end
 end

@@ -1,7 +1,8 @@
 -- lua/op/put.lua
--- needs: RANKING, VALUES, clock, stamp, keep_alive, heal, touch, sweep, evict, admit, hit
--- ARGV: field, forced_us, structure_ms, sliding, maxsize, soft_ms, hard_ms, field_ttl, head, tail, then touches
--- returns: how many entries the policy evicted
+-- needs: RANKING, VALUES, clock, stamp, keep_alive, lease_of, end_lease, heal, touch, sweep, evict, admit, hit
+-- ARGV: field, forced_us, structure_ms, sliding, maxsize, soft_ms, hard_ms, field_ttl, head, tail, token, then touches
+-- returns: how many entries the policy evicted; -1 where the lease is no longer this token's: then
+-- an invalidation or a later start has overtaken the value. An empty token stores in any case.
 local field, now_us = ARGV[1], clock(ARGV[2])
 local structure_ms, sliding, maxsize = tonumber(ARGV[3]), ARGV[4] == '1', tonumber(ARGV[5])
 local soft_ms, hard_ms, field_ttl = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1'
@@ -9,8 +10,10 @@ local now_ms, evicted = math.floor(now_us / 1000), 0
 
 -- Its first commands only read: where a key is of a foreign type the script ends here, and
 -- nothing has been written.
+local token, _, holder = ARGV[11], lease_of(field)
 local whole, size = heal(field)
-touch(ARGV, 11)
+touch(ARGV, 12)
+if token ~= '' and token ~= holder then return -1 end
 if whole and size > maxsize then
   redis.call('HDEL', VALUES, field)
   size = size - redis.call('ZREM', RANKING, field)
@@ -28,4 +31,5 @@ redis.call('HSET', VALUES, field, stamp(ARGV[9], ARGV[10], now_ms, soft_ms, hard
 -- pcall: a node that lacks the command still holds a whole entry, whose header has its expiry.
 if field_ttl and hard_ms > 0 then redis.pcall('HPEXPIRE', VALUES, hard_ms, 'FIELDS', 1, field) end
 keep_alive(structure_ms, sliding, hard_ms)
+end_lease(field)
 return evicted

@@ -1,7 +1,9 @@
 //! What the attributes say, with the places where they say it.
 
-mod ttl;
+mod duration;
+mod fresh;
 mod value;
+mod verdict;
 
 use std::collections::HashSet;
 
@@ -10,10 +12,14 @@ use darling::ast::NestedMeta;
 use proc_macro2::TokenStream;
 use syn::{Error, Expr, Meta, MetaNameValue, Path};
 
-pub(crate) use ttl::Ttl;
+pub(crate) use duration::{Ttl, TtlNone};
+pub(crate) use fresh::{
+    Early, Jitter, SoftTimeout, Stale, Stampede, outlives_calls, soft_timeout_alone,
+};
 pub(crate) use value::{
     ByDefault, Codec, Flag, Krate, MaxSize, Policy, SelfKey, Touch, Version, Vis, Wrapper,
 };
+pub(crate) use verdict::{CacheIf, CacheNone, OfMethods, OfNone, TtlFn};
 
 /// `#[cache_impl(…)]`
 #[derive(Debug, Default, FromMeta)]
@@ -25,6 +31,13 @@ pub(crate) struct BlockArgs {
     pub(crate) cluster: Flag,
     pub(crate) maxsize: Option<MaxSize>,
     pub(crate) ttl: Option<Ttl>,
+    pub(crate) ttl_none: Option<TtlNone>,
+    pub(crate) cache_none: Option<CacheNone>,
+    pub(crate) stampede: Option<Stampede>,
+    pub(crate) stale: Option<Stale>,
+    pub(crate) soft_timeout: Option<SoftTimeout>,
+    pub(crate) early: Option<Early>,
+    pub(crate) jitter: Option<Jitter>,
     pub(crate) codec: Option<Codec>,
     pub(crate) touch: Option<Touch>,
     pub(crate) version: Option<Version>,
@@ -32,6 +45,8 @@ pub(crate) struct BlockArgs {
     pub(crate) wrapper: Option<Wrapper>,
     pub(crate) extend: Flag,
     pub(crate) vis: Option<Vis>,
+    pub(crate) cache_if: Option<OfMethods>,
+    pub(crate) ttl_fn: Option<OfMethods>,
     #[darling(rename = "crate")]
     pub(crate) krate: Option<Krate>,
     #[darling(rename = "default")]
@@ -47,6 +62,15 @@ pub(crate) struct MethodArgs {
     pub(crate) multiple: Flag,
     pub(crate) maxsize: Option<MaxSize>,
     pub(crate) ttl: Option<Ttl>,
+    pub(crate) ttl_none: Option<TtlNone>,
+    pub(crate) ttl_fn: Option<TtlFn>,
+    pub(crate) cache_none: Option<CacheNone>,
+    pub(crate) stampede: Option<Stampede>,
+    pub(crate) stale: Option<Stale>,
+    pub(crate) soft_timeout: Option<SoftTimeout>,
+    pub(crate) early: Option<Early>,
+    pub(crate) jitter: Option<Jitter>,
+    pub(crate) cache_if: Option<CacheIf>,
     pub(crate) codec: Option<Codec>,
     pub(crate) touch: Option<Touch>,
     pub(crate) version: Option<Version>,
@@ -56,6 +80,8 @@ pub(crate) struct MethodArgs {
 pub(crate) fn of_block(options: TokenStream, errors: &mut Vec<Error>) -> BlockArgs {
     let args: BlockArgs = read(options, errors);
     contradiction(args.single, args.multiple, errors);
+    nones(args.cache_none, args.ttl_none, errors);
+    errors.extend(soft_timeout_alone(args.soft_timeout, args.stale));
     args
 }
 
@@ -66,6 +92,13 @@ pub(crate) fn of_method(meta: &Meta, errors: &mut Vec<Error>) -> MethodArgs {
         Meta::List(list) => {
             let args: MethodArgs = read(list.tokens.clone(), errors);
             contradiction(args.single, args.multiple, errors);
+            nones(args.cache_none, args.ttl_none, errors);
+            if let (Some(ttl), Some(_)) = (args.ttl, &args.ttl_fn) {
+                errors.push(Error::new(
+                    ttl.1,
+                    "`ttl` and `ttl_fn` contradict each other; keep one of them, or write `ttl` on the block",
+                ));
+            }
             args
         }
         Meta::NameValue(pair) => {
@@ -129,6 +162,22 @@ fn contradiction(single: Flag, multiple: Flag, errors: &mut Vec<Error>) {
         errors.push(Error::new(
             multiple,
             "`single` and `multiple` contradict each other; keep one of them",
+        ));
+    }
+}
+
+fn nones(cache_none: Option<CacheNone>, ttl_none: Option<TtlNone>, errors: &mut Vec<Error>) {
+    if let (
+        Some(CacheNone {
+            stores: false,
+            span,
+        }),
+        Some(_),
+    ) = (cache_none, ttl_none)
+    {
+        errors.push(Error::new(
+            span,
+            "`cache_none = false` stores no `None` that `ttl_none` could be for; keep one of them",
         ));
     }
 }

@@ -87,10 +87,24 @@ impl<'a> Block<'a> {
             }
         }
         errors.extend(valid::invalidations(&block));
+        if let Some(error) = valid::outlived(&block) {
+            errors.push(error);
+            block.forget_refreshes();
+        }
         if errors.is_empty() {
             errors.extend(valid::something_cached(&block).err());
         }
         Ok(block)
+    }
+
+    /// One mistake, one error: without `stale` and `early` nothing outlives a call.
+    fn forget_refreshes(&mut self) {
+        (self.args.stale, self.args.early) = (None, None);
+        for method in &mut self.methods {
+            if let Kind::Cached(args) = &mut method.kind {
+                (args.stale, args.early) = (None, None);
+            }
+        }
     }
 
     /// The wrapper's name: what `wrapper` says, or `Cached` and the name of the type.
@@ -168,8 +182,11 @@ impl<'a> Block<'a> {
         errors.extend(helpers.invalidates.map(valid::invalidates_on_cached));
         let args = helpers
             .cache
-            .map(|cache| args::of_method(&cache.meta, errors));
-        Ok(Kind::Cached(Box::new(args.unwrap_or_default())))
+            .map(|cache| args::of_method(&cache.meta, errors))
+            .unwrap_or_default();
+        errors.extend(valid::options(&self.args, &args));
+        errors.extend(valid::owned(self, method, &args));
+        Ok(Kind::Cached(Box::new(args)))
     }
 }
 

@@ -3,6 +3,8 @@
 mod body;
 mod handle;
 mod method;
+mod owned;
+mod verdict;
 mod wrapper;
 
 use proc_macro2::TokenStream;
@@ -299,5 +301,52 @@ mod tests {
             let again = cache_impl(options.clone(), block.clone()).to_string();
             assert_eq!(first, again);
         }
+    }
+
+    #[test]
+    fn what_a_method_says_goes_before_what_its_block_says() {
+        let options = quote!(
+            stale = "10m",
+            soft_timeout = "1s",
+            early = "xfetch",
+            jitter = 0.5,
+            stampede = "off"
+        );
+        let block = quote! {
+            impl Repo {
+                async fn find(&self) -> u8 { 1 }
+                #[cache(stale = "1m", soft_timeout = "2s", early = 0.25, jitter = 0.001, stampede = "local")]
+                async fn look(&self) -> u8 { 1 }
+                #[cache(stale = "off", early = "off")]
+                async fn plain(&self) -> u8 { 1 }
+            }
+        };
+        let expanded = cache_impl(options, block).to_string();
+        let expanded: String = expanded.split_whitespace().collect();
+        let times = |text: &str| expanded.matches(text).count();
+        let some = |field: &str, value: &str| {
+            times(&format!("{field}:::core::option::Option::Some({value})"))
+        };
+        assert_eq!(
+            (some("stale_ms", "600000u64"), some("stale_ms", "60000u64")),
+            (1, 1)
+        );
+        assert_eq!(
+            (
+                some("soft_timeout_ms", "1000u64"),
+                some("soft_timeout_ms", "2000u64")
+            ),
+            (1, 1)
+        );
+        assert_eq!((times("Early::XFetch"), times("Early::At(250u16)")), (1, 1));
+        assert_eq!(
+            (
+                some("jitter_permille", "500u16"),
+                some("jitter_permille", "1u16")
+            ),
+            (2, 1)
+        );
+        assert_eq!((times("Stampede::Off"), times("Stampede::Local")), (2, 1));
+        assert_eq!((times(".run_stale("), times(".run(")), (2, 1));
     }
 }

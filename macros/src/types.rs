@@ -307,6 +307,21 @@ fn unstorable_itself(ty: &Type) -> Option<Unstorable> {
     }
 }
 
+/// `T` of a `&T` that can be owned and lent again; a `&'static T` is as good as owned.
+pub(crate) fn lendable(ty: &Type) -> Option<&Type> {
+    let Type::Reference(reference) = peel(ty) else {
+        return None;
+    };
+    let lifetime = reference.lifetime.as_ref();
+    let is_static = lifetime.is_some_and(|lifetime| lifetime.ident == "static");
+    (!is_static && reference.mutability.is_none()).then(|| peel(&reference.elem))
+}
+
+/// Whether a method that returns this is seen to return an `Option`, or a `Result` of one.
+pub(crate) fn is_option(returned: &Type) -> bool {
+    option(ok_by_name(returned).unwrap_or(returned)).is_some()
+}
+
 fn option(ty: &Type) -> Option<&Type> {
     let segment = last_segment(ty)?;
     if segment.ident != "Option" {

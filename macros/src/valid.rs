@@ -2,6 +2,7 @@
 
 mod argument;
 mod block;
+mod fresh;
 mod receiver;
 mod returned;
 
@@ -14,6 +15,7 @@ pub(crate) use argument::{arguments, no_late_helpers};
 pub(crate) use block::{
     block, forwardable, invalidations, named, not_a_block, something_cached, unknown_item, wrapper,
 };
+pub(crate) use fresh::{block as outlived, options, owned};
 pub(crate) use receiver::{is_shared, omittable, skip_on_receiver};
 
 /// Beginnings of names that say that the method writes. A cached one would write once only.

@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::layout::{KeyFormat, Layout, Names};
 use crate::method::Defaults;
 use crate::policy::Policy;
-use crate::settings::{self, StructureTtl, Touch};
+use crate::seal::Seal;
+use crate::settings::{self, Stampede, StructureTtl, Touch};
 use crate::store::memory::Memory;
 use crate::store::redis::{Redis, Target};
 use crate::store::{Clock, Store};
@@ -21,9 +22,10 @@ use crate::store::{Clock, Store};
 /// * [`policy`](Self::policy): [`Policy::LruT`]
 /// * layout: [`single`](Self::single), not [`cluster`](Self::cluster) unless the store is one
 /// * [`maxsize`](Self::maxsize): 1024 entries
-/// * [`ttl`](Self::ttl): none; [`structure_ttl`](Self::structure_ttl): sliding, one hour
+/// * [`ttl`](Self::ttl): none, and no [`ttl_jitter`](Self::ttl_jitter); [`structure_ttl`](Self::structure_ttl): sliding, one hour
 /// * [`codec`](Self::codec): [`Codec::Cbor`]
 /// * [`touch`](Self::touch): behind, by 10 ms at the most
+/// * [`stampede`](Self::stampede): one computation among all processes
 /// * [`deadline`](Self::deadline): 100 ms
 /// * [`max_entry_bytes`](Self::max_entry_bytes): 1 MiB
 #[must_use = "a cache is made by `build()`"]
@@ -39,8 +41,11 @@ pub struct CacheBuilder {
     structure: StructureTtl,
     codec: Codec,
     touch: Touch,
+    stampede: Stampede,
+    ttl_jitter: f64,
     compress_above: Option<usize>,
     max_entry_bytes: usize,
+    seal: Seal,
     deadline: Duration,
     key_format: Option<Arc<dyn KeyFormat>>,
     clock: Clock,
@@ -62,6 +67,7 @@ pub(crate) struct Limits {
     pub(crate) deadline: Duration,
     pub(crate) max_entry_bytes: usize,
     pub(crate) compress_above: Option<usize>,
+    pub(crate) seal: Seal,
 }
 
 impl CacheBuilder {
@@ -78,8 +84,11 @@ impl CacheBuilder {
             structure: StructureTtl::default(),
             codec: Codec::default(),
             touch: Touch::default(),
+            stampede: Stampede::default(),
+            ttl_jitter: 0.0,
             compress_above: None,
             max_entry_bytes: settings::DEFAULT_MAX_ENTRY_BYTES,
+            seal: Seal::default(),
             deadline: settings::DEFAULT_DEADLINE,
             key_format: None,
             clock: Clock::default(),
@@ -180,6 +189,13 @@ impl CacheBuilder {
         self
     }
 
+    /// Shortens each TTL by a random share of it, up to this one, from 0 to 0.5: so entries that
+    /// were stored together do not end together.
+    pub fn ttl_jitter(mut self, share: f64) -> Self {
+        self.ttl_jitter = share;
+        self
+    }
+
     /// How long an unused pair of keys lives.
     pub fn structure_ttl(mut self, structure: StructureTtl) -> Self {
         self.structure = structure;
@@ -198,6 +214,12 @@ impl CacheBuilder {
         self
     }
 
+    /// Who runs a method that many calls miss at the same time.
+    pub fn stampede(mut self, stampede: Stampede) -> Self {
+        self.stampede = stampede;
+        self
+    }
+
     /// Compresses payloads of at least this many bytes, where they get smaller by it.
     #[cfg(feature = "lz4")]
     #[cfg_attr(docsrs, doc(cfg(feature = "lz4")))]
@@ -209,6 +231,16 @@ impl CacheBuilder {
     /// Payloads over this size, in bytes, are not stored; up to 64 MiB.
     pub fn max_entry_bytes(mut self, bytes: usize) -> Self {
         self.max_entry_bytes = bytes;
+        self
+    }
+
+    /// Encrypts values with these keys, and takes no entry that was not made with one of them.
+    ///
+    /// Entries that are not sealed are no entries to a sealed cache, and the other way round.
+    #[cfg(feature = "seal")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "seal")))]
+    pub fn sealed(mut self, keys: crate::SealKeys) -> Self {
+        self.seal = Seal::with(keys);
         self
     }
 
@@ -250,6 +282,7 @@ impl CacheBuilder {
             deadline: settings::check_deadline(self.deadline)?,
             max_entry_bytes: settings::check_entry_bytes(self.max_entry_bytes)?,
             compress_above: self.compress_above,
+            seal: self.seal.checked()?,
         };
         let defaults = Defaults {
             names: Names::new(&self.prefix, &self.name, self.cluster, self.key_format),
@@ -260,6 +293,8 @@ impl CacheBuilder {
             structure: self.structure,
             codec: self.codec,
             touch: settings::check_touch(self.touch)?,
+            stampede: self.stampede,
+            jitter_permille: settings::check_jitter(self.ttl_jitter)?,
         };
         let in_memory = matches!(self.place, Place::Memory);
         if in_memory {

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::flight::Flights;
 use crate::method::{Bound, Defaults, Method};
 use crate::policy::Policy;
+use crate::refresh::Refreshes;
 use crate::scope::{self, Frame, Mode, Scope};
 use crate::stats::{Counters, Event, Stats};
 use crate::store::{KeySpace, Store};
@@ -40,6 +41,7 @@ struct Inner {
     store: Box<dyn Store>,
     in_memory: bool,
     flights: Arc<Flights>,
+    refreshes: Arc<Refreshes>,
     methods: RwLock<HashMap<usize, Option<Arc<Bound>>>>,
     /// Counts what happens to methods that could not be bound.
     unbound: Counters,
@@ -77,6 +79,7 @@ impl Cache {
             store,
             in_memory,
             flights: Flights::new(),
+            refreshes: Arc::default(),
             methods: RwLock::default(),
             unbound: Counters::default(),
         }))
@@ -212,6 +215,10 @@ impl Cache {
 
     pub(crate) fn flights(&self) -> &Arc<Flights> {
         &self.0.flights
+    }
+
+    pub(crate) fn refreshes(&self) -> &Arc<Refreshes> {
+        &self.0.refreshes
     }
 
     pub(crate) fn limits(&self) -> &Limits {

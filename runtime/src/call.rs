@@ -1,23 +1,30 @@
 //! One call of a cached method, from its arguments to its answer.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
 
 use crate::blocking;
 use crate::budget::Budget;
 use crate::cache::Cache;
-use crate::codec;
-use crate::entry::{self, Label, Verified};
 use crate::error::{Error, ErrorKind};
 use crate::field::{CallKey, KeyWriter};
-use crate::flight::{Landed, Lead, Place, Told};
+use crate::flight::{Place, Told};
+use crate::look::{Answer, Looked, begin, look_up};
 use crate::method::{Bound, Method};
+use crate::refresh::{self, Refresh};
+use crate::role::Role;
 use crate::scope::{self, Frame, Mode, Scope};
+use crate::settings::Stampede;
 use crate::shape::{Shape, Value};
 use crate::stats::Event;
 use crate::store::redis::Blocked;
-use crate::store::{Found, Put};
+use crate::store::{Manner, Unwanted, within};
+use crate::value;
+use crate::verdict::Verdict;
 
 /// A call whose arguments have become a key.
 #[derive(Debug)]
@@ -26,33 +33,6 @@ pub struct Call<'a> {
     bound: Option<Arc<Bound>>,
     key: Option<CallKey>,
     mode: Mode,
-}
-
-/// What is to be done for a call.
-enum Answer<T> {
-    Found(T),
-    /// Run the method: for others as well, with the lead.
-    Compute {
-        lead: Option<Lead>,
-        may_store: bool,
-    },
-}
-
-impl<T> Answer<T> {
-    fn alone(may_store: bool) -> Self {
-        Self::Compute {
-            lead: None,
-            may_store,
-        }
-    }
-}
-
-/// What a look-up came to.
-enum Looked<T> {
-    Hit(T),
-    Miss,
-    /// The store is in trouble: it is not asked again for this call.
-    Failed,
 }
 
 impl<'a> Call<'a> {
@@ -100,8 +80,14 @@ impl<'a> Call<'a> {
         Self::with_mode(cache, method, Mode::default(), write)
     }
 
-    /// Answers the call: from the cache, or by running the method and storing what it returned.
-    pub async fn run<S, R, Fut>(self, _shape: S, method: impl FnOnce() -> Fut) -> R
+    /// Answers the call: from the cache, or by running the method and storing what it returned, if
+    /// the verdict on it is to store.
+    pub async fn run<S, R, Fut>(
+        self,
+        _shape: S,
+        verdict: impl FnOnce(&S::Stored) -> Verdict,
+        method: impl FnOnce() -> Fut,
+    ) -> R
     where
         S: Shape<R>,
         S::Stored: Value,
@@ -115,113 +101,221 @@ impl<'a> Call<'a> {
         };
 
         let mut budget = Budget::new(self.cache.limits().deadline);
-        let (mut lead, may_store) = match self.answer(bound, key, &mut budget).await {
-            Answer::Found(stored) => return S::join(stored),
-            Answer::Compute { lead, may_store } => (lead, may_store),
-        };
+        match self.answer(bound, key, &mut budget).await {
+            Answer::Found(stored) | Answer::Due(stored, _) => S::join(stored),
+            Answer::Compute(role) => {
+                let part = (role, verdict, budget);
+                self.compute::<S, R>(bound, key, part, method()).await
+            }
+        }
+    }
 
+    /// [`run`](Self::run) for a method whose values are computed anew behind calls: `make` is asked
+    /// for a run that outlives this call.
+    pub async fn run_stale<S, R, Fut>(
+        self,
+        _shape: S,
+        verdict: impl Fn(&S::Stored) -> Verdict + Send + 'static,
+        make: impl Fn() -> Fut,
+    ) -> R
+    where
+        S: Shape<R> + 'static,
+        S::Stored: Value,
+        Fut: Future<Output = R> + Send + 'static,
+        R: Send + 'static,
+    {
+        self.run_refreshing::<S, R, Fut>(verdict, make, refresh::spawn)
+            .await
+    }
+
+    async fn run_refreshing<S, R, Fut>(
+        self,
+        verdict: impl Fn(&S::Stored) -> Verdict + Send + 'static,
+        make: impl Fn() -> Fut,
+        spawn: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>),
+    ) -> R
+    where
+        S: Shape<R> + 'static,
+        S::Stored: Value,
+        Fut: Future<Output = R> + Send + 'static,
+        R: Send + 'static,
+    {
+        self.count(Event::count);
+        let Some((bound, key)) = self.bound.as_ref().zip(self.key) else {
+            self.count(Event::bypass);
+            self.count(Event::exec);
+            return make().await;
+        };
+        let mut budget = Budget::new(self.cache.limits().deadline);
+        let (stored, due) = match self.answer(bound, key, &mut budget).await {
+            Answer::Found(stored) => return S::join(stored),
+            Answer::Due(stored, due) => (S::join(stored), due),
+            Answer::Compute(role) => {
+                let part = (role, verdict, budget);
+                return self.compute::<S, R>(bound, key, part, make()).await;
+            }
+        };
+        let turn = self
+            .cache
+            .refreshes()
+            .start(key.field, refresh::pause(bound));
+        if let Some(turn) = turn {
+            let (tell, told) = oneshot::channel();
+            let refresh = Refresh {
+                cache: self.cache.clone(),
+                bound: bound.clone(),
+                key,
+                due,
+                turn,
+            };
+            let run = refresh.run::<S, R>(verdict, make());
+            spawn(Box::pin(async move {
+                if let Some(returned) = run.await {
+                    // Nobody waits for it but with `soft_timeout`.
+                    let _ = tell.send(returned);
+                }
+            }));
+            if let Some(soft_timeout_ms) = bound.fresh.soft_timeout_ms.filter(|_| due.is_stale) {
+                let mut fresh = None;
+                let wait = async { fresh = told.await.ok() };
+                within(Duration::from_millis(soft_timeout_ms), wait).await;
+                if let Some(fresh) = fresh {
+                    return fresh;
+                }
+            }
+        }
+        if due.is_stale {
+            self.count(Event::stale);
+        }
+        stored
+    }
+
+    /// Runs the method, stores what it returned and gives it to those who wait.
+    async fn compute<S, R>(
+        &self,
+        bound: &Bound,
+        key: CallKey,
+        (role, verdict, mut budget): (Role, impl FnOnce(&S::Stored) -> Verdict, Budget),
+        method: impl Future<Output = R>,
+    ) -> R
+    where
+        S: Shape<R>,
+        S::Stored: Value,
+    {
         self.count(Event::exec);
         let started = Instant::now();
-        let returned = match &lead {
-            Some(_) => {
-                let scope = Scope::new(self.cache.id(), Frame::Computing(key.field));
-                scope.run(method()).await
-            }
-            None => method().await,
-        };
+        let scope = Scope::new(self.cache.id(), Frame::Computing(key.field));
+        let returned = scope.run(method).await;
         let cost = started.elapsed();
 
         // What is not to be stored is handed back at once: `E` need not be `Send`.
         let stored = match S::split(returned) {
             Ok(stored) => stored,
             Err(returned) => {
-                if let Some(lead) = lead {
-                    lead.failed();
-                }
+                role.failed();
                 return returned;
             }
         };
         bound.took(cost);
-        if may_store || lead.as_ref().is_some_and(Lead::has_followers) {
+        let ttl_ms = verdict(&stored).ttl_ms(bound.ttl_ms);
+        if role.is_of_use(ttl_ms.is_some()) {
             // Encoded before the wait, so that the value need not be `Sync`.
-            let entry = encode(self.cache, bound, key, &stored, cost);
-            lead = lead.and_then(|lead| share(lead, &entry));
-            if may_store && !lead.as_ref().is_some_and(Lead::is_detached) {
-                commit(self.cache, bound, entry, &mut budget).await;
-            }
+            let kept = ttl_ms.is_some();
+            let ttl_ms = ttl_ms.unwrap_or_default();
+            let entry = value::encode(self.cache, bound, key, &stored, cost, ttl_ms);
+            let land = role.land(self.cache, bound, key, (entry, kept), &mut budget);
+            land.await;
         }
-        // Now: who misses from here on finds the entry.
-        drop(lead);
         S::join(stored)
     }
 
-    /// A value that is there, or comes from another call of this process; else what to do.
+    /// A value that is there, or comes from another call; else what to do.
     async fn answer<T: Value>(
         &self,
         bound: &Bound,
         key: CallKey,
         budget: &mut Budget,
     ) -> Answer<T> {
-        let mut may_store = self.mode.write;
-        if !self.mode.read {
-            return Answer::alone(may_store);
+        let (cache, Mode { read, write }) = (self.cache, self.mode);
+        let mut role = Role::default();
+        if !read {
+            let (manner, unwanted) = (Manner::TakesOver, Unwanted::Everything);
+            return begin(cache, bound, key, role, manner, unwanted, budget).await;
         }
-        let flights = self.cache.flights();
-        let landings = flights.landings(key.field);
-        match look_up(self.cache, bound, key, budget).await {
-            Looked::Hit(stored) => return Answer::Found(stored),
-            Looked::Miss => {}
-            Looked::Failed => may_store = false,
-        }
+        let looked = match look_up(cache, bound, key, budget).await {
+            Looked::Hit(stored, Some(due)) if write => return Answer::Due(stored, due),
+            Looked::Hit(stored, _) => return Answer::Found(stored),
+            Looked::Miss(unwanted) => Some(unwanted),
+            Looked::Failed => None,
+        };
         // Who computes this very value would wait for itself.
-        if !self.mode.write || scope::computes(self.cache.id(), key.field) {
-            return Answer::alone(may_store);
+        if !write || scope::computes(cache.id(), key.field) {
+            return Answer::Compute(role);
         }
-        let told = match flights.join(key.field, bound.patience()) {
-            Place::Leads(lead) => Ok(Told::Lead(lead)),
-            Place::Follows(told) => told.await,
-        };
-        let lead = match told {
-            Ok(Told::Landed(Some(landed))) => {
-                let Some(stored) = self.decode(bound, &landed) else {
-                    return Answer::alone(may_store);
-                };
-                self.count(Event::coalesced);
-                return Answer::Found(stored);
-            }
-            Ok(Told::Landed(None)) => None,
-            Ok(Told::Lead(lead)) if flights.landings(key.field) == landings => {
-                let lead = Some(lead);
-                return Answer::Compute { lead, may_store };
-            }
-            Ok(Told::Lead(lead)) => Some(lead),
-            Err(_) => return Answer::alone(may_store),
-        };
-        // A value may have been stored since the look-up.
-        if may_store {
-            match look_up(self.cache, bound, key, budget).await {
-                Looked::Hit(stored) => return Answer::Found(stored),
-                Looked::Miss => {}
-                Looked::Failed => may_store = false,
+        if bound.fresh.stampede != Stampede::Off {
+            let told = match cache.flights().join(key.field, bound.patience()) {
+                Place::Leads(lead) => Ok(Told::Lead(lead)),
+                Place::Follows(told) => told.await,
+            };
+            match told {
+                Ok(Told::Lead(lead)) => role.lead = Some(lead),
+                Ok(Told::Landed(Some(landed))) => {
+                    let Some(stored) = value::read_landed(cache, bound, key, &landed) else {
+                        return Answer::Compute(role);
+                    };
+                    self.count(Event::coalesced);
+                    return Answer::Found(stored);
+                }
+                // It is in the store only, being large.
+                Ok(Told::Landed(None)) => {}
+                Err(_) => return Answer::Compute(role),
             }
         }
-        Answer::Compute { lead, may_store }
-    }
-
-    fn decode<T: Value>(&self, bound: &Bound, landed: &Landed) -> Option<T> {
-        let limit = self.cache.limits().max_entry_bytes;
-        let payload = codec::decompress(&landed.payload, landed.flags, limit).ok()?;
-        bound.codec.decode(&payload).ok()
+        let Some(unwanted) = looked else {
+            return Answer::Compute(role);
+        };
+        let manner = match bound.fresh.stampede {
+            Stampede::Lease => Manner::Waits,
+            Stampede::Local | Stampede::Off => Manner::TakesOver,
+        };
+        begin(cache, bound, key, role, manner, unwanted, budget).await
     }
 
     /// [`run`](Self::run) for a sync method: the same, on a thread that waits.
-    pub fn run_blocking<S, R>(self, shape: S, method: impl FnOnce() -> R) -> R
+    pub fn run_blocking<S, R>(
+        self,
+        shape: S,
+        verdict: impl FnOnce(&S::Stored) -> Verdict,
+        method: impl FnOnce() -> R,
+    ) -> R
     where
         S: Shape<R>,
         S::Stored: Value,
     {
         let _blocked = Blocked::enter();
-        blocking::wait(self.run(shape, || async { method() }))
+        blocking::wait(self.run(shape, verdict, || async { method() }))
+    }
+
+    /// [`run_stale`](Self::run_stale) for a sync method.
+    pub fn run_stale_blocking<S, R, Run>(
+        self,
+        _shape: S,
+        verdict: impl Fn(&S::Stored) -> Verdict + Send + 'static,
+        make: impl Fn() -> Run,
+    ) -> R
+    where
+        S: Shape<R> + 'static,
+        S::Stored: Value,
+        Run: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let _blocked = Blocked::enter();
+        let make = || {
+            let run = make();
+            async move { run() }
+        };
+        let spawn = refresh::spawn_blocking;
+        blocking::wait(self.run_refreshing::<S, R, _>(verdict, make, spawn))
     }
 
     pub(crate) fn into_parts(self) -> Result<(&'a Cache, Arc<Bound>, CallKey), Error> {
@@ -242,155 +336,4 @@ impl<'a> Call<'a> {
     fn count(&self, event: Event) {
         self.cache.count(self.bound.as_deref(), event, 1);
     }
-}
-
-async fn look_up<T: Value>(
-    cache: &Cache,
-    bound: &Bound,
-    key: CallKey,
-    budget: &mut Budget,
-) -> Looked<T> {
-    cache.count(Some(bound), Event::read, 1);
-    let looked = budget
-        .spend(|left| cache.store().get(&bound.pair, key.field, left))
-        .await;
-    let found = match looked {
-        Ok(found) => found,
-        Err(error) => {
-            failed(cache, bound, &error);
-            cache.count(Some(bound), Event::miss, 1);
-            return Looked::Failed;
-        }
-    };
-    match read(cache, bound, key, &found) {
-        Some(stored) => {
-            cache.count(Some(bound), Event::hit, 1);
-            Looked::Hit(stored)
-        }
-        None => {
-            cache.count(Some(bound), Event::miss, 1);
-            Looked::Miss
-        }
-    }
-}
-
-/// The value of an entry, if it is whole, of this very call, alive, and readable.
-pub(crate) fn read<T: Value>(
-    cache: &Cache,
-    bound: &Bound,
-    key: CallKey,
-    found: &Found,
-) -> Option<T> {
-    let bytes = found.entry.as_deref()?;
-    let Some(verified) = verify(bound, key, bytes) else {
-        cache.count(Some(bound), Event::undecodable, 1);
-        return None;
-    };
-    if is_past(verified.times.hard_ms, found.now_us / 1000) {
-        return None;
-    }
-    let limit = cache.limits().max_entry_bytes;
-    let value = codec::decompress(verified.payload, verified.label.flags, limit)
-        .and_then(|payload| bound.codec.decode(&payload));
-    if value.is_err() {
-        cache.count(Some(bound), Event::undecodable, 1);
-    }
-    value.ok()
-}
-
-/// The header of an entry, if every byte is as it was written and it belongs to this call.
-pub(crate) fn verify<'e>(bound: &Bound, key: CallKey, bytes: &'e [u8]) -> Option<Verified<'e>> {
-    entry::verify(bytes).filter(|verified| {
-        let label = verified.label;
-        label.identity == key.identity
-            && label.method == bound.tag
-            && label.codec == bound.codec.id()
-    })
-}
-
-pub(crate) fn is_past(instant_ms: u64, now_ms: u64) -> bool {
-    instant_ms > 0 && instant_ms <= now_ms
-}
-
-/// The entry for a value, or why it cannot be one.
-pub(crate) fn encode<T: Value>(
-    cache: &Cache,
-    bound: &Bound,
-    key: CallKey,
-    value: &T,
-    cost: Duration,
-) -> Result<Put, Error> {
-    let limits = cache.limits();
-    let mut tail = entry::tail();
-    bound
-        .codec
-        .encode(value, &mut tail)
-        .map_err(|_| Error::new(ErrorKind::Encode, "the codec cannot encode the value"))?;
-    let bytes = entry::payload_len(&tail);
-    if bytes > limits.max_entry_bytes {
-        return Err(Error::new(
-            ErrorKind::TooLarge,
-            format!(
-                "the value has {bytes} bytes, more than `max_entry_bytes`, {}",
-                limits.max_entry_bytes
-            ),
-        ));
-    }
-    let flags = codec::compress(&mut tail, entry::PAYLOAD_IN_TAIL, limits.compress_above);
-    let label = Label {
-        codec: bound.codec.id(),
-        flags,
-        identity: key.identity,
-        method: bound.tag,
-        cost_us: u32::try_from(cost.as_micros()).unwrap_or(u32::MAX),
-    };
-    Ok(Put {
-        field: key.field,
-        entry: entry::seal(label, tail)
-            .ok_or_else(|| Error::new(ErrorKind::TooLarge, "the value has over 4 GiB"))?,
-        ttl_ms: bound.ttl_ms,
-    })
-}
-
-/// Beyond this size followers read the value from the store, instead of one more copy of it.
-const SHARED: usize = 64 << 10;
-
-/// Prepares what followers are given; a value that cannot be an entry is none for them either.
-fn share(mut lead: Lead, entry: &Result<Put, Error>) -> Option<Lead> {
-    let Ok(put) = entry else {
-        lead.failed();
-        return None;
-    };
-    let payload = &put.entry.tail[entry::PAYLOAD_IN_TAIL..];
-    let is_shared = payload.len() <= SHARED || lead.has_followers();
-    lead.computed(is_shared.then(|| {
-        Arc::new(Landed {
-            flags: put.entry.head[2],
-            payload: payload.to_vec(),
-        })
-    }));
-    Some(lead)
-}
-
-async fn commit(cache: &Cache, bound: &Bound, entry: Result<Put, Error>, budget: &mut Budget) {
-    let result = match entry {
-        Ok(put) => {
-            budget
-                .spend(|left| cache.store().put(&bound.pair, put, left))
-                .await
-        }
-        Err(error) => Err(error),
-    };
-    match result {
-        Ok(evicted) => {
-            cache.count(Some(bound), Event::write, 1);
-            cache.count(Some(bound), Event::evicted, evicted);
-        }
-        Err(error) => failed(cache, bound, &error),
-    }
-}
-
-fn failed(cache: &Cache, bound: &Bound, error: &Error) {
-    cache.count(Some(bound), Event::error, 1);
-    tracing::debug!(method = bound.site, kind = %error.kind(), %error, "redis-func-cache: the cache failed, the method runs");
 }

@@ -4,6 +4,7 @@
 mod bson;
 mod cbor;
 mod custom;
+mod fence;
 #[cfg(feature = "json")]
 mod json;
 #[cfg(feature = "lz4")]
@@ -14,6 +15,8 @@ mod msgpack;
 mod postcard;
 #[cfg(feature = "yaml")]
 mod yaml;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -79,13 +82,13 @@ impl Codec {
         }
     }
 
-    /// Appends the encoded value to `out`.
+    /// Appends the encoded value to `out`, which is of no use after an error.
     pub(crate) fn encode<T: Serialize>(
         &self,
         value: &T,
         out: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
-        match self {
+        caught(|| match self {
             Self::Cbor => cbor::encode(value, out),
             #[cfg(feature = "json")]
             Self::Json => json::encode(value, out),
@@ -98,12 +101,12 @@ impl Codec {
             #[cfg(feature = "postcard")]
             Self::Postcard => postcard::encode(value, out),
             Self::Custom(custom) => custom.encode(value, out),
-        }
+        })
     }
 
     /// Decodes a whole payload; bytes that are left over are an error.
     pub(crate) fn decode<T: DeserializeOwned>(&self, payload: &[u8]) -> Result<T, CodecError> {
-        match self {
+        caught(|| match self {
             Self::Cbor => cbor::decode(payload),
             #[cfg(feature = "json")]
             Self::Json => json::decode(payload),
@@ -116,8 +119,15 @@ impl Codec {
             #[cfg(feature = "postcard")]
             Self::Postcard => postcard::decode(payload),
             Self::Custom(custom) => custom.decode(payload),
-        }
+        })
     }
+}
+
+/// A `Serialize`, a `Deserialize` or a codec of the user may panic, and so may a decoder that meets
+/// bytes its author did not think of: the cache is not why a call panics. What they were at work on
+/// is thrown away, so nothing half done is seen.
+fn caught<T>(work: impl FnOnce() -> Result<T, CodecError>) -> Result<T, CodecError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the codec panicked".into()))
 }
 
 /// Flag of an entry whose payload is compressed.

@@ -3,7 +3,7 @@
 //! ```text
 //!  0  version   1     format version, 1
 //!  1  codec     1     id of the codec
-//!  2  flags     1     bit 0: payload is compressed by lz4
+//!  2  flags     1     bit 0: payload is compressed by lz4, bit 1: payload is sealed
 //!  3  reserved  1     0
 //!  4  times     4  *  check of the three instants
 //!  8  created   8  *  milliseconds of server time
@@ -61,7 +61,7 @@ pub(crate) struct Unstamped {
     pub(crate) tail: Vec<u8>,
 }
 
-/// Starts a tail: room for the label, to be followed by the payload and closed by [`seal`].
+/// Starts a tail: room for the label, to be followed by the payload and closed by [`close`].
 pub(crate) fn tail() -> Vec<u8> {
     vec![0; HEADER - HEAD - STAMP]
 }
@@ -75,7 +75,7 @@ pub(crate) fn payload_len(tail: &[u8]) -> usize {
 pub(crate) const PAYLOAD_IN_TAIL: usize = HEADER - HEAD - STAMP;
 
 /// Writes the label in front of the payload. `None` if the payload is longer than 4 GiB.
-pub(crate) fn seal(label: Label, mut tail: Vec<u8>) -> Option<Unstamped> {
+pub(crate) fn close(label: Label, mut tail: Vec<u8>) -> Option<Unstamped> {
     let length = u32::try_from(payload_len(&tail)).ok()?;
     let head = [VERSION, label.codec, label.flags, 0];
     tail[0..8].copy_from_slice(&label.identity.to_le_bytes());
@@ -187,7 +187,7 @@ mod tests {
     fn entry() -> Vec<u8> {
         let mut tail = tail();
         tail.extend_from_slice(b"payload");
-        stamp(&seal(LABEL, tail).unwrap(), TIMES)
+        stamp(&close(LABEL, tail).unwrap(), TIMES)
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod canonical;
 
 use std::cell::Cell;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
 use sha1::{Digest as _, Sha1};
@@ -58,7 +59,10 @@ impl MethodKey {
             error: None,
         };
         writer.bytes.clear();
-        write(&mut writer);
+        // A `Serialize` of the user may panic: the call then passes the cache by.
+        if catch_unwind(AssertUnwindSafe(|| write(&mut writer))).is_err() {
+            writer.error = Some("an argument panicked".to_owned());
+        }
         let result = match writer.error {
             None => Ok(self.digest(&writer.bytes)),
             Some(error) => Err(error),

@@ -5,7 +5,6 @@
 //! without a value (cancelled, panicked, its runtime gone) hands the lead on by its drop.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,12 +15,10 @@ use crate::store::redis::spawn;
 
 /// Computations of one call at the same time, after some have failed.
 const MOST_LEADERS: usize = 8;
-const SHARDS: usize = 64;
 
 /// The flights of one cache.
 pub(crate) struct Flights {
     open: Mutex<HashMap<Field, Arc<Flight>>>,
-    landings: [AtomicU64; SHARDS],
 }
 
 /// One computation, or several after failures, and who waits for it.
@@ -74,14 +71,7 @@ impl Flights {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             open: Mutex::default(),
-            landings: [const { AtomicU64::new(0) }; SHARDS],
         })
-    }
-
-    /// Changes when a flight of the field lands: who looked the field up before knows nothing of
-    /// what was stored since.
-    pub(crate) fn landings(&self, field: Field) -> u64 {
-        self.landings[shard(field)].load(Ordering::SeqCst)
     }
 
     /// Leads or follows. A follower that has waited for `patience` leads as well.
@@ -212,14 +202,6 @@ impl Lead {
         !self.flight.state().waiting.is_empty()
     }
 
-    /// Whether calls that start now do not join: what they would be given may be out of date.
-    pub(crate) fn is_detached(&self) -> bool {
-        let open = self.flights.open();
-        !open
-            .get(&self.flight.field)
-            .is_some_and(|known| Arc::ptr_eq(known, &self.flight))
-    }
-
     /// There is a value: the drop gives it to the followers, or sends them to the store.
     pub(crate) fn computed(&mut self, landed: Option<Arc<Landed>>) {
         self.end = End::Lands(landed);
@@ -239,8 +221,6 @@ impl Drop for Lead {
                 self.flights.hand_on(&self.flight, places, MOST_LEADERS);
             }
             End::Lands(landed) => {
-                // In this order: who finds no flight sees that one has landed, and looks again.
-                self.flights.landings[shard(self.flight.field)].fetch_add(1, Ordering::SeqCst);
                 self.flights.close(&self.flight);
                 let waiting = {
                     let mut state = self.flight.state();
@@ -254,10 +234,6 @@ impl Drop for Lead {
             End::Nothing => {}
         }
     }
-}
-
-fn shard(field: Field) -> usize {
-    usize::from(field.0[0]) % SHARDS
 }
 
 #[cfg(test)]

@@ -7,13 +7,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::blocking;
+use crate::budget::Budget;
 use crate::cache::Cache;
-use crate::call::{self, Call};
+use crate::call::Call;
+use crate::discard;
 use crate::error::Error;
 use crate::field::CallKey;
+use crate::lease::{Asked, Lease};
 use crate::method::{Bound, Method};
 use crate::shape::{Shape, Value};
 use crate::stats::Event;
+use crate::store::{Manner, Stored, Unwanted};
+use crate::value;
+use crate::verdict::Verdict;
 
 /// Whoever asks for an entry by name waits longer than a call does.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -28,6 +34,7 @@ pub struct EntryHandle<'a, S, R, Run> {
     parts: Parts<'a>,
     /// Never locked: the handle is `Sync` also where the user's future is only `Send`.
     run: Mutex<Run>,
+    verdict: fn(&R) -> Verdict,
     types: PhantomData<fn() -> (S, R)>,
 }
 
@@ -43,7 +50,7 @@ where
     pub async fn peek(&self) -> Result<Option<S::Stored>, Error> {
         let (cache, bound, key) = self.parts()?;
         let found = cache.store().peek(&bound.pair, key.field, DEADLINE).await?;
-        Ok(call::read(cache, bound, *key, &found))
+        Ok(value::read(cache, bound, *key, &found).map(|(value, _)| value))
     }
 
     /// Removes the entry; tells whether there was one.
@@ -67,7 +74,7 @@ where
     pub async fn put(&self, value: &S::Stored) -> Result<(), Error> {
         let put = {
             let (cache, bound, key) = self.parts()?;
-            call::encode(cache, bound, *key, value, Duration::ZERO)
+            value::encode(cache, bound, *key, value, Duration::ZERO, bound.ttl_ms)
         };
         self.store(put).await
     }
@@ -85,12 +92,12 @@ where
         let Some(verified) = found
             .entry
             .as_deref()
-            .and_then(|bytes| call::verify(bound, *key, bytes))
+            .and_then(|bytes| value::verify(bound, *key, bytes))
         else {
             return Ok(None);
         };
         let hard_ms = verified.times.hard_ms;
-        if call::is_past(hard_ms, found.now_us / 1000) {
+        if value::is_past(hard_ms, found.now_us / 1000) {
             return Ok(None);
         }
         let own = (hard_ms > 0).then(|| hard_ms - found.now_us / 1000);
@@ -98,25 +105,48 @@ where
         Ok(Some(left.map_or(Duration::MAX, Duration::from_millis)))
     }
 
-    async fn run_anew<Fut: Future<Output = R>>(parts: Parts<'a>, run: impl FnOnce() -> Fut) -> R {
+    async fn run_anew<Fut: Future<Output = R>>(
+        parts: Parts<'a>,
+        verdict: fn(&R) -> Verdict,
+        run: impl FnOnce() -> Fut,
+    ) -> R {
         let Ok((cache, bound, key)) = parts else {
             return run().await;
         };
         cache.count(Some(&bound), Event::exec, 1);
+        let (manner, unwanted) = (Manner::TakesOver, Unwanted::Everything);
+        let mut budget = Budget::new(DEADLINE);
+        let asked = Lease::ask(cache, &bound, key.field, manner, unwanted, &mut budget).await;
         let started = std::time::Instant::now();
-        let stored = match S::split(run().await) {
+        let returned = run().await;
+        let cost = started.elapsed();
+        let Some(ttl_ms) = verdict(&returned).ttl_ms(bound.ttl_ms) else {
+            return returned;
+        };
+        let stored = match S::split(returned) {
             Ok(stored) => stored,
             Err(returned) => return returned,
         };
-        let put = call::encode(cache, &bound, key, &stored, started.elapsed());
         // The caller asked for the method's answer: trouble with the store is counted, not told.
-        let _ = store(cache, &bound, put).await;
+        match asked {
+            Ok(Asked::Granted(mut lease)) => {
+                let mut put = value::encode(cache, &bound, key, &stored, cost, ttl_ms);
+                if let Ok(put) = &mut put {
+                    put.token = Some(lease.token());
+                }
+                if store(cache, &bound, key, put).await.is_ok() {
+                    lease.close();
+                }
+            }
+            Ok(_) => {}
+            Err(_) => cache.count(Some(&bound), Event::error, 1),
+        }
         S::join(stored)
     }
 
     async fn store(&self, put: Result<crate::store::Put, Error>) -> Result<(), Error> {
-        let (cache, bound, _) = self.parts()?;
-        store(cache, bound, put).await
+        let (cache, bound, key) = self.parts()?;
+        store(cache, bound, *key, put).await
     }
 
     fn parts(&self) -> Result<(&'a Cache, &Bound, &CallKey), Error> {
@@ -130,18 +160,23 @@ where
 async fn store(
     cache: &Cache,
     bound: &Bound,
+    key: CallKey,
     put: Result<crate::store::Put, Error>,
 ) -> Result<(), Error> {
     let stored = match put {
         Ok(put) => cache.store().put(&bound.pair, put, DEADLINE).await,
-        Err(error) => Err(error),
+        Err(error) => {
+            let outdated = discard::outdated(cache, bound, key, DEADLINE);
+            outdated.await.and(Err(error))
+        }
     };
     match stored {
-        Ok(evicted) => {
+        Ok(Stored::Evicting(evicted)) => {
             cache.count(Some(bound), Event::write, 1);
             cache.count(Some(bound), Event::evicted, evicted);
             Ok(())
         }
+        Ok(Stored::Overtaken) => Ok(()),
         Err(error) => {
             cache.count(Some(bound), Event::error, 1);
             Err(error)
@@ -173,8 +208,8 @@ where
     /// Runs the method, stores what it returned as a call would, and returns it. Modes do not
     /// matter here. Trouble with the store is counted in [`Stats`](crate::Stats).
     pub async fn refresh(self) -> R {
-        let (parts, run) = self.into_parts();
-        Self::run_anew(parts, || run.0).await
+        let (parts, verdict, run) = self.into_parts();
+        Self::run_anew(parts, verdict, || run.0).await
     }
 }
 
@@ -190,8 +225,8 @@ macro_rules! refresh_with {
             /// returned as a call would, and returns it.
             #[allow(clippy::too_many_arguments)] // as many as the user's method skips
             pub async fn refresh(self, $($arg: $ty),*) -> R {
-                let (parts, run) = self.into_parts();
-                Self::run_anew(parts, || run.0.run(($($arg,)*))).await
+                let (parts, verdict, run) = self.into_parts();
+                Self::run_anew(parts, verdict, || run.0.run(($($arg,)*))).await
             }
         }
 
@@ -205,9 +240,9 @@ macro_rules! refresh_with {
             /// returned as a call would, and returns it.
             #[allow(clippy::too_many_arguments)]
             pub fn refresh(self, $($arg: $ty),*) -> R {
-                let (parts, run) = self.0.into_parts();
+                let (parts, verdict, run) = self.0.into_parts();
                 let anew = async { (run.0)($($arg),*) };
-                blocking::wait(EntryHandle::<S, R, ()>::run_anew(parts, || anew))
+                blocking::wait(EntryHandle::<S, R, ()>::run_anew(parts, verdict, || anew))
             }
         }
     };
@@ -268,9 +303,9 @@ where
 {
     /// Runs the method, stores what it returned as a call would, and returns it.
     pub fn refresh(self) -> R {
-        let (parts, run) = self.0.into_parts();
+        let (parts, verdict, run) = self.0.into_parts();
         let anew = async { (run.0)() };
-        blocking::wait(EntryHandle::<S, R, ()>::run_anew(parts, || anew))
+        blocking::wait(EntryHandle::<S, R, ()>::run_anew(parts, verdict, || anew))
     }
 }
 
@@ -311,13 +346,21 @@ impl<'a, S, R, Run> EntryHandle<'a, S, R, Run> {
         Self {
             parts: call.into_parts(),
             run: Mutex::new(run),
+            verdict: Verdict::store,
             types: PhantomData,
         }
     }
 
-    fn into_parts(self) -> (Parts<'a>, Run) {
+    /// For a method whose options judge what it returned.
+    #[must_use]
+    pub fn judged(self, verdict: fn(&R) -> Verdict) -> Self {
+        Self { verdict, ..self }
+    }
+
+    fn into_parts(self) -> (Parts<'a>, fn(&R) -> Verdict, Run) {
         let run = self.run.into_inner();
-        (self.parts, run.unwrap_or_else(PoisonError::into_inner))
+        let run = run.unwrap_or_else(PoisonError::into_inner);
+        (self.parts, self.verdict, run)
     }
 
     pub fn invalidation(self) -> Invalidation {
@@ -329,6 +372,11 @@ impl<'a, S, R, Run> EntryHandle<'a, S, R, Run> {
 impl<'a, S, R, Run> BlockingEntryHandle<'a, S, R, Run> {
     pub fn new(call: Call<'a>, run: Run) -> Self {
         Self(EntryHandle::new(call, run))
+    }
+
+    #[must_use]
+    pub fn judged(self, verdict: fn(&R) -> Verdict) -> Self {
+        Self(self.0.judged(verdict))
     }
 
     pub fn invalidation(self) -> Invalidation {

@@ -153,7 +153,9 @@ impl Names {
 
     /// The stem of a key that `SCAN` found, if the key is one of this cache.
     pub(crate) fn stem_of<'k>(&self, key: &'k str, policies: &[Policy]) -> Option<&'k str> {
-        let stem = key.strip_suffix(":0").or_else(|| key.strip_suffix(":1"))?;
+        let stem = [":0", ":1", ":2"]
+            .iter()
+            .find_map(|half| key.strip_suffix(half))?;
         policies
             .iter()
             .any(|policy| self.owns(stem, policy))
@@ -304,13 +306,14 @@ mod tests {
         for own in [
             "a:b:lru:0",
             "a:{b:lru}:1",
+            "a:b:lru:2",
             "a:b:lru:<Repo as Store>::get#0123456789abcdef:0",
             "a:b:lru:Repo::get{#0123456789abcdef}:1",
         ] {
             assert!(names.stem_of(own, &policies).is_some(), "{own}");
         }
         for other in [
-            "a:b:lru:2",
+            "a:b:lru:3",
             "a:b:mine:0",
             "a:b:c:lru:0",
             "a:b:lru:c:lru_t:Repo::get#0123456789abcdef:0",

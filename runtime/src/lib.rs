@@ -9,22 +9,34 @@ mod budget;
 mod builder;
 mod cache;
 mod call;
+mod chance;
 mod codec;
+mod discard;
 mod entry;
 mod error;
 mod field;
 mod flight;
+mod fresh;
 mod handle;
+mod kept;
 mod layout;
+mod lease;
+mod look;
 mod method;
+mod payload;
 mod policy;
 #[doc(hidden)]
 pub mod private;
+mod refresh;
+mod role;
 mod scope;
+mod seal;
 mod settings;
 mod shape;
 mod stats;
 mod store;
+mod value;
+mod verdict;
 mod wrapper;
 
 pub use builder::CacheBuilder;
@@ -38,7 +50,10 @@ pub use layout::{KeyFormat, KeyParts, Layout, MethodPart};
 pub use policy::{CustomPolicy, CustomPolicyBuilder, Policy};
 pub use redis_func_cache_macros::{cache, cache_impl, cache_skip, invalidates, nocache};
 pub use scope::Mode;
-pub use settings::{StructureTtl, Touch};
+#[cfg(feature = "seal")]
+#[cfg_attr(docsrs, doc(cfg(feature = "seal")))]
+pub use seal::SealKeys;
+pub use settings::{Stampede, StructureTtl, Touch};
 pub use shape::Value;
 pub use stats::Stats;
 pub use wrapper::{CacheExt, Cacheable};

@@ -7,14 +7,17 @@ use std::time::Duration;
 use crate::codec::Codec;
 use crate::error::Error;
 use crate::field::MethodKey;
+use crate::fresh::Fresh;
 use crate::layout::Layout;
 use crate::policy::Policy;
-use crate::settings::{self, StructureTtl, Touch};
+use crate::settings::{self, Early, Stampede, StructureTtl, Touch};
 use crate::stats::Counters;
 use crate::store::redis::PairShared;
 
 /// How long calls wait for one that runs the method, at least and at the most.
 const LEAST_PATIENCE: Duration = Duration::from_millis(500);
+/// A lease that is not renewed ends sooner.
+const LEAST_PATIENCE_ABROAD: Duration = Duration::from_secs(4);
 const MOST_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the macro knows of a method. One `static` each.
@@ -41,6 +44,18 @@ pub struct Options {
     pub maxsize: Option<u64>,
     /// Life of an entry, in milliseconds.
     pub ttl_ms: Option<u64>,
+    /// Whether a value may say of itself how long it lives.
+    pub has_ttl_fn: bool,
+    /// How long after its TTL a value may still be served, in milliseconds.
+    pub stale_ms: Option<u64>,
+    /// How long a call waits for a fresh value before it takes the stale one.
+    pub soft_timeout_ms: Option<u64>,
+    /// When a value is computed anew before its TTL has passed.
+    pub early: Option<Early>,
+    /// The thousandths of a TTL that it is shortened by at the most.
+    pub jitter_permille: Option<u16>,
+    /// How many calls compute one value.
+    pub stampede: Option<Stampede>,
     /// The codec.
     pub codec: Option<fn() -> Codec>,
     /// When hits are recorded.
@@ -57,8 +72,14 @@ impl Options {
         cluster: false,
         maxsize: None,
         ttl_ms: None,
+        has_ttl_fn: false,
+        stale_ms: None,
+        soft_timeout_ms: None,
+        early: None,
+        jitter_permille: None,
         codec: None,
         touch: None,
+        stampede: None,
         version: "",
     };
 }
@@ -102,7 +123,6 @@ impl Method {
 #[derive(Debug)]
 pub(crate) struct Pair {
     pub(crate) stem: String,
-    pub(crate) ranking: String,
     pub(crate) values: String,
     pub(crate) policy: Policy,
     pub(crate) structure: StructureTtl,
@@ -122,6 +142,7 @@ pub(crate) struct Bound {
     /// Whether the pair holds entries of this method alone.
     pub(crate) alone: bool,
     pub(crate) ttl_ms: u64,
+    pub(crate) fresh: Fresh,
     pub(crate) codec: Codec,
     pub(crate) counters: Counters,
     /// What a run of the method takes, in microseconds: a moving average.
@@ -137,6 +158,8 @@ pub(crate) struct Defaults {
     pub(crate) maxsize: u64,
     pub(crate) touch: Touch,
     pub(crate) ttl_ms: u64,
+    pub(crate) stampede: Stampede,
+    pub(crate) jitter_permille: u16,
     pub(crate) structure: StructureTtl,
     pub(crate) codec: Codec,
 }
@@ -147,13 +170,13 @@ impl Bound {
         let policy = options
             .policy
             .map_or_else(|| defaults.policy.clone(), |policy| policy());
+        let ttl_ms = options.ttl_ms.unwrap_or(defaults.ttl_ms);
         let tag = MethodKey::method(method.site, &method.fingerprint);
         let hash = format!("{tag:016x}");
         let layout = options.layout.unwrap_or(defaults.layout);
         let own = (layout == Layout::Multiple).then_some((method.name, hash.as_str()));
         let stem = defaults.names.stem(&policy, own, options.cluster);
         let pair = Pair {
-            ranking: format!("{stem}:0"),
             values: format!("{stem}:1"),
             stem,
             policy,
@@ -168,7 +191,8 @@ impl Bound {
             key: MethodKey::new(method.site, &method.fingerprint, options.version),
             tag,
             alone: own.is_some(),
-            ttl_ms: options.ttl_ms.unwrap_or(defaults.ttl_ms),
+            ttl_ms,
+            fresh: Fresh::new(&options, defaults, ttl_ms)?,
             codec: options
                 .codec
                 .map_or_else(|| defaults.codec.clone(), |codec| codec()),
@@ -195,5 +219,87 @@ impl Bound {
         average
             .saturating_mul(3)
             .clamp(LEAST_PATIENCE, MOST_PATIENCE)
+    }
+
+    /// How long calls wait for another process that says it runs the method.
+    pub(crate) fn patience_abroad(&self) -> Duration {
+        match self.average_us.load(Ordering::Relaxed) {
+            // Nobody here knows yet how long it may take.
+            0 => MOST_PATIENCE,
+            _ => self.patience().max(LEAST_PATIENCE_ABROAD),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::Names;
+
+    fn bound(options: Options, ttl_ms: u64) -> Result<Fresh, Error> {
+        let defaults = Defaults {
+            names: Names::new("prefix:", "name", false, None),
+            policy: Policy::Lru,
+            layout: Layout::Single,
+            maxsize: 1,
+            touch: Touch::Exact,
+            ttl_ms,
+            stampede: Stampede::Local,
+            jitter_permille: 100,
+            structure: StructureTtl::Never,
+            codec: Codec::Cbor,
+        };
+        let method = Method::new("site", "name", [0; 20], options);
+        Bound::new(&method, &defaults).map(|bound| bound.fresh)
+    }
+
+    #[test]
+    fn what_a_method_says_goes_before_what_the_builder_says() {
+        let of_builder = bound(Options::NONE, 0).unwrap();
+        let said = (of_builder.stampede, of_builder.jitter_permille);
+        assert_eq!(said, (Stampede::Local, 100));
+        let options = Options {
+            stampede: Some(Stampede::Off),
+            jitter_permille: Some(0),
+            stale_ms: Some(7),
+            soft_timeout_ms: Some(5),
+            early: Some(Early::XFetch),
+            ..Options::NONE
+        };
+        let expected = Fresh {
+            stampede: Stampede::Off,
+            jitter_permille: 0,
+            stale_ms: Some(7),
+            soft_timeout_ms: Some(5),
+            early: Some(Early::XFetch),
+        };
+        assert_eq!(bound(options, 1000).unwrap(), expected);
+    }
+
+    #[test]
+    fn nothing_is_stale_or_early_without_a_ttl() {
+        let stale = Options {
+            stale_ms: Some(1),
+            ..Options::NONE
+        };
+        let early = Options {
+            early: Some(Early::At(900)),
+            ..Options::NONE
+        };
+        for options in [stale, early] {
+            let error = bound(options, 0).unwrap_err().to_string();
+            assert!(error.contains("the builder one"), "{error}");
+            let of_method = Options {
+                ttl_ms: Some(1),
+                ..options
+            };
+            let of_value = Options {
+                has_ttl_fn: true,
+                ..options
+            };
+            for (options, ttl_ms) in [(options, 1), (of_method, 0), (of_value, 0)] {
+                bound(options, ttl_ms).unwrap();
+            }
+        }
     }
 }

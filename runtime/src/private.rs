@@ -5,9 +5,50 @@ pub use crate::field::{KeyWriter, canonical_bytes};
 pub use crate::handle::{
     Invalidation, Needs, Ready, Run, invalidate_after, invalidate_after_blocking,
 };
+pub use crate::kept::Keep;
 pub use crate::method::{Method, Options};
+pub use crate::settings::Early;
 pub use crate::shape::{PlainProbe, Probe, Shape, ShapeOf, Value};
+pub use crate::verdict::{Life, Verdict, judge, judge_returned};
 pub use crate::wrapper::Core;
+
+/// The entry that a call would store for this value; its instants are zero. For tests.
+pub fn write_entry<T: Value>(call: Call<'_>, value: &T) -> Option<Vec<u8>> {
+    let (cache, bound, key) = call.into_parts().ok()?;
+    let put = crate::value::encode(
+        cache,
+        &bound,
+        key,
+        value,
+        std::time::Duration::ZERO,
+        bound.ttl_ms,
+    )
+    .ok()?;
+    let times = crate::entry::Times {
+        created_ms: 0,
+        soft_ms: 0,
+        hard_ms: 0,
+    };
+    Some(crate::entry::stamp(&put.entry, times))
+}
+
+/// What a call makes of an entry that it finds. For tests that hold hostile bytes against it.
+pub fn read_entry<T: Value>(call: Call<'_>, bytes: Vec<u8>) -> Option<T> {
+    let (cache, bound, key) = call.into_parts().ok()?;
+    let found = crate::store::Found {
+        now_us: 0,
+        entry: Some(bytes),
+        pair_ms: None,
+    };
+    crate::value::read(cache, &bound, key, &found).map(|(value, _)| value)
+}
+
+/// Has an entry removed that looks like this and cannot be read, as a call does. For tests.
+pub fn discard(call: Call<'_>, seen: &[u8]) {
+    if let Ok((cache, bound, key)) = call.into_parts() {
+        crate::discard::unreadable::<()>(cache, &bound, key, seen);
+    }
+}
 
 /// Every script under a name, for tests.
 pub fn scripts() -> Vec<(String, String)> {

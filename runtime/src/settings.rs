@@ -64,6 +64,35 @@ impl Default for Touch {
     }
 }
 
+/// Who runs a method that many calls miss at the same time.
+///
+/// Whatever it is, what was computed before an invalidation is not stored after it, and of two
+/// computations of one call the one that began later is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Stampede {
+    /// One call among all processes; the others wait for its value. The default.
+    ///
+    /// The right to compute is a lease on the server, of two seconds, renewed while the method
+    /// runs: a process that dies costs those who wait two seconds at the most. Where the store
+    /// cannot be reached, and in the memory store, it is [`Local`](Self::Local).
+    #[default]
+    Lease,
+    /// One call in each process.
+    Local,
+    /// Every call that misses.
+    Off,
+}
+
+/// When a value is computed anew although it has not expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Early {
+    /// When so many thousandths of its TTL have passed.
+    At(u16),
+    /// By chance, the likelier the nearer the end and the longer the method takes.
+    XFetch,
+}
+
 pub(crate) const DEFAULT_MAXSIZE: u64 = 1024;
 pub(crate) const DEFAULT_PREFIX: &str = "func-cache:";
 pub(crate) const DEFAULT_DEADLINE: Duration = Duration::from_millis(100);
@@ -101,6 +130,11 @@ pub(crate) fn check_ttl(what: &str, ttl: Duration) -> Result<Duration, Error> {
     Ok(ttl)
 }
 
+/// For a life that a value says of itself: there is nobody to be told that it is out of bounds.
+pub(crate) fn clamp_ttl(ttl: Duration) -> Duration {
+    ttl.clamp(Duration::from_millis(1), LONGEST_TTL)
+}
+
 pub(crate) fn check_touch(touch: Touch) -> Result<Touch, Error> {
     match touch {
         Touch::Behind(interval)
@@ -112,6 +146,17 @@ pub(crate) fn check_touch(touch: Touch) -> Result<Touch, Error> {
         }
         fine => Ok(fine),
     }
+}
+
+/// A share from 0 to 0.5, in thousandths.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+pub(crate) fn check_jitter(share: f64) -> Result<u16, Error> {
+    if (0.0..=0.5).contains(&share) {
+        return Ok((share * 1000.0).round() as u16);
+    }
+    Err(Error::config(format!(
+        "`ttl_jitter` is {share}; it is the share of a TTL that is taken off at the most and must be from 0 to 0.5"
+    )))
 }
 
 pub(crate) fn check_deadline(deadline: Duration) -> Result<Duration, Error> {

@@ -16,6 +16,9 @@ pub trait Shape<R> {
     /// Not an error: the value that is handed through.
     fn split(returned: R) -> Result<Self::Stored, R>;
 
+    /// What is to be stored, looked at where it is.
+    fn stored(returned: &R) -> Option<&Self::Stored>;
+
     /// What the method would have returned.
     fn join(stored: Self::Stored) -> R;
 }
@@ -31,6 +34,10 @@ impl<T, E> Shape<Result<T, E>> for ShapeOf<true> {
         returned.map_err(Err)
     }
 
+    fn stored(returned: &Result<T, E>) -> Option<&T> {
+        returned.as_ref().ok()
+    }
+
     fn join(stored: T) -> Result<T, E> {
         Ok(stored)
     }
@@ -41,6 +48,10 @@ impl<R> Shape<R> for ShapeOf<false> {
 
     fn split(returned: R) -> Result<R, R> {
         Ok(returned)
+    }
+
+    fn stored(returned: &R) -> Option<&R> {
+        Some(returned)
     }
 
     fn join(stored: R) -> R {

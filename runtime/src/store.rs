@@ -1,14 +1,18 @@
 //! Where entries live: Redis, or the memory of this process. Both give the same answers.
 
+mod listener;
 pub(crate) mod memory;
 pub(crate) mod redis;
 
 use std::fmt;
-use std::sync::Arc;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+
+pub(crate) use self::listener::{Listener, Listeners, within};
 
 use crate::entry::Unstamped;
 use crate::error::Error;
@@ -31,8 +35,93 @@ pub(crate) struct Found {
 pub(crate) struct Put {
     pub(crate) field: Field,
     pub(crate) entry: Unstamped,
+    /// After this a refresh is due; 0 for never.
+    pub(crate) soft_ms: u64,
     /// Life of the entry; 0 for as long as the pair lives.
-    pub(crate) ttl_ms: u64,
+    pub(crate) hard_ms: u64,
+    /// Whose computation it comes from. `None` stores in any case, and overtakes them all.
+    pub(crate) token: Option<Token>,
+}
+
+/// What a put came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// Stored; so many entries were evicted.
+    Evicting(u64),
+    /// Not stored: since the computation began, the field was invalidated, or another began.
+    Overtaken,
+}
+
+/// Tells one computation from every other of the same field, in all processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Token(pub(crate) [u8; 16]);
+
+impl Token {
+    /// A token that no other computation has.
+    pub(crate) fn new(cache: u64) -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let mut token = [0; 16];
+        token[..8].copy_from_slice(&origin(cache).to_le_bytes());
+        token[8..].copy_from_slice(&COUNT.fetch_add(1, Ordering::Relaxed).to_le_bytes());
+        Self(token)
+    }
+
+    /// Whether a computation of this cache, in this process, has it.
+    pub(crate) fn is_of(self, cache: u64) -> bool {
+        self.0[..8] == origin(cache).to_le_bytes()
+    }
+}
+
+/// A number that no other cache has, not even the same one in a forked process.
+fn origin(cache: u64) -> u64 {
+    static RANDOM: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    RANDOM.hash_one((cache, std::process::id()))
+}
+
+/// A computation that is about to begin.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Begin {
+    pub(crate) field: Field,
+    pub(crate) token: Token,
+    pub(crate) manner: Manner,
+    pub(crate) unwanted: Unwanted,
+}
+
+/// What a computation does about a lease that holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    TakesOver,
+    Waits,
+    /// It waits, also for the end of a pause after a refresh that failed.
+    Refreshes,
+}
+
+/// Which stored entries a computation is to be begun in spite of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unwanted {
+    /// None: any live one will do.
+    Nothing,
+    /// The one whose header has these bytes as its instant of creation.
+    Created([u8; 8]),
+    Everything,
+}
+
+#[derive(Debug)]
+pub(crate) enum Begun {
+    /// There is an entry by now.
+    Hit(Found),
+    /// The token is the one that may store.
+    Leads,
+    /// Another computation holds the lease, for so long unless it is renewed.
+    Waits { left: Duration, holder: Token },
+}
+
+/// What an entry looked like that could not be read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Seen<'a> {
+    Bytes(&'a [u8]),
+    /// Of one that is too large to be looked at.
+    Length(usize),
 }
 
 /// The operations on pairs. Every one ends within its deadline, with an error if it must.
@@ -50,10 +139,40 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
         deadline: Duration,
     ) -> Result<Found, Error>;
 
-    /// Stores an entry, evicting what the policy says. Returns how many entries were evicted.
-    async fn put(&self, pair: &Arc<Pair>, put: Put, deadline: Duration) -> Result<u64, Error>;
+    /// Stores an entry, evicting what the policy says, unless its computation was overtaken. Ends
+    /// the lease of the field.
+    async fn put(&self, pair: &Arc<Pair>, put: Put, deadline: Duration) -> Result<Stored, Error>;
 
-    /// Removes entries. Returns how many there were.
+    /// Begins a computation: whoever began one before may no longer store. A hit is recorded with
+    /// the policy.
+    async fn begin(
+        &self,
+        pair: &Arc<Pair>,
+        begin: Begin,
+        deadline: Duration,
+    ) -> Result<Begun, Error>;
+
+    /// Whether the token is still the one that may store.
+    async fn holds(
+        &self,
+        pair: &Arc<Pair>,
+        field: Field,
+        token: Token,
+        deadline: Duration,
+    ) -> Result<bool, Error>;
+
+    /// Ends a computation that has nothing to store, behind the caller: others may begin. For a
+    /// `pause` nobody is to refresh the field.
+    fn abandon(&self, pair: &Arc<Pair>, field: Field, token: Token, pause: Duration);
+
+    /// The computation has ended: its lease is not to be renewed any more.
+    fn let_go(&self, token: Token);
+
+    /// Starts to listen for the end of a computation of this field.
+    fn listen(&self, pair: &Arc<Pair>, field: Field) -> Listener;
+
+    /// Removes entries, and ends the computations of their fields: they store nothing. Returns how
+    /// many entries there were.
     async fn delete(
         &self,
         pair: &Arc<Pair>,
@@ -61,10 +180,15 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
         deadline: Duration,
     ) -> Result<u64, Error>;
 
-    /// Removes the entries with this method tag. Returns how many there were.
+    /// Removes an entry that could not be read, behind the call, if it is still what was seen.
+    /// That is not promised: where the store is in trouble, or busy with others, it stays.
+    fn discard(&self, pair: &Arc<Pair>, field: Field, seen: Seen<'_>);
+
+    /// Removes the entries with this method tag. No computation of the pair that is under way
+    /// stores anything. Returns how many entries there were.
     async fn delete_method(&self, pair: &Arc<Pair>, tag: u64) -> Result<u64, Error>;
 
-    /// Removes a pair. Returns how many entries it held.
+    /// Removes a pair, with the leases in it. Returns how many entries it held.
     async fn delete_pair(&self, pair: &Arc<Pair>) -> Result<u64, Error>;
 
     /// Counts the entries of all pairs of a cache.

@@ -73,6 +73,31 @@ mod shadows {
         pub(crate) async fn find(&self, id: u8) -> ::std::result::Result<u8, u64> {
             ::std::result::Result::Ok(id)
         }
+        fn is_small(of: &u8) -> ::std::primitive::bool {
+            *of < 100
+        }
+        fn life(_: &u8) -> ::std::time::Duration {
+            ::std::time::Duration::from_secs(9)
+        }
+        #[cache(
+            stale = "1m",
+            soft_timeout = "1s",
+            early = 0.5,
+            jitter = 0.5,
+            stampede = "off"
+        )]
+        pub(crate) async fn stale(&self, id: &::std::primitive::str, by: u8) -> u8 {
+            by + id.as_bytes()[0]
+        }
+        #[cache(early = "xfetch")]
+        pub(crate) fn early(&self, id: &::std::primitive::str, #[cache_skip] by: &u8) -> u8 {
+            by + id.as_bytes()[0]
+        }
+        #[cache(cache_none = false)]
+        pub(crate) fn maybe(&self, id: u8) -> ::std::option::Option<u8> {
+            ::std::option::Option::Some(id)
+        }
+        #[cache(cache_if = Self::is_small, ttl_fn = Self::life)]
         pub(crate) fn look(&self, id: u8, #[cache_skip] by: &u8) -> u8 {
             id + by
         }
@@ -105,6 +130,7 @@ async fn main() {
         repo.look(1, &1) + repo.skips(1, &1).await + repo.future(1).await,
         5
     );
+    assert_eq!(repo.stale("\u{1}", 1).await + repo.early("\u{1}", &1), 4);
     assert_eq!(repo.entry().skips(1).refresh(&2).await, 3);
     assert_eq!(repo.entry().look(1).refresh(&2), 3);
     assert_eq!(repo.forget(1).await + repo.forget_too(1), 2);

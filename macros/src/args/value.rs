@@ -6,7 +6,7 @@ use quote::quote;
 use syn::spanned::Spanned as _;
 use syn::{Expr, ExprLit, Ident, Lit, Meta, Path, Visibility};
 
-use super::Ttl;
+use super::{CacheIf, CacheNone, Early, Jitter, SoftTimeout, Stale, Stampede, Ttl, TtlFn, TtlNone};
 
 /// Built in, by name, or any expression of the type `Policy`.
 #[derive(Debug, Clone)]
@@ -93,6 +93,15 @@ values! {
     Codec r#"codec = "cbor""#;
     MaxSize "maxsize = 10_000";
     Ttl r#"ttl = "5m""#;
+    TtlNone r#"ttl_none = "10s""#;
+    TtlFn "ttl_fn = Self::name";
+    CacheNone "cache_none = false";
+    CacheIf "cache_if = Self::name";
+    Stampede r#"stampede = "local""#;
+    Stale r#"stale = "10m""#;
+    SoftTimeout r#"soft_timeout = "50ms""#;
+    Early "early = 0.9";
+    Jitter "jitter = 0.1";
     Version "version = 2";
     Touch r#"touch = "exact""#;
     SelfKey "self_key = self.tenant_id";
@@ -333,7 +342,7 @@ impl ByDefault {
     }
 }
 
-fn at(expr: &Expr, message: impl std::fmt::Display) -> Error {
+pub(super) fn at(expr: &Expr, message: impl std::fmt::Display) -> Error {
     Error::custom(message).with_span(expr)
 }
 

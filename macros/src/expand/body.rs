@@ -4,16 +4,17 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Ident, Safety};
 
-use super::Context;
 use super::method::{key_writer, path, shape};
+use super::{Context, owned, verdict};
+use crate::args::MethodArgs;
 use crate::ast::{How, Invalidates, Kind, Method};
-use crate::{names, types, valid};
+use crate::{args, names, types, valid};
 
 /// `None` for a method that the wrapper does not have.
 pub(super) fn of(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStream> {
     match &method.kind {
         Kind::Omitted => None,
-        Kind::Cached(_) => Some(cached(context, method)),
+        Kind::Cached(args) => Some(cached(context, method, args)),
         Kind::Delegated(calls) if !calls.is_empty() => Some(invalidating(context, method, calls)),
         Kind::Delegated(_) => Some(delegated(context, method)),
         Kind::Associated => Some(awaited(method, &call(context, method, None))),
@@ -23,14 +24,14 @@ pub(super) fn of(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStre
 
 // Output
 //     let call = Call::new(self.core.cache(), CachedUserRepoMethods::find(), |writer| { writer.add(&id); });
-//     call.run(shape, move || <UserRepo>::find(self.core.inner(), id)).await
-fn cached(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
+//     call.run(shape, Verdict::store, move || <UserRepo>::find(self.core.inner(), id)).await
+fn cached(context: &Context<'_>, method: &Method<'_>, args: &MethodArgs) -> TokenStream {
     let Context { private, core, .. } = context;
     let (methods, name) = (context.methods_type(), method.name());
-    let owned = names::local("__core");
+    let core_of_future = names::local("__core");
     let holder = match method.how {
         // The future may outlive the borrow of the wrapper, as the user's own may.
-        How::Future => quote!(#owned),
+        How::Future => quote!(#core_of_future),
         How::Async | How::Sync => quote!(self.#core),
     };
     let inner = quote!(#holder.inner());
@@ -41,22 +42,34 @@ fn cached(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let make = quote! {
         let #made = #private::Call::new(#holder.cache(), <#methods>::#name(), #writer);
     };
-    let (shape, call) = (shape(context, method), call(context, method, Some(&inner)));
+    let (shape, verdict) = (shape(context, method), verdict::of_call(context, method));
+    let outlives = args::outlives_calls(&context.block.args, args);
+    let call = call(context, method, Some(&inner));
+    let call = match method.how {
+        _ if outlives => owned::make(context, method, &holder),
+        // `move ||` would take the core, which the call borrows.
+        How::Future => quote!(|| #call),
+        How::Async | How::Sync => quote!(move || #call),
+    };
+    let run = match (method.how, outlives) {
+        (How::Sync, false) => "run_blocking",
+        (How::Sync, true) => "run_stale_blocking",
+        (_, false) => "run",
+        (_, true) => "run_stale",
+    };
+    let run = Ident::new(run, at);
+    let answer = quote_spanned!(at=> #made.#run(#shape, #verdict, #call));
     match method.how {
-        How::Sync => {
-            let run = quote_spanned!(at=> #made.run_blocking(#shape, move || #call));
-            quote!(#make #run)
-        }
+        How::Sync => quote!(#make #answer),
         How::Async => {
-            let run = quote_spanned!(at=> #made.run(#shape, move || #call).await);
-            quote!(#make #run)
+            let answer = quote_spanned!(at=> #answer.await);
+            quote!(#make #answer)
         }
         How::Future => {
-            // `move ||` would take the core, which the call borrows.
-            let run = quote_spanned!(at=> #made.run(#shape, || #call).await);
+            let answer = quote_spanned!(at=> #answer.await);
             quote! {
-                let #owned = ::core::clone::Clone::clone(&self.#core);
-                async move { #make #run }
+                let #core_of_future = ::core::clone::Clone::clone(&self.#core);
+                async move { #make #answer }
             }
         }
     }

@@ -2,7 +2,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Generics, Ident, Type, TypeImplTrait};
 
-use super::{Context, cfgs, is_generic, method, wrapper};
+use super::{Context, cfgs, is_generic, method, verdict, wrapper};
 use crate::ast::{How, Kind, Method};
 use crate::types::{self, Named};
 use crate::{generics, names};
@@ -78,6 +78,7 @@ impl<'a> Handle<'a> {
         };
         let (returned, shape) = (&self.returned, self.shape());
         let (run, run_type) = self.run();
+        let judged = verdict::of_handle(self.context, self.method, &shape);
         let handle = match self.method.how {
             How::Sync => quote!(BlockingEntryHandle),
             How::Async | How::Future => quote!(EntryHandle),
@@ -102,7 +103,7 @@ impl<'a> Handle<'a> {
             {
                 let #core = &self.#wrapper_field.#core_field;
                 let #call = #private::Call::of_entry(#core.cache(), <#methods>::#name(), #writer);
-                #krate::#handle::new(#call, #run)
+                #krate::#handle::new(#call, #run)#judged
             }
         }
     }

@@ -5,7 +5,7 @@ use syn::visit_mut::VisitMut as _;
 use syn::{Attribute, FnArg, GenericParam, Ident, Lifetime, Meta, Path, Type};
 
 use super::{Context, body, cfgs};
-use crate::args::{BlockArgs, MethodArgs};
+use crate::args::{BlockArgs, Early, MethodArgs, Stale};
 use crate::ast::{Kind, Method};
 use crate::{fingerprint, names, types};
 
@@ -91,11 +91,41 @@ fn options(context: &Context<'_>, block: &BlockArgs, method: &MethodArgs) -> Tok
         let ms = ttl.0;
         fields.push(quote!(ttl_ms: ::core::option::Option::Some(#ms)));
     }
+    fields.extend(fresh(context, block, method));
     if let Some(version) = method.version.as_ref().or(block.version.as_ref()) {
         let version = &version.0;
         fields.push(quote!(version: #version));
     }
     quote!(#private::Options { #(#fields,)* ..#private::Options::NONE })
+}
+
+/// Who computes a value, and when anew.
+fn fresh(context: &Context<'_>, block: &BlockArgs, method: &MethodArgs) -> Vec<TokenStream> {
+    let Context { krate, private, .. } = context;
+    let mut fields = Vec::new();
+    if let Some(stampede) = method.stampede.or(block.stampede) {
+        let stampede = stampede.tokens(krate);
+        fields.push(quote!(stampede: ::core::option::Option::Some(#stampede)));
+    }
+    if let Some(ms) = Stale::merged(block, method) {
+        fields.push(quote!(stale_ms: ::core::option::Option::Some(#ms)));
+        if let Some(soft_timeout) = method.soft_timeout.or(block.soft_timeout) {
+            let ms = soft_timeout.ms;
+            fields.push(quote!(soft_timeout_ms: ::core::option::Option::Some(#ms)));
+        }
+    }
+    if let Some(early) = Early::merged(block, method) {
+        let early = early.tokens(private);
+        fields.push(quote!(early: #early));
+    }
+    if let Some(jitter) = method.jitter.or(block.jitter) {
+        let permille = jitter.0;
+        fields.push(quote!(jitter_permille: ::core::option::Option::Some(#permille)));
+    }
+    if method.ttl_fn.is_some() {
+        fields.push(quote!(has_ttl_fn: true));
+    }
+    fields
 }
 
 pub(super) fn of_wrapper(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStream> {

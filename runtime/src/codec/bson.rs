@@ -2,6 +2,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::CodecError;
+use super::fence::Inside;
 
 /// A BSON document is a map at its top; other values need a field to stand in.
 #[derive(Serialize, Deserialize)]
@@ -21,5 +22,6 @@ pub(super) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecErro
     if length.map(i64::from) != i64::try_from(payload.len()).ok() {
         return Err("the document does not end with the payload".into());
     }
-    Ok(bson::deserialize_from_slice::<Document<T>>(payload)?.v)
+    let Document { v: Inside(value) } = bson::deserialize_from_slice(payload)?;
+    Ok(value)
 }

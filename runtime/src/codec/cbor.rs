@@ -2,9 +2,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::CodecError;
+use super::fence::{DEPTH, Inside};
 
-/// Deeper values are refused; the stack of a small thread holds this many levels.
-const DEPTH: usize = 128;
+/// So many levels fit every stack: such values need no fence.
+const FLAT: usize = 16;
 /// What ciborium sets aside for strings by itself.
 const SCRATCH: usize = 4096;
 
@@ -12,13 +13,19 @@ pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), C
     let from = out.len();
     ciborium::into_writer(value, &mut *out)?;
     // Nothing bounds the depth on the way out: such an entry would be stored for nothing.
-    scan(&out[from..])
+    scan(&out[from..]).map(drop)
 }
 
 /// Reads with minicbor-serde, three times as fast as ciborium, which wrote the payload. What it
 /// does not take as ciborium wrote it (a `char`, a tag) ciborium reads.
 pub(super) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
-    scan(payload)?;
+    if scan(payload)? > FLAT {
+        return decode_scanned::<Inside<T>>(payload).map(|Inside(value)| value);
+    }
+    decode_scanned(payload)
+}
+
+fn decode_scanned<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
     match decode_fast(payload) {
         Some(value) => Ok(value),
         None => decode_slowly(payload),
@@ -47,11 +54,12 @@ fn decode_slowly<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
 }
 
 /// Sees to it, without recursion, that the bytes are one item of CBOR, all of it there and nothing
-/// behind it, and nested no deeper than the limit: decoders may then trust its lengths.
-fn scan(bytes: &[u8]) -> Result<(), CodecError> {
+/// behind it, and nested no deeper than the limit: decoders may then trust its lengths. Returns how
+/// deep it is nested.
+fn scan(bytes: &[u8]) -> Result<usize, CodecError> {
     // Items still to come on each open level; `None` for one that a break code ends.
     let mut open: Vec<Option<u64>> = Vec::new();
-    let mut at = 0;
+    let (mut at, mut deepest) = (0, 0);
     loop {
         let head = *bytes.get(at).ok_or(CUT)?;
         let (major, info) = (head >> 5, head & 31);
@@ -88,7 +96,8 @@ fn scan(bytes: &[u8]) -> Result<(), CodecError> {
             },
             _ => {}
         }
-        if open.len() > DEPTH {
+        deepest = deepest.max(open.len());
+        if deepest > DEPTH {
             return Err(format!("the value is nested deeper than {DEPTH} levels").into());
         }
         let opens = matches!((major, info), (2..=5, 31) | (6, _))
@@ -109,7 +118,7 @@ fn scan(bytes: &[u8]) -> Result<(), CodecError> {
         }
     }
     match bytes.len() - at {
-        0 => Ok(()),
+        0 => Ok(deepest),
         more => Err(format!("{more} bytes behind the value").into()),
     }
 }

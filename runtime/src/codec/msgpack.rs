@@ -2,10 +2,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::CodecError;
+use super::fence::Fence;
 
-/// Structs by name, so that a field may be added; rmp's own limit of depth is 1,024.
-const DEPTH: usize = 128;
-
+/// Structs by name, so that a field may be added.
 pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
     Ok(rmp_serde::encode::write_named(out, value)?)
 }
@@ -13,8 +12,7 @@ pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), C
 pub(super) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
     let mut rest = payload;
     let mut deserializer = rmp_serde::Deserializer::new(&mut rest);
-    deserializer.set_max_depth(DEPTH);
-    let value = T::deserialize(&mut deserializer)?;
+    let value = T::deserialize(Fence::of(payload).around(&mut deserializer))?;
     if rest.is_empty() {
         return Ok(value);
     }

@@ -10,7 +10,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 
 use self::ranking::Ranking;
-use super::{Clock, Found, KeySpace, Put, Store};
+use super::{
+    Begin, Begun, Clock, Found, KeySpace, Listener, Listeners, Put, Seen, Store, Stored, Token,
+    Unwanted,
+};
 use crate::entry::{self, Times};
 use crate::error::{Error, ErrorKind};
 use crate::field::Field;
@@ -27,8 +30,16 @@ pub(crate) struct Memory {
     clock: Clock,
     started: Instant,
     started_us: u64,
-    pairs: Mutex<HashMap<String, MemoryPair>>,
+    content: Mutex<Content>,
     closed: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Content {
+    pairs: HashMap<String, MemoryPair>,
+    /// Who may store, by the stem of the pair. In one process nobody waits for a lease: calls that
+    /// would have joined already.
+    leases: HashMap<String, HashMap<Field, Token>>,
 }
 
 #[derive(Debug)]
@@ -48,7 +59,7 @@ impl Memory {
             clock,
             started: Instant::now(),
             started_us: micros(since_epoch),
-            pairs: Mutex::default(),
+            content: Mutex::default(),
             closed: AtomicBool::new(false),
         }
     }
@@ -66,15 +77,35 @@ impl Memory {
         }
     }
 
-    fn pairs(&self) -> Result<MutexGuard<'_, HashMap<String, MemoryPair>>, Error> {
+    /// A look-up that records the hit.
+    fn look(&self, content: &mut Content, pair: &Pair, field: Field) -> Found {
+        let now_us = self.now_us();
+        let live = content.pairs.get_mut(&pair.stem).and_then(|memory| {
+            let entry = memory.values.get(&field)?.clone();
+            (!is_expired(&entry, now_us / 1000)).then(|| {
+                memory.ranking.hit(field, now_us);
+                memory.keep_alive(pair.structure, 0, self.own_us(), true);
+                entry
+            })
+        });
+        Found {
+            now_us,
+            entry: live,
+            pair_ms: None,
+        }
+    }
+
+    fn content(&self) -> Result<MutexGuard<'_, Content>, Error> {
         if self.closed.load(Ordering::Relaxed) {
             return Err(Error::new(ErrorKind::Closed, "the cache is closed"));
         }
-        let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
         let now_us = self.own_us();
         // Few pairs, one a method at the most: looking at all of them is cheap.
-        pairs.retain(|_, pair| pair.ends_us.is_none_or(|ends_us| ends_us > now_us));
-        Ok(pairs)
+        content
+            .pairs
+            .retain(|_, pair| pair.ends_us.is_none_or(|ends_us| ends_us > now_us));
+        Ok(content)
     }
 }
 
@@ -86,22 +117,7 @@ impl Store for Memory {
         field: Field,
         _deadline: Duration,
     ) -> Result<Found, Error> {
-        let now_us = self.now_us();
-        let now_ms = now_us / 1000;
-        let mut pairs = self.pairs()?;
-        let live = pairs.get_mut(&pair.stem).and_then(|memory| {
-            let entry = memory.values.get(&field)?.clone();
-            (!is_expired(&entry, now_ms)).then(|| {
-                memory.ranking.hit(field, now_us);
-                memory.keep_alive(pair.structure, 0, self.own_us(), true);
-                entry
-            })
-        });
-        Ok(Found {
-            now_us,
-            entry: live,
-            pair_ms: None,
-        })
+        Ok(self.look(&mut *self.content()?, pair, field))
     }
 
     async fn peek(
@@ -111,8 +127,8 @@ impl Store for Memory {
         _deadline: Duration,
     ) -> Result<Found, Error> {
         let now_us = self.own_us();
-        let pairs = self.pairs()?;
-        let memory = pairs.get(&pair.stem);
+        let content = self.content()?;
+        let memory = content.pairs.get(&pair.stem);
         Ok(Found {
             now_us: self.now_us(),
             entry: memory.and_then(|memory| memory.values.get(&field).cloned()),
@@ -120,11 +136,16 @@ impl Store for Memory {
         })
     }
 
-    async fn put(&self, pair: &Arc<Pair>, put: Put, _deadline: Duration) -> Result<u64, Error> {
+    async fn put(&self, pair: &Arc<Pair>, put: Put, _deadline: Duration) -> Result<Stored, Error> {
         let now_us = self.now_us();
         let policy = pair.policy.in_memory()?;
-        let mut pairs = self.pairs()?;
-        let memory = pairs
+        let mut content = self.content()?;
+        if put.token.is_some() && put.token != content.lease(&pair.stem, put.field) {
+            return Ok(Stored::Overtaken);
+        }
+        content.end_lease(&pair.stem, put.field);
+        let memory = content
+            .pairs
             .entry(pair.stem.clone())
             .or_insert_with(|| MemoryPair {
                 ranking: Ranking::new(policy.clone()),
@@ -132,8 +153,59 @@ impl Store for Memory {
                 ends_us: None,
             });
         let evicted = memory.put(&put, pair.maxsize, now_us);
-        memory.keep_alive(pair.structure, put.ttl_ms, self.own_us(), false);
-        Ok(evicted)
+        memory.keep_alive(pair.structure, put.hard_ms, self.own_us(), false);
+        Ok(Stored::Evicting(evicted))
+    }
+
+    async fn begin(
+        &self,
+        pair: &Arc<Pair>,
+        begin: Begin,
+        _deadline: Duration,
+    ) -> Result<Begun, Error> {
+        let mut content = self.content()?;
+        let stored = content
+            .pairs
+            .get(&pair.stem)
+            .and_then(|memory| memory.values.get(&begin.field));
+        let is_wanted = stored.is_some_and(|entry| match begin.unwanted {
+            Unwanted::Nothing => true,
+            Unwanted::Created(instant) => entry.get(8..16) != Some(&instant[..]),
+            Unwanted::Everything => false,
+        });
+        if is_wanted {
+            let found = self.look(&mut content, pair, begin.field);
+            if found.entry.is_some() {
+                return Ok(Begun::Hit(found));
+            }
+        }
+        let leases = content.leases.entry(pair.stem.clone()).or_default();
+        leases.insert(begin.field, begin.token);
+        Ok(Begun::Leads)
+    }
+
+    async fn holds(
+        &self,
+        pair: &Arc<Pair>,
+        field: Field,
+        token: Token,
+        _deadline: Duration,
+    ) -> Result<bool, Error> {
+        Ok(self.content()?.lease(&pair.stem, field) == Some(token))
+    }
+
+    fn abandon(&self, pair: &Arc<Pair>, field: Field, token: Token, _pause: Duration) {
+        if let Ok(mut content) = self.content()
+            && content.lease(&pair.stem, field) == Some(token)
+        {
+            content.end_lease(&pair.stem, field);
+        }
+    }
+
+    fn let_go(&self, _token: Token) {}
+
+    fn listen(&self, _pair: &Arc<Pair>, field: Field) -> Listener {
+        Arc::<Listeners>::default().listen(field)
     }
 
     async fn delete(
@@ -142,21 +214,42 @@ impl Store for Memory {
         fields: Vec<Field>,
         _deadline: Duration,
     ) -> Result<u64, Error> {
-        let mut pairs = self.pairs()?;
-        let Some(memory) = pairs.get_mut(&pair.stem) else {
+        let mut content = self.content()?;
+        for &field in &fields {
+            content.end_lease(&pair.stem, field);
+        }
+        let Some(memory) = content.pairs.get_mut(&pair.stem) else {
             return Ok(0);
         };
         let removed = fields
             .into_iter()
             .filter(|&field| memory.remove(field))
             .count();
-        forget_if_empty(&mut pairs, &pair.stem);
+        forget_if_empty(&mut content.pairs, &pair.stem);
         Ok(removed as u64)
     }
 
+    fn discard(&self, pair: &Arc<Pair>, field: Field, seen: Seen<'_>) {
+        let Ok(mut content) = self.content() else {
+            return;
+        };
+        let Some(memory) = content.pairs.get_mut(&pair.stem) else {
+            return;
+        };
+        let is_what_was_seen = memory.values.get(&field).is_some_and(|entry| match seen {
+            Seen::Bytes(bytes) => entry == bytes,
+            Seen::Length(length) => entry.len() == length,
+        });
+        if is_what_was_seen {
+            memory.remove(field);
+            forget_if_empty(&mut content.pairs, &pair.stem);
+        }
+    }
+
     async fn delete_method(&self, pair: &Arc<Pair>, tag: u64) -> Result<u64, Error> {
-        let mut pairs = self.pairs()?;
-        let Some(memory) = pairs.get_mut(&pair.stem) else {
+        let mut content = self.content()?;
+        content.leases.remove(&pair.stem);
+        let Some(memory) = content.pairs.get_mut(&pair.stem) else {
             return Ok(0);
         };
         let of_method = |(field, entry): (&Field, &Vec<u8>)| {
@@ -167,36 +260,52 @@ impl Store for Memory {
             .into_iter()
             .filter(|&field| memory.remove(field))
             .count();
-        forget_if_empty(&mut pairs, &pair.stem);
+        forget_if_empty(&mut content.pairs, &pair.stem);
         Ok(removed as u64)
     }
 
     async fn delete_pair(&self, pair: &Arc<Pair>) -> Result<u64, Error> {
-        let removed = self.pairs()?.remove(&pair.stem);
+        let mut content = self.content()?;
+        content.leases.remove(&pair.stem);
+        let removed = content.pairs.remove(&pair.stem);
         Ok(removed.map_or(0, |memory| memory.ranking.len() as u64))
     }
 
     async fn len(&self, _keys: &KeySpace) -> Result<u64, Error> {
         Ok(self
-            .pairs()?
+            .content()?
+            .pairs
             .values()
             .map(|memory| memory.ranking.len() as u64)
             .sum())
     }
 
     async fn purge(&self, _keys: &KeySpace) -> Result<u64, Error> {
-        let pairs = std::mem::take(&mut *self.pairs()?);
-        Ok(pairs
+        let content = std::mem::take(&mut *self.content()?);
+        Ok(content
+            .pairs
             .values()
             .map(|memory| memory.ranking.len() as u64)
             .sum())
     }
 
     async fn close(&self) {
-        if let Ok(mut pairs) = self.pairs() {
-            pairs.clear();
+        if let Ok(mut content) = self.content() {
+            *content = Content::default();
         }
         self.closed.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Content {
+    fn lease(&self, stem: &str, field: Field) -> Option<Token> {
+        self.leases.get(stem)?.get(&field).copied()
+    }
+
+    fn end_lease(&mut self, stem: &str, field: Field) {
+        if let Some(leases) = self.leases.get_mut(stem) {
+            leases.remove(&field);
+        }
     }
 }
 
@@ -214,7 +323,7 @@ impl MemoryPair {
         if whole {
             self.ranking.overwrite(put.field, now_us);
         } else {
-            if self.ranking.len() >= maxsize && put.ttl_ms > 0 {
+            if self.ranking.len() >= maxsize && put.hard_ms > 0 {
                 self.sweep(now_ms);
             }
             while self.ranking.len() >= maxsize {
@@ -228,12 +337,8 @@ impl MemoryPair {
         }
         let times = Times {
             created_ms: now_ms,
-            soft_ms: 0,
-            hard_ms: if put.ttl_ms > 0 {
-                now_ms + put.ttl_ms
-            } else {
-                0
-            },
+            soft_ms: after(now_ms, put.soft_ms),
+            hard_ms: after(now_ms, put.hard_ms),
         };
         self.values
             .insert(put.field, entry::stamp(&put.entry, times));
@@ -273,6 +378,11 @@ impl MemoryPair {
     }
 }
 
+/// 0 stays 0: never.
+fn after(now_ms: u64, life_ms: u64) -> u64 {
+    if life_ms > 0 { now_ms + life_ms } else { 0 }
+}
+
 fn is_expired(entry: &[u8], now_ms: u64) -> bool {
     let hard_ms = entry::hard_ms_of(entry);
     hard_ms > 0 && hard_ms <= now_ms
@@ -289,4 +399,49 @@ fn forget_if_empty(pairs: &mut HashMap<String, MemoryPair>, stem: &str) {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::MethodKey;
+
+    #[test]
+    fn an_entry_is_discarded_only_if_it_is_what_was_seen() {
+        let cache = crate::Cache::builder("discard").build().unwrap();
+        static METHOD: crate::method::Method =
+            crate::method::Method::new("a::b", "b", [7; 20], crate::method::Options::NONE);
+        let pair = cache.bind(&METHOD).unwrap().pair.clone();
+        let field = MethodKey::new("a::b", &[7; 20], "")
+            .call(|_| {})
+            .unwrap()
+            .field;
+        let put = Put {
+            field,
+            entry: entry::Unstamped {
+                head: [1; 4],
+                tail: vec![2; 32],
+            },
+            soft_ms: 0,
+            hard_ms: 0,
+            token: None,
+        };
+        let memory = Memory::new(Clock::default());
+        let wait = Duration::from_secs(1);
+        let entry = || {
+            pollster::block_on(memory.peek(&pair, field, wait))
+                .unwrap()
+                .entry
+        };
+        pollster::block_on(memory.put(&pair, put, wait)).unwrap();
+        let whole = entry().unwrap();
+        let mut other = whole.clone();
+        other[40] ^= 1;
+        memory.discard(&pair, field, Seen::Bytes(&other));
+        memory.discard(&pair, field, Seen::Bytes(&whole[1..]));
+        memory.discard(&pair, field, Seen::Length(whole.len() + 1));
+        assert_eq!(entry().as_deref(), Some(&whole[..]));
+        memory.discard(&pair, field, Seen::Bytes(&whole));
+        assert_eq!(entry(), None);
+    }
 }

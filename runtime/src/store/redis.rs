@@ -2,11 +2,13 @@
 
 mod breaker;
 mod connection;
+mod discard;
 mod driver;
 pub(crate) use driver::spawn;
 mod endpoint;
 mod fault;
 mod lane;
+mod lease;
 mod link;
 mod pair;
 mod pause;
@@ -18,6 +20,7 @@ mod script;
 mod target;
 mod topology;
 mod touch;
+mod wake;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -30,10 +33,12 @@ use async_trait::async_trait;
 use redis::{Cmd, Value};
 
 use self::connection::{Connection, Node, Reply};
+use self::discard::Discards;
 use self::endpoint::{Endpoints, Side};
 pub(crate) use self::fault::Verdict;
 pub(crate) use self::lane::Blocked;
 use self::lane::Lanes;
+use self::lease::Leases;
 use self::link::Link;
 pub(crate) use self::pair::PairShared;
 use self::pair::Pairs;
@@ -41,7 +46,8 @@ use self::reply::{array, found, number, unexpected};
 pub(crate) use self::script::all as scripts;
 use self::script::{PolicyScripts, Script};
 pub(crate) use self::target::Target;
-use super::{Clock, Found, KeySpace, Put, Store};
+use self::wake::Wakes;
+use super::{Begin, Begun, Clock, Found, KeySpace, Listener, Put, Seen, Store, Stored, Token};
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
@@ -68,6 +74,9 @@ struct Inner {
     clock: Clock,
     custom: Mutex<HashMap<String, Arc<PolicyScripts>>>,
     pairs: Pairs,
+    leases: Leases,
+    wakes: Wakes,
+    discards: Arc<Discards>,
     dropped_touches: AtomicU64,
 }
 
@@ -83,6 +92,9 @@ impl Redis {
                 clock,
                 custom: Mutex::default(),
                 pairs: Pairs::default(),
+                leases: Leases::default(),
+                wakes: Wakes::default(),
+                discards: Arc::default(),
                 dropped_touches: AtomicU64::new(0),
             }),
         }
@@ -120,11 +132,7 @@ impl Redis {
     ) -> Result<Found, Error> {
         let pair = pair.clone();
         self.run(Some(deadline), |inner| async move {
-            found(
-                inner
-                    .script(&script, &pair.ranking, &pair.values, &args)
-                    .await?,
-            )
+            found(inner.script(&script, &pair.stem, &args).await?)
         })
         .await
     }
@@ -139,11 +147,7 @@ impl Redis {
     ) -> Result<u64, Error> {
         let pair = pair.clone();
         self.run(Some(deadline), |inner| async move {
-            number(
-                &inner
-                    .script(&script, &pair.ranking, &pair.values, &args)
-                    .await?,
-            )
+            number(&inner.script(&script, &pair.stem, &args).await?)
         })
         .await
     }
@@ -154,8 +158,7 @@ impl Redis {
         self.run(None, |inner| async move {
             let mut sum = 0;
             for stem in inner.stems(&keys).await? {
-                let (ranking, values) = (format!("{stem}:0"), format!("{stem}:1"));
-                let answer = timed(inner.script(&script, &ranking, &values, &[])).await;
+                let answer = timed(inner.script(&script, &stem, &[])).await;
                 match answer {
                     Ok(answer) => sum += number(&answer)?,
                     // Somebody else's data: it is not ours to count or to remove.
@@ -171,17 +174,11 @@ impl Redis {
 
 impl Inner {
     /// `EVALSHA`, and `EVAL` where the server does not know the script: one node, one command.
-    async fn script(
-        &self,
-        script: &Script,
-        ranking: &str,
-        values: &str,
-        args: &[Vec<u8>],
-    ) -> Result<Value, Error> {
-        let known = command("EVALSHA", script.sha(), ranking, values, args);
+    async fn script(&self, script: &Script, stem: &str, args: &[Vec<u8>]) -> Result<Value, Error> {
+        let known = command("EVALSHA", script.sha(), stem, args);
         match self.link.send(&known).await {
             Err(error) if fault::is_no_script(&error) => {
-                self.whole_script(script, ranking, values, args).await
+                self.whole_script(script, stem, args).await
             }
             other => other.map_err(|error| fault::error(&error)),
         }
@@ -191,11 +188,10 @@ impl Inner {
     async fn whole_script(
         &self,
         script: &Script,
-        ranking: &str,
-        values: &str,
+        stem: &str,
         args: &[Vec<u8>],
     ) -> Result<Value, Error> {
-        let whole = command("EVAL", script.text(), ranking, values, args);
+        let whole = command("EVAL", script.text(), stem, args);
         let sent = self.link.send(&whole).await;
         sent.map_err(|error| fault::error(&error))
     }
@@ -257,13 +253,61 @@ impl Store for Redis {
         self.inner.ask(Side::Read, pair, deadline, look).await
     }
 
-    async fn put(&self, pair: &Arc<Pair>, put: Put, deadline: Duration) -> Result<u64, Error> {
+    async fn put(&self, pair: &Arc<Pair>, put: Put, deadline: Duration) -> Result<Stored, Error> {
         let its = pair.clone();
         let put = self.run(
             Some(deadline),
             |inner| async move { inner.put(&its, put).await },
         );
         self.inner.ask(Side::Write, pair, deadline, put).await
+    }
+
+    async fn begin(
+        &self,
+        pair: &Arc<Pair>,
+        begin: Begin,
+        deadline: Duration,
+    ) -> Result<Begun, Error> {
+        let its = pair.clone();
+        let begin = self.run(Some(deadline), |inner| async move {
+            inner.begin(&its, begin).await
+        });
+        self.inner.ask(Side::Write, pair, deadline, begin).await
+    }
+
+    async fn holds(
+        &self,
+        pair: &Arc<Pair>,
+        field: Field,
+        token: Token,
+        deadline: Duration,
+    ) -> Result<bool, Error> {
+        let renewed = self.number(
+            script::RENEW.clone(),
+            pair,
+            lease::renewal(field, token),
+            deadline,
+        );
+        Ok(self.inner.ask(Side::Write, pair, deadline, renewed).await? > 0)
+    }
+
+    fn abandon(&self, pair: &Arc<Pair>, field: Field, token: Token, pause: Duration) {
+        let (inner, pair) = (self.inner.clone(), pair.clone());
+        inner.leases.let_go(token);
+        // Without a driver there was no lease.
+        let _ = driver::spawn(async move {
+            let args = [field.0.to_vec(), token.0.to_vec(), text(ms(pause))];
+            // Who waits for a lease that could not be ended waits until its deadline.
+            let _ = timed(inner.script(&script::ABANDON, &pair.stem, &args)).await;
+        });
+    }
+
+    fn let_go(&self, token: Token) {
+        self.inner.leases.let_go(token);
+    }
+
+    fn listen(&self, pair: &Arc<Pair>, field: Field) -> Listener {
+        self.inner.wakes.listen(&self.inner.target, pair, field)
     }
 
     async fn delete(
@@ -281,14 +325,17 @@ impl Store for Redis {
         Ok(removed)
     }
 
+    fn discard(&self, pair: &Arc<Pair>, field: Field, seen: Seen<'_>) {
+        self.inner.discard(pair, field, seen);
+    }
+
     async fn delete_method(&self, pair: &Arc<Pair>, tag: u64) -> Result<u64, Error> {
         let pair = pair.clone();
         self.run(None, |inner| async move {
             let (mut cursor, mut removed) = (b"0".to_vec(), 0);
             loop {
                 let args = [cursor, tag.to_le_bytes().to_vec()];
-                let script = &script::DELETE_METHOD;
-                let step = timed(inner.script(script, &pair.ranking, &pair.values, &args));
+                let step = timed(inner.script(&script::DELETE_METHOD, &pair.stem, &args));
                 let step = inner.ask(REMOVAL, &pair, STEP, step).await?;
                 let Ok([Value::BulkString(next), Value::Int(n)]) =
                     <[Value; 2]>::try_from(array(step)?)
@@ -315,7 +362,10 @@ impl Store for Redis {
     }
 
     async fn purge(&self, keys: &KeySpace) -> Result<u64, Error> {
-        self.sum(script::PURGE.clone(), keys).await
+        // Twice: a computation whose lease the first scan came too late for may have stored its
+        // value under keys that were not there when that scan began.
+        let purged = self.sum(script::PURGE.clone(), keys).await?;
+        Ok(purged + self.sum(script::PURGE.clone(), keys).await?)
     }
 
     fn is_away(&self, pair: &Pair) -> bool {
@@ -329,24 +379,28 @@ impl Store for Redis {
     async fn close(&self) {
         self.inner.link.close();
         self.inner.lanes.close();
+        self.inner.wakes.close();
     }
 }
 
 impl Inner {
-    async fn put(&self, pair: &Pair, put: Put) -> Result<u64, Error> {
+    async fn put(&self, pair: &Pair, put: Put) -> Result<Stored, Error> {
         let script = self.scripts(&pair.policy).put.clone();
         let mut args = self.common_args(pair, put.field);
         args.extend([
             text(pair.maxsize),
-            text(0),
-            text(put.ttl_ms),
+            text(put.soft_ms),
+            text(put.hard_ms),
             text(u64::from(self.link.has_field_ttl())),
             put.entry.head.to_vec(),
             put.entry.tail,
+            put.token.map_or_else(Vec::new, |token| token.0.to_vec()),
         ]);
         args.extend(self.shared(pair).touches().take());
-        let stored = self.script(&script, &pair.ranking, &pair.values, &args);
-        number(&stored.await?)
+        match self.script(&script, &pair.stem, &args).await? {
+            Value::Int(-1) => Ok(Stored::Overtaken),
+            evicted => Ok(Stored::Evicting(number(&evicted)?)),
+        }
     }
 
     fn shared<'p>(&self, pair: &'p Pair) -> &'p Arc<PairShared> {
@@ -364,9 +418,14 @@ impl Inner {
     }
 }
 
-fn command(name: &str, script: &str, ranking: &str, values: &str, args: &[Vec<u8>]) -> Cmd {
+/// A script on the keys of a pair: ranking, values, leases.
+fn command(name: &str, script: &str, stem: &str, args: &[Vec<u8>]) -> Cmd {
     let mut cmd = redis::cmd(name);
-    cmd.arg(script).arg(2).arg(ranking).arg(values).arg(args);
+    cmd.arg(script).arg(3);
+    for key in 0..3 {
+        cmd.arg(format!("{stem}:{key}"));
+    }
+    cmd.arg(args);
     cmd
 }
 

@@ -105,7 +105,6 @@ impl Drop for Probe {
 fn reserved(pair: &Pair) -> Pair {
     let stem = format!("{}:probe", pair.stem);
     Pair {
-        ranking: format!("{stem}:0"),
         values: format!("{stem}:1"),
         stem,
         policy: pair.policy.clone(),
@@ -125,10 +124,12 @@ fn put() -> Result<Put, Error> {
         method: 0,
         cost_us: 0,
     };
-    let entry = entry::seal(label, entry::tail());
+    let entry = entry::close(label, entry::tail());
     Ok(Put {
         field: FIELD,
         entry: entry.ok_or_else(|| Error::unavailable("an empty entry is too long"))?,
-        ttl_ms: 0,
+        soft_ms: 0,
+        hard_ms: 0,
+        token: None,
     })
 }

@@ -74,6 +74,7 @@ macro_rules! put_script {
             "shared/ttl",
             "shared/rank",
             $policy,
+            "shared/lease",
             "shared/touch",
             "shared/heal",
             "shared/sweep",
@@ -123,7 +124,11 @@ macro_rules! operations {
 }
 operations! {
     PEEK: "shared/keys", "shared/clock", "op/peek";
-    DELETE: "shared/keys", "op/delete";
+    BEGIN: "shared/keys", "shared/clock", "shared/entry", "shared/lease", "shared/lease_life", "op/begin";
+    RENEW: "shared/keys", "shared/clock", "shared/lease", "shared/lease_life", "op/renew";
+    ABANDON: "shared/keys", "shared/clock", "shared/lease", "op/abandon";
+    DELETE: "shared/keys", "shared/lease", "op/delete";
+    DISCARD: "shared/keys", "op/discard";
     DELETE_METHOD: "shared/keys", "shared/entry", "op/delete_method";
     PURGE: "shared/keys", "op/purge";
     LEN: "shared/keys", "op/len";

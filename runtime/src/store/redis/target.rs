@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use redis::aio::PubSub;
 use redis::io::tcp::TcpSettings;
 use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, RedisError};
@@ -21,7 +22,8 @@ const RESPONSE_OF_NODE: Duration = Duration::from_secs(1);
 pub(crate) enum Target {
     One(Client),
     #[cfg(feature = "cluster")]
-    Cluster(Box<redis::cluster::ClusterClient>),
+    /// With a client for each node that was named.
+    Cluster(Box<redis::cluster::ClusterClient>, Vec<Client>),
     #[cfg(feature = "sentinel")]
     Sentinel(tokio::sync::Mutex<redis::sentinel::SentinelClient>),
 }
@@ -44,6 +46,9 @@ impl Target {
             .iter()
             .map(|url| connection_info(url))
             .collect::<Result<Vec<_>, _>>()?;
+        let seeds = nodes.iter().cloned().map(Client::open);
+        let seeds = seeds.collect::<Result<Vec<_>, _>>();
+        let seeds = seeds.map_err(|error| refused("redis_cluster", &error))?;
         redis::cluster::ClusterClientBuilder::new(nodes)
             .connection_timeout(CONNECT)
             .response_timeout(RESPONSE_OF_NODE)
@@ -53,7 +58,7 @@ impl Target {
             .max_retry_wait(20)
             .tcp_settings(tcp())
             .build()
-            .map(|client| Self::Cluster(Box::new(client)))
+            .map(|client| Self::Cluster(Box::new(client), seeds))
             .map_err(|error| refused("redis_cluster", &error))
     }
 
@@ -84,7 +89,7 @@ impl Target {
 
     pub(super) fn is_cluster(&self) -> bool {
         #[cfg(feature = "cluster")]
-        return matches!(self, Self::Cluster(_));
+        return matches!(self, Self::Cluster(..));
         #[cfg(not(feature = "cluster"))]
         false
     }
@@ -99,7 +104,9 @@ impl Target {
                 connection.await.map(Connection::One)
             }
             #[cfg(feature = "cluster")]
-            Self::Cluster(client) => client.get_async_connection().await.map(Connection::Cluster),
+            Self::Cluster(client, _) => {
+                client.get_async_connection().await.map(Connection::Cluster)
+            }
             #[cfg(feature = "sentinel")]
             Self::Sentinel(client) => {
                 let mut client = client.lock().await;
@@ -107,6 +114,31 @@ impl Target {
                     .get_async_connection_with_config(&config)
                     .await
                     .map(Connection::One)
+            }
+        }
+    }
+}
+
+impl Target {
+    /// A connection for messages. In a cluster any node will do: it passes on what others publish.
+    pub(super) async fn subscribe(&self) -> Result<PubSub, RedisError> {
+        match self {
+            Self::One(client) => client.get_async_pubsub().await,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(_, seeds) => {
+                let mut last = RedisError::from((redis::ErrorKind::Io, "no node was named"));
+                for seed in seeds {
+                    match seed.get_async_pubsub().await {
+                        Ok(connection) => return Ok(connection),
+                        Err(error) => last = error,
+                    }
+                }
+                Err(last)
+            }
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(client) => {
+                let primary = client.lock().await.async_get_client().await?;
+                primary.get_async_pubsub().await
             }
         }
     }
@@ -147,7 +179,7 @@ impl fmt::Debug for Target {
         f.write_str(match self {
             Self::One(_) => "One(..)",
             #[cfg(feature = "cluster")]
-            Self::Cluster(_) => "Cluster(..)",
+            Self::Cluster(..) => "Cluster(..)",
             #[cfg(feature = "sentinel")]
             Self::Sentinel(_) => "Sentinel(..)",
         })

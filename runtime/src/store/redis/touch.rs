@@ -80,7 +80,7 @@ impl Inner {
         args.extend(touched);
         // Whole, although its text is longer: a server that does not know the script would have it
         // sent again, and a put that comes meanwhile would evict without these hits.
-        let send = timed(self.whole_script(&script, &pair.ranking, &pair.values, &args));
+        let send = timed(self.whole_script(&script, &pair.stem, &args));
         let sent = self.ask(Side::Write, pair, STEP, send).await;
         if sent.is_err() {
             self.dropped_touches.fetch_add(hits, Ordering::Relaxed);

@@ -1,0 +1,13 @@
+-- lua/op/abandon.lua
+-- needs: clock, lease_of, set_lease, end_lease, NOBODY
+-- ARGV: field, token, pause_ms
+-- returns: 1 if the lease was still this token's, else 0
+-- With a pause, nobody starts a refresh before it is over; who has no value does not mind it.
+local field, pause_ms = ARGV[1], tonumber(ARGV[3])
+local _, holder = lease_of(field)
+if holder ~= ARGV[2] then return 0 end
+end_lease(field)
+if pause_ms > 0 then
+  set_lease(field, math.floor(clock(0) / 1000) + pause_ms, NOBODY, false)
+end
+return 1

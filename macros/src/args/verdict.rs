@@ -1,0 +1,108 @@
+//! Options that decide whether a value is stored, and for how long.
+
+use darling::{Error, FromMeta, Result};
+use proc_macro2::Span;
+use quote::ToTokens as _;
+use syn::spanned::Spanned as _;
+use syn::{Expr, ExprLit, ExprPath, Lit, Meta};
+
+use super::value::at;
+use super::{BlockArgs, MethodArgs};
+
+/// Whether a `None` is stored.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CacheNone {
+    pub(super) stores: bool,
+    pub(super) span: Span,
+}
+
+/// The path of a `fn(&T) -> bool`.
+#[derive(Debug, Clone)]
+pub(crate) struct CacheIf(pub(crate) ExprPath);
+
+/// The path of a `fn(&T) -> Duration`.
+#[derive(Debug, Clone)]
+pub(crate) struct TtlFn(pub(crate) ExprPath);
+
+/// What becomes of a `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OfNone {
+    /// It is a value like others.
+    Stored,
+    StoredFor(u64),
+    Skipped,
+}
+
+/// In the place of an option that a block cannot have.
+#[derive(Debug)]
+pub(crate) enum OfMethods {}
+
+impl FromMeta for OfMethods {
+    fn from_meta(meta: &Meta) -> Result<Self> {
+        let name = meta.path().to_token_stream();
+        Err(Error::custom(format!(
+            "`{name}` is of one type of values, so it belongs on a method: `#[cache({name} = …)]`"
+        ))
+        .with_span(meta.path()))
+    }
+}
+
+impl CacheNone {
+    pub(super) fn read(expr: &Expr) -> Result<Self> {
+        match expr {
+            Expr::Lit(ExprLit {
+                lit: Lit::Bool(stores),
+                ..
+            }) => Ok(Self {
+                stores: stores.value,
+                span: expr.span(),
+            }),
+            _ => Err(at(
+                expr,
+                "`cache_none` can only be `false` (a `None` is not stored) or `true` (it is, the default)",
+            )),
+        }
+    }
+}
+
+impl CacheIf {
+    pub(super) fn read(expr: &Expr) -> Result<Self> {
+        function(expr, "cache_if", "bool").map(Self)
+    }
+}
+
+impl TtlFn {
+    pub(super) fn read(expr: &Expr) -> Result<Self> {
+        function(expr, "ttl_fn", "Duration").map(Self)
+    }
+}
+
+fn function(expr: &Expr, option: &str, returns: &str) -> Result<ExprPath> {
+    match expr {
+        Expr::Path(path) if !path.path.is_ident("self") => Ok(path.clone()),
+        _ => Err(Error::custom(format!(
+            "`{option}` must be the path of a `fn(&T) -> {returns}` that is given what would be stored, \
+             such as `{option} = Self::name`"
+        ))
+        .with_span(expr)),
+    }
+}
+
+impl OfNone {
+    /// What the method says, else what the block says.
+    pub(crate) fn merged(block: &BlockArgs, method: &MethodArgs) -> Self {
+        match (method.cache_none, method.ttl_none) {
+            (Some(CacheNone { stores: false, .. }), _) => Self::Skipped,
+            (_, Some(ttl)) => Self::StoredFor(ttl.0),
+            (Some(CacheNone { stores: true, .. }), None) => match block.ttl_none {
+                Some(ttl) => Self::StoredFor(ttl.0),
+                None => Self::Stored,
+            },
+            (None, None) => match (block.cache_none, block.ttl_none) {
+                (Some(CacheNone { stores: false, .. }), _) => Self::Skipped,
+                (_, Some(ttl)) => Self::StoredFor(ttl.0),
+                (_, None) => Self::Stored,
+            },
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! A run of the method that outlives the call: it owns all that it needs.
+
+use super::Context;
+use super::method::path;
+use crate::ast::{Arg, How, Method};
+use crate::{names, types};
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+
+// Output
+//     || {
+//         let core = Clone::clone(&self.core);
+//         let country = Keep::keep(country);
+//         async move { <UserRepo>::tax_rate(core.inner(), Borrow::<str>::borrow(&country)).await }
+//     }
+pub(super) fn make(
+    context: &Context<'_>,
+    method: &Method<'_>,
+    holder: &TokenStream,
+) -> TokenStream {
+    let core = names::local("__core");
+    let owned = method.args.iter().map(|argument| owned(context, argument));
+    let lent = method.args.iter().map(|argument| lent(context, argument));
+    let path = path(context, method);
+    let call = quote!(#path(#core.inner(), #(#lent),*));
+    let run = match method.how {
+        How::Sync => quote!(move || #call),
+        How::Async | How::Future => quote!(async move { #call.await }),
+    };
+    quote! {
+        || {
+            let #core = ::core::clone::Clone::clone(&#holder);
+            #(#owned)*
+            #run
+        }
+    }
+}
+
+fn owned(context: &Context<'_>, argument: &Arg<'_>) -> TokenStream {
+    let (private, ident) = (&context.private, &argument.ident);
+    let (at, _) = types::ends(argument.ty);
+    // What the compiler has to say of it, it says at the argument's type.
+    let mut given = ident.clone();
+    given.set_span(ident.span().located_at(at));
+    let given = match types::lendable(argument.ty) {
+        Some(_) => quote!(#given),
+        None => quote_spanned!(at=> &#given),
+    };
+    quote_spanned!(at=> let #ident = #private::Keep::keep(#given);)
+}
+
+fn lent(context: &Context<'_>, argument: &Arg<'_>) -> TokenStream {
+    let ident = &argument.ident;
+    let (at, _) = types::ends(argument.ty);
+    match types::lendable(argument.ty) {
+        Some(ty) => {
+            let ty = context.ty.ty(ty);
+            quote_spanned!(at=> ::core::borrow::Borrow::<#ty>::borrow(&#ident))
+        }
+        None => quote!(#ident),
+    }
+}

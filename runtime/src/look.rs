@@ -1,0 +1,103 @@
+//! Looking for a value before the method runs.
+
+use crate::budget::Budget;
+use crate::cache::Cache;
+use crate::field::CallKey;
+use crate::fresh::Due;
+use crate::lease::{Asked, Lease};
+use crate::method::Bound;
+use crate::role::{Role, failed};
+use crate::shape::Value;
+use crate::stats::Event;
+use crate::store::{Manner, Unwanted};
+use crate::value;
+
+/// What is to be done for a call.
+pub(crate) enum Answer<T> {
+    Found(T),
+    /// It may be served, and is to be computed anew.
+    Due(T, Due),
+    Compute(Role),
+}
+
+/// What a look-up came to.
+pub(crate) enum Looked<T> {
+    Hit(T, Option<Due>),
+    Miss(Unwanted),
+    /// The store is in trouble: it is not asked again for this call.
+    Failed,
+}
+
+/// Looks an entry up.
+pub(crate) async fn look_up<T: Value>(
+    cache: &Cache,
+    bound: &Bound,
+    key: CallKey,
+    budget: &mut Budget,
+) -> Looked<T> {
+    cache.count(Some(bound), Event::read, 1);
+    let looked = budget
+        .spend(|left| cache.store().get(&bound.pair, key.field, left))
+        .await;
+    let found = match looked {
+        Ok(found) => found,
+        Err(error) => {
+            failed(cache, bound, &error);
+            cache.count(Some(bound), Event::miss, 1);
+            return Looked::Failed;
+        }
+    };
+    match value::read(cache, bound, key, &found) {
+        Some((stored, age)) => {
+            cache.count(Some(bound), Event::hit, 1);
+            Looked::Hit(stored, bound.fresh.due(&age))
+        }
+        None => {
+            cache.count(Some(bound), Event::miss, 1);
+            Looked::Miss(unwanted(found.entry.as_deref()))
+        }
+    }
+}
+
+/// What was found and is of no use is not to be found again.
+fn unwanted(entry: Option<&[u8]>) -> Unwanted {
+    match entry {
+        None => Unwanted::Nothing,
+        Some(entry) => match entry.get(8..16).map(<[u8; 8]>::try_from) {
+            Some(Ok(instant)) => Unwanted::Created(instant),
+            _ => Unwanted::Everything,
+        },
+    }
+}
+
+/// Asks for the right to store what the method will return, as `manner` says.
+pub(crate) async fn begin<T: Value>(
+    cache: &Cache,
+    bound: &Bound,
+    key: CallKey,
+    mut role: Role,
+    manner: Manner,
+    mut unwanted: Unwanted,
+    budget: &mut Budget,
+) -> Answer<T> {
+    loop {
+        let asked = Lease::ask(cache, bound, key.field, manner, unwanted, budget).await;
+        match asked {
+            Ok(Asked::Granted(lease)) => role.lease = Some(lease),
+            Ok(Asked::Found { found, waited }) => {
+                let Some((stored, _)) = value::read(cache, bound, key, &found) else {
+                    unwanted = Unwanted::Everything;
+                    continue;
+                };
+                for event in [Event::read, Event::hit] {
+                    cache.count(Some(bound), event, 1);
+                }
+                cache.count(Some(bound), Event::coalesced, u64::from(waited));
+                return Answer::Found(stored);
+            }
+            Ok(Asked::Busy) => {}
+            Err(error) => failed(cache, bound, &error),
+        }
+        return Answer::Compute(role);
+    }
+}

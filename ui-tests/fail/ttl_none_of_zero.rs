@@ -1,0 +1,13 @@
+use redis_func_cache::cache_impl;
+
+struct Repo;
+
+#[cache_impl]
+impl Repo {
+    #[cache(ttl_none = "0s")]
+    async fn find(&self, id: u64) -> Option<u64> {
+        Some(id)
+    }
+}
+
+fn main() {}
