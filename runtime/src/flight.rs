@@ -5,16 +5,21 @@
 //! without a value (cancelled, panicked, its runtime gone) hands the lead on by its drop.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use crate::field::Field;
 use crate::store::redis::spawn;
+use crate::sync::{Mutex, MutexGuard, PoisonError, sleep};
 
 /// Computations of one call at the same time, after some have failed.
 const MOST_LEADERS: usize = 8;
+/// So often the patience of followers starts anew while leaders wait for another process: its
+/// lease ends before, if it died.
+const MOST_EXTENSIONS: usize = 8;
 
 /// The flights of one cache.
 pub(crate) struct Flights {
@@ -30,6 +35,10 @@ struct Flight {
 #[derive(Default)]
 struct State {
     leaders: usize,
+    /// Of the leaders, those who wait for another process.
+    abroad: usize,
+    /// One of them came back, and has not had its time yet.
+    is_back: bool,
     waiting: VecDeque<oneshot::Sender<Told>>,
     is_watched: bool,
 }
@@ -136,10 +145,12 @@ impl Flights {
         }
     }
 
-    /// Makes up to so many followers leaders.
-    fn hand_on(self: &Arc<Self>, flight: &Arc<Flight>, places: usize, most: usize) {
+    /// Makes up to so many followers leaders, in one step with those who leave: who joins between
+    /// would lead as well.
+    fn hand_on(self: &Arc<Self>, flight: &Arc<Flight>, leaving: usize, places: usize, most: usize) {
+        let mut state = flight.state();
+        state.leaders -= leaving;
         for _ in 0..places {
-            let mut state = flight.state();
             if state.leaders >= most {
                 return;
             }
@@ -184,15 +195,22 @@ impl Flight {
 /// Lets another one lead whenever the patience of followers has ended: the leader may be waiting
 /// for one of them, or not be polled at all.
 async fn watch(flights: Arc<Flights>, flight: Arc<Flight>, patience: Duration) {
+    let mut extensions = 0;
     loop {
-        tokio::time::sleep(patience).await;
-        let mut state = flight.state();
-        if state.waiting.is_empty() {
-            state.is_watched = false;
-            return;
+        sleep(patience).await;
+        {
+            let mut state = flight.state();
+            if state.waiting.is_empty() {
+                state.is_watched = false;
+                return;
+            }
+            let is_back = std::mem::take(&mut state.is_back);
+            if (is_back || state.abroad == state.leaders) && extensions < MOST_EXTENSIONS {
+                extensions += 1;
+                continue;
+            }
         }
-        drop(state);
-        flights.hand_on(&flight, 1, usize::MAX);
+        flights.hand_on(&flight, 0, 1, usize::MAX);
     }
 }
 
@@ -200,6 +218,12 @@ impl Lead {
     /// Whether anybody would be glad of the value.
     pub(crate) fn has_followers(&self) -> bool {
         !self.flight.state().waiting.is_empty()
+    }
+
+    /// Says that another process is waited for, until the drop of what is returned.
+    pub(crate) fn waits_abroad(&self) -> Abroad {
+        self.flight.state().abroad += 1;
+        Abroad(self.flight.clone())
     }
 
     /// There is a value: the drop gives it to the followers, or sends them to the store.
@@ -213,12 +237,22 @@ impl Lead {
     }
 }
 
+/// A leader waits for another process: it is not stuck, and nobody need lead in its place.
+pub(crate) struct Abroad(Arc<Flight>);
+
+impl Drop for Abroad {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.abroad -= 1;
+        state.is_back = true;
+    }
+}
+
 impl Drop for Lead {
     fn drop(&mut self) {
         match std::mem::replace(&mut self.end, End::Nothing) {
             End::HandsOn(places) => {
-                self.flight.state().leaders -= 1;
-                self.flights.hand_on(&self.flight, places, MOST_LEADERS);
+                self.flights.hand_on(&self.flight, 1, places, MOST_LEADERS);
             }
             End::Lands(landed) => {
                 self.flights.close(&self.flight);
@@ -236,66 +270,18 @@ impl Drop for Lead {
     }
 }
 
+impl fmt::Debug for Flights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let open = self.open().len();
+        f.debug_struct("Flights").field("open", &open).finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const FIELD: Field = Field([7; 20]);
-
-    /// Random callers who land, fail, vanish as leaders and vanish as followers: nobody is left
-    /// waiting, and no flight is left open.
-    #[test]
-    fn whatever_callers_do_nobody_waits_for_ever() {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(3)
-            .enable_time()
-            .build()
-            .unwrap();
-        for seed in 1..200u64 {
-            let flights = Flights::new();
-            let calls = (0..50u64).map(|call| {
-                let flights = flights.clone();
-                let mut dice = (seed * 1000 + call).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-                let mut roll = move |n: u64| {
-                    dice ^= dice >> 12;
-                    dice ^= dice << 25;
-                    dice ^= dice >> 27;
-                    dice.wrapping_mul(0x2545_F491_4F6C_DD1D) % n
-                };
-                runtime.spawn(async move {
-                    let place = flights.join(FIELD, Duration::from_secs(3600));
-                    let gives_up = roll(4) == 0;
-                    let mut lead = match place {
-                        Place::Leads(lead) => lead,
-                        Place::Follows(told) if gives_up => {
-                            drop(told);
-                            return;
-                        }
-                        Place::Follows(told) => match told.await.unwrap() {
-                            Told::Landed(_) => return,
-                            Told::Lead(lead) => lead,
-                        },
-                    };
-                    for _ in 0..roll(4) {
-                        tokio::task::yield_now().await;
-                    }
-                    match roll(3) {
-                        0 => lead.computed(None),
-                        1 => lead.failed(),
-                        _ => drop(lead),
-                    }
-                })
-            });
-            let calls: Vec<_> = calls.collect();
-            runtime.block_on(async {
-                for call in calls {
-                    let ended = tokio::time::timeout(Duration::from_secs(20), call).await;
-                    ended.expect("nobody waits for ever").unwrap();
-                }
-            });
-            assert_eq!(flights.open().len(), 0, "seed {seed}");
-        }
-    }
 
     #[test]
     fn failures_widen_the_lead_up_to_a_bound() {

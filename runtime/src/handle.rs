@@ -116,7 +116,16 @@ where
         cache.count(Some(&bound), Event::exec, 1);
         let (manner, unwanted) = (Manner::TakesOver, Unwanted::Everything);
         let mut budget = Budget::new(DEADLINE);
-        let asked = Lease::ask(cache, &bound, key.field, manner, unwanted, &mut budget).await;
+        let asked = Lease::ask(
+            cache,
+            &bound,
+            key.field,
+            manner,
+            unwanted,
+            None,
+            &mut budget,
+        )
+        .await;
         let started = std::time::Instant::now();
         let returned = run().await;
         let cost = started.elapsed();

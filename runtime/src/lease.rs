@@ -4,29 +4,40 @@
 //! token is there. So an invalidation, or a later start, overtakes every computation before it,
 //! whichever process runs it. Across processes a lease also says that somebody computes already.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant};
 
 use crate::budget::Budget;
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::field::Field;
+use crate::flight::{Abroad, Lead};
 use crate::method::{Bound, Pair};
+use crate::settings::Stampede;
+use crate::store::redis::Verdict;
 use crate::store::{Begin, Begun, Found, Listener, Manner, Token, Unwanted, within};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// Between two looks while somebody else computes; a message makes it shorter.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// A computation that may store. Its drop lets others begin.
-pub(crate) struct Lease {
+/// The leases of this process.
+static HELD: LazyLock<Mutex<HashMap<Token, Weak<Held>>>> = LazyLock::new(Mutex::default);
+
+/// A computation that may store. Once all who compute under it are gone, others begin.
+pub(crate) struct Lease(Arc<Held>);
+
+struct Held {
     cache: Cache,
     pair: Arc<Pair>,
     field: Field,
     token: Token,
     /// For so long nobody is to refresh the field, if it ends without a value.
-    pause: Duration,
-    is_open: bool,
+    pause_ms: AtomicU64,
+    is_open: AtomicBool,
 }
 
 /// What asking for a lease came to.
@@ -49,36 +60,40 @@ impl Lease {
         field: Field,
         manner: Manner,
         unwanted: Unwanted,
+        lead: Option<&Lead>,
         budget: &mut Budget,
     ) -> Result<Asked, Error> {
         // Made before the store is asked: a caller who goes away meanwhile gives back what it gets.
-        let mut lease = Self {
-            cache: cache.clone(),
-            pair: bound.pair.clone(),
-            field,
-            token: Token::new(cache.id()),
-            pause: Duration::ZERO,
-            is_open: true,
-        };
+        let mut lease = Self::new(cache, bound, field);
         let mut begin = Begin {
             field,
-            token: lease.token,
+            token: lease.token(),
             manner,
             unwanted,
         };
-        let give_up = Instant::now() + bound.patience_abroad();
-        let mut listener = None;
+        let patience = match bound.fresh.stampede {
+            Stampede::Lease => bound.patience_abroad(),
+            Stampede::Local | Stampede::Off => Duration::ZERO,
+        };
+        let give_up = Instant::now() + patience;
+        let mut waits: Option<(Listener, Option<Abroad>)> = None;
         let mut pause = FIRST_PAUSE;
         loop {
-            let heard = listener.as_ref().map(Listener::heard);
+            let heard = waits.as_ref().map(|(listener, _)| listener.heard());
             let begun = budget
                 .spend(|left| cache.store().begin(&bound.pair, begin, left))
-                .await?;
-            match begun {
+                .await;
+            if let Err(error) = &begun
+                && error.verdict() != Verdict::Failed
+            {
+                // It was refused, or never asked: there is nothing to give back.
+                lease.close();
+            }
+            match begun? {
                 Begun::Leads => return Ok(Asked::Granted(lease)),
                 Begun::Hit(found) => {
                     lease.close();
-                    let waited = listener.is_some();
+                    let waited = waits.is_some();
                     return Ok(Asked::Found { found, waited });
                 }
                 Begun::Waits { .. } if manner == Manner::Refreshes => {
@@ -89,10 +104,19 @@ impl Lease {
                 Begun::Waits { holder, .. }
                     if holder.is_of(cache.id()) || Instant::now() >= give_up =>
                 {
+                    // Who leads beside others may store as they may: overtaking each other, they
+                    // would all compute in vain.
+                    if let Some(shared) = Self::of(holder) {
+                        lease.close();
+                        return Ok(Asked::Granted(shared));
+                    }
                     begin.manner = Manner::TakesOver;
                 }
                 Begun::Waits { left, .. } => match heard {
-                    None => listener = Some(cache.store().listen(&bound.pair, field)),
+                    None => {
+                        let listener = cache.store().listen(&bound.pair, field);
+                        waits = Some((listener, lead.map(Lead::waits_abroad)));
+                    }
                     Some(heard) => {
                         within(pause.min(left + Duration::from_millis(1)), heard).await;
                         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -102,35 +126,62 @@ impl Lease {
         }
     }
 
+    fn new(cache: &Cache, bound: &Bound, field: Field) -> Self {
+        let held = Arc::new(Held {
+            cache: cache.clone(),
+            pair: bound.pair.clone(),
+            field,
+            token: Token::new(cache.id()),
+            pause_ms: AtomicU64::new(0),
+            is_open: AtomicBool::new(true),
+        });
+        all_held().insert(held.token, Arc::downgrade(&held));
+        Self(held)
+    }
+
+    /// The lease of this process with this token, as long as it is good for storing.
+    fn of(token: Token) -> Option<Self> {
+        let held = all_held().get(&token).and_then(Weak::upgrade)?;
+        held.is_open.load(Ordering::SeqCst).then_some(Self(held))
+    }
+
     pub(crate) fn token(&self) -> Token {
-        self.token
+        self.0.token
     }
 
     /// Whether nothing has overtaken the computation so far. Trouble with the store says nothing
     /// against it.
     pub(crate) async fn holds(&self, budget: &mut Budget) -> bool {
-        let store = self.cache.store();
-        let holds = budget.spend(|left| store.holds(&self.pair, self.field, self.token, left));
+        let store = self.0.cache.store();
+        let holds =
+            budget.spend(|left| store.holds(&self.0.pair, self.0.field, self.0.token, left));
         holds.await.unwrap_or(true)
     }
 
     /// Keeps refreshes off for a while if this one ends without a value.
     pub(crate) fn pause(&mut self, pause: Duration) {
-        self.pause = pause;
+        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        self.0.pause_ms.store(pause_ms, Ordering::SeqCst);
     }
 
     /// The store has ended the lease, or never granted it.
     pub(crate) fn close(&mut self) {
-        self.is_open = false;
-        self.cache.store().let_go(self.token);
+        self.0.is_open.store(false, Ordering::SeqCst);
+        self.0.cache.store().let_go(self.0.token);
     }
 }
 
-impl Drop for Lease {
+fn all_held() -> MutexGuard<'static, HashMap<Token, Weak<Held>>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Held {
     fn drop(&mut self) {
-        if self.is_open {
+        all_held().remove(&self.token);
+        if self.is_open.load(Ordering::SeqCst) {
+            let pause = Duration::from_millis(self.pause_ms.load(Ordering::SeqCst));
             let store = self.cache.store();
-            store.abandon(&self.pair, self.field, self.token, self.pause);
+            store.abandon(&self.pair, self.field, self.token, pause);
         }
     }
 }

@@ -3,7 +3,6 @@
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
 
 mod blocking;
-#[cfg_attr(not(test), allow(dead_code))] // calls do not enter it yet
 mod brownout;
 mod budget;
 mod builder;
@@ -35,6 +34,7 @@ mod settings;
 mod shape;
 mod stats;
 mod store;
+mod sync;
 mod value;
 mod verdict;
 mod wrapper;

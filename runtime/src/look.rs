@@ -81,7 +81,8 @@ pub(crate) async fn begin<T: Value>(
     budget: &mut Budget,
 ) -> Answer<T> {
     loop {
-        let asked = Lease::ask(cache, bound, key.field, manner, unwanted, budget).await;
+        let lead = role.lead.as_ref();
+        let asked = Lease::ask(cache, bound, key.field, manner, unwanted, lead, budget).await;
         match asked {
             Ok(Asked::Granted(lease)) => role.lease = Some(lease),
             Ok(Asked::Found { found, waited }) => {

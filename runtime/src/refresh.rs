@@ -103,7 +103,8 @@ impl Refresh {
         let (cache, bound, key) = (&self.cache, &*self.bound, self.key);
         let mut budget = Budget::new(cache.limits().deadline);
         let (manner, unwanted) = (Manner::Refreshes, self.due.unwanted);
-        let asked = Lease::ask(cache, bound, key.field, manner, unwanted, &mut budget).await;
+        let (field, lead) = (key.field, None);
+        let asked = Lease::ask(cache, bound, field, manner, unwanted, lead, &mut budget).await;
         let mut lease = match asked {
             Ok(Asked::Granted(lease)) => lease,
             Ok(Asked::Found { .. }) => {

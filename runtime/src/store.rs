@@ -198,7 +198,6 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     async fn purge(&self, keys: &KeySpace) -> Result<u64, Error>;
 
     /// Whether the store does not answer reads of the pair, and is not asked until it does.
-    #[allow(dead_code)] // for `brownout`
     fn is_away(&self, _pair: &Pair) -> bool {
         false
     }

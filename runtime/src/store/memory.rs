@@ -11,8 +11,8 @@ use async_trait::async_trait;
 
 use self::ranking::Ranking;
 use super::{
-    Begin, Begun, Clock, Found, KeySpace, Listener, Listeners, Put, Seen, Store, Stored, Token,
-    Unwanted,
+    Begin, Begun, Clock, Found, KeySpace, Listener, Listeners, Manner, Put, Seen, Store, Stored,
+    Token, Unwanted,
 };
 use crate::entry::{self, Times};
 use crate::error::{Error, ErrorKind};
@@ -178,6 +178,13 @@ impl Store for Memory {
             if found.entry.is_some() {
                 return Ok(Begun::Hit(found));
             }
+        }
+        if begin.manner == Manner::Waits
+            && let Some(holder) = content.lease(&pair.stem, begin.field)
+        {
+            // It lives as long as its computation.
+            let left = Duration::ZERO;
+            return Ok(Begun::Waits { left, holder });
         }
         let leases = content.leases.entry(pair.stem.clone()).or_default();
         leases.insert(begin.field, begin.token);
@@ -405,12 +412,13 @@ fn micros(duration: Duration) -> u64 {
 mod tests {
     use super::*;
     use crate::field::MethodKey;
+    use crate::method::{Method, Options};
+
+    static METHOD: Method = Method::new("a::b", "b", [7; 20], Options::NONE);
 
     #[test]
     fn an_entry_is_discarded_only_if_it_is_what_was_seen() {
         let cache = crate::Cache::builder("discard").build().unwrap();
-        static METHOD: crate::method::Method =
-            crate::method::Method::new("a::b", "b", [7; 20], crate::method::Options::NONE);
         let pair = cache.bind(&METHOD).unwrap().pair.clone();
         let field = MethodKey::new("a::b", &[7; 20], "")
             .call(|_| {})

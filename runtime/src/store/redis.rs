@@ -269,10 +269,10 @@ impl Store for Redis {
         deadline: Duration,
     ) -> Result<Begun, Error> {
         let its = pair.clone();
-        let begin = self.run(Some(deadline), |inner| async move {
+        let begun = self.run(Some(deadline), |inner| async move {
             inner.begin(&its, begin).await
         });
-        self.inner.ask(Side::Write, pair, deadline, begin).await
+        self.inner.ask(Side::Write, pair, deadline, begun).await
     }
 
     async fn holds(
@@ -282,13 +282,10 @@ impl Store for Redis {
         token: Token,
         deadline: Duration,
     ) -> Result<bool, Error> {
-        let renewed = self.number(
-            script::RENEW.clone(),
-            pair,
-            lease::renewal(field, token),
-            deadline,
-        );
-        Ok(self.inner.ask(Side::Write, pair, deadline, renewed).await? > 0)
+        let args = lease::renewal(field, token);
+        let renewed = self.number(script::RENEW.clone(), pair, args, deadline);
+        let renewed = self.inner.ask(Side::Write, pair, deadline, renewed);
+        Ok(renewed.await? > 0)
     }
 
     fn abandon(&self, pair: &Arc<Pair>, field: Field, token: Token, pause: Duration) {
@@ -298,7 +295,8 @@ impl Store for Redis {
         let _ = driver::spawn(async move {
             let args = [field.0.to_vec(), token.0.to_vec(), text(ms(pause))];
             // Who waits for a lease that could not be ended waits until its deadline.
-            let _ = timed(inner.script(&script::ABANDON, &pair.stem, &args)).await;
+            let abandon = timed(inner.script(&script::ABANDON, &pair.stem, &args));
+            let _ = inner.ask(Side::Write, &pair, STEP, abandon).await;
         });
     }
 

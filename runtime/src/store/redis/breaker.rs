@@ -4,9 +4,9 @@
 //! them; whoever is told that the breaker has opened sees to it that somebody probes until it is
 //! closed. No caller ever probes.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// So many failures, with no answer between them, are no accident.
 const IN_A_ROW: u32 = 5;

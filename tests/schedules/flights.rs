@@ -1,0 +1,372 @@
+//! Calls joined on one computation: whoever comes, goes, fails or is woken when, nobody waits for
+//! ever and nobody runs the method without need.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
+use shuttle::rand::{Rng as _, thread_rng};
+
+use crate::field::Field;
+use crate::flight::{Flights, Landed, Lead, Place, Told};
+use crate::sync::Mutex;
+use crate::under_many_schedules;
+
+const FIELD: Field = Field([7; 20]);
+const NEVER: Duration = Duration::MAX;
+const SOMETIME: Duration = Duration::ZERO;
+
+/// A cached method and a store of one entry, asked in the order of `call.rs`.
+struct Calls {
+    flights: Arc<Flights>,
+    /// `None` while it is away.
+    store: Option<Mutex<Store>>,
+    patience: Duration,
+    world: Mutex<World>,
+    tally: Mutex<Tally>,
+}
+
+#[derive(Default)]
+struct Store {
+    value: Option<u64>,
+    /// Under which a computation may store, and how many compute under it.
+    token: Option<u64>,
+    tokens: u64,
+    holders: u64,
+}
+
+#[derive(Default, Clone, Copy)]
+struct World {
+    /// What the method finds.
+    state: u64,
+    /// What calls from now on may be given at the least.
+    floor: u64,
+}
+
+/// The right to store, given back at its drop.
+struct Lease<'a> {
+    store: &'a Mutex<Store>,
+    token: u64,
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        let mut store = self.store.lock().unwrap();
+        if store.token == Some(self.token) {
+            store.holders -= 1;
+            if store.holders == 0 {
+                store.token = None;
+            }
+        }
+    }
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Tally {
+    started: u64,
+    running: u64,
+    most: u64,
+    failed: u64,
+    vanished: u64,
+}
+
+#[derive(Clone, Copy)]
+enum Fate {
+    Returns,
+    Fails,
+    Panics,
+}
+
+/// A run of the method: gone without an end if it is dropped.
+struct Run<'a> {
+    calls: &'a Calls,
+    has_ended: bool,
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        let mut tally = self.calls.tally.lock().unwrap();
+        tally.running -= 1;
+        tally.vanished += u64::from(!self.has_ended);
+    }
+}
+
+impl Calls {
+    fn new(store: Option<Mutex<Store>>, patience: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            flights: Flights::new(),
+            store,
+            patience,
+            world: Mutex::default(),
+            tally: Mutex::default(),
+        })
+    }
+
+    /// What a call is given; nothing if its own method failed.
+    async fn call(&self, fate: Fate) -> Option<u64> {
+        let floor = self.world.lock().unwrap().floor;
+        let given = self.answer(fate).await;
+        assert!(
+            given.is_none_or(|given| given >= floor),
+            "given {given:?}, from before {floor}"
+        );
+        given
+    }
+
+    async fn answer(&self, fate: Fate) -> Option<u64> {
+        if let Some(store) = &self.store
+            && let Some(found) = store.lock().unwrap().value
+        {
+            return Some(found);
+        }
+        let told = match self.flights.join(FIELD, self.patience) {
+            Place::Leads(lead) => Told::Lead(lead),
+            Place::Follows(told) => told.await.expect("a follower is always told something"),
+        };
+        let lead = match told {
+            Told::Landed(landed) => return Some(value(&landed.unwrap())),
+            Told::Lead(lead) => lead,
+        };
+        let Some(store) = &self.store else {
+            return self.run(lead, None, fate).await;
+        };
+        match begin(store) {
+            Ok(lease) => self.run(lead, Some(lease), fate).await,
+            Err(found) => Some(found),
+        }
+    }
+
+    async fn run(&self, mut lead: Lead, lease: Option<Lease<'_>>, fate: Fate) -> Option<u64> {
+        let mut run = self.start();
+        let state = self.world.lock().unwrap().state;
+        for _ in 0..thread_rng().gen_range(0..3) {
+            yield_now().await;
+        }
+        if matches!(fate, Fate::Panics) {
+            return None;
+        }
+        run.has_ended = true;
+        drop(run);
+        if matches!(fate, Fate::Fails) {
+            self.tally.lock().unwrap().failed += 1;
+            drop(lease);
+            lead.failed();
+            return None;
+        }
+        if lease.is_none_or(|lease| put(&lease, state)) {
+            lead.computed(Some(Arc::new(Landed {
+                flags: 0,
+                payload: state.to_be_bytes().to_vec(),
+            })));
+        }
+        Some(state)
+    }
+
+    fn start(&self) -> Run<'_> {
+        let mut tally = self.tally.lock().unwrap();
+        tally.started += 1;
+        tally.running += 1;
+        tally.most = tally.most.max(tally.running);
+        Run {
+            calls: self,
+            has_ended: false,
+        }
+    }
+
+    /// What `invalidate` does: from its end on the old state is no answer.
+    fn invalidate(&self) {
+        let state = {
+            let mut world = self.world.lock().unwrap();
+            world.state += 1;
+            world.state
+        };
+        if let Some(store) = &self.store {
+            let mut store = store.lock().unwrap();
+            (store.value, store.token) = (None, None);
+        }
+        self.flights.detach(FIELD);
+        self.world.lock().unwrap().floor = state;
+    }
+
+    fn spawn(self: &Arc<Self>, fate: Fate) -> JoinHandle<Option<u64>> {
+        let calls = self.clone();
+        spawn(async move { calls.call(fate).await })
+    }
+
+    /// Nobody is in the air, and nobody is on the list.
+    fn assert_at_rest(&self) -> Tally {
+        assert_eq!(format!("{:?}", self.flights), "Flights { open: 0 }");
+        let tally = *self.tally.lock().unwrap();
+        assert_eq!(tally.running, 0);
+        tally
+    }
+}
+
+/// What is there by now, or the right to store, which those who lead together share.
+fn begin(store: &Mutex<Store>) -> Result<Lease<'_>, u64> {
+    let mut held = store.lock().unwrap();
+    if let Some(found) = held.value {
+        return Err(found);
+    }
+    if held.token.is_none() {
+        held.tokens += 1;
+        (held.token, held.holders) = (Some(held.tokens), 0);
+    }
+    held.holders += 1;
+    let token = held.tokens;
+    Ok(Lease { store, token })
+}
+
+/// Whether the value could be stored, or something has overtaken it.
+fn put(lease: &Lease, state: u64) -> bool {
+    let mut store = lease.store.lock().unwrap();
+    let may_store = store.token == Some(lease.token);
+    if may_store {
+        (store.value, store.token) = (Some(state), None);
+    }
+    may_store
+}
+
+fn value(landed: &Landed) -> u64 {
+    u64::from_be_bytes(landed.payload[..].try_into().unwrap())
+}
+
+fn any_fate() -> Fate {
+    match thread_rng().gen_range(0..4) {
+        0 => Fate::Fails,
+        1 => Fate::Panics,
+        _ => Fate::Returns,
+    }
+}
+
+#[test]
+fn calls_that_miss_together_run_the_method_once() {
+    under_many_schedules(|| {
+        let calls = Calls::new(Some(Mutex::default()), NEVER);
+        let all: Vec<_> = (0..4).map(|_| calls.spawn(Fate::Returns)).collect();
+        for call in all {
+            assert_eq!(block_on(call).unwrap(), Some(0));
+        }
+        assert_eq!(calls.assert_at_rest().started, 1);
+    });
+}
+
+#[test]
+fn without_a_store_there_is_still_one_run_at_a_time() {
+    under_many_schedules(|| {
+        let calls = Calls::new(None, NEVER);
+        let all: Vec<_> = (0..4).map(|_| calls.spawn(Fate::Returns)).collect();
+        for call in all {
+            assert_eq!(block_on(call).unwrap(), Some(0));
+        }
+        assert_eq!(calls.assert_at_rest().most, 1);
+    });
+}
+
+#[test]
+fn runs_are_bounded_by_failures_and_those_that_vanish() {
+    under_many_schedules(|| {
+        let calls = Calls::new(Some(Mutex::default()), NEVER);
+        let all: Vec<_> = (0..5).map(|_| calls.spawn(any_fate())).collect();
+        // Anywhere: before it joins, as it waits, as it is told, as its method runs.
+        for call in &all {
+            if thread_rng().gen_range(0..4) == 0 {
+                call.abort();
+            }
+        }
+        for call in all {
+            drop(block_on(call));
+        }
+        let tally = calls.assert_at_rest();
+        let bound = 1 + 2 * tally.failed + tally.vanished;
+        assert!(tally.started <= bound, "{tally:?}");
+    });
+}
+
+#[test]
+fn a_leader_that_vanishes_is_followed_by_one() {
+    under_many_schedules(|| {
+        let calls = Calls::new(None, NEVER);
+        let leader = calls.spawn(Fate::Panics);
+        let all: Vec<_> = (0..3).map(|_| calls.spawn(Fate::Returns)).collect();
+        leader.abort();
+        drop(block_on(leader));
+        for call in all {
+            assert_eq!(block_on(call).unwrap(), Some(0));
+        }
+        assert_eq!(calls.assert_at_rest().most, 1);
+    });
+}
+
+#[test]
+fn timers_that_fire_at_any_time_strand_nobody() {
+    under_many_schedules(|| {
+        let calls = Calls::new(Some(Mutex::default()), SOMETIME);
+        let all: Vec<_> = (0..4).map(|_| calls.spawn(any_fate())).collect();
+        all[0].abort();
+        for call in all {
+            drop(block_on(call));
+        }
+        calls.assert_at_rest();
+    });
+}
+
+#[test]
+fn a_leader_that_waits_for_another_process_is_not_overtaken() {
+    under_many_schedules(|| {
+        let calls = Calls::new(None, SOMETIME);
+        let Place::Leads(lead) = calls.flights.join(FIELD, SOMETIME) else {
+            panic!("the first leads");
+        };
+        let abroad = lead.waits_abroad();
+        let follower = calls.spawn(Fate::Returns);
+        for _ in 0..4 {
+            shuttle::thread::yield_now();
+            assert_eq!(calls.tally.lock().unwrap().started, 0);
+        }
+        drop(abroad);
+        drop(lead);
+        assert_eq!(block_on(follower).unwrap(), Some(0));
+        calls.assert_at_rest();
+    });
+}
+
+#[test]
+fn a_leader_that_waits_for_its_follower_is_overtaken() {
+    under_many_schedules(|| {
+        let calls = Calls::new(None, SOMETIME);
+        let Place::Leads(lead) = calls.flights.join(FIELD, SOMETIME) else {
+            panic!("the first leads");
+        };
+        let follower = calls.spawn(Fate::Returns);
+        assert_eq!(block_on(follower).unwrap(), Some(0));
+        drop(lead);
+        calls.assert_at_rest();
+    });
+}
+
+fn an_invalidation_among_calls(store: Option<Mutex<Store>>) {
+    let calls = Calls::new(store, NEVER);
+    let early: Vec<_> = (0..2).map(|_| calls.spawn(any_fate())).collect();
+    let invalidation = {
+        let calls = calls.clone();
+        spawn(async move { calls.invalidate() })
+    };
+    let late: Vec<_> = (0..3).map(|_| calls.spawn(any_fate())).collect();
+    early[0].abort();
+    block_on(invalidation).unwrap();
+    for call in early.into_iter().chain(late) {
+        drop(block_on(call));
+    }
+    calls.assert_at_rest();
+}
+
+#[test]
+fn no_call_is_given_what_was_computed_before_an_invalidation() {
+    under_many_schedules(|| an_invalidation_among_calls(Some(Mutex::default())));
+}
+
+#[test]
+fn no_call_joins_a_flight_from_before_an_invalidation() {
+    under_many_schedules(|| an_invalidation_among_calls(None));
+}

@@ -1,0 +1,72 @@
+//! Files of the library under a scheduler that decides who runs next: every lock, atomic and await
+//! is a place where another task may go on. A failure prints its seed.
+//!
+//! The files are compiled here once more, with what is in [`sync`] and [`store`] in place of the
+//! real locks and tasks.
+
+#[path = "../../runtime/src/store/redis/breaker.rs"]
+#[allow(unreachable_pub)]
+mod breaker;
+mod calls_and_probes;
+#[path = "../../runtime/src/flight.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod flight;
+mod flights;
+mod sync;
+
+use std::cell::Cell;
+
+mod field {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub(crate) struct Field(pub(crate) [u8; 20]);
+}
+
+mod store {
+    pub(crate) mod redis {
+        use std::convert::Infallible;
+        use std::future::Future;
+
+        pub(crate) fn spawn(
+            future: impl Future<Output = ()> + Send + 'static,
+        ) -> Result<(), Infallible> {
+            if crate::is_scheduled() {
+                drop(shuttle::future::spawn(future));
+            }
+            Ok(())
+        }
+    }
+}
+
+thread_local! {
+    static SCHEDULED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this is one of the schedules, and not a unit test of a file that is compiled here.
+fn is_scheduled() -> bool {
+    SCHEDULED.get()
+}
+
+struct Scheduled;
+
+impl Scheduled {
+    fn enter() -> Self {
+        SCHEDULED.set(true);
+        Self
+    }
+}
+
+impl Drop for Scheduled {
+    fn drop(&mut self) {
+        SCHEDULED.set(false);
+    }
+}
+
+/// Runs a test under schedules drawn by lot, and under those that change their mind rarely, which
+/// find what needs a few switches at the right places.
+fn under_many_schedules(test: fn()) {
+    let _scheduled = Scheduled::enter();
+    shuttle::check_random(test, 3_000);
+    for switches in 1..=3 {
+        shuttle::check_pct(test, 1_000, switches);
+    }
+}
