@@ -1,7 +1,5 @@
 //! Which node of a cluster serves a key.
 
-use std::collections::BTreeSet;
-
 use redis::Value;
 
 use super::Node;
@@ -54,7 +52,8 @@ fn range(range: &Value) -> Option<Range> {
 #[cfg(feature = "cluster")]
 pub(super) fn primaries(slots: &Value) -> Vec<Node> {
     let ranges = ranges(slots).into_iter();
-    let nodes: BTreeSet<_> = ranges.map(|range| (range.host, range.port)).collect();
+    let nodes: std::collections::BTreeSet<_> =
+        ranges.map(|range| (range.host, range.port)).collect();
     let nodes = nodes.into_iter();
     nodes.map(|(host, port)| Node::At { host, port }).collect()
 }
