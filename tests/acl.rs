@@ -240,6 +240,7 @@ async fn without_any_one_command_calls_answer_and_something_is_missing() {
             let quiet = [
                 "+command|info",
                 "+hpexpire",
+                "+ping",
                 "+hrandfield",
                 "+publish",
                 "+subscribe",
