@@ -107,6 +107,7 @@ impl Shop {
     async fn held(&self, seconds: u64) -> Page {
         self.ran();
         self.gate.notified().await;
+        self.gate.notify_one();
         Page::of(seconds)
     }
 

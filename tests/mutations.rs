@@ -2,7 +2,7 @@
 //! great use of memory, and no answer of another call.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
+use std::fmt::{Debug, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -237,7 +237,7 @@ fn on_a_small_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 fn attack<T: Value + PartialEq + Debug>(
     cache: &Cache,
     what: &str,
-    values: [T; 2],
+    values: &[T; 2],
     seed: u64,
     n: u64,
 ) {
@@ -269,30 +269,25 @@ fn attack<T: Value + PartialEq + Debug>(
     }
 }
 
-fn attack_all(codec_name: &str, seed: u64, n: u64) {
-    let cache = cache(codec_name);
-    attack(&cache, codec_name, [record(1), record(2)], seed, n);
-    attack(&cache, codec_name, [tree(9), tree(3)], seed + 1, n);
+fn attack_all(name: &str, seed: u64, n: u64) {
+    let cache = &cache(name);
+    let texts = ["one ü".to_owned(), "two".to_owned()];
+    attack(cache, name, &[record(1), record(2)], seed, n);
+    attack(cache, name, &[tree(9), tree(3)], seed + 1, n);
+    attack(cache, name, &texts, seed + 2, n);
     attack(
-        &cache,
-        codec_name,
-        ["one ü".to_owned(), "two".to_owned()],
-        seed + 2,
-        n,
-    );
-    attack(
-        &cache,
-        codec_name,
-        [vec![vec![1u32, 2], vec![]], vec![vec![3]]],
+        cache,
+        name,
+        &[vec![vec![1u32, 2], vec![]], vec![vec![3]]],
         seed + 3,
         n,
     );
-    attack(&cache, codec_name, [vec![(); 3], vec![]], seed + 4, n);
-    attack(&cache, codec_name, [Some(Few { a: 1 }), None], seed + 5, n);
-    if !["postcard", "own"].contains(&codec_name) {
+    attack(cache, name, &[vec![(); 3], vec![]], seed + 4, n);
+    attack(cache, name, &[Some(Few { a: 1 }), None], seed + 5, n);
+    if !["postcard", "own"].contains(&name) {
         let values = ["{\"a\": [1, {\"b\": null}]}", "[true, 2.5, \"x\"]"];
         let values = values.map(|text| serde_json::from_str::<serde_json::Value>(text).unwrap());
-        attack(&cache, codec_name, values, seed + 6, n);
+        attack(cache, name, &values, seed + 6, n);
     }
 }
 
@@ -351,13 +346,19 @@ fn mutated_entries_are_a_miss_or_the_codecs_own_affair() {
 
 /// A tree so many nodes deep, as the codec writes it.
 fn deep(codec_name: &str, nodes: usize) -> Vec<u8> {
-    if codec_name == "bson" {
-        return deep_bson(nodes);
+    match codec_name {
+        "bson" => return deep_bson(nodes),
+        "yaml" => {
+            // Deeper ones do not fit an entry: each level is one of indentation.
+            let levels =
+                (0..nodes.min(700)).map(|level| format!("!Node\n{}- ", "  ".repeat(level)));
+            return [levels.collect(), "Leaf".to_owned()].concat().into_bytes();
+        }
+        _ => {}
     }
     let (open, leaf, close): (&[u8], &[u8], &[u8]) = match codec_name {
         "cbor" => (b"\xa1\x64Node\x81", b"\x64Leaf", b""),
         "msgpack" => (b"\x81\xa4Node\x91", b"\xa4Leaf", b""),
-        "yaml" => (b"!Node [", b"Leaf", b"]"),
         "postcard" | "own" => (b"\x01\x01", b"\x00", b""),
         _ => (b"{\"Node\":[", b"\"Leaf\"", b"]}"),
     };
@@ -393,13 +394,13 @@ fn deep_values_are_refused_on_a_small_stack() {
         let read = |payload: &[u8]| read_entry::<Tree>(call(cache, 0), vouched(entry, payload));
         let read = &read;
         // The pattern is what it says, so it is not refused for another reason.
-        for nodes in [0, 1, 12] {
+        for nodes in [0, 1, 9] {
             let found = on_a_small_stack(move || read(&deep(name, nodes)));
             assert_eq!(found, Some(tree(nodes)), "{name}");
         }
         let most =
             (1..400).find(|&nodes| on_a_small_stack(move || read(&deep(name, nodes)).is_none()));
-        println!("{name}: {:?} nodes are too deep on a small stack", most);
+        println!("{name}: {most:?} nodes are too deep on a small stack");
         for nodes in [64, 129, 257, 1_000, 50_000] {
             let found = on_a_small_stack(move || read(&deep(name, nodes)).is_none());
             assert!(found, "{name}: {nodes} nodes");
@@ -412,19 +413,15 @@ fn vouch<T: Value>(cache: &Cache, like: &T, payload: &[u8]) -> bool {
     read_entry::<T>(call(cache, 0), vouched(&entry, payload)).is_some()
 }
 
-#[test]
-fn bombs_take_little_memory() {
-    let _alone = alone();
+fn bombs() -> Vec<(&'static str, Vec<u8>)> {
     let laughs = {
         let mut text = "a: &a [".to_owned() + &"x,".repeat(200) + "x]\n";
         for (of, name) in ["a", "b", "c", "d", "e"]
             .iter()
             .zip(["b", "c", "d", "e", "f"])
         {
-            text += &format!(
-                "{name}: &{name} [{}]\n",
-                vec![format!("*{of}"); 50].join(",")
-            );
+            let many = vec![format!("*{of}"); 50].join(",");
+            writeln!(text, "{name}: &{name} [{many}]").unwrap();
         }
         text.into_bytes()
     };
@@ -432,7 +429,7 @@ fn bombs_take_little_memory() {
         let list = format!("- &a [{}]\n", vec!["x"; 20_000].join(","));
         (list + &"- *a\n".repeat(20_000)).into_bytes()
     };
-    let bombs: Vec<(&str, Vec<u8>)> = vec![
+    vec![
         ("cbor", b"\x5b\x14\x14\x14\x14\x14\x14\x14\x14".to_vec()),
         ("cbor", b"\x9b\x7f\xff\xff\xff\xff\xff\xff\xff".repeat(100)),
         ("cbor", b"\xbb\xff\xff\xff\xff\xff\xff\xff\xff".to_vec()),
@@ -467,14 +464,18 @@ fn bombs_take_little_memory() {
         ("yaml", laughs),
         ("yaml", quadratic),
         ("yaml", b"- \n".repeat(MIB / 3)),
-    ];
-    for (name, payload) in bombs {
+    ]
+}
+
+#[test]
+fn bombs_take_little_memory() {
+    let _alone = alone();
+    for (name, payload) in bombs() {
         let cache = &cache(name);
         let payload = &payload;
         let start = payload[..payload.len().min(8)].escape_ascii().to_string();
         let before = ALLOCATED.current_usage();
         ALLOCATED.reset_peak_usage();
-        let started = std::time::Instant::now();
         on_a_small_stack(move || {
             let text = String::new();
             vouch(cache, &text, payload);
@@ -489,11 +490,9 @@ fn bombs_take_little_memory() {
             }
         });
         let peak = ALLOCATED.peak_usage().saturating_sub(before);
-        println!(
-            "{name} {start}: {} KiB, {:?}",
-            peak >> 10,
-            started.elapsed()
-        );
-        assert!(peak < 100_000 * MIB, "{name} {start}: {} MiB", peak / MIB);
+        println!("{name} {start}: {} KiB", peak >> 10);
+        // What the parser of YAML keeps of a list of nothings; the others keep little more than they read.
+        let most = if name == "yaml" { 96 } else { 8 };
+        assert!(peak < most * MIB, "{name} {start}: {} MiB", peak / MIB);
     }
 }

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis_func_cache::{
-    Cache, CacheBuilder, CacheExt as _, Codec, CodecError, Error, ErrorKind, Policy, ValueCodec,
-    cache_impl, erased_serde,
+    Cache, CacheBuilder, CacheExt as _, Codec, CodecError, Error, ErrorKind as Kind, Policy,
+    ValueCodec, cache_impl, erased_serde,
 };
 use serde::de::{Deserializer, Error as _};
 use serde::ser::{Error as _, Serializer};
@@ -74,7 +74,7 @@ impl Subscriber for Everything {
 #[derive(Default)]
 struct Given {
     text: String,
-    kinds: Vec<ErrorKind>,
+    kinds: Vec<Kind>,
 }
 
 impl Given {
@@ -117,6 +117,7 @@ impl<'de> Deserialize<'de> for Value {
 }
 
 /// An argument; one that cannot be a key says why, with all it knows.
+#[derive(Clone, Copy)]
 struct Argument(&'static str);
 
 impl Serialize for Argument {
@@ -241,90 +242,87 @@ impl ValueCodec for Silent {
     }
 }
 
-#[tokio::test]
-async fn canaries_are_kept() {
-    tracing::subscriber::set_global_default(Everything(AtomicU64::new(0))).unwrap();
-    let mut given = Given::default();
+/// Accounts that may do all, some, or nothing.
+async fn with_users(given: &mut Given, server: &Server) {
     let plain: fn(CacheBuilder) -> CacheBuilder = |builder| builder;
-
-    for binary in binaries() {
-        let server = Server::start_on(&binary);
-        let acl = |user: &str, rules: &[&str]| {
-            let _: () = server
-                .query(&[&["ACL", "SETUSER", user, "on", ">canary-password"], rules].concat());
-        };
-        acl("canary-all", &["~*", "+@all"]);
-        acl("canary-nothing", &["~*", "-@all"]);
-        acl("canary-reader", &["~*", "+@all", "-evalsha", "-eval"]);
-        acl("canary-elsewhere", &["~canary:*", "+@all"]);
-        acl("canary-half", &["~*", "+@all", "-zadd"]);
-        for user in [
-            "canary-all",
-            "canary-nothing",
-            "canary-reader",
-            "canary-elsewhere",
-            "canary-half",
-            "canary-unknown",
-            "",
-        ] {
-            exercise_on(&mut given, &server, user, plain).await;
-        }
-        exercise_on(&mut given, &server, "canary-all", |builder| {
-            builder.touch(redis_func_cache::Touch::Exact)
-        })
-        .await;
-        exercise_on(&mut given, &server, "canary-all", |builder| {
-            builder.codec(Codec::Json)
-        })
-        .await;
-        exercise_on(&mut given, &server, "canary-all", |builder| {
-            builder.codec(Codec::custom(200, Silent).unwrap())
-        })
-        .await;
-
-        // Foreign types, bytes that cannot be read, refusals to write, silence, death.
-        let name = unique("secrets");
-        for (kind, add) in [("0", "SADD"), ("1", "SADD")] {
-            let _: () = server.query(&[
-                add,
-                &format!("func-cache:{name}:lru_t:{kind}"),
-                "canary-member",
-            ]);
-        }
-        let build = |name: &str| {
-            Cache::builder(name)
-                .redis(server_url(&server, "canary-all"))
-                .build()
-                .unwrap()
-        };
-        exercise(&mut given, &build(&name)).await;
-        let cache = build(&unique("secrets"));
-        Repo.cached(&cache).find(Argument("canary-a")).await;
-        let script = "for _, key in ipairs(redis.call('KEYS', '*secrets*:1')) do \
-                      if redis.call('TYPE', key).ok == 'hash' then \
-                      for _, field in ipairs(redis.call('HKEYS', key)) do \
-                      redis.call('HSET', key, field, 'canary-bytes') end end end";
-        let _: () = server.query(&["EVAL", script, "0"]);
-        Repo.cached(&cache).find(Argument("canary-a")).await;
-        assert_eq!(cache.stats().undecodable, 1);
-        let _: () = server.query(&["CONFIG", "SET", "maxmemory", "1"]);
-        exercise(&mut given, &cache).await;
-        let _: () = server.query(&["CONFIG", "SET", "maxmemory", "0"]);
-        let impatient = Cache::builder(unique("secrets"))
-            .redis(server_url(&server, "canary-all"))
-            .deadline(Duration::from_millis(5))
-            .build()
-            .unwrap();
-        Repo.cached(&impatient).find(Argument("canary-a")).await;
-        server.stop();
-        Repo.cached(&impatient).find(Argument("canary-a")).await;
-        given.error(&impatient.len().await.unwrap_err());
-        server.cont();
-        server.kill();
-        exercise(&mut given, &impatient).await;
+    let acl = |user: &str, rules: &[&str]| {
+        let _: () =
+            server.query(&[&["ACL", "SETUSER", user, "on", ">canary-password"], rules].concat());
+    };
+    acl("canary-all", &["~*", "+@all"]);
+    acl("canary-nothing", &["~*", "-@all"]);
+    acl("canary-reader", &["~*", "+@all", "-evalsha", "-eval"]);
+    acl("canary-elsewhere", &["~canary:*", "+@all"]);
+    acl("canary-half", &["~*", "+@all", "-zadd"]);
+    for user in [
+        "canary-all",
+        "canary-nothing",
+        "canary-reader",
+        "canary-elsewhere",
+        "canary-half",
+        "canary-unknown",
+        "",
+    ] {
+        exercise_on(given, server, user, plain).await;
     }
+    exercise_on(given, server, "canary-all", |builder| {
+        builder.touch(redis_func_cache::Touch::Exact)
+    })
+    .await;
+    exercise_on(given, server, "canary-all", |builder| {
+        builder.codec(Codec::Json)
+    })
+    .await;
+    exercise_on(given, server, "canary-all", |builder| {
+        builder.codec(Codec::custom(200, Silent).unwrap())
+    })
+    .await;
+}
 
-    // Settings.
+/// Foreign types, bytes that cannot be read, refusals to write, silence, death.
+async fn with_faults(given: &mut Given, server: &Server) {
+    let name = unique("secrets");
+    for (kind, add) in [("0", "SADD"), ("1", "SADD")] {
+        let _: () = server.query(&[
+            add,
+            &format!("func-cache:{name}:lru_t:{kind}"),
+            "canary-member",
+        ]);
+    }
+    let build = |name: &str| {
+        Cache::builder(name)
+            .redis(server_url(server, "canary-all"))
+            .build()
+            .unwrap()
+    };
+    exercise(given, &build(&name)).await;
+    let cache = build(&unique("secrets"));
+    Repo.cached(&cache).find(Argument("canary-a")).await;
+    let script = "for _, key in ipairs(redis.call('KEYS', '*secrets*:1')) do \
+                  if redis.call('TYPE', key).ok == 'hash' then \
+                  for _, field in ipairs(redis.call('HKEYS', key)) do \
+                  redis.call('HSET', key, field, 'canary-bytes') end end end";
+    let _: () = server.query(&["EVAL", script, "0"]);
+    Repo.cached(&cache).find(Argument("canary-a")).await;
+    assert_eq!(cache.stats().undecodable, 1);
+    let _: () = server.query(&["CONFIG", "SET", "maxmemory", "1"]);
+    exercise(given, &cache).await;
+    let _: () = server.query(&["CONFIG", "SET", "maxmemory", "0"]);
+    let impatient = Cache::builder(unique("secrets"))
+        .redis(server_url(server, "canary-all"))
+        .deadline(Duration::from_millis(5))
+        .build()
+        .unwrap();
+    Repo.cached(&impatient).find(Argument("canary-a")).await;
+    server.stop();
+    Repo.cached(&impatient).find(Argument("canary-a")).await;
+    given.error(&impatient.len().await.unwrap_err());
+    server.cont();
+    server.kill();
+    exercise(given, &impatient).await;
+}
+
+fn with_settings(given: &mut Given) {
     for url in [
         "redis://canary-user:canary-password@host:port",
         "http://canary",
@@ -359,6 +357,25 @@ async fn canaries_are_kept() {
             .build()
             .unwrap_err(),
     );
+}
+
+#[tokio::test]
+async fn canaries_are_kept() {
+    tracing::subscriber::set_global_default(Everything(AtomicU64::new(0))).unwrap();
+    let mut given = Given::default();
+    for binary in binaries() {
+        let server = Server::start_on(&binary);
+        with_users(&mut given, &server).await;
+        with_faults(&mut given, &server).await;
+    }
+    let closed = Cache::builder(unique("secrets"))
+        .max_entry_bytes(2_000)
+        .build()
+        .unwrap();
+    exercise(&mut given, &closed).await;
+    closed.close().await;
+    exercise(&mut given, &closed).await;
+    with_settings(&mut given);
 
     let said = SAID.lock().unwrap();
     for (what, text) in [("given", &given.text), ("said", &*said)] {
@@ -376,16 +393,15 @@ async fn canaries_are_kept() {
         assert!(!text.contains("99, 97, 110, 97, 114, 121"), "{what}");
     }
     // The ways to fail were taken.
-    use ErrorKind::{Closed, Config, Encode, Foreign, Key, Server, TooLarge, Unavailable};
     for kind in [
-        Closed,
-        Config,
-        Encode,
-        Foreign,
-        Key,
-        Server,
-        TooLarge,
-        Unavailable,
+        Kind::Closed,
+        Kind::Config,
+        Kind::Encode,
+        Kind::Foreign,
+        Kind::Key,
+        Kind::Server,
+        Kind::TooLarge,
+        Kind::Unavailable,
     ] {
         assert!(
             given.kinds.contains(&kind),

@@ -26,7 +26,7 @@ use crate::store::{Clock, Store};
 /// * [`codec`](Self::codec): [`Codec::Cbor`]
 /// * [`touch`](Self::touch): behind, by 10 ms at the most
 /// * [`stampede`](Self::stampede): one computation among all processes
-/// * [`deadline`](Self::deadline): 100 ms
+/// * [`deadline`](Self::deadline): 100 ms; no [`max_runs_while_away`](Self::max_runs_while_away)
 /// * [`max_entry_bytes`](Self::max_entry_bytes): 1 MiB
 #[must_use = "a cache is made by `build()`"]
 pub struct CacheBuilder {
@@ -43,6 +43,7 @@ pub struct CacheBuilder {
     touch: Touch,
     stampede: Stampede,
     ttl_jitter: f64,
+    most_runs_while_away: Option<usize>,
     compress_above: Option<usize>,
     max_entry_bytes: usize,
     seal: Seal,
@@ -86,6 +87,7 @@ impl CacheBuilder {
             touch: Touch::default(),
             stampede: Stampede::default(),
             ttl_jitter: 0.0,
+            most_runs_while_away: None,
             compress_above: None,
             max_entry_bytes: settings::DEFAULT_MAX_ENTRY_BYTES,
             seal: Seal::default(),
@@ -220,6 +222,16 @@ impl CacheBuilder {
         self
     }
 
+    /// Lets at most so many calls of a method run it at the same time while the store is away; the
+    /// others wait for their turn. Without it, the default, all of them run.
+    ///
+    /// A cache that answers nine calls in ten protects what is behind it, and is missed when it
+    /// goes. Calls from inside a cached method are not held back.
+    pub fn max_runs_while_away(mut self, calls: usize) -> Self {
+        self.most_runs_while_away = Some(calls);
+        self
+    }
+
     /// Compresses payloads of at least this many bytes, where they get smaller by it.
     #[cfg(feature = "lz4")]
     #[cfg_attr(docsrs, doc(cfg(feature = "lz4")))]
@@ -295,6 +307,7 @@ impl CacheBuilder {
             touch: settings::check_touch(self.touch)?,
             stampede: self.stampede,
             jitter_permille: settings::check_jitter(self.ttl_jitter)?,
+            most_runs_while_away: settings::check_most_runs(self.most_runs_while_away)?,
         };
         let in_memory = matches!(self.place, Place::Memory);
         if in_memory {

@@ -202,6 +202,9 @@ impl<'a> Call<'a> {
         S: Shape<R>,
         S::Stored: Value,
     {
+        let is_away = self.cache.store().is_away(&bound.pair);
+        let runs_already = is_away && scope::runs(self.cache.id());
+        let _place = bound.guard.enter(is_away, runs_already).await;
         self.count(Event::exec);
         let started = Instant::now();
         let scope = Scope::new(self.cache.id(), Frame::Computing(key.field));

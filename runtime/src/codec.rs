@@ -4,7 +4,7 @@
 mod bson;
 mod cbor;
 mod custom;
-mod fence;
+mod guard;
 #[cfg(feature = "json")]
 mod json;
 #[cfg(feature = "lz4")]

@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::store::redis::Verdict;
+
 /// What went wrong in the cache itself: in building one, or in asking it something directly.
 ///
 /// A cached method never returns this. Its own error type is the user's alone; trouble with the
@@ -10,6 +12,7 @@ use std::fmt;
 pub struct Error {
     kind: ErrorKind,
     message: Cow<'static, str>,
+    verdict: Verdict,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -41,6 +44,10 @@ impl Error {
         Self {
             kind,
             message: message.into(),
+            verdict: match kind {
+                ErrorKind::Unavailable => Verdict::Failed,
+                _ => Verdict::Answered,
+            },
             source: None,
         }
     }
@@ -58,8 +65,19 @@ impl Error {
         Self {
             kind: self.kind,
             message: self.message.clone(),
+            verdict: self.verdict,
             source: None,
         }
+    }
+
+    pub(crate) fn with_verdict(mut self, verdict: Verdict) -> Self {
+        self.verdict = verdict;
+        self
+    }
+
+    /// What this says about the endpoint that it came from.
+    pub(crate) fn verdict(&self) -> Verdict {
+        self.verdict
     }
 
     pub(crate) fn with_source(

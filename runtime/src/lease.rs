@@ -16,6 +16,7 @@ use crate::field::Field;
 use crate::flight::{Abroad, Lead};
 use crate::method::{Bound, Pair};
 use crate::settings::Stampede;
+use crate::store::redis::Verdict;
 use crate::store::{Begin, Begun, Found, Listener, Manner, Token, Unwanted, within};
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
@@ -81,8 +82,14 @@ impl Lease {
             let heard = waits.as_ref().map(|(listener, _)| listener.heard());
             let begun = budget
                 .spend(|left| cache.store().begin(&bound.pair, begin, left))
-                .await?;
-            match begun {
+                .await;
+            if let Err(error) = &begun
+                && error.verdict() != Verdict::Failed
+            {
+                // It was refused, or never asked: there is nothing to give back.
+                lease.close();
+            }
+            match begun? {
                 Begun::Leads => return Ok(Asked::Granted(lease)),
                 Begun::Hit(found) => {
                     lease.close();

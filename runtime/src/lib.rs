@@ -3,6 +3,7 @@
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
 
 mod blocking;
+mod brownout;
 mod budget;
 mod builder;
 mod cache;

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crate::brownout::Guard;
 use crate::codec::Codec;
 use crate::error::Error;
 use crate::field::MethodKey;
@@ -145,6 +146,8 @@ pub(crate) struct Bound {
     pub(crate) fresh: Fresh,
     pub(crate) codec: Codec,
     pub(crate) counters: Counters,
+    /// Holds runs back while the store is away.
+    pub(crate) guard: Guard,
     /// What a run of the method takes, in microseconds: a moving average.
     average_us: AtomicU64,
 }
@@ -160,6 +163,7 @@ pub(crate) struct Defaults {
     pub(crate) ttl_ms: u64,
     pub(crate) stampede: Stampede,
     pub(crate) jitter_permille: u16,
+    pub(crate) most_runs_while_away: Option<usize>,
     pub(crate) structure: StructureTtl,
     pub(crate) codec: Codec,
 }
@@ -197,6 +201,7 @@ impl Bound {
                 .codec
                 .map_or_else(|| defaults.codec.clone(), |codec| codec()),
             counters: Counters::default(),
+            guard: Guard::new(defaults.most_runs_while_away),
             average_us: AtomicU64::new(0),
         })
     }
@@ -246,6 +251,7 @@ mod tests {
             ttl_ms,
             stampede: Stampede::Local,
             jitter_permille: 100,
+            most_runs_while_away: None,
             structure: StructureTtl::Never,
             codec: Codec::Cbor,
         };

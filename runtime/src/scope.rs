@@ -74,6 +74,13 @@ pub(crate) fn computes(cache: u64, field: Field) -> bool {
     found
 }
 
+/// Whether any method of this cache runs here, further out.
+pub(crate) fn runs(cache: u64) -> bool {
+    let mut found = false;
+    each(cache, |frame| found |= matches!(frame, Frame::Computing(_)));
+    found
+}
+
 /// Counts an event in every statistics scope of this cache that is open here.
 pub(crate) fn count(cache: u64, event: Event, n: u64) {
     each(cache, |frame| {

@@ -30,6 +30,7 @@ pub(crate) struct Seal {
 }
 
 /// What a sealed payload belongs to: it opens nowhere else.
+#[cfg_attr(not(feature = "seal"), allow(dead_code))]
 pub(crate) struct Context<'a> {
     pub(crate) pair: &'a str,
     pub(crate) field: Field,
@@ -95,19 +96,11 @@ impl Seal {
 
     pub(crate) fn close(
         &self,
-        context: &Context<'_>,
+        _context: &Context<'_>,
         _bytes: &mut Vec<u8>,
         _from: usize,
         _ttl_ms: u64,
     ) -> Result<(), CodecError> {
-        let Context {
-            pair: _,
-            field: _,
-            identity: _,
-            method: _,
-            codec: _,
-            ..
-        } = context;
         Ok(())
     }
 

@@ -159,6 +159,15 @@ pub(crate) fn check_jitter(share: f64) -> Result<u16, Error> {
     )))
 }
 
+pub(crate) fn check_most_runs(calls: Option<usize>) -> Result<Option<usize>, Error> {
+    if calls == Some(0) {
+        return Err(Error::config(
+            "`max_runs_while_away` is 0, so nothing would be answered; it must be at least 1 (leave it out for no limit)",
+        ));
+    }
+    Ok(calls)
+}
+
 pub(crate) fn check_deadline(deadline: Duration) -> Result<Duration, Error> {
     if (Duration::from_millis(1)..=Duration::from_secs(60)).contains(&deadline) {
         return Ok(deadline);

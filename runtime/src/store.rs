@@ -197,6 +197,11 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     /// Removes all pairs of a cache. Returns how many entries they held.
     async fn purge(&self, keys: &KeySpace) -> Result<u64, Error>;
 
+    /// Whether the store does not answer reads of the pair, and is not asked until it does.
+    fn is_away(&self, _pair: &Pair) -> bool {
+        false
+    }
+
     /// How many recorded hits could not be sent.
     fn dropped_touches(&self) -> u64 {
         0

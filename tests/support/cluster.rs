@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::server::data_arguments;
-use super::{Binary, Server, binary, eventually};
+use super::{Binary, Proxy, Server, binary, eventually};
 
 const SLOTS: u16 = 16_384;
 /// The first slot of each primary, and the end.
@@ -52,6 +52,50 @@ impl Cluster {
                 wanted.iter().all(|line| info.lines().any(|l| l == *line))
             })
         });
+    }
+
+    /// Starts a replica of a primary, and waits until it is in sync.
+    pub fn add_replica(&self, primary: usize) -> Server {
+        let primary = &self.nodes[primary];
+        let replica = start_node(primary.binary());
+        let port = primary.port().to_string();
+        let _: () = replica.query(&["CLUSTER", "MEET", "127.0.0.1", &port]);
+        let id: String = primary.query(&["CLUSTER", "MYID"]);
+        let limit = Duration::from_secs(20);
+        eventually("the replica knows its primary", limit, || {
+            replica
+                .try_query::<redis::Value>(&["CLUSTER", "REPLICATE", &id])
+                .is_ok()
+        });
+        eventually("the replica is in sync", limit, || {
+            let info: String = replica.query(&["INFO", "replication"]);
+            let nodes: String = self.nodes[2].query(&["CLUSTER", "NODES"]);
+            info.contains("master_link_status:up") && nodes.matches("slave").count() == 1
+        });
+        replica
+    }
+
+    /// Puts a proxy in front of each node, which clients are sent to from then on.
+    pub fn behind_proxies(&self) -> Vec<Proxy> {
+        let proxies: Vec<_> = self
+            .nodes
+            .iter()
+            .map(|node| Proxy::start(node.port()))
+            .collect();
+        for (node, proxy) in self.nodes.iter().zip(&proxies) {
+            let bus = (node.port() + 10_000).to_string();
+            let _: () = node.query(&["CONFIG", "SET", "cluster-announce-bus-port", &bus]);
+            let port = proxy.port().to_string();
+            let _: () = node.query(&["CONFIG", "SET", "cluster-announce-port", &port]);
+        }
+        eventually("nodes name the proxies", Duration::from_secs(20), || {
+            self.nodes.iter().all(|node| {
+                let nodes: String = node.query(&["CLUSTER", "NODES"]);
+                let named = |proxy: &Proxy| nodes.contains(&format!(":{}@", proxy.port()));
+                proxies.iter().all(named)
+            })
+        });
+        proxies
     }
 
     pub fn urls(&self) -> Vec<String> {

@@ -11,14 +11,18 @@ use std::time::{Duration, Instant};
 mod binary;
 mod check;
 mod cluster;
+mod frame;
 mod process;
+mod proxy;
 mod sentinel;
 mod server;
+pub mod trouble;
 
 pub use binary::{Binary, binaries, binary};
 pub use check::{check_pairs, check_pairs_except};
 pub use cluster::{Cluster, slot};
 pub use process::alive;
+pub use proxy::{Meddle, Passed, Proxy, Way};
 pub use sentinel::Sentinel;
 pub use server::Server;
 

@@ -2,9 +2,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::CodecError;
-use super::fence::{DEPTH, Inside};
+use super::guard::{DEPTH, Inside};
 
-/// So many levels fit every stack: such values need no fence.
+/// So many levels fit every stack: such values need no guard.
 const FLAT: usize = 16;
 /// What ciborium sets aside for strings by itself.
 const SCRATCH: usize = 4096;

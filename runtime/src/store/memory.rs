@@ -412,12 +412,13 @@ fn micros(duration: Duration) -> u64 {
 mod tests {
     use super::*;
     use crate::field::MethodKey;
+    use crate::method::{Method, Options};
+
+    static METHOD: Method = Method::new("a::b", "b", [7; 20], Options::NONE);
 
     #[test]
     fn an_entry_is_discarded_only_if_it_is_what_was_seen() {
         let cache = crate::Cache::builder("discard").build().unwrap();
-        static METHOD: crate::method::Method =
-            crate::method::Method::new("a::b", "b", [7; 20], crate::method::Options::NONE);
         let pair = cache.bind(&METHOD).unwrap().pair.clone();
         let field = MethodKey::new("a::b", &[7; 20], "")
             .call(|_| {})

@@ -1,22 +1,28 @@
 //! The store on a Redis server, a cluster, or behind sentinels.
 
+mod breaker;
 mod connection;
 mod discard;
 mod driver;
 pub(crate) use driver::spawn;
+mod endpoint;
 mod fault;
 mod lane;
 mod lease;
 mod link;
 mod pair;
+mod pause;
+mod probe;
 mod read;
 mod reply;
+mod scan;
 mod script;
 mod target;
+mod topology;
 mod touch;
 mod wake;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,13 +34,15 @@ use redis::{Cmd, Value};
 
 use self::connection::{Connection, Node, Reply};
 use self::discard::Discards;
+use self::endpoint::{Endpoints, Side};
+pub(crate) use self::fault::Verdict;
 pub(crate) use self::lane::Blocked;
 use self::lane::Lanes;
 use self::lease::Leases;
 use self::link::Link;
 pub(crate) use self::pair::PairShared;
 use self::pair::Pairs;
-use self::reply::{array, found, number, scan_page, unexpected};
+use self::reply::{array, found, number, unexpected};
 pub(crate) use self::script::all as scripts;
 use self::script::{PolicyScripts, Script};
 pub(crate) use self::target::Target;
@@ -48,9 +56,10 @@ use crate::settings::{Touch, ms};
 
 /// One step of an operation that takes many, such as a page of a scan.
 const STEP: Duration = Duration::from_secs(1);
+/// What is removed needs no memory and no replica: it is not held up where only puts are refused.
+const REMOVAL: Side = Side::Read;
 /// `unpack` in Lua refuses some 8,000 values; the scripts ask for at most this many.
 const BATCH: usize = 1000;
-const SCAN_COUNT: usize = 1000;
 
 /// The store. Its connection is owned by a thread of this crate: see [`driver`].
 pub(crate) struct Redis {
@@ -61,6 +70,7 @@ struct Inner {
     target: Arc<Target>,
     link: Link,
     lanes: Lanes,
+    endpoints: Endpoints,
     clock: Clock,
     custom: Mutex<HashMap<String, Arc<PolicyScripts>>>,
     pairs: Pairs,
@@ -75,8 +85,9 @@ impl Redis {
         let target = Arc::new(target);
         Self {
             inner: Arc::new(Inner {
-                link: Link::new(target.clone()),
+                link: Link::new(target.clone(), None),
                 lanes: Lanes::default(),
+                endpoints: Endpoints::default(),
                 target,
                 clock,
                 custom: Mutex::default(),
@@ -195,38 +206,6 @@ impl Inner {
             .or_insert_with(|| Arc::new(script::custom(custom.lua())))
             .clone()
     }
-
-    /// The stems of all pairs of a cache, by `SCAN` over every primary.
-    async fn stems(&self, keys: &KeySpace) -> Result<BTreeSet<String>, Error> {
-        let mut stems = BTreeSet::new();
-        for pattern in keys.names.patterns(&keys.policies) {
-            for node in timed(self.link.nodes()).await? {
-                let mut cursor = b"0".to_vec();
-                loop {
-                    let mut cmd = redis::cmd("SCAN");
-                    cmd.arg(&cursor)
-                        .arg("MATCH")
-                        .arg(&pattern)
-                        .arg("COUNT")
-                        .arg(SCAN_COUNT);
-                    let page = timed(self.link.send_to(&node, cmd)).await?;
-                    let (next, found) = scan_page(page)?;
-                    // Keys of others may be no text at all; ours are.
-                    let texts = found.iter().filter_map(|key| std::str::from_utf8(key).ok());
-                    stems.extend(
-                        texts
-                            .filter_map(|key| keys.names.stem_of(key, &keys.policies))
-                            .map(str::to_owned),
-                    );
-                    if next == b"0" {
-                        break;
-                    }
-                    cursor = next;
-                }
-            }
-        }
-        Ok(stems)
-    }
 }
 
 #[async_trait]
@@ -237,17 +216,29 @@ impl Store for Redis {
         field: Field,
         deadline: Duration,
     ) -> Result<Found, Error> {
+        let inner = &self.inner;
+        let read = read::read(inner, pair, field, deadline);
         if let Touch::Behind(interval) = pair.touch {
-            let found = read::read(&self.inner, pair, field, deadline).await?;
+            let found = inner.ask(Side::Read, pair, deadline, read).await?;
             if touch::is_alive(&found) {
-                self.inner.touch(pair, field, found.now_us, interval);
+                inner.touch(pair, field, found.now_us, interval);
             }
             return Ok(found);
         }
-        let script = self.inner.scripts(&pair.policy).get.clone();
-        let mut args = self.inner.common_args(pair, field);
+        if inner.is_open(Side::Write, pair) {
+            // Where nothing can be written, hits are hits all the same.
+            let found = inner.ask(Side::Read, pair, deadline, read).await?;
+            let unrecorded = u64::from(touch::is_alive(&found));
+            inner
+                .dropped_touches
+                .fetch_add(unrecorded, Ordering::Relaxed);
+            return Ok(found);
+        }
+        let script = inner.scripts(&pair.policy).get.clone();
+        let mut args = inner.common_args(pair, field);
         args.truncate(4);
-        self.look(script, pair, args, deadline).await
+        let look = self.look(script, pair, args, deadline);
+        inner.ask(Side::Read, pair, deadline, look).await
     }
 
     async fn peek(
@@ -258,30 +249,17 @@ impl Store for Redis {
     ) -> Result<Found, Error> {
         let mut args = self.inner.common_args(pair, field);
         args.truncate(2);
-        self.look(script::PEEK.clone(), pair, args, deadline).await
+        let look = self.look(script::PEEK.clone(), pair, args, deadline);
+        self.inner.ask(Side::Read, pair, deadline, look).await
     }
 
     async fn put(&self, pair: &Arc<Pair>, put: Put, deadline: Duration) -> Result<Stored, Error> {
-        let script = self.inner.scripts(&pair.policy).put.clone();
-        let pair = pair.clone();
-        self.run(Some(deadline), |inner| async move {
-            let mut args = inner.common_args(&pair, put.field);
-            args.extend([
-                text(pair.maxsize),
-                text(put.soft_ms),
-                text(put.hard_ms),
-                text(u64::from(inner.link.has_field_ttl())),
-                put.entry.head.to_vec(),
-                put.entry.tail,
-                put.token.map_or_else(Vec::new, |token| token.0.to_vec()),
-            ]);
-            args.extend(inner.shared(&pair).touches().take());
-            match inner.script(&script, &pair.stem, &args).await? {
-                Value::Int(-1) => Ok(Stored::Overtaken),
-                evicted => Ok(Stored::Evicting(number(&evicted)?)),
-            }
-        })
-        .await
+        let its = pair.clone();
+        let put = self.run(
+            Some(deadline),
+            |inner| async move { inner.put(&its, put).await },
+        );
+        self.inner.ask(Side::Write, pair, deadline, put).await
     }
 
     async fn begin(
@@ -290,11 +268,11 @@ impl Store for Redis {
         begin: Begin,
         deadline: Duration,
     ) -> Result<Begun, Error> {
-        let pair = pair.clone();
-        self.run(Some(deadline), |inner| async move {
-            inner.begin(&pair, begin).await
-        })
-        .await
+        let its = pair.clone();
+        let begun = self.run(Some(deadline), |inner| async move {
+            inner.begin(&its, begin).await
+        });
+        self.inner.ask(Side::Write, pair, deadline, begun).await
     }
 
     async fn holds(
@@ -304,12 +282,9 @@ impl Store for Redis {
         token: Token,
         deadline: Duration,
     ) -> Result<bool, Error> {
-        let renewed = self.number(
-            script::RENEW.clone(),
-            pair,
-            lease::renewal(field, token),
-            deadline,
-        );
+        let args = lease::renewal(field, token);
+        let renewed = self.number(script::RENEW.clone(), pair, args, deadline);
+        let renewed = self.inner.ask(Side::Write, pair, deadline, renewed);
         Ok(renewed.await? > 0)
     }
 
@@ -320,7 +295,8 @@ impl Store for Redis {
         let _ = driver::spawn(async move {
             let args = [field.0.to_vec(), token.0.to_vec(), text(ms(pause))];
             // Who waits for a lease that could not be ended waits until its deadline.
-            let _ = timed(inner.script(&script::ABANDON, &pair.stem, &args)).await;
+            let abandon = timed(inner.script(&script::ABANDON, &pair.stem, &args));
+            let _ = inner.ask(Side::Write, &pair, STEP, abandon).await;
         });
     }
 
@@ -341,9 +317,8 @@ impl Store for Redis {
         let mut removed = 0;
         for batch in fields.chunks(BATCH) {
             let args = batch.iter().map(|field| field.0.to_vec()).collect();
-            removed += self
-                .number(script::DELETE.clone(), pair, args, deadline)
-                .await?;
+            let delete = self.number(script::DELETE.clone(), pair, args, deadline);
+            removed += self.inner.ask(REMOVAL, pair, deadline, delete).await?;
         }
         Ok(removed)
     }
@@ -358,7 +333,8 @@ impl Store for Redis {
             let (mut cursor, mut removed) = (b"0".to_vec(), 0);
             loop {
                 let args = [cursor, tag.to_le_bytes().to_vec()];
-                let step = timed(inner.script(&script::DELETE_METHOD, &pair.stem, &args)).await?;
+                let step = timed(inner.script(&script::DELETE_METHOD, &pair.stem, &args));
+                let step = inner.ask(REMOVAL, &pair, STEP, step).await?;
                 let Ok([Value::BulkString(next), Value::Int(n)]) =
                     <[Value; 2]>::try_from(array(step)?)
                 else {
@@ -375,8 +351,8 @@ impl Store for Redis {
     }
 
     async fn delete_pair(&self, pair: &Arc<Pair>) -> Result<u64, Error> {
-        self.number(script::PURGE.clone(), pair, Vec::new(), STEP)
-            .await
+        let purge = self.number(script::PURGE.clone(), pair, Vec::new(), STEP);
+        self.inner.ask(REMOVAL, pair, STEP, purge).await
     }
 
     async fn len(&self, keys: &KeySpace) -> Result<u64, Error> {
@@ -388,6 +364,10 @@ impl Store for Redis {
         // value under keys that were not there when that scan began.
         let purged = self.sum(script::PURGE.clone(), keys).await?;
         Ok(purged + self.sum(script::PURGE.clone(), keys).await?)
+    }
+
+    fn is_away(&self, pair: &Pair) -> bool {
+        self.inner.is_away(pair)
     }
 
     fn dropped_touches(&self) -> u64 {
@@ -402,6 +382,25 @@ impl Store for Redis {
 }
 
 impl Inner {
+    async fn put(&self, pair: &Pair, put: Put) -> Result<Stored, Error> {
+        let script = self.scripts(&pair.policy).put.clone();
+        let mut args = self.common_args(pair, put.field);
+        args.extend([
+            text(pair.maxsize),
+            text(put.soft_ms),
+            text(put.hard_ms),
+            text(u64::from(self.link.has_field_ttl())),
+            put.entry.head.to_vec(),
+            put.entry.tail,
+            put.token.map_or_else(Vec::new, |token| token.0.to_vec()),
+        ]);
+        args.extend(self.shared(pair).touches().take());
+        match self.script(&script, &pair.stem, &args).await? {
+            Value::Int(-1) => Ok(Stored::Overtaken),
+            evicted => Ok(Stored::Evicting(number(&evicted)?)),
+        }
+    }
+
     fn shared<'p>(&self, pair: &'p Pair) -> &'p Arc<PairShared> {
         pair.shared.get_or_init(|| self.pairs.of(&pair.stem))
     }

@@ -4,7 +4,7 @@
 //! The parser behind `serde_norway` takes time by the square of the depth of brackets, before a
 //! value is asked for; and an alias of a few bytes stands for as much as one likes.
 
-use crate::codec::fence::DEPTH;
+use crate::codec::guard::DEPTH;
 
 type Refused = Result<(), &'static str>;
 
@@ -91,7 +91,7 @@ impl<'t> Scan<'t> {
                         None => return Err("a scalar without end"),
                         Some('\\') => self.pass(2),
                         Some(_) if self.rest()[1..].starts_with('\'') && first == '\'' => {
-                            self.pass(2)
+                            self.pass(2);
                         }
                         Some(_) => {
                             self.pass(1);

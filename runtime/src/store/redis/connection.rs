@@ -43,4 +43,18 @@ impl Connection {
             Self::Cluster(cluster) => pipe.query_async(cluster).await,
         }
     }
+
+    pub(super) async fn send_to(&mut self, node: &Node, cmd: Cmd) -> Reply {
+        #[cfg(feature = "cluster")]
+        if let (Self::Cluster(cluster), Node::At { host, port }) = (&mut *self, node) {
+            use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
+            let (host, port) = (host.clone(), *port);
+            let to = RoutingInfo::SingleNode(SingleNodeRoutingInfo::ByAddress { host, port });
+            let reply = cluster.route_command(cmd, to).await;
+            return reply.and_then(Value::extract_error);
+        }
+        #[cfg(not(feature = "cluster"))]
+        let Node::Only = node;
+        self.send(&cmd).await
+    }
 }

@@ -4,44 +4,122 @@ use redis::{ErrorKind as Kind, RedisError, ServerErrorKind};
 
 use crate::error::{Error, ErrorKind};
 
+/// What an error says about the endpoint that it came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It was not asked, or is just being connected to.
+    Nothing,
+    /// It answered: what is wrong is the data, the script or the topology.
+    Answered,
+    Failed,
+    /// The next call will fare no better.
+    Refused,
+    /// It still answers reads.
+    RefusesWrites,
+    /// It refuses writes because another one is the primary now.
+    IsReplica,
+    /// Its answer is none to what was asked, so those that follow may not be either.
+    Garbled,
+}
+
+const REFUSALS: [&str; 8] = [
+    "NOAUTH",
+    "WRONGPASS",
+    "NOPERM",
+    "LOADING",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    // Where a script runs a command that the user may not: of 8.0, and before.
+    "ACL failure in script",
+    "The user executing the script",
+];
+const REFUSALS_OF_WRITES: [&str; 3] = ["OOM", "MISCONF", "NOREPLICAS"];
+
 pub(super) fn is_no_script(error: &RedisError) -> bool {
     matches!(error.kind(), Kind::Server(ServerErrorKind::NoScript))
 }
 
 /// Whether the connection is of no use any more: the next call needs another one.
 pub(super) fn is_end_of_connection(error: &RedisError) -> bool {
-    error.is_unrecoverable_error()
-        || error.is_connection_dropped()
-        // After a failover the old primary may keep the socket open and refuse all writes.
-        || matches!(error.kind(), Kind::Server(ServerErrorKind::ReadOnly))
+    error.is_unrecoverable_error() || error.is_connection_dropped()
+}
+
+/// What callers are told while the first attempt at a new connection is on its way.
+pub(super) fn reconnecting() -> RedisError {
+    RedisError::from((
+        Kind::Client,
+        "the connection was lost and is being replaced",
+    ))
+}
+
+pub(super) fn closed() -> RedisError {
+    RedisError::from((Kind::Client, "the cache is closed"))
 }
 
 /// The server's own text may quote arguments, so it is left out: its code says enough.
 pub(super) fn error(error: &RedisError) -> Error {
-    if is_wrong_type(error) {
+    if says(error, "WRONGTYPE") {
         return Error::new(
             ErrorKind::Foreign,
             "a key of this cache holds data of another type, which was left alone; \
              give the cache another name or prefix, or remove that key",
         );
     }
+    let verdict = verdict(error);
     if error.is_timeout() {
-        return Error::unavailable("the store did not answer in time");
+        return Error::unavailable("the store did not answer in time").with_verdict(verdict);
     }
     let kind = match error.kind() {
         Kind::Server(_) | Kind::Extension => ErrorKind::Server,
         _ => ErrorKind::Unavailable,
     };
-    match error.code() {
+    let said = match error.code() {
         Some(code) => Error::new(kind, format!("the server refused: {code}")),
         None => Error::new(kind, format!("the store failed: {}", error.category())),
+    };
+    said.with_verdict(verdict)
+}
+
+fn verdict(error: &RedisError) -> Verdict {
+    match error.kind() {
+        Kind::Client => Verdict::Nothing,
+        Kind::AuthenticationFailed | Kind::InvalidClientConfig => Verdict::Refused,
+        Kind::Parse => Verdict::Garbled,
+        Kind::Server(_) | Kind::Extension => verdict_of_answer(error),
+        _ if error.is_connection_refusal() => Verdict::Refused,
+        _ => Verdict::Failed,
     }
 }
 
-/// Servers before 7.0 report it as text inside an error of the script.
-fn is_wrong_type(error: &RedisError) -> bool {
-    error.code() == Some("WRONGTYPE")
-        || error
-            .detail()
-            .is_some_and(|detail| detail.contains("WRONGTYPE"))
+fn verdict_of_answer(error: &RedisError) -> Verdict {
+    let says_one_of = |codes: &[&str]| codes.iter().any(|code| says(error, code));
+    if says(error, "READONLY") {
+        return Verdict::IsReplica;
+    }
+    if says_one_of(&REFUSALS_OF_WRITES) {
+        return Verdict::RefusesWrites;
+    }
+    if says_one_of(&REFUSALS) || says(error, "unknown command") {
+        return Verdict::Refused;
+    }
+    if says(error, "BUSY") {
+        return Verdict::Failed;
+    }
+    Verdict::Answered
+}
+
+/// Whether an error has a code. Servers before 7.0 report those of commands in scripts as text
+/// inside the script's own, and in a pipeline each command has an error of its own.
+fn says(error: &RedisError, code: &str) -> bool {
+    let says = |has: Option<&str>, detail: Option<&str>| {
+        has == Some(code) || detail.is_some_and(|detail| detail.contains(code))
+    };
+    if says(error.code(), error.detail()) {
+        return true;
+    }
+    let each = error.clone().into_server_errors();
+    each.is_some_and(|each| {
+        let mut each = each.iter();
+        each.any(|(_, error)| says(Some(error.code()), error.details()))
+    })
 }

@@ -99,7 +99,7 @@ impl Lanes {
         let (in_use, ended) = oneshot::channel();
         let lane = Arc::new(Lane {
             id,
-            link: Link::new(target.clone()),
+            link: Link::new(target.clone(), Some(handle.clone())),
             queues: Mutex::default(),
             _in_use: in_use,
         });
@@ -121,6 +121,13 @@ impl Lanes {
         self.closed.store(true, Ordering::Relaxed);
         for lane in self.lanes().values() {
             lane.link.close();
+        }
+    }
+
+    pub(super) fn each(&self, act: impl Fn(&Link)) {
+        let lanes: Vec<_> = self.lanes().values().cloned().collect();
+        for lane in lanes {
+            act(&lane.link);
         }
     }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use redis::Value;
 
+use super::endpoint::Side;
 use super::reply::{array, unexpected};
-use super::{Inner, driver, script, text, timed};
+use super::{Inner, STEP, driver, script, text, timed};
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
@@ -154,7 +155,8 @@ impl Inner {
 
 async fn renew(inner: Arc<Inner>, token: Token, pair: Arc<Pair>, field: Field) {
     let args = renewal(field, token);
-    let renewed = timed(inner.script(&script::RENEW, &pair.stem, &args)).await;
+    let renewed = timed(inner.script(&script::RENEW, &pair.stem, &args));
+    let renewed = inner.ask(Side::Write, &pair, STEP, renewed).await;
     if matches!(renewed, Ok(Value::Int(0))) {
         inner.leases.let_go(token);
     }

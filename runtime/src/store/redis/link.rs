@@ -1,21 +1,26 @@
 //! The one connection of a store: made on demand, replaced when it breaks, never waited for long.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use redis::{Cmd, Value};
-use tokio::sync::watch;
+use redis::{Cmd, RedisError, RedisResult, Value};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
-use super::{Connection, Node, Reply, Target, fault};
+use super::{Connection, Node, Reply, Target, driver, fault, pause, topology};
 use crate::error::{Error, ErrorKind};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Hits are to return within three seconds of the server.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// All of an attempt, such as asking several sentinels of which some are away.
+const ATTEMPT: Duration = Duration::from_secs(5);
 /// After so many time-outs in a row the connection counts as dead: a half-open one never says so.
 const SILENCE: u32 = 3;
-const AFTER_SILENCE: Duration = Duration::from_secs(1);
 
 pub(super) struct Link {
     shared: Arc<Shared>,
@@ -23,36 +28,44 @@ pub(super) struct Link {
 
 struct Shared {
     target: Arc<Target>,
+    /// Where the connection lives; the driver, if nowhere else.
+    runtime: Option<Handle>,
     state: Mutex<State>,
+    /// Told at the end of each attempt.
+    attempted: Notify,
     timeouts: AtomicU32,
     field_ttl: AtomicBool,
     /// What the state says, for those who ask often.
     is_up: AtomicBool,
+    is_replacing: AtomicBool,
 }
 
 enum State {
     /// Nobody has asked yet: the first callers wait for the connection, within their deadline.
     New,
-    Connecting(watch::Receiver<()>),
-    Up(Connection),
-    /// Callers are turned away at once. After `until`, the next one starts an attempt behind.
-    Down {
-        until: Instant,
-        pause: Duration,
-        trying: bool,
-    },
+    Connecting,
+    Up(Connection, Generation),
+    /// Callers are turned away at once, while one attempt follows another behind. With why the last
+    /// one failed, if one has.
+    Down(Option<RedisError>),
     Closed,
 }
 
+/// Tells a connection from those before it: what is heard of those does not concern it.
+type Generation = u64;
+
 impl Link {
-    pub(super) fn new(target: Arc<Target>) -> Self {
+    pub(super) fn new(target: Arc<Target>, runtime: Option<Handle>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 target,
+                runtime,
                 state: Mutex::new(State::New),
+                attempted: Notify::new(),
                 timeouts: AtomicU32::new(0),
                 field_ttl: AtomicBool::new(false),
                 is_up: AtomicBool::new(false),
+                is_replacing: AtomicBool::new(false),
             }),
         }
     }
@@ -63,147 +76,167 @@ impl Link {
     }
 
     pub(super) async fn send(&self, cmd: &Cmd) -> Reply {
-        let mut connection = self.connection().await?;
+        let (mut connection, generation) = self.connection().await?;
         let reply = connection.send(cmd).await;
-        self.heard(reply.as_ref().map(|_| ()));
-        reply
+        self.heard(generation, reply)
     }
 
-    /// Sends commands on one slot together.
-    pub(super) async fn send_all(&self, pipe: &redis::Pipeline) -> redis::RedisResult<Vec<Value>> {
-        let mut connection = self.connection().await?;
+    /// Sends commands on one slot together, which only read: where the connection turns out to be
+    /// closed, as servers and balancers do with idle ones, they are sent once more on the next.
+    pub(super) async fn send_all(&self, pipe: &redis::Pipeline) -> RedisResult<Vec<Value>> {
+        let (mut connection, generation) = self.connection().await?;
         let replies = connection.send_all(pipe).await;
-        self.heard(replies.as_ref().map(|_| ()));
-        replies
+        if !matches!(&replies, Err(error) if self.is_lost(error)) {
+            return self.heard(generation, replies);
+        }
+        let mut attempted = pin!(self.shared.attempted.notified());
+        attempted.as_mut().enable();
+        self.shared.lost(generation);
+        let is_first_attempt = matches!(*self.shared.state(), State::Down(None));
+        if is_first_attempt {
+            attempted.await;
+        }
+        let (mut connection, generation) = self.connection().await?;
+        let replies = connection.send_all(pipe).await;
+        self.heard(generation, replies)
     }
 
-    /// Whether there is a connection now. If there is none, an attempt starts behind.
+    /// Whether there is a connection now. If nobody has asked for one yet, an attempt starts behind.
     pub(super) fn is_up(&self) -> bool {
         if self.shared.is_up.load(Ordering::Relaxed) {
             return true;
         }
         let mut state = self.shared.state();
-        match &mut *state {
-            State::Up(_) => return true,
-            State::New => drop(self.start(&mut state)),
-            State::Down { .. } => self.try_again(&mut state),
-            State::Connecting(_) | State::Closed => {}
+        if matches!(*state, State::New) {
+            self.shared.start(&mut state);
         }
-        false
+        matches!(*state, State::Up(..))
+    }
+
+    /// Waits until an attempt has been made, at most so long.
+    pub(super) async fn attempted(&self, at_most: Duration) {
+        let _ = tokio::time::timeout(at_most, self.shared.attempted.notified()).await;
     }
 
     pub(super) async fn send_to(&self, node: &Node, cmd: Cmd) -> Result<Value, Error> {
-        let connection = self.connection().await;
-        let reply = match (connection, node) {
-            (Err(error), _) => Err(error),
-            (Ok(mut connection), Node::Only) => connection.send(&cmd).await,
-            #[cfg(feature = "cluster")]
-            (Ok(mut connection), Node::At { host, port }) => match &mut connection {
-                Connection::One(_) => connection.send(&cmd).await,
-                Connection::Cluster(cluster) => {
-                    use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
-                    let (host, port) = (host.clone(), *port);
-                    let to =
-                        RoutingInfo::SingleNode(SingleNodeRoutingInfo::ByAddress { host, port });
-                    cluster
-                        .route_command(cmd, to)
-                        .await
-                        .and_then(Value::extract_error)
-                }
-            },
+        let reply = match self.connection().await {
+            Err(error) => Err(error),
+            Ok((mut connection, generation)) => {
+                let reply = connection.send_to(node, cmd).await;
+                self.heard(generation, reply)
+            }
         };
-        self.heard(reply.as_ref().map(|_| ()));
         reply.map_err(|error| fault::error(&error))
     }
 
     /// The nodes that together hold all keys.
     pub(super) async fn nodes(&self) -> Result<Vec<Node>, Error> {
-        match self
-            .connection()
-            .await
-            .map_err(|error| fault::error(&error))?
-        {
-            Connection::One(_) => Ok(vec![Node::Only]),
-            #[cfg(feature = "cluster")]
-            Connection::Cluster(_) => {
-                let slots = self.send(redis::cmd("CLUSTER").arg("SLOTS")).await;
-                let nodes = primaries(&slots.map_err(|error| fault::error(&error))?);
-                if nodes.is_empty() {
-                    return Err(Error::new(
-                        ErrorKind::Server,
-                        "the cluster names no primary",
-                    ));
-                }
-                Ok(nodes)
-            }
+        if !self.shared.target.is_cluster() {
+            return Ok(vec![Node::Only]);
+        }
+        let nodes = topology::primaries(&self.slots().await?);
+        if nodes.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Server,
+                "the cluster names no primary",
+            ));
+        }
+        Ok(nodes)
+    }
+
+    /// Which node of a cluster serves which slots.
+    pub(super) async fn slots(&self) -> Result<Value, Error> {
+        let slots = self.send(redis::cmd("CLUSTER").arg("SLOTS")).await;
+        slots.map_err(|error| fault::error(&error))
+    }
+
+    /// A caller's deadline passed. A cluster's client has many connections, and most of them may be
+    /// well: there, whoever probes a node has it [replaced](Self::replace).
+    pub(super) fn timed_out(&self) {
+        let shared = &self.shared;
+        if shared.target.is_cluster() {
+            return;
+        }
+        if shared.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= SILENCE {
+            self.give_up();
         }
     }
 
-    /// A caller's deadline passed.
-    pub(super) fn timed_out(&self) {
-        if self.shared.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= SILENCE {
-            self.shared.down(AFTER_SILENCE);
+    /// Does without the connection at once, and makes another one.
+    pub(super) fn give_up(&self) {
+        let generation = match &*self.shared.state() {
+            State::Up(_, generation) => *generation,
+            _ => return,
+        };
+        self.shared.lost(generation);
+    }
+
+    /// Makes another connection behind, and uses this one until then.
+    pub(super) fn replace(&self) {
+        if !self.shared.is_up.load(Ordering::Relaxed)
+            || self.shared.is_replacing.swap(true, Ordering::SeqCst)
+        {
+            return;
         }
+        let shared = self.shared.clone();
+        self.shared.spawn(async move {
+            if let Ok(connection) = shared.attempt().await {
+                shared.settle(Ok(connection));
+            }
+            shared.is_replacing.store(false, Ordering::SeqCst);
+        });
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(*self.shared.state(), State::Closed)
     }
 
     pub(super) fn close(&self) {
         let mut state = self.shared.state();
         self.shared.enter(&mut state, State::Closed);
+        self.shared.attempted.notify_waiters();
     }
 
-    fn heard(&self, reply: Result<(), &redis::RedisError>) {
-        match reply {
+    fn heard<T>(&self, generation: Generation, reply: RedisResult<T>) -> RedisResult<T> {
+        match &reply {
             Err(error) if error.is_timeout() => self.timed_out(),
-            Err(error) if fault::is_end_of_connection(error) => self.shared.down(Duration::ZERO),
+            Err(error) if self.is_lost(error) => {
+                self.shared.lost(generation);
+                return Err(fault::reconnecting());
+            }
+            Err(error) if fault::is_end_of_connection(error) => self.replace(),
             _ => self.shared.timeouts.store(0, Ordering::Relaxed),
         }
+        reply
     }
 
-    async fn connection(&self) -> redis::RedisResult<Connection> {
-        let mut connected = {
-            let mut state = self.shared.state();
-            match &mut *state {
-                State::Up(connection) => return Ok(connection.clone()),
-                State::Closed => return Err(refused("the cache is closed")),
-                State::Down { .. } => {
-                    self.try_again(&mut state);
-                    return Err(refused("the store is not connected"));
-                }
-                State::Connecting(connected) => connected.clone(),
-                State::New => self.start(&mut state),
-            }
-        };
-        // An error here means that the attempt is over, which is what we wait for.
-        let _ = connected.changed().await;
-        match &*self.shared.state() {
-            State::Up(connection) => Ok(connection.clone()),
-            _ => Err(refused("the store cannot be reached")),
+    /// Whether the error is the end of the connection. A cluster's client replaces those that it
+    /// loses by itself.
+    fn is_lost(&self, error: &RedisError) -> bool {
+        fault::is_end_of_connection(error) && !self.shared.target.is_cluster()
+    }
+
+    async fn connection(&self) -> RedisResult<(Connection, Generation)> {
+        if let State::Up(connection, generation) = &*self.shared.state() {
+            return Ok((connection.clone(), *generation));
         }
-    }
-}
-
-impl Link {
-    /// The first attempt, for which callers wait.
-    fn start(&self, state: &mut State) -> watch::Receiver<()> {
-        let (tell, connected) = watch::channel(());
-        *state = State::Connecting(connected.clone());
-        tokio::spawn(connect(self.shared.clone(), FIRST_PAUSE, Some(tell)));
-        connected
-    }
-
-    /// Another attempt, if it is time for one.
-    fn try_again(&self, state: &mut State) {
-        let State::Down {
-            until,
-            pause,
-            trying,
-        } = state
-        else {
-            return;
+        let mut attempted = pin!(self.shared.attempted.notified());
+        attempted.as_mut().enable();
+        let waits = {
+            let mut state = self.shared.state();
+            if matches!(*state, State::New) {
+                self.shared.start(&mut state);
+            }
+            matches!(*state, State::Connecting)
         };
-        if !*trying && Instant::now() >= *until {
-            *trying = true;
-            tokio::spawn(connect(self.shared.clone(), *pause, None));
+        if waits {
+            attempted.await;
+        }
+        match &*self.shared.state() {
+            State::Up(connection, generation) => Ok((connection.clone(), *generation)),
+            State::Down(Some(why)) => Err(why.clone()),
+            State::Closed => Err(fault::closed()),
+            _ => Err(fault::reconnecting()),
         }
     }
 }
@@ -214,57 +247,95 @@ impl Shared {
     }
 
     fn enter(&self, state: &mut State, next: State) {
-        let is_up = matches!(next, State::Up(_));
+        let is_up = matches!(next, State::Up(..));
         *state = next;
         self.is_up.store(is_up, Ordering::Relaxed);
     }
 
-    /// Gives the connection up; the next attempt may start after `wait`.
-    fn down(&self, wait: Duration) {
+    /// The first attempt, for which callers wait.
+    fn start(self: &Arc<Self>, state: &mut State) {
+        self.enter(state, State::Connecting);
+        self.spawn(connect(self.clone()));
+    }
+
+    /// The connection of this generation is of no use any more.
+    fn lost(self: &Arc<Self>, generation: Generation) {
         let mut state = self.state();
-        if matches!(*state, State::Up(_)) {
-            let down = State::Down {
-                until: Instant::now() + wait,
-                pause: FIRST_PAUSE,
-                trying: false,
-            };
-            self.enter(&mut state, down);
+        if matches!(*state, State::Up(_, current) if current == generation) {
+            self.enter(&mut state, State::Down(None));
+            self.spawn(connect(self.clone()));
         }
-        self.timeouts.store(0, Ordering::Relaxed);
+    }
+
+    fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        match &self.runtime {
+            Some(runtime) => drop(runtime.spawn(task)),
+            // Without a driver there was no connection, and nobody who asks for one.
+            None => drop(driver::spawn(task)),
+        }
+    }
+
+    async fn attempt(&self) -> RedisResult<Connection> {
+        let attempt = async {
+            let mut connection = self.target.connect().await?;
+            let command = redis::cmd("COMMAND").arg("INFO").arg("HPEXPIRE").take();
+            let answer = connection.send(&command).await;
+            let has = knows_command(answer);
+            self.field_ttl.store(has, Ordering::Relaxed);
+            Ok(connection)
+        };
+        match tokio::time::timeout(ATTEMPT, attempt).await {
+            Ok(attempted) => attempted,
+            Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+        }
+    }
+
+    /// Takes the end of an attempt down; whether no other need follow.
+    fn settle(&self, attempted: RedisResult<Connection>) -> bool {
+        static GENERATIONS: AtomicU64 = AtomicU64::new(0);
+        let mut state = self.state();
+        let is_over = match (&*state, attempted) {
+            (State::Closed, _) | (State::Up(..), Err(_)) => true,
+            (_, Ok(connection)) => {
+                let generation = GENERATIONS.fetch_add(1, Ordering::Relaxed);
+                self.enter(&mut state, State::Up(connection, generation));
+                self.timeouts.store(0, Ordering::Relaxed);
+                true
+            }
+            (_, Err(why)) => {
+                self.enter(&mut state, State::Down(Some(why)));
+                false
+            }
+        };
+        drop(state);
+        self.attempted.notify_waiters();
+        is_over
     }
 }
 
-/// One attempt. `tell` is dropped at its end, which wakes those who wait.
-async fn connect(shared: Arc<Shared>, pause: Duration, tell: Option<watch::Sender<()>>) {
-    let attempt = shared.target.connect().await;
-    let next = match attempt {
-        Ok(mut connection) => {
-            let answer = connection
-                .send(redis::cmd("COMMAND").arg("INFO").arg("HPEXPIRE"))
-                .await;
-            shared
-                .field_ttl
-                .store(knows_command(answer), Ordering::Relaxed);
-            State::Up(connection)
+/// One attempt after another until there is a connection, or nobody wants one.
+async fn connect(shared: Arc<Shared>) {
+    let mut longest = FIRST_PAUSE;
+    loop {
+        let attempted = shared.attempt().await;
+        if let Err(error) = &attempted {
+            told(error, longest == FIRST_PAUSE);
         }
-        Err(error) => {
-            tracing::warn!(
-                error = error.category(),
-                "redis-func-cache: cannot connect to the store"
-            );
-            State::Down {
-                until: Instant::now() + pause,
-                pause: (pause * 2).min(LONGEST_PAUSE),
-                trying: false,
-            }
+        if shared.settle(attempted) {
+            return;
         }
-    };
-    let mut state = shared.state();
-    if !matches!(*state, State::Closed) {
-        shared.enter(&mut state, next);
+        tokio::time::sleep(pause::up_to(longest)).await;
+        longest = (longest * 2).min(LONGEST_PAUSE);
     }
-    drop(state);
-    drop(tell);
+}
+
+fn told(error: &RedisError, is_first: bool) {
+    let error = error.category();
+    if is_first {
+        tracing::warn!(error, "redis-func-cache: cannot connect to the store");
+    } else {
+        tracing::debug!(error, "redis-func-cache: still cannot connect to the store");
+    }
 }
 
 fn knows_command(answer: Reply) -> bool {
@@ -275,41 +346,20 @@ fn knows_command(answer: Reply) -> bool {
     }
 }
 
-#[cfg(feature = "cluster")]
-fn primaries(slots: &Value) -> Vec<Node> {
-    let Value::Array(ranges) = slots else {
-        return Vec::new();
-    };
-    let mut found = std::collections::BTreeSet::new();
-    for range in ranges {
-        let Value::Array(range) = range else { continue };
-        let Some(Value::Array(primary)) = range.get(2) else {
-            continue;
-        };
-        if let (Some(Value::BulkString(host)), Some(Value::Int(port))) =
-            (primary.first(), primary.get(1))
-        {
-            found.insert((String::from_utf8_lossy(host).into_owned(), *port));
-        }
+/// Whoever still tries to connect notices that nobody wants it.
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.close();
     }
-    let nodes = found.into_iter().filter_map(|(host, port)| {
-        let port = u16::try_from(port).ok()?;
-        Some(Node::At { host, port })
-    });
-    nodes.collect()
-}
-
-fn refused(why: &'static str) -> redis::RedisError {
-    redis::RedisError::from((redis::ErrorKind::Io, why))
 }
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &*self.shared.state() {
             State::New => "new",
-            State::Connecting(_) => "connecting",
-            State::Up(_) => "up",
-            State::Down { .. } => "down",
+            State::Connecting => "connecting",
+            State::Up(..) => "up",
+            State::Down(_) => "down",
             State::Closed => "closed",
         };
         f.debug_struct("Link")

@@ -13,6 +13,8 @@ use crate::field::Field;
 #[derive(Debug, Default)]
 pub(crate) struct PairShared {
     touches: Mutex<Touches>,
+    /// Of a cluster.
+    pub(super) slot: OnceLock<u16>,
     /// Of the driver; lanes have their own.
     pub(super) queue: Arc<Queue>,
     /// Of the first runtime that read the pair, which is the only one in most processes. Weak: the

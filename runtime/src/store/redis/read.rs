@@ -279,7 +279,7 @@ impl Waiters {
     }
 }
 
-type Answers = Result<(u64, Vec<Option<Vec<u8>>>), Error>;
+pub(super) type Answers = Result<(u64, Vec<Option<Vec<u8>>>), Error>;
 
 /// Tells everybody in a batch what his field holds.
 fn tell(batch: Vec<Waiting>, places: Vec<usize>, answers: Answers) {
@@ -339,7 +339,7 @@ async fn ask_in_time(inner: &Inner, pair: &Pair, fields: &[Field], until: Instan
     answers
 }
 
-async fn ask(inner: &Inner, link: &Link, pair: &Pair, fields: &[Field]) -> Answers {
+pub(super) async fn ask(inner: &Inner, link: &Link, pair: &Pair, fields: &[Field]) -> Answers {
     let mut pipe = redis::Pipeline::with_capacity(2);
     let get = pipe.cmd("HMGET").arg(&pair.values);
     for field in fields {

@@ -2,6 +2,7 @@
 
 use redis::Value;
 
+use super::fault::Verdict;
 use crate::error::{Error, ErrorKind};
 use crate::store::Found;
 
@@ -81,6 +82,7 @@ pub(super) fn scan_page(reply: Value) -> Result<(Vec<u8>, Vec<Vec<u8>>), Error> 
 pub(super) fn unexpected() -> Error {
     Error::new(
         ErrorKind::Server,
-        "the server's answer is not of the form that the script gives",
+        "the server's answer is not of the form that was asked for",
     )
+    .with_verdict(Verdict::Garbled)
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::pair::MOST_TOUCHES;
-use super::{Inner, driver, text, timed};
+use super::{Inner, STEP, Side, driver, text, timed};
 use crate::entry;
 use crate::field::Field;
 use crate::method::Pair;
@@ -62,7 +62,7 @@ impl Inner {
         });
     }
 
-    async fn send_touches(&self, pair: &Pair) {
+    async fn send_touches(self: &Arc<Self>, pair: &Arc<Pair>) {
         let touched = {
             let mut touches = self.shared(pair).touches();
             touches.is_scheduled = false;
@@ -80,7 +80,8 @@ impl Inner {
         args.extend(touched);
         // Whole, although its text is longer: a server that does not know the script would have it
         // sent again, and a put that comes meanwhile would evict without these hits.
-        let sent = timed(self.whole_script(&script, &pair.stem, &args)).await;
+        let send = timed(self.whole_script(&script, &pair.stem, &args));
+        let sent = self.ask(Side::Write, pair, STEP, send).await;
         if sent.is_err() {
             self.dropped_touches.fetch_add(hits, Ordering::Relaxed);
         }

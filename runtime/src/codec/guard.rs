@@ -1,4 +1,4 @@
-//! A fence around any deserializer: how deep it may nest, how much of the stack it may use, and how
+//! A guard around any deserializer: how deep it may nest, how much of the stack it may use, and how
 //! much it may give out, whatever the bytes say.
 //!
 //! Formats and their crates bound some of this, each in its own way: Postcard no depth, YAML an
@@ -16,7 +16,7 @@ use serde::de::{
 pub(super) const DEPTH: usize = 128;
 /// Decoders are recursive, and the size of a level depends on the user's type: so the stack is
 /// measured as well. A thread of 256 KiB has room for this, and for what is around it.
-const STACK: usize = 128 << 10;
+const STACK: usize = 160 << 10;
 /// Each element or byte that is given out, for a byte of the payload: above one because a struct
 /// may have fields that take no bytes.
 const GIVEN_PER_BYTE: usize = 16;
@@ -26,12 +26,12 @@ const GIVEN_FOR_NOTHING: usize = 64 << 10;
 const ANNOUNCED: usize = 1024;
 
 /// What one decoding may use.
-pub(super) struct Fence {
+pub(super) struct Guard {
     left: Cell<usize>,
     stack: usize,
 }
 
-impl Fence {
+impl Guard {
     pub(super) fn of(payload: &[u8]) -> Self {
         let given = payload.len().saturating_mul(GIVEN_PER_BYTE);
         Self::giving(given.saturating_add(GIVEN_FOR_NOTHING))
@@ -45,10 +45,10 @@ impl Fence {
         }
     }
 
-    pub(super) fn around<D>(&self, inner: D) -> Fenced<'_, D> {
-        Fenced {
+    pub(super) fn around<D>(&self, inner: D) -> Guarded<'_, D> {
+        Guarded {
             inner,
-            fence: self,
+            guard: self,
             depth: 0,
         }
     }
@@ -73,43 +73,43 @@ impl Fence {
     }
 }
 
-/// A value that is read inside a fence, for decoders that take a type and no deserializer. Nothing
+/// A value that is read inside a guard, for decoders that take a type and no deserializer. Nothing
 /// bounds what they give out but the payload itself.
 pub(super) struct Inside<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Inside<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(Fence::giving(usize::MAX).around(deserializer)).map(Self)
+        T::deserialize(Guard::giving(usize::MAX).around(deserializer)).map(Self)
     }
 }
 
-/// Something of serde's, inside the fence.
-pub(super) struct Fenced<'f, X> {
+/// Something of serde's, inside the guard.
+pub(super) struct Guarded<'f, X> {
     inner: X,
-    fence: &'f Fence,
+    guard: &'f Guard,
     depth: usize,
 }
 
-impl<'f, X> Fenced<'f, X> {
-    fn beside<Y>(&self, inner: Y) -> Fenced<'f, Y> {
-        Fenced {
+impl<'f, X> Guarded<'f, X> {
+    fn beside<Y>(&self, inner: Y) -> Guarded<'f, Y> {
+        Guarded {
             inner,
-            fence: self.fence,
+            guard: self.guard,
             depth: self.depth,
         }
     }
 
     /// What is inside this visitor's value, one level deeper.
-    fn below<Y, E: Error>(&self, inner: Y) -> Result<Fenced<'f, Y>, E> {
-        self.fence.check_depth(self.depth)?;
-        Ok(Fenced {
+    fn below<Y, E: Error>(&self, inner: Y) -> Result<Guarded<'f, Y>, E> {
+        self.guard.check_depth(self.depth)?;
+        Ok(Guarded {
             inner,
-            fence: self.fence,
+            guard: self.guard,
             depth: self.depth + 1,
         })
     }
 
-    fn split(self) -> (X, Fenced<'f, ()>) {
+    fn split(self) -> (X, Guarded<'f, ()>) {
         let rest = self.beside(());
         (self.inner, rest)
     }
@@ -124,7 +124,7 @@ macro_rules! forward {
     )*};
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Fenced<'_, D> {
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guarded<'_, D> {
     type Error = D::Error;
 
     forward! {
@@ -177,13 +177,13 @@ macro_rules! scalars {
 macro_rules! weighed {
     ($($method:ident: $type:ty;)*) => {$(
         fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
-            self.fence.give(value.len())?;
+            self.guard.give(value.len())?;
             self.inner.$method(value)
         }
     )*};
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Fenced<'_, V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for Guarded<'_, V> {
     type Value = V::Value;
 
     scalars! {
@@ -250,7 +250,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Fenced<'_, V> {
     }
 }
 
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Fenced<'_, S> {
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Guarded<'_, S> {
     type Value = S::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
@@ -259,14 +259,14 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Fenced<'_, S> {
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Fenced<'_, A> {
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Guarded<'_, A> {
     type Error = A::Error;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        self.fence.give(1)?;
+        self.guard.give(1)?;
         let seed = self.beside(seed);
         self.inner.next_element_seed(seed)
     }
@@ -276,14 +276,14 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Fenced<'_, A> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Fenced<'_, A> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Guarded<'_, A> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        self.fence.give(1)?;
+        self.guard.give(1)?;
         let seed = self.beside(seed);
         self.inner.next_key_seed(seed)
     }
@@ -298,9 +298,9 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Fenced<'_, A> {
     }
 }
 
-impl<'de, 'f, A: EnumAccess<'de>> EnumAccess<'de> for Fenced<'f, A> {
+impl<'de, 'f, A: EnumAccess<'de>> EnumAccess<'de> for Guarded<'f, A> {
     type Error = A::Error;
-    type Variant = Fenced<'f, A::Variant>;
+    type Variant = Guarded<'f, A::Variant>;
 
     fn variant_seed<S: DeserializeSeed<'de>>(
         self,
@@ -313,7 +313,7 @@ impl<'de, 'f, A: EnumAccess<'de>> EnumAccess<'de> for Fenced<'f, A> {
     }
 }
 
-impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Fenced<'_, A> {
+impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Guarded<'_, A> {
     type Error = A::Error;
 
     fn unit_variant(self) -> Result<(), A::Error> {

@@ -1,0 +1,143 @@
+//! Who asks an endpoint whose breaker is open, until it is closed: this, and no caller.
+//!
+//! A probe is a call like any other, by the same code, on a pair of its own that nothing else reads:
+//! so it is refused whatever a call would be refused, by permissions on commands and keys, for want
+//! of memory or replicas, in the slot's state. A `PING` passes where all of that is broken. What the
+//! probe of the writing side stores is an empty entry, and its pair ends after a second.
+
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use super::endpoint::{Asked, Endpoint, Side};
+use super::fault::Verdict;
+use super::link::Link;
+use super::{Inner, driver, pause, read};
+use crate::entry::{self, Label};
+use crate::error::Error;
+use crate::field::Field;
+use crate::method::Pair;
+use crate::settings::{DEFAULT_DEADLINE, StructureTtl, Touch};
+use crate::store::Put;
+
+const LIFE: Duration = Duration::from_secs(1);
+const FIELD: Field = Field([0; 20]);
+
+struct Probe {
+    inner: Weak<Inner>,
+    endpoint: Arc<Endpoint>,
+    side: Side,
+    pair: Arc<Pair>,
+    /// An answer that takes longer than a call may spend on half of it is none.
+    patience: Duration,
+    has_closed: bool,
+}
+
+/// Probes until the breaker is closed.
+pub(super) fn start(inner: &Arc<Inner>, asked: &Asked<'_>, pause: Duration) {
+    let probe = Probe {
+        inner: Arc::downgrade(inner),
+        endpoint: asked.endpoint.clone(),
+        side: asked.side,
+        pair: Arc::new(reserved(asked.pair)),
+        // What a call has left for its put says little.
+        patience: asked.deadline.max(DEFAULT_DEADLINE) / 2,
+        has_closed: false,
+    };
+    // A breaker that nobody probes must not stay open: see `drop`.
+    let _ = driver::spawn(probe.run(pause));
+}
+
+impl Probe {
+    async fn run(mut self, mut pause: Duration) {
+        loop {
+            let inner = self.inner.upgrade();
+            let Some(inner) = inner.filter(|inner| !inner.link.is_closed()) else {
+                return;
+            };
+            // A new connection is a reason to look at once.
+            inner.link.attempted(pause::about(pause)).await;
+            let result = self.ask(&inner).await;
+            let answered = !matches!(&result, Err(error) if error.verdict() != Verdict::Answered);
+            if inner.target.is_cluster() {
+                inner.learn_topology();
+                if matches!(&result, Err(error) if error.is_unavailable()) {
+                    inner.link.replace();
+                    inner.lanes.each(Link::replace);
+                }
+            }
+            match self.endpoint.breaker(self.side).probed(answered) {
+                Some(next) => pause = next,
+                None => {
+                    self.has_closed = true;
+                    break;
+                }
+            }
+        }
+        tracing::info!(
+            endpoint = ?self.endpoint.address,
+            side = ?self.side,
+            "redis-func-cache: the store answers again"
+        );
+    }
+
+    async fn ask(&self, inner: &Arc<Inner>) -> Result<(), Error> {
+        let asked = async {
+            match self.side {
+                Side::Read => read::ask(inner, &inner.link, &self.pair, &[FIELD])
+                    .await
+                    .map(drop),
+                Side::Write => inner.put(&self.pair, put()?).await.map(drop),
+            }
+        };
+        match tokio::time::timeout(self.patience, asked).await {
+            Ok(result) => result,
+            Err(_) => {
+                inner.link.timed_out();
+                Err(Error::unavailable("the store did not answer in time"))
+            }
+        }
+    }
+}
+
+/// However a probe ends, by a panic below it or for want of a driver, it leaves no breaker open.
+impl Drop for Probe {
+    fn drop(&mut self) {
+        // By now it may be open again, and another one's to close.
+        if !self.has_closed {
+            self.endpoint.breaker(self.side).probed(true);
+        }
+    }
+}
+
+/// The pair for probes beside another: in its slot, under its policy, with a name that is no cache's.
+fn reserved(pair: &Pair) -> Pair {
+    let stem = format!("{}:probe", pair.stem);
+    Pair {
+        values: format!("{stem}:1"),
+        stem,
+        policy: pair.policy.clone(),
+        structure: StructureTtl::Fixed(LIFE),
+        maxsize: 1,
+        touch: Touch::BEHIND,
+        // Not one of the pairs that the store keeps in mind.
+        shared: OnceLock::from(Arc::default()),
+    }
+}
+
+fn put() -> Result<Put, Error> {
+    let label = Label {
+        codec: 0,
+        flags: 0,
+        identity: 0,
+        method: 0,
+        cost_us: 0,
+    };
+    let entry = entry::close(label, entry::tail());
+    Ok(Put {
+        field: FIELD,
+        entry: entry.ok_or_else(|| Error::unavailable("an empty entry is too long"))?,
+        soft_ms: 0,
+        hard_ms: 0,
+        token: None,
+    })
+}

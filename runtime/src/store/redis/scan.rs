@@ -1,0 +1,44 @@
+//! Which pairs a cache has, as the server's keys tell.
+
+use std::collections::BTreeSet;
+
+use super::reply::scan_page;
+use super::{Inner, timed};
+use crate::error::Error;
+use crate::store::KeySpace;
+
+const COUNT: usize = 1000;
+
+impl Inner {
+    /// The stems of all pairs of a cache, by `SCAN` over every primary.
+    pub(super) async fn stems(&self, keys: &KeySpace) -> Result<BTreeSet<String>, Error> {
+        let mut stems = BTreeSet::new();
+        for pattern in keys.names.patterns(&keys.policies) {
+            for node in timed(self.link.nodes()).await? {
+                let mut cursor = b"0".to_vec();
+                loop {
+                    let mut cmd = redis::cmd("SCAN");
+                    cmd.arg(&cursor)
+                        .arg("MATCH")
+                        .arg(&pattern)
+                        .arg("COUNT")
+                        .arg(COUNT);
+                    let page = timed(self.link.send_to(&node, cmd)).await?;
+                    let (next, found) = scan_page(page)?;
+                    // Keys of others may be no text at all; ours are.
+                    let texts = found.iter().filter_map(|key| std::str::from_utf8(key).ok());
+                    stems.extend(
+                        texts
+                            .filter_map(|key| keys.names.stem_of(key, &keys.policies))
+                            .map(str::to_owned),
+                    );
+                    if next == b"0" {
+                        break;
+                    }
+                    cursor = next;
+                }
+            }
+        }
+        Ok(stems)
+    }
+}
