@@ -15,7 +15,7 @@ use crate::history::{By, End, Event, Log, Method, Op, Outcome, Question, RunId, 
 use crate::random::{Random, zipf};
 
 /// Of every value, together with the time in which it is served although it is stale.
-pub const TTL: Duration = Duration::from_millis(1500);
+pub const TTL_MS: u64 = 1_500;
 const KEYS: u32 = 24;
 
 /// What a client process is told.
