@@ -1,5 +1,7 @@
 //! Histories that break one rule each: every rule is seen to fail.
 
+use std::collections::HashMap;
+
 use crate::history::{
     By, Call, End, Fault, History, Method, Op, Outcome, Question, Run, RunId, Value,
 };
@@ -30,13 +32,14 @@ const RUN: RunId = RunId {
 /// Process 0 misses and computes from 1,010 to 1,200; process 1 hits at 1,500.
 fn sound() -> History {
     let value = Outcome::Value(Value::new(ONE, RUN, 1_010));
-    let mut history = History::default();
-    history.calls = vec![
-        call(0, Op::Call, 1_000, 1_210, value.clone()),
-        call(1, Op::Call, 1_500, 1_510, value),
-    ];
-    history.runs.insert(RUN, run(1_010, 1_200, End::Returned));
-    history
+    History {
+        calls: vec![
+            call(0, Op::Call, 1_000, 1_210, value.clone()),
+            call(1, Op::Call, 1_500, 1_510, value),
+        ],
+        runs: HashMap::from([(RUN, run(1_010, 1_200, End::Returned))]),
+        faults: Vec::new(),
+    }
 }
 
 fn call(process: u32, op: Op, invoked_us: u64, returned_us: u64, outcome: Outcome) -> Call {

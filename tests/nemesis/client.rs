@@ -15,8 +15,10 @@ use crate::history::{By, End, Event, Log, Method, Op, Outcome, Question, RunId, 
 use crate::random::{Random, zipf};
 
 /// Of every value, together with the time in which it is served although it is stale.
-pub const TTL: Duration = Duration::from_millis(1500);
+pub const TTL_MS: u64 = 1_000;
 const KEYS: u32 = 24;
+/// What the attribute below says.
+const MAXSIZE: u32 = 16;
 
 /// What a client process is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -49,7 +51,7 @@ tokio::task_local! {
     static CALL: u64;
 }
 
-#[cache_impl(multiple, maxsize = 16, ttl = "1500ms")]
+#[cache_impl(multiple, maxsize = 16, ttl = "1s")]
 impl Repo {
     async fn find(&self, key: u32) -> Value {
         let mut run = self.start(Method::Find, key);
@@ -61,7 +63,7 @@ impl Repo {
         run.end(End::Returned)
     }
 
-    #[cache(ttl = "1s", stale = "500ms")]
+    #[cache(ttl = "600ms", stale = "400ms")]
     async fn fetch(&self, key: u32) -> Result<Value, Failure> {
         let mut run = self.start(Method::Fetch, key);
         sleep(run.takes(20)).await;
@@ -188,20 +190,18 @@ pub async fn run(orders: Orders) {
     caller.cache.close().await;
 }
 
-/// Whether a value could be put into each pair.
-pub fn put_one_of_each(cache: &Cache, orders: &Orders) -> bool {
+/// Whether each pair could be filled with values of keys that nobody else has.
+pub fn fills_pairs(cache: &Cache, orders: &Orders) -> bool {
     let log = Log::scratch(&orders.directory);
     let repo = Repo::new(log, orders.process, orders.seed).cached(cache);
-    let (find, look) = (repo.entry().find(KEYS), repo.entry().look(KEYS));
-    let fetch = repo.entry().fetch(KEYS);
-    let value = |method| {
-        let question = Question { method, key: KEYS };
-        CachedRepo::inner(&repo).start_by(By::Put, question).value()
-    };
-    let put = pollster::block_on(find.put(&value(Method::Find)));
-    put.and_then(|()| pollster::block_on(fetch.put(&value(Method::Fetch))))
-        .and_then(|()| look.put(&value(Method::Look)))
-        .is_ok()
+    let (inner, entry) = (CachedRepo::inner(&repo), repo.entry());
+    (KEYS..KEYS + 2 * MAXSIZE).all(|key| {
+        let value = |method| inner.start_by(By::Put, Question { method, key }).value();
+        let find = pollster::block_on(entry.find(key).put(&value(Method::Find)));
+        let fetch = pollster::block_on(entry.fetch(key).put(&value(Method::Fetch)));
+        let look = entry.look(key).put(&value(Method::Look));
+        find.and(fetch).and(look).is_ok()
+    })
 }
 
 struct Caller {
@@ -222,12 +222,14 @@ impl Caller {
                 1 | 2 => Method::Fetch,
                 _ => Method::Find,
             };
-            let op = match random.next() % 1_000 {
+            // Some are left alone, so that they grow old.
+            let is_left = key.is_multiple_of(3);
+            let op = match random.next() % 10_000 {
                 0 => Op::Purge,
-                1..60 => Op::Invalidate,
-                60..90 if method != Method::Look => Op::Put,
-                90..120 if method != Method::Look => Op::Refresh,
-                120..150 => Op::Peek,
+                1..600 if !is_left => Op::Invalidate,
+                600..900 if !is_left && method != Method::Look => Op::Put,
+                900..1_200 if !is_left && method != Method::Look => Op::Refresh,
+                1_200..1_500 => Op::Peek,
                 _ => Op::Call,
             };
             let patience = random

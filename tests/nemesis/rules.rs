@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use crate::history::{By, Call, End, Fault, History, Op, Outcome, Question, Run, RunId, Value};
 
-/// Microseconds that things may take.
+/// What things may take.
+#[allow(clippy::struct_field_names)] // the unit, as everywhere
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     /// How old a value may be, stale ones included.

@@ -66,8 +66,8 @@ impl Calls {
         let is_away = self.world(|world| world.is_away);
         let outcome = match thread_rng().gen_range(0..4) {
             _ if !is_away => Outcome::Answered,
-            0 => Outcome::Refused,
-            1 => Outcome::Slow,
+            0 | 1 => Outcome::Refused,
+            2 => Outcome::Slow,
             _ => Outcome::Failed,
         };
         if self.breaker.tell(permit, outcome, self.now).is_none() {
@@ -138,7 +138,7 @@ fn it_opens_once_and_is_probed_by_one() {
     under_many_schedules(|| {
         let calls = Calls::new();
         calls.world(|world| world.is_away = true);
-        let all: Vec<_> = (0..8).map(|_| calls.spawn()).collect();
+        let all: Vec<_> = (0..12).map(|_| calls.spawn()).collect();
         let weather = {
             let calls = calls.clone();
             spawn(async move {

@@ -26,6 +26,7 @@ mod store {
         use std::convert::Infallible;
         use std::future::Future;
 
+        #[allow(clippy::unnecessary_wraps)] // as the real one
         pub(crate) fn spawn(
             future: impl Future<Output = ()> + Send + 'static,
         ) -> Result<(), Infallible> {

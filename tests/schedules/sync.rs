@@ -21,6 +21,7 @@ pub(crate) struct MutexGuard<'a, T> {
 
 impl<T> Mutex<T> {
     /// Never poisoned: no schedule panics with a lock held.
+    #[allow(clippy::unnecessary_wraps)] // as the real one
     pub(crate) fn lock(&self) -> Result<MutexGuard<'_, T>, PoisonError<MutexGuard<'_, T>>> {
         let turn = super::is_scheduled().then(|| self.turn.lock().unwrap());
         Ok(MutexGuard {

@@ -28,6 +28,7 @@ struct Probe {
     pair: Arc<Pair>,
     /// An answer that takes longer than a call may spend on half of it is none.
     patience: Duration,
+    has_closed: bool,
 }
 
 /// Probes until the breaker is closed.
@@ -39,13 +40,14 @@ pub(super) fn start(inner: &Arc<Inner>, asked: &Asked<'_>, pause: Duration) {
         pair: Arc::new(reserved(asked.pair)),
         // What a call has left for its put says little.
         patience: asked.deadline.max(DEFAULT_DEADLINE) / 2,
+        has_closed: false,
     };
     // A breaker that nobody probes must not stay open: see `drop`.
     let _ = driver::spawn(probe.run(pause));
 }
 
 impl Probe {
-    async fn run(self, mut pause: Duration) {
+    async fn run(mut self, mut pause: Duration) {
         loop {
             let inner = self.inner.upgrade();
             let Some(inner) = inner.filter(|inner| !inner.link.is_closed()) else {
@@ -64,7 +66,10 @@ impl Probe {
             }
             match self.endpoint.breaker(self.side).probed(answered) {
                 Some(next) => pause = next,
-                None => break,
+                None => {
+                    self.has_closed = true;
+                    break;
+                }
             }
         }
         tracing::info!(
@@ -96,7 +101,10 @@ impl Probe {
 /// However a probe ends, by a panic below it or for want of a driver, it leaves no breaker open.
 impl Drop for Probe {
     fn drop(&mut self) {
-        self.endpoint.breaker(self.side).probed(true);
+        // By now it may be open again, and another one's to close.
+        if !self.has_closed {
+            self.endpoint.breaker(self.side).probed(true);
+        }
     }
 }
 
