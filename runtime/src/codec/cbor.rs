@@ -43,7 +43,7 @@ fn decode_fast<T: DeserializeOwned>(payload: &[u8]) -> Option<T> {
     (decoder.decoder().position() == payload.len()).then_some(value)
 }
 
-/// Whether no reading of these bytes, whatever each of them is, nests deeper than the limit or
+/// Whether no reading of these bytes, whatever each of them is, nests deeper than is flat or
 /// finds a list that says it is longer than 23: then the fast reader may go without a [`scan`], which
 /// costs a quarter of the decoding. It notices by itself what is cut short or left over.
 fn is_harmless(bytes: &[u8]) -> bool {
@@ -58,7 +58,7 @@ fn is_harmless(bytes: &[u8]) -> bool {
         heads += usize::from(here);
         long |= longer != 0;
     }
-    heads <= DEPTH && !long
+    heads <= FLAT && !long
 }
 
 fn decode_slowly<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::lane::{Lane, Road};
 use super::link::Link;
 use super::wire::Ask;
-use super::{Inner, driver, fault, reply, touch};
+use super::{Inner, Verdict, driver, fault, reply, touch};
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
@@ -75,7 +75,11 @@ pub(crate) async fn read(
     let ask = Ask { pair, field, until };
     let seat = poll_fn(|context| Poll::Ready(inner.lanes.seat(&ask, context.waker()))).await;
     if let Some(seat) = seat {
-        return seat?.answer().await;
+        let answer = seat?.answer().await;
+        if !matches!(&answer, Err(error) if error.verdict() == Verdict::Nothing) {
+            return answer;
+        }
+        // Its connection was lost: the driver has another.
     }
     // A box, for most futures never need the room that the other ways take.
     Box::pin(read_otherwise(inner, ask)).await
@@ -90,21 +94,19 @@ async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Result<Found, Error
             Road::Wire(wire) => {
                 let seat = poll_fn(|context| Poll::Ready(wire.seat(&ask, context.waker()))).await;
                 let lost = || Err(Error::unavailable("the store is not connected"));
-                return seat.unwrap_or_else(lost)?.answer().await;
+                let answer = seat.unwrap_or_else(lost)?.answer().await;
+                match answer {
+                    Err(error) if error.verdict() == Verdict::Nothing => {
+                        read_by_the_driver(inner, &ask).await?
+                    }
+                    answer => return answer,
+                }
             }
             Road::Link(link) => {
                 read_in_lane(inner, pair, &lane, link, &queue, field, until).await?
             }
         },
-        None => {
-            let (tell, told) = oneshot::channel();
-            let starts = shared.queue.join(Waiting { field, until, tell })?;
-            if starts {
-                let flight = Flight::new(shared.queue.clone());
-                driver::spawn(fly(inner.clone(), pair.clone(), None, flight))?;
-            }
-            answer_of(told).await?
-        }
+        None => read_by_the_driver(inner, &ask).await?,
     };
     if let Some(entry) = &found.entry
         && touch::is_alive(entry, found.now_us)
@@ -112,6 +114,17 @@ async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Result<Found, Error
         inner.touch(pair, found.now_us, std::iter::once((field, 1)));
     }
     Ok(found)
+}
+
+async fn read_by_the_driver(inner: &Arc<Inner>, ask: &Ask<'_>) -> Result<Found, Error> {
+    let &Ask { pair, field, until } = ask;
+    let queue = &inner.shared(pair).queue;
+    let (tell, told) = oneshot::channel();
+    if queue.join(Waiting { field, until, tell })? {
+        let flight = Flight::new(queue.clone());
+        driver::spawn(fly(inner.clone(), pair.clone(), None, flight))?;
+    }
+    answer_of(told).await
 }
 
 async fn answer_of(told: oneshot::Receiver<Result<Found, Error>>) -> Result<Found, Error> {

@@ -26,7 +26,7 @@ pub(super) use self::batch::Seat;
 use self::request::Request;
 use self::wires::Known;
 pub(super) use self::wires::Wires;
-use super::{Inner, Target};
+use super::{Inner, Target, Verdict};
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
@@ -225,7 +225,9 @@ impl Shared {
         drop(state);
         let waiting = waiting.into_iter().map(|request| request.batch);
         for batch in in_air.into_iter().chain(waiting) {
-            batch.tell(Err(Error::unavailable("the connection was lost")));
+            // Which says nothing of the server: it may have closed an idle connection.
+            let lost = Error::unavailable("the connection was lost");
+            batch.tell(Err(lost.with_verdict(Verdict::Nothing)));
         }
     }
 }
