@@ -14,7 +14,7 @@ pub struct Bounds {
     /// What the cache may add to a call, and to an operation on a handle.
     pub call_us: u64,
     pub handle_us: u64,
-    /// What a leader that was killed or stopped may cost.
+    /// What a lease costs that nobody gives back.
     pub lease_us: u64,
     /// How long followers wait at the least before one more of them leads.
     pub patience_us: u64,
@@ -127,7 +127,8 @@ impl Rules<'_> {
         (!is_own).then(|| format!("C4 transparency: {call:?}"))
     }
 
-    /// C5: beyond the time in which its question was being computed, a call takes little.
+    /// C5: beyond the time in which its question was being computed, a call takes little; and a
+    /// lease more where one may have been left behind.
     fn delay(&self, call: &Call, returned_us: u64) -> Option<String> {
         let (from_us, until_us) = (call.invoked_us, returned_us);
         let own_us = match call.op {
@@ -147,10 +148,12 @@ impl Rules<'_> {
             .filter(|fault| fault.process == Some(call.process))
             .map(|fault| clipped(fault.from_us, fault.until_us));
         let excused_us = covered(computing.chain(standing).collect());
+        // A leader that was lost, or a lease that was granted late to one who had given up.
         let lost_leaders = self
             .faults(from_us.saturating_sub(self.bounds.lease_us), until_us)
-            .filter(|fault| fault.process.is_some())
-            .count();
+            .filter(|fault| !fault.loses)
+            .count()
+            .min(2);
         let most_us = own_us + self.bounds.lease_us * u64::try_from(lost_leaders).unwrap();
         let added_us = (until_us - from_us).saturating_sub(excused_us);
         (added_us > most_us)
