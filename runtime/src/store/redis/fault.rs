@@ -81,27 +81,39 @@ fn verdict(error: &RedisError) -> Verdict {
         Kind::Client => Verdict::Nothing,
         Kind::AuthenticationFailed | Kind::InvalidClientConfig => Verdict::Refused,
         Kind::Parse => Verdict::Garbled,
-        Kind::Server(_) | Kind::Extension => verdict_of_answer(error),
+        Kind::Server(_) | Kind::Extension => verdict_of_answer(|code| says(error, code)),
         _ if error.is_connection_refusal() => Verdict::Refused,
         _ => Verdict::Failed,
     }
 }
 
-fn verdict_of_answer(error: &RedisError) -> Verdict {
-    let says_one_of = |codes: &[&str]| codes.iter().any(|code| says(error, code));
-    if says(error, "READONLY") {
+fn verdict_of_answer(says: impl Fn(&str) -> bool) -> Verdict {
+    let says_one_of = |codes: &[&str]| codes.iter().any(|code| says(code));
+    if says("READONLY") {
         return Verdict::IsReplica;
     }
     if says_one_of(&REFUSALS_OF_WRITES) {
         return Verdict::RefusesWrites;
     }
-    if says_one_of(&REFUSALS) || says(error, "unknown command") {
+    if says_one_of(&REFUSALS) || says("unknown command") {
         return Verdict::Refused;
     }
-    if says(error, "BUSY") {
+    if says("BUSY") {
         return Verdict::Failed;
     }
     Verdict::Answered
+}
+
+/// What a server says in place of an answer, where the redis crate does not read it.
+pub(super) fn refused(text: &str) -> Error {
+    let code = text.split(' ').next().unwrap_or_default();
+    if code == "WRONGTYPE" {
+        return foreign();
+    }
+    let is_code = (1..=32).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_uppercase());
+    let code = if is_code { code } else { "ERR" };
+    Error::new(ErrorKind::Server, format!("the server refused: {code}"))
+        .with_verdict(verdict_of_answer(|wanted| text.contains(wanted)))
 }
 
 /// Whether an error has a code. Servers before 7.0 report those of commands in scripts as text

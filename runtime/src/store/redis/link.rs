@@ -84,21 +84,30 @@ impl Link {
     /// Sends commands on one slot together, which only read: where the connection turns out to be
     /// closed, as servers and balancers do with idle ones, they are sent once more on the next.
     pub(super) async fn send_all(&self, pipe: &redis::Pipeline) -> RedisResult<Vec<Value>> {
+        self.first_attempt().await;
         let (mut connection, generation) = self.connection().await?;
         let replies = connection.send_all(pipe).await;
         if !matches!(&replies, Err(error) if self.is_lost(error)) {
             return self.heard(generation, replies);
         }
-        let mut attempted = pin!(self.shared.attempted.notified());
-        attempted.as_mut().enable();
         self.shared.lost(generation);
-        let is_first_attempt = matches!(*self.shared.state(), State::Down(None));
-        if is_first_attempt {
-            attempted.await;
-        }
+        self.first_attempt().await;
         let (mut connection, generation) = self.connection().await?;
         let replies = connection.send_all(pipe).await;
         self.heard(generation, replies)
+    }
+
+    /// Waits for the first attempt since a connection was lost, if it is under way.
+    async fn first_attempt(&self) {
+        if self.shared.is_up.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut attempted = pin!(self.shared.attempted.notified());
+        attempted.as_mut().enable();
+        let is_under_way = matches!(*self.shared.state(), State::Down(None));
+        if is_under_way {
+            attempted.await;
+        }
     }
 
     /// Whether there is a connection now. If nobody has asked for one yet, an attempt starts behind.

@@ -56,6 +56,9 @@ impl Probe {
             // A new connection is a reason to look at once.
             inner.link.attempted(pause::about(pause)).await;
             let result = self.ask(&inner).await;
+            if matches!(&result, Err(error) if error.verdict() == Verdict::Garbled) {
+                inner.link.give_up();
+            }
             let answered = !matches!(&result, Err(error) if error.verdict() != Verdict::Answered);
             if inner.target.is_cluster() {
                 inner.learn_topology();

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::lane::{Lane, Road};
 use super::link::Link;
-use super::wire::Ask;
+use super::wire::{Ask, Seat};
 use super::{Inner, Verdict, driver, fault, reply, touch};
 use crate::error::Error;
 use crate::field::Field;
@@ -74,12 +74,10 @@ pub(crate) async fn read(
     inner.lanes.watch(inner);
     let ask = Ask { pair, field, until };
     let seat = poll_fn(|context| Poll::Ready(inner.lanes.seat(&ask, context.waker()))).await;
-    if let Some(seat) = seat {
-        let answer = seat?.answer().await;
-        if !matches!(&answer, Err(error) if error.verdict() == Verdict::Nothing) {
-            return answer;
-        }
-        // Its connection was lost: the driver has another.
+    if let Some(seat) = seat
+        && let Some(answer) = answer_of_wire(seat).await
+    {
+        return answer;
     }
     // A box, for most futures never need the room that the other ways take.
     Box::pin(read_otherwise(inner, ask)).await
@@ -93,14 +91,12 @@ async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Result<Found, Error
         Some((lane, queue)) => match &lane.road {
             Road::Wire(wire) => {
                 let seat = poll_fn(|context| Poll::Ready(wire.seat(&ask, context.waker()))).await;
-                let lost = || Err(Error::unavailable("the store is not connected"));
-                let answer = seat.unwrap_or_else(lost)?.answer().await;
-                match answer {
-                    Err(error) if error.verdict() == Verdict::Nothing => {
-                        read_by_the_driver(inner, &ask).await?
-                    }
-                    answer => return answer,
+                if let Some(seat) = seat
+                    && let Some(answer) = answer_of_wire(seat).await
+                {
+                    return answer;
                 }
+                read_by_the_driver(inner, &ask).await?
             }
             Road::Link(link) => {
                 read_in_lane(inner, pair, &lane, link, &queue, field, until).await?
@@ -114,6 +110,16 @@ async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Result<Found, Error
         inner.touch(pair, found.now_us, std::iter::once((field, 1)));
     }
     Ok(found)
+}
+
+/// `None` if the connection is lost, as an idle one may be at any time: the driver has another.
+async fn answer_of_wire(seat: Result<Seat, Error>) -> Option<Result<Found, Error>> {
+    let answer = match seat {
+        Ok(seat) => seat.answer().await,
+        Err(error) => Err(error),
+    };
+    let is_lost = matches!(&answer, Err(error) if error.verdict() == Verdict::Nothing);
+    (!is_lost).then_some(answer)
 }
 
 async fn read_by_the_driver(inner: &Arc<Inner>, ask: &Ask<'_>) -> Result<Found, Error> {

@@ -163,7 +163,8 @@ impl Shared {
     fn take_in(&self, ask: &Ask<'_>, waker: &Waker) -> Result<Seat, Error> {
         let mut state = self.state();
         if !matches!(state.stage, Stage::Up) {
-            return Err(Error::unavailable("the store is not connected"));
+            let lost = Error::unavailable("the store is not connected");
+            return Err(lost.with_verdict(Verdict::Nothing));
         }
         if state.waiting >= WAITING {
             return Err(Error::unavailable("too many calls wait for the store"));

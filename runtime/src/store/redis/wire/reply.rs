@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::settings::LARGEST_ENTRY_BYTES;
 use crate::store::redis::fault;
 
@@ -188,16 +188,7 @@ fn time_us(bytes: &[u8], parts: &[Range<usize>]) -> Result<u64, Surprise> {
 
 /// The server's own text may quote arguments, so it is left out: its code says enough.
 fn refused(text: &[u8]) -> Error {
-    let code = text.split(|&byte| byte == b' ').next().unwrap_or_default();
-    if code == b"WRONGTYPE" {
-        return fault::foreign();
-    }
-    let is_code = !code.is_empty() && code.len() <= 32 && code.iter().all(u8::is_ascii_uppercase);
-    let code = std::str::from_utf8(code).ok().filter(|_| is_code);
-    Error::new(
-        ErrorKind::Server,
-        format!("the server refused: {}", code.unwrap_or("ERR")),
-    )
+    fault::refused(&String::from_utf8_lossy(text))
 }
 
 #[cfg(test)]
