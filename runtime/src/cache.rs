@@ -154,7 +154,8 @@ impl Cache {
     /// Tasks that the future spawns are not counted: a scope holds for the task it is in.
     pub async fn with_stats<F: Future>(&self, future: F) -> (F::Output, Stats) {
         let scope = self.scope(Frame::Stats(Box::default()));
-        let output = scope.run(future).await;
+        // A box, or the future would stand in this one three times.
+        let output = scope.run(Box::pin(future)).await;
         (output, scope.stats())
     }
 
@@ -169,7 +170,7 @@ impl Cache {
     ///
     /// Tasks that the future spawns are not in the scope.
     pub async fn with_mode<F: Future>(&self, mode: Mode, future: F) -> F::Output {
-        self.scope(Frame::Mode(mode)).run(future).await
+        self.scope(Frame::Mode(mode)).run(Box::pin(future)).await
     }
 
     /// [`with_mode`](Self::with_mode) for a closure.
@@ -307,7 +308,7 @@ macro_rules! modes {
             $(
                 $(#[$doc])*
                 pub async fn $name<F: Future>(&self, future: F) -> F::Output {
-                    self.with_mode(Mode { read: $read, write: $write }, future).await
+                    self.with_mode(Mode { read: $read, write: $write }, Box::pin(future)).await
                 }
 
                 #[doc = concat!("[`", stringify!($name), "`](Self::", stringify!($name), ") for a closure.")]

@@ -105,7 +105,8 @@ impl<'a> Call<'a> {
             Answer::Found(stored) | Answer::Due(stored, _) => S::join(stored),
             Answer::Compute(role) => {
                 let part = (role, verdict, budget);
-                self.compute::<S, R>(bound, key, part, method()).await
+                // A box, for most calls never need the room.
+                Box::pin(self.compute::<S, R>(bound, key, part, method())).await
             }
         }
     }
@@ -152,7 +153,7 @@ impl<'a> Call<'a> {
             Answer::Due(stored, due) => (S::join(stored), due),
             Answer::Compute(role) => {
                 let part = (role, verdict, budget);
-                return self.compute::<S, R>(bound, key, part, make()).await;
+                return Box::pin(self.compute::<S, R>(bound, key, part, make())).await;
             }
         };
         let turn = self
@@ -239,20 +240,32 @@ impl<'a> Call<'a> {
         key: CallKey,
         budget: &mut Budget,
     ) -> Answer<T> {
-        let (cache, Mode { read, write }) = (self.cache, self.mode);
-        let mut role = Role::default();
-        if !read {
+        if !self.mode.read {
             let (manner, unwanted) = (Manner::TakesOver, Unwanted::Everything);
-            return begin(cache, bound, key, role, manner, unwanted, budget).await;
+            let (cache, role) = (self.cache, Role::default());
+            return Box::pin(begin(cache, bound, key, role, manner, unwanted, budget)).await;
         }
-        let looked = match look_up(cache, bound, key, budget).await {
-            Looked::Hit(stored, Some(due)) if write => return Answer::Due(stored, due),
+        let unwanted = match look_up(self.cache, bound, key, budget).await {
+            Looked::Hit(stored, Some(due)) if self.mode.write => return Answer::Due(stored, due),
             Looked::Hit(stored, _) => return Answer::Found(stored),
             Looked::Miss(unwanted) => Some(unwanted),
             Looked::Failed => None,
         };
+        Box::pin(self.join(bound, key, unwanted, budget)).await
+    }
+
+    /// After a miss: joins others who want the same, and leads if there are none. `unwanted` is
+    /// `None` where the store is in trouble.
+    async fn join<T: Value>(
+        &self,
+        bound: &Bound,
+        key: CallKey,
+        unwanted: Option<Unwanted>,
+        budget: &mut Budget,
+    ) -> Answer<T> {
+        let (cache, mut role) = (self.cache, Role::default());
         // Who computes this very value would wait for itself.
-        if !write || scope::computes(cache.id(), key.field) {
+        if !self.mode.write || scope::computes(cache.id(), key.field) {
             return Answer::Compute(role);
         }
         if bound.fresh.stampede != Stampede::Off {
@@ -274,7 +287,7 @@ impl<'a> Call<'a> {
                 Err(_) => return Answer::Compute(role),
             }
         }
-        let Some(unwanted) = looked else {
+        let Some(unwanted) = unwanted else {
             return Answer::Compute(role);
         };
         let manner = match bound.fresh.stampede {

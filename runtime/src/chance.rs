@@ -12,12 +12,13 @@ pub(crate) fn share() -> f64 {
 mod tests {
     #[test]
     fn shares_are_spread_over_the_whole_range() {
-        let mut tenths = [0; 10];
-        for _ in 0..10_000 {
-            let share = super::share();
-            assert!(share > 0.0 && share <= 1.0, "{share}");
-            tenths[((share * 10.0).ceil() - 1.0) as usize] += 1;
+        let shares: Vec<_> = (0..10_000).map(|_| super::share()).collect();
+        assert!(shares.iter().all(|&share| share > 0.0 && share <= 1.0));
+        for tenth in 1..=10 {
+            let most = f64::from(tenth) / 10.0;
+            let here = |&&share: &&f64| share <= most && share > most - 0.1;
+            let n = shares.iter().filter(here).count();
+            assert!((700..1300).contains(&n), "{n} up to {most}");
         }
-        assert!(tenths.iter().all(|n| (700..1300).contains(n)), "{tenths:?}");
     }
 }

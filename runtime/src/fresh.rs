@@ -154,7 +154,7 @@ mod tests {
         let xfetch = fresh(Some(Early::XFetch), 0, None);
         let often = |now_ms, cost_us| {
             let due = || xfetch.due(&age(now_ms, 0, 2000, cost_us)).is_some();
-            (0..4000).filter(|_| due()).count()
+            (0..4000).map(|_| u32::from(due())).sum::<u32>()
         };
         // The share is e^(-left / cost).
         for (now_ms, cost_us, expected) in [
@@ -162,7 +162,7 @@ mod tests {
             (1900, 50_000, 0.135),
             (1990, 10_000, 0.368),
         ] {
-            let share = often(now_ms, cost_us) as f64 / 4000.0;
+            let share = f64::from(often(now_ms, cost_us)) / 4000.0;
             assert!((share - expected).abs() < 0.05, "{share} is not {expected}");
         }
         assert_eq!(often(1900, 0), 0);
