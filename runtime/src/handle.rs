@@ -13,8 +13,9 @@ use crate::call::Call;
 use crate::discard;
 use crate::error::Error;
 use crate::field::CallKey;
+use crate::invalidation::Invalidation;
 use crate::lease::{Asked, Lease};
-use crate::method::{Bound, Method};
+use crate::method::Bound;
 use crate::shape::{Shape, Value};
 use crate::stats::Event;
 use crate::store::{Manner, Stored, Unwanted};
@@ -22,7 +23,7 @@ use crate::value;
 use crate::verdict::Verdict;
 
 /// Whoever asks for an entry by name waits longer than a call does.
-const DEADLINE: Duration = Duration::from_secs(1);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(1);
 
 type Parts<'a> = Result<(&'a Cache, Arc<Bound>, CallKey), Error>;
 
@@ -318,36 +319,6 @@ where
     }
 }
 
-/// Entries that a method with `#[invalidates(…)]` drops after it succeeded.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Invalidation(Option<(Arc<Bound>, Option<CallKey>)>);
-
-impl Invalidation {
-    /// All entries of a method.
-    pub fn all(cache: &Cache, method: &'static Method) -> Self {
-        Self(cache.bind(method).map(|bound| (bound.into_arc(), None)))
-    }
-
-    async fn apply(self, cache: &Cache) {
-        let Some((bound, key)) = self.0 else { return };
-        let store = cache.store();
-        let dropped = match key {
-            Some(key) => store.delete(&bound.pair, vec![key.field], DEADLINE).await,
-            None if bound.alone => store.delete_pair(&bound.pair).await,
-            None => store.delete_method(&bound.pair, bound.tag).await,
-        };
-        match key {
-            Some(key) => cache.flights().detach(key.field),
-            None => cache.flights().detach_all(),
-        }
-        if let Err(error) = dropped {
-            cache.count(Some(&bound), Event::error, 1);
-            tracing::warn!(method = bound.site, kind = %error.kind(), "redis-func-cache: an invalidation failed");
-        }
-    }
-}
-
 #[doc(hidden)]
 impl<'a, S, R, Run> EntryHandle<'a, S, R, Run> {
     // Asks nothing of the types: a value that cannot be stored is one error, that of its method.
@@ -373,7 +344,7 @@ impl<'a, S, R, Run> EntryHandle<'a, S, R, Run> {
     }
 
     pub fn invalidation(self) -> Invalidation {
-        Invalidation(self.parts.ok().map(|(_, bound, key)| (bound, Some(key))))
+        Invalidation::of(self.parts.ok().map(|(_, bound, key)| (bound, key)))
     }
 }
 
@@ -391,37 +362,6 @@ impl<'a, S, R, Run> BlockingEntryHandle<'a, S, R, Run> {
     pub fn invalidation(self) -> Invalidation {
         self.0.invalidation()
     }
-}
-
-/// Awaits a method and, if what it returned is a success, drops the entries.
-#[doc(hidden)]
-pub async fn invalidate_after<S: Shape<R>, R>(
-    cache: &Cache,
-    invalidations: Vec<Invalidation>,
-    _shape: S,
-    method: impl Future<Output = R>,
-) -> R {
-    let done = match S::split(method.await) {
-        Ok(done) => done,
-        Err(returned) => return returned,
-    };
-    for invalidation in invalidations {
-        invalidation.apply(cache).await;
-    }
-    S::join(done)
-}
-
-/// [`invalidate_after`] for a sync method.
-#[doc(hidden)]
-pub fn invalidate_after_blocking<S: Shape<R>, R>(
-    cache: &Cache,
-    invalidations: Vec<Invalidation>,
-    shape: S,
-    method: impl FnOnce() -> R,
-) -> R {
-    blocking::wait(invalidate_after(cache, invalidations, shape, async {
-        method()
-    }))
 }
 
 impl<S, R, Run> fmt::Debug for EntryHandle<'_, S, R, Run> {

@@ -17,6 +17,7 @@ mod field;
 mod flight;
 mod fresh;
 mod handle;
+mod invalidation;
 mod kept;
 mod layout;
 mod lease;

@@ -2,9 +2,8 @@
 
 pub use crate::call::Call;
 pub use crate::field::{KeyWriter, canonical_bytes};
-pub use crate::handle::{
-    Invalidation, Needs, Ready, Run, invalidate_after, invalidate_after_blocking,
-};
+pub use crate::handle::{Needs, Ready, Run};
+pub use crate::invalidation::{Invalidation, invalidate_after, invalidate_after_blocking};
 pub use crate::kept::Keep;
 pub use crate::method::{Method, Options};
 pub use crate::settings::Early;

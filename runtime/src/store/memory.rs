@@ -1,5 +1,6 @@
 //! The embedded store: no server, the same answers. It is also the executable model of the Lua.
 
+mod pair;
 mod ranking;
 
 use std::collections::HashMap;
@@ -9,20 +10,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 
+use self::pair::{MemoryPair, is_expired};
 use self::ranking::Ranking;
 use super::{
     Begin, Begun, Clock, Found, KeySpace, Listener, Listeners, Manner, Put, Seen, Store, Stored,
     Token, Unwanted,
 };
-use crate::entry::{self, Times};
+use crate::entry;
 use crate::error::{Error, ErrorKind};
 use crate::field::Field;
 use crate::method::Pair;
-use crate::settings::StructureTtl;
-
-// As in lua/shared/sweep.lua.
-const SWEEP_SAMPLE: usize = 8;
-const SWEEP_BYTES: usize = 16384;
 
 /// All pairs of one cache, behind one lock: an operation is as atomic as a script.
 #[derive(Debug)]
@@ -40,14 +37,6 @@ struct Content {
     /// Who may store, by the stem of the pair. In one process nobody waits for a lease: calls that
     /// would have joined already.
     leases: HashMap<String, HashMap<Field, Token>>,
-}
-
-#[derive(Debug)]
-struct MemoryPair {
-    ranking: Ranking,
-    values: HashMap<Field, Vec<u8>>,
-    /// When the pair ends, in microseconds of the store's own clock.
-    ends_us: Option<u64>,
 }
 
 impl Memory {
@@ -314,85 +303,6 @@ impl Content {
             leases.remove(&field);
         }
     }
-}
-
-impl MemoryPair {
-    /// As in lua/op/put.lua.
-    fn put(&mut self, put: &Put, maxsize: u64, now_us: u64) -> u64 {
-        let maxsize = usize::try_from(maxsize).unwrap_or(usize::MAX);
-        let now_ms = now_us / 1000;
-        let mut whole = self.values.contains_key(&put.field);
-        if whole && self.ranking.len() > maxsize {
-            self.remove(put.field);
-            whole = false;
-        }
-        let mut evicted = 0;
-        if whole {
-            self.ranking.overwrite(put.field, now_us);
-        } else {
-            if self.ranking.len() >= maxsize && put.hard_ms > 0 {
-                self.sweep(now_ms);
-            }
-            while self.ranking.len() >= maxsize {
-                let Some(victim) = self.ranking.victim() else {
-                    break;
-                };
-                self.values.remove(&victim);
-                evicted += 1;
-            }
-            self.ranking.admit(put.field, now_us);
-        }
-        let times = Times {
-            created_ms: now_ms,
-            soft_ms: after(now_ms, put.soft_ms),
-            hard_ms: after(now_ms, put.hard_ms),
-        };
-        self.values
-            .insert(put.field, entry::stamp(&put.entry, times));
-        evicted
-    }
-
-    fn sweep(&mut self, now_ms: u64) {
-        for field in self.ranking.sample(SWEEP_SAMPLE) {
-            let entry = &self.values[&field];
-            if entry.len() <= SWEEP_BYTES && is_expired(entry, now_ms) {
-                self.remove(field);
-            }
-        }
-    }
-
-    fn remove(&mut self, field: Field) -> bool {
-        self.ranking.remove(field);
-        self.values.remove(&field).is_some()
-    }
-
-    /// As in lua/shared/ttl.lua; a hit moves the end of a sliding pair only.
-    fn keep_alive(&mut self, structure: StructureTtl, entry_ms: u64, now_us: u64, is_hit: bool) {
-        let structure_ms = structure.ms();
-        if structure_ms == 0 || (is_hit && !structure.is_sliding()) {
-            return;
-        }
-        let left_us = self
-            .ends_us
-            .map_or(0, |ends_us| ends_us.saturating_sub(now_us));
-        let mut wanted_us = left_us;
-        let slides = structure.is_sliding() && structure_ms * 990 > left_us;
-        if self.ends_us.is_none() || slides {
-            wanted_us = wanted_us.max(structure_ms * 1000);
-        }
-        wanted_us = wanted_us.max(entry_ms * 1000);
-        self.ends_us = Some(now_us + wanted_us);
-    }
-}
-
-/// 0 stays 0: never.
-fn after(now_ms: u64, life_ms: u64) -> u64 {
-    if life_ms > 0 { now_ms + life_ms } else { 0 }
-}
-
-fn is_expired(entry: &[u8], now_ms: u64) -> bool {
-    let hard_ms = entry::hard_ms_of(entry);
-    hard_ms > 0 && hard_ms <= now_ms
 }
 
 fn forget_if_empty(pairs: &mut HashMap<String, MemoryPair>, stem: &str) {

@@ -6,6 +6,7 @@ mod discard;
 mod driver;
 pub(crate) use driver::spawn;
 mod endpoint;
+mod eval;
 mod fault;
 mod lane;
 mod lease;
@@ -27,11 +28,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::{Cmd, Value};
+use redis::Value;
 
 use self::connection::{Connection, Node, Reply};
 use self::discard::Discards;
@@ -52,7 +53,6 @@ use super::{Begin, Begun, Clock, Found, KeySpace, Listener, Put, Seen, Store, St
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
-use crate::policy::Policy;
 use crate::settings::{Touch, ms};
 
 /// One step of an operation that takes many, such as a page of a scan.
@@ -162,61 +162,6 @@ impl Redis {
             number(&inner.script(&script, &pair.stem, &args).await?)
         })
         .await
-    }
-
-    /// Runs a script on every pair of a cache and adds the answers up.
-    async fn sum(&self, script: Script, keys: &KeySpace) -> Result<u64, Error> {
-        let keys = keys.clone();
-        self.run(None, |inner| async move {
-            let mut sum = 0;
-            for stem in inner.stems(&keys).await? {
-                let answer = timed(inner.script(&script, &stem, &[])).await;
-                match answer {
-                    Ok(answer) => sum += number(&answer)?,
-                    // Somebody else's data: it is not ours to count or to remove.
-                    Err(error) if error.is_foreign() => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            Ok(sum)
-        })
-        .await
-    }
-}
-
-impl Inner {
-    /// `EVALSHA`, and `EVAL` where the server does not know the script: one node, one command.
-    async fn script(&self, script: &Script, stem: &str, args: &[Vec<u8>]) -> Result<Value, Error> {
-        let known = command("EVALSHA", script.sha(), stem, args);
-        match self.link.send(&known).await {
-            Err(error) if fault::is_no_script(&error) => {
-                self.whole_script(script, stem, args).await
-            }
-            other => other.map_err(|error| fault::error(&error)),
-        }
-    }
-
-    /// `EVAL`: the text goes along, so the script runs in its place among the commands.
-    async fn whole_script(
-        &self,
-        script: &Script,
-        stem: &str,
-        args: &[Vec<u8>],
-    ) -> Result<Value, Error> {
-        let whole = command("EVAL", script.text(), stem, args);
-        let sent = self.link.send(&whole).await;
-        sent.map_err(|error| fault::error(&error))
-    }
-
-    fn scripts(&self, policy: &Policy) -> Arc<PolicyScripts> {
-        let Policy::Custom(custom) = policy else {
-            return script::built_in(policy.tag());
-        };
-        let mut known = self.custom.lock().unwrap_or_else(PoisonError::into_inner);
-        known
-            .entry(policy.tag().to_owned())
-            .or_insert_with(|| Arc::new(script::custom(custom.lua())))
-            .clone()
     }
 }
 
@@ -418,27 +363,6 @@ impl Inner {
     fn shared<'p>(&self, pair: &'p Pair) -> &'p Arc<PairShared> {
         pair.shared.get_or_init(|| self.pairs.of(&pair.stem))
     }
-
-    /// The arguments that the scripts have in the same places.
-    fn common_args(&self, pair: &Pair, field: Field) -> Vec<Vec<u8>> {
-        let mut args = Vec::with_capacity(10);
-        args.push(field.0.to_vec());
-        args.push(text(self.clock.forced_us()));
-        args.push(text(pair.structure.ms()));
-        args.push(text(u64::from(pair.structure.is_sliding())));
-        args
-    }
-}
-
-/// A script on the keys of a pair: ranking, values, leases.
-fn command(name: &str, script: &str, stem: &str, args: &[Vec<u8>]) -> Cmd {
-    let mut cmd = redis::cmd(name);
-    cmd.arg(script).arg(3);
-    for key in 0..3 {
-        cmd.arg(format!("{stem}:{key}"));
-    }
-    cmd.arg(args);
-    cmd
 }
 
 async fn timed<T>(step: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {

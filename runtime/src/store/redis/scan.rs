@@ -2,12 +2,34 @@
 
 use std::collections::BTreeSet;
 
-use super::reply::scan_page;
-use super::{Inner, timed};
+use super::reply::{number, scan_page};
+use super::script::Script;
+use super::{Inner, Redis, timed};
 use crate::error::Error;
 use crate::store::KeySpace;
 
 const COUNT: usize = 1000;
+
+impl Redis {
+    /// Runs a script on every pair of a cache and adds the answers up.
+    pub(super) async fn sum(&self, script: Script, keys: &KeySpace) -> Result<u64, Error> {
+        let keys = keys.clone();
+        self.run(None, |inner| async move {
+            let mut sum = 0;
+            for stem in inner.stems(&keys).await? {
+                let answer = timed(inner.script(&script, &stem, &[])).await;
+                match answer {
+                    Ok(answer) => sum += number(&answer)?,
+                    // Somebody else's data: it is not ours to count or to remove.
+                    Err(error) if error.is_foreign() => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(sum)
+        })
+        .await
+    }
+}
 
 impl Inner {
     /// The stems of all pairs of a cache, by `SCAN` over every primary.
