@@ -1,5 +1,6 @@
 //! Locks that let the scheduler choose who goes on. Outside of schedules they are the real ones.
 
+use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::sync as real;
 use std::time::Duration;
@@ -72,10 +73,20 @@ impl AtomicU64 {
     }
 }
 
+thread_local! {
+    static FIRED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many timers have fired since this was asked last.
+pub(crate) fn fired() -> u64 {
+    FIRED.take()
+}
+
 /// A timer fires when the scheduler pleases, but for one without end.
 pub(crate) async fn sleep(time: Duration) {
     if time == Duration::MAX {
         return std::future::pending().await;
     }
     shuttle::future::yield_now().await;
+    FIRED.set(FIRED.get() + 1);
 }
