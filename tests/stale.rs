@@ -294,7 +294,7 @@ async fn one_process_of_many_refreshes_and_a_failure_holds_all_of_them_off() {
         clock.fetch_add(11 * MINUTE, Ordering::SeqCst);
         source.takes_ms.store(100, Ordering::SeqCst);
         source.fails.store(true, Ordering::SeqCst);
-        for _ in 0..10 {
+        for _ in 0..30 {
             for repo in &repos {
                 assert_eq!(repo.find("a").await, Ok(0));
             }
