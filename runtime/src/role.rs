@@ -48,6 +48,7 @@ impl Role {
             let has_followers = self.lead.as_ref().is_some_and(Lead::has_followers);
             value::landed(put, has_followers)
         });
+        let is_broken = entry.is_err();
         let is_current = match (self.lease.take(), &entry) {
             (Some(lease), _) if kept => commit(cache, bound, key, lease, entry, budget).await,
             (_, Err(error)) => {
@@ -57,8 +58,10 @@ impl Role {
             (Some(lease), Ok(_)) => lease.holds(budget).await,
             (None, Ok(_)) => true,
         };
-        match &mut self.lead {
-            Some(lead) if is_current => lead.computed(landed),
+        match self.lead {
+            Some(mut lead) if is_current => lead.computed(landed),
+            // What cannot be an entry is nothing for others: they run the method, more at a time.
+            Some(lead) if is_broken => lead.failed(),
             _ => {}
         }
     }
