@@ -43,7 +43,7 @@ use self::lane::Lanes;
 use self::lease::Leases;
 use self::link::Link;
 pub(crate) use self::pair::PairShared;
-use self::pair::{Pairs, args_of};
+use self::pair::Pairs;
 use self::reply::{array, found, number, unexpected};
 pub(crate) use self::script::all as scripts;
 use self::script::{PolicyScripts, Script};
@@ -353,7 +353,7 @@ impl Inner {
             put.entry.tail,
             put.token.map_or_else(Vec::new, |token| token.0.to_vec()),
         ]);
-        args.extend(args_of(self.shared(pair).touches().take()));
+        args.extend(self.take_touches(pair));
         match self.script(&script, &pair.stem, &args).await? {
             Value::Int(-1) => Ok(Stored::Overtaken),
             evicted => Ok(Stored::Evicting(number(&evicted)?)),

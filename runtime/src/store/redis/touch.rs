@@ -1,10 +1,16 @@
 //! Hits on their way to the server, behind the calls.
 
+mod pending;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::pair::{MOST_TOUCHES, Touched, args_of};
+pub(super) use self::pending::Touches;
+use self::pending::{MOST, Touched, Worth, args_of};
+use redis::Value;
+
+use super::reply::array;
 use super::{Inner, STEP, Side, driver, fault, text, timed};
 use crate::entry;
 use crate::error::Error;
@@ -13,6 +19,8 @@ use crate::method::Pair;
 use crate::policy::Policy;
 use crate::settings::Touch;
 
+/// Between two looks for hits that wait.
+const SWEEP: Duration = Duration::from_secs(1);
 /// Between two looks at the end of a pair.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -42,15 +50,21 @@ impl Inner {
             return;
         }
         let mut touches = self.shared(pair).touches();
+        let worth = Worth::of(&pair.policy);
         if counts {
-            hits.for_each(|(field, hits)| touches.record(field, now_us, hits));
+            hits.for_each(|(field, hits)| touches.record(worth, field, now_us, hits));
         }
-        let is_full = touches.len() >= MOST_TOUCHES;
-        if touches.is_scheduled && !is_full {
+        let is_first = worth != Worth::Each && !std::mem::replace(&mut touches.is_swept, true);
+        let is_full = touches.due() >= MOST;
+        let is_needed = !touches.is_scheduled && (touches.due() > 0 || !counts);
+        touches.is_scheduled |= is_needed;
+        drop(touches);
+        if is_first {
+            self.sweep(pair);
+        }
+        if !is_needed && !is_full {
             return;
         }
-        touches.is_scheduled = true;
-        drop(touches);
         let pause = match (is_full, counts) {
             (true, _) => Duration::ZERO,
             (false, true) => interval,
@@ -65,6 +79,34 @@ impl Inner {
         });
     }
 
+    /// Comes by each second, as long as there are hits, for those that wait.
+    fn sweep(self: &Arc<Self>, pair: &Arc<Pair>) {
+        let (inner, pair) = (Arc::downgrade(self), pair.clone());
+        // Without a driver there was no hit.
+        let _ = driver::spawn(async move {
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                let Some(inner) = inner.upgrade() else { return };
+                let (is_used, due) = {
+                    let mut touches = inner.shared(&pair).touches();
+                    (touches.sweep(), touches.due())
+                };
+                if due > 0 {
+                    inner.send_touches(&pair).await;
+                }
+                if !is_used {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// All hits that are not recorded yet, for a script that does.
+    pub(super) fn take_touches(&self, pair: &Pair) -> impl Iterator<Item = Vec<u8>> {
+        let taken = self.shared(pair).touches().take(Worth::of(&pair.policy));
+        args_of(taken)
+    }
+
     async fn send_touches(self: &Arc<Self>, pair: &Arc<Pair>) {
         if matches!(pair.policy, Policy::LruT | Policy::Lfu) {
             self.keep(pair);
@@ -73,7 +115,7 @@ impl Inner {
         let touched = {
             let mut touches = self.shared(pair).touches();
             touches.is_scheduled = false;
-            touches.take()
+            touches.take(Worth::Each)
         };
         if touched.is_empty() && pair.policy.counts_hits() {
             return;
@@ -89,7 +131,7 @@ impl Inner {
         let mut dropped = {
             let mut touches = self.shared(pair).touches();
             touches.is_scheduled = false;
-            touches.start_leaving()
+            touches.start_leaving(Worth::of(&pair.policy))
         };
         loop {
             let step = self.shared(pair).touches().step();
@@ -99,8 +141,7 @@ impl Inner {
             let hits = step.len() as u64;
             if self.send_plainly(pair, step).await.is_err() {
                 // So is what is left: a server in trouble is not asked again and again.
-                let rest = std::mem::take(&mut self.shared(pair).touches().leaving);
-                dropped += hits + rest.len() as u64;
+                dropped += hits + self.shared(pair).touches().drop_rest();
             }
         }
         self.dropped_touches.fetch_add(dropped, Ordering::Relaxed);
@@ -140,12 +181,19 @@ impl Inner {
                 add.arg(touched.now_us).arg(&field.0[..]);
             }
             add.ignore();
+            // How fine instants have to be.
+            let first = pipe.cmd("ZRANGE").arg(&pair.ranking).arg(0).arg(0);
+            first.arg("WITHSCORES");
         }
         let send = timed(async {
             let sent = self.link.send_all(&pipe).await;
-            sent.map(drop).map_err(|error| fault::error(&error))
+            sent.map_err(|error| fault::error(&error))
         });
-        self.ask(Side::Write, pair, STEP, send).await
+        let replies = self.ask(Side::Write, pair, STEP, send).await?;
+        if let Some(oldest) = replies.into_iter().last().and_then(instant_us) {
+            self.shared(pair).touches().saw_oldest(oldest);
+        }
+        Ok(())
     }
 
     async fn send_script(
@@ -163,6 +211,14 @@ impl Inner {
         // sent again, and a put that comes meanwhile would evict without these hits.
         let send = timed(self.whole_script(&script, &pair.stem, &args));
         self.ask(Side::Write, pair, STEP, send).await.map(drop)
+    }
+}
+
+/// The instant by which the first entry of a ranking is ranked.
+fn instant_us(reply: Value) -> Option<u64> {
+    match array(reply).ok()?.pop()? {
+        Value::BulkString(digits) => std::str::from_utf8(&digits).ok()?.parse().ok(),
+        _ => None,
     }
 }
 

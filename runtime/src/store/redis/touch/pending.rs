@@ -1,0 +1,341 @@
+//! Hits that are not recorded yet, one record a field.
+//!
+//! Where a policy ranks by an instant or a count, most hits on an entry that is hit all the time
+//! would move it by nothing that matters. They wait: for one that does, for a put, or for a second.
+
+use crate::field::{Field, Fields};
+use crate::policy::Policy;
+
+/// The most hits that one script is given; more than that is more than it is worth to wait for.
+pub(super) const MOST: usize = 1000;
+/// Hits that are sent together where no script is needed: reads that come meanwhile wait for no
+/// more than these.
+const STEP: usize = 200;
+/// Fields that are remembered; past that all of them are sent and forgotten.
+const REMEMBERED: usize = 8192;
+/// An entry's last hit is known to such a part of the age of the entry that would be evicted next.
+const PART_OF_AGE: u64 = 64;
+/// And in any case to a second.
+const COARSEST_US: u64 = 1_000_000;
+/// An entry's hits are known to such a part of those that this process has sent.
+const PART_OF_HITS: u64 = 16;
+
+/// The hits of a pair.
+#[derive(Debug, Default)]
+pub(in crate::store::redis) struct Touches {
+    by_field: Fields<Record>,
+    /// Whose hits are to be sent with the next flush.
+    due: Vec<Field>,
+    /// Those that are being sent, a few at a time; the last ones go first.
+    leaving: Vec<(Field, Touched)>,
+    /// Grows with each hit, so that the order of last hits is known.
+    next: u64,
+    /// Between two instants of a field that are both sent, where the policy ranks by instants.
+    grain_us: u64,
+    last_us: u64,
+    /// Whether somebody will send them when the interval is over.
+    pub(super) is_scheduled: bool,
+    /// Whether somebody will look at the end of the pair.
+    pub(super) is_kept: bool,
+    /// Whether somebody comes by each second for those that wait.
+    pub(super) is_swept: bool,
+}
+
+/// Hits on a field since they were last sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Touched {
+    order: u64,
+    pub(super) now_us: u64,
+    pub(super) hits: u64,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    touched: Touched,
+    is_due: bool,
+    /// When the last hit was that was sent.
+    sent_us: u64,
+    /// How many hits were sent.
+    sent: u64,
+    /// Nothing has come since a sweep.
+    is_idle: bool,
+}
+
+/// What makes a hit one that is worth to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Worth {
+    /// Each counts, and so does their order.
+    Each,
+    Instant,
+    Count,
+}
+
+impl Worth {
+    pub(super) fn of(policy: &Policy) -> Self {
+        match policy {
+            Policy::LruT => Self::Instant,
+            Policy::Lfu => Self::Count,
+            _ => Self::Each,
+        }
+    }
+}
+
+impl Touches {
+    pub(super) fn record(&mut self, worth: Worth, field: Field, now_us: u64, hits: u64) {
+        self.next += 1;
+        self.last_us = self.last_us.max(now_us);
+        let record = self.by_field.entry(field).or_default();
+        let touched = &mut record.touched;
+        touched.order = self.next;
+        touched.now_us = touched.now_us.max(now_us);
+        touched.hits += hits;
+        record.is_idle = false;
+        let is_worth_it = match worth {
+            Worth::Each => true,
+            Worth::Instant => touched.now_us.saturating_sub(record.sent_us) >= self.grain_us,
+            Worth::Count => touched.hits > record.sent / PART_OF_HITS,
+        };
+        if is_worth_it && !record.is_due {
+            record.is_due = true;
+            self.due.push(field);
+        }
+    }
+
+    /// Takes down how old the entry is that goes first: instants need not be finer than that allows.
+    pub(super) fn saw_oldest(&mut self, instant_us: u64) {
+        let age_us = self.last_us.saturating_sub(instant_us);
+        self.grain_us = (age_us / PART_OF_AGE).min(COARSEST_US);
+    }
+
+    /// How many fields have hits that are to be sent.
+    pub(super) fn due(&self) -> usize {
+        self.due.len()
+    }
+
+    /// Takes all hits out, those that wait as well: the last hit of all comes last.
+    pub(super) fn take(&mut self, worth: Worth) -> Vec<(Field, Touched)> {
+        let mut taken = std::mem::take(&mut self.leaving);
+        let before = taken.len();
+        self.due.clear();
+        let known = self.by_field.iter_mut();
+        taken.extend(known.filter_map(|(field, record)| Some((*field, record.take()?))));
+        taken[before..].sort_unstable_by_key(|(_, touched)| touched.order);
+        self.forget(worth);
+        taken
+    }
+
+    /// Starts to send what is due, in steps. Returns how many hits were dropped, because those
+    /// before them are still there.
+    pub(super) fn start_leaving(&mut self, worth: Worth) -> u64 {
+        let is_stuck = self.leaving.len() >= MOST;
+        let mut dropped = 0;
+        for field in self.due.drain(..) {
+            let record = self.by_field.get_mut(&field);
+            let Some(touched) = record.and_then(Record::take) else {
+                continue;
+            };
+            if is_stuck {
+                dropped += 1;
+            } else {
+                self.leaving.push((field, touched));
+            }
+        }
+        if self.by_field.len() > REMEMBERED && !is_stuck {
+            let rest = self.by_field.drain();
+            let rest = rest.filter_map(|(field, mut record)| Some((field, record.take()?)));
+            self.leaving.extend(rest);
+        }
+        self.forget(worth);
+        dropped
+    }
+
+    /// The next few to be sent.
+    pub(super) fn step(&mut self) -> Vec<(Field, Touched)> {
+        let rest = self.leaving.len().saturating_sub(STEP);
+        self.leaving.split_off(rest)
+    }
+
+    /// Drops what is left to be sent in steps, and says how much that was.
+    pub(super) fn drop_rest(&mut self) -> u64 {
+        std::mem::take(&mut self.leaving).len() as u64
+    }
+
+    /// Has all that waits sent, and forgets what has not been hit for a while. `false` once there is
+    /// nothing left.
+    pub(super) fn sweep(&mut self) -> bool {
+        let due = &mut self.due;
+        self.by_field.retain(|field, record| {
+            if record.touched.hits == 0 {
+                return !std::mem::replace(&mut record.is_idle, true);
+            }
+            if !std::mem::replace(&mut record.is_due, true) {
+                due.push(*field);
+            }
+            true
+        });
+        let is_used = !self.by_field.is_empty();
+        if !is_used {
+            self.by_field.shrink_to_fit();
+        }
+        self.is_swept = is_used;
+        is_used
+    }
+
+    /// Nothing is gained by what was sent where each hit is worth it.
+    fn forget(&mut self, worth: Worth) {
+        if worth == Worth::Each {
+            self.by_field.clear();
+        }
+    }
+}
+
+impl Record {
+    fn take(&mut self) -> Option<Touched> {
+        self.is_due = false;
+        let touched = std::mem::take(&mut self.touched);
+        if touched.hits == 0 {
+            return None;
+        }
+        self.sent_us = self.sent_us.max(touched.now_us);
+        self.sent = self.sent.saturating_add(touched.hits);
+        Some(touched)
+    }
+}
+
+/// Hits as the arguments of a script.
+pub(super) fn args_of(touched: Vec<(Field, Touched)>) -> impl Iterator<Item = Vec<u8>> {
+    touched.into_iter().flat_map(|(field, touched)| {
+        [
+            field.0.to_vec(),
+            touched.now_us.to_string().into_bytes(),
+            touched.hits.to_string().into_bytes(),
+        ]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(n: u64) -> Field {
+        let mut bytes = [0; 20];
+        bytes[..8].copy_from_slice(&n.to_le_bytes());
+        Field(bytes)
+    }
+
+    /// All that a flush sends.
+    fn flush(touches: &mut Touches, worth: Worth) -> Vec<(Field, Touched)> {
+        assert_eq!(touches.start_leaving(worth), 0);
+        std::iter::from_fn(|| Some(touches.step()).filter(|step| !step.is_empty()))
+            .flatten()
+            .collect()
+    }
+
+    #[test]
+    fn a_put_takes_along_what_is_leaving_in_steps_and_what_came_since() {
+        for worth in [Worth::Each, Worth::Instant, Worth::Count] {
+            let mut touches = Touches::default();
+            (0..500).for_each(|n| touches.record(worth, field(n), n + 1, 1));
+            assert_eq!(touches.start_leaving(worth), 0);
+            let mut sent = touches.step();
+            assert_eq!(sent.len(), STEP);
+            (400..600).for_each(|n| touches.record(worth, field(n), 1000 + n, 2));
+            let taken = touches.take(worth);
+            assert!(touches.step().is_empty() && touches.take(worth).is_empty());
+            let last: Vec<_> = taken[taken.len() - 200..]
+                .iter()
+                .map(|(field, _)| *field)
+                .collect();
+            assert_eq!(last, (400..600).map(field).collect::<Vec<_>>());
+            sent.extend(taken);
+            let hits: u64 = sent.iter().map(|(_, touched)| touched.hits).sum();
+            assert_eq!(hits, 500 + 2 * 200);
+        }
+    }
+
+    #[test]
+    fn hits_that_the_server_does_not_take_are_dropped_and_counted() {
+        for worth in [Worth::Each, Worth::Instant, Worth::Count] {
+            let mut touches = Touches::default();
+            (0..1200).for_each(|n| touches.record(worth, field(n), n + 1, 1));
+            assert_eq!(touches.start_leaving(worth), 0);
+            (0..50).for_each(|n| touches.record(worth, field(n), 2000 + n, 1));
+            assert_eq!(touches.start_leaving(worth), 50);
+            assert_eq!(touches.due(), 0);
+            assert_eq!(touches.drop_rest(), 1200);
+        }
+    }
+
+    #[test]
+    fn an_instant_waits_while_it_is_near_the_last_one_sent_by_the_age_of_the_oldest() {
+        let mut touches = Touches::default();
+        let (worth, start) = (Worth::Instant, 1_000_000_000);
+        touches.record(worth, field(1), start, 1);
+        assert_eq!(flush(&mut touches, worth).len(), 1);
+        // Nothing is known of the pair: each instant is sent.
+        touches.record(worth, field(1), start + 1, 1);
+        assert_eq!(flush(&mut touches, worth).len(), 1);
+        touches.saw_oldest(start + 1 - 64_000);
+        touches.record(worth, field(1), start + 1000, 1);
+        assert!(flush(&mut touches, worth).is_empty());
+        touches.record(worth, field(2), start + 1000, 1);
+        touches.record(worth, field(1), start + 1001, 1);
+        let sent = flush(&mut touches, worth);
+        assert_eq!(sent.len(), 2);
+        assert!(
+            sent.iter()
+                .any(|(_, touched)| touched.now_us == start + 1001)
+        );
+        // However old the pair is, to a second.
+        touches.saw_oldest(0);
+        touches.record(worth, field(1), start + 1_001_000, 1);
+        assert!(flush(&mut touches, worth).is_empty());
+        touches.record(worth, field(1), start + 1_001_001, 1);
+        assert_eq!(flush(&mut touches, worth).len(), 1);
+    }
+
+    #[test]
+    fn counts_wait_until_they_are_a_sixteenth_of_what_was_sent() {
+        let (mut touches, mut sent, mut flushes) = (Touches::default(), 0, 0);
+        for hits in 1..=1600_u64 {
+            touches.record(Worth::Count, field(1), hits, 1);
+            let now: u64 = flush(&mut touches, Worth::Count)
+                .iter()
+                .map(|(_, touched)| touched.hits)
+                .sum();
+            sent += now;
+            flushes += u64::from(now > 0);
+            assert!((hits - sent) * PART_OF_HITS <= sent, "{sent} of {hits}");
+        }
+        assert!(flushes < 110, "{flushes}");
+        let rest = touches.take(Worth::Count);
+        assert_eq!(sent + rest[0].1.hits, 1600, "a put takes along what waits");
+    }
+
+    #[test]
+    fn a_sweep_sends_what_waits_and_forgets_what_is_idle() {
+        let mut touches = Touches::default();
+        touches.record(Worth::Count, field(1), 1, 100);
+        assert_eq!(flush(&mut touches, Worth::Count).len(), 1);
+        touches.record(Worth::Count, field(1), 2, 1);
+        assert_eq!(touches.due(), 0);
+        assert!(touches.sweep());
+        let swept = flush(&mut touches, Worth::Count);
+        assert_eq!(swept[0].1.hits, 1);
+        assert!(touches.sweep(), "it may be hit again");
+        assert!(!touches.sweep());
+        assert!(touches.by_field.is_empty());
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut touches = Touches::default();
+        for n in 0..3 * REMEMBERED as u64 {
+            touches.record(Worth::Count, field(n), 1, 1);
+            if touches.due() >= MOST {
+                flush(&mut touches, Worth::Count);
+            }
+            assert!(touches.by_field.len() <= REMEMBERED + MOST);
+        }
+    }
+}
