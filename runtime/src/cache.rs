@@ -1,10 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
-use std::fmt;
-use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
-
+use crate::budget::Wait;
 use crate::builder::{CacheBuilder, Limits};
 use crate::error::Error;
 use crate::field::Field;
@@ -16,6 +10,11 @@ use crate::scope::{self, Frame, Mode, Scope};
 use crate::settings::Touch;
 use crate::stats::{Counters, Event, Stats};
 use crate::store::{Found, KeySpace, Store};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// A handle on a cache: cheap to clone, made for sharing between tasks and threads.
 ///
@@ -218,11 +217,11 @@ impl Cache {
         &self,
         pair: &Arc<Pair>,
         field: Field,
-        deadline: Duration,
+        wait: Wait,
     ) -> Result<Found, Error> {
         match (self.0.store.reader(), pair.touch) {
-            (Some(redis), Touch::Behind(_)) => redis.read(pair, field, deadline).await,
-            _ => self.0.store.get(pair, field, deadline).await,
+            (Some(redis), Touch::Behind(_)) => redis.read(pair, field, wait).await,
+            _ => self.0.store.get(pair, field, wait.at_most).await,
         }
     }
 

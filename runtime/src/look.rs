@@ -36,12 +36,12 @@ pub(crate) async fn look_up<T: Value>(
     budget: &mut Budget,
 ) -> Looked<T> {
     cache.count(Some(bound), Event::read, 1);
-    let looked = budget
-        .spend(|left| cache.get(&bound.pair, key.field, left))
-        .await;
+    let wait = budget.start();
+    let looked = cache.get(&bound.pair, key.field, wait).await;
     let found = match looked {
         Ok(found) => found,
         Err(error) => {
+            budget.stop();
             failed(cache, bound, &error);
             cache.count(Some(bound), Event::miss, 1);
             return Looked::Failed;
@@ -53,6 +53,7 @@ pub(crate) async fn look_up<T: Value>(
             Looked::Hit(stored, bound.fresh.due(&age))
         }
         None => {
+            budget.stop();
             cache.count(Some(bound), Event::miss, 1);
             Looked::Miss(unwanted(found.entry.as_deref()))
         }

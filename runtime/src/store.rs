@@ -6,6 +6,7 @@ pub(crate) mod redis;
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -26,10 +27,41 @@ use crate::policy::Policy;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) now_us: u64,
-    /// A slice of what the server sent, or bytes of its own.
-    pub(crate) entry: Option<Bytes>,
+    pub(crate) entry: Option<Entry>,
     /// What the pair has left to live; `None` if it has no end. Only a peek says it.
     pub(crate) pair_ms: Option<u64>,
+}
+
+/// The bytes of an entry that was found.
+#[derive(Debug, Clone)]
+pub(crate) enum Entry {
+    Own(Bytes),
+    InBatch(redis::Slice),
+}
+
+impl Deref for Entry {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::InBatch(slice) => slice,
+        }
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Entry {}
+
+impl From<Vec<u8>> for Entry {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Own(bytes.into())
+    }
 }
 
 /// An entry on its way into the store.

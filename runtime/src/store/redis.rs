@@ -49,7 +49,9 @@ pub(crate) use self::script::all as scripts;
 use self::script::{PolicyScripts, Script};
 pub(crate) use self::target::Target;
 use self::wake::Wakes;
+pub(crate) use self::wire::Slice;
 use super::{Begin, Begun, Clock, Found, KeySpace, Listener, Put, Seen, Store, Stored, Token};
+use crate::budget::Wait;
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
@@ -106,10 +108,12 @@ impl Redis {
         &self,
         pair: &Arc<Pair>,
         field: Field,
-        deadline: Duration,
+        wait: Wait,
     ) -> Result<Found, Error> {
-        let read = read::read(&self.inner, pair, field, deadline);
-        self.inner.ask(Side::Read, pair, deadline, read).await
+        // No future of another is taken, or it would have to be moved.
+        let asked = self.inner.admit(Side::Read, pair, wait.at_most)?;
+        let found = read::read(&self.inner, pair, field, wait).await;
+        self.inner.account(&asked, found)
     }
 
     /// Runs an operation on the driver, whatever runtime or thread the caller is on.
@@ -175,12 +179,11 @@ impl Store for Redis {
     ) -> Result<Found, Error> {
         let inner = &self.inner;
         if let Touch::Behind(_) = pair.touch {
-            return self.read(pair, field, deadline).await;
+            return self.read(pair, field, Wait::new(deadline)).await;
         }
         if inner.is_open(Side::Write, pair) {
             // Where nothing can be written, hits are hits all the same.
-            let read = read::read(inner, pair, field, deadline);
-            let found = inner.ask(Side::Read, pair, deadline, read).await?;
+            let found = self.read(pair, field, Wait::new(deadline)).await?;
             let entry = found.entry.as_deref();
             let is_hit = entry.is_some_and(|entry| touch::is_alive(entry, found.now_us));
             let unrecorded = u64::from(is_hit);

@@ -77,11 +77,16 @@ impl Breaker {
         self.admit().is_none()
     }
 
+    /// Takes down so many answers, none of them slow.
+    pub(crate) fn answered(&self, answers: u64) {
+        self.answers.fetch_add(answers, Ordering::Relaxed);
+    }
+
     /// Takes down what became of a call. To exactly one call, `Some` says that the breaker opens by
     /// it, and when to probe for the first time.
     pub(crate) fn tell(&self, permit: Permit, outcome: Outcome, now: Instant) -> Option<Duration> {
         if outcome == Outcome::Answered {
-            self.answers.fetch_add(1, Ordering::Relaxed);
+            self.answered(1);
             return None;
         }
         let mut record = self.record();
@@ -89,7 +94,7 @@ impl Breaker {
             return None;
         }
         if outcome == Outcome::Slow {
-            self.answers.fetch_add(1, Ordering::Relaxed);
+            self.answered(1);
         }
         let answers = self.answers.load(Ordering::Relaxed);
         if !record.opens(outcome, answers, now) {

@@ -12,6 +12,7 @@ use super::fault::Verdict;
 use super::link::Link;
 use super::topology::{self, Range};
 use super::{Inner, driver, probe, timed};
+use crate::budget::Wait;
 use crate::error::Error;
 use crate::method::Pair;
 
@@ -20,6 +21,27 @@ use crate::method::Pair;
 pub(super) enum Side {
     Read,
     Write,
+}
+
+/// How fast an answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    Quick,
+    /// In more than half of the time that there was.
+    Slow,
+    /// It was quick, and the breaker knows.
+    Told,
+}
+
+impl Pace {
+    /// Of an answer that comes now.
+    pub(super) fn of(wait: Wait) -> Self {
+        if Instant::now() > wait.patience() {
+            Self::Slow
+        } else {
+            Self::Quick
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -99,19 +121,71 @@ impl Inner {
         deadline: Duration,
         operation: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        if !self.target.is_cluster() {
-            let only = &self.endpoints.only;
-            return self
-                .ask_endpoint(only, side, pair, deadline, operation)
-                .await;
+        let wait = Wait::new(deadline);
+        let asked = self.admit(side, pair, deadline)?;
+        let result = operation.await;
+        self.account(&asked, result.map(|value| (value, Pace::of(wait))))
+    }
+
+    /// Leave to ask the endpoint of a pair, unless its breaker is open.
+    pub(super) fn admit<'p>(
+        self: &Arc<Self>,
+        side: Side,
+        pair: &'p Arc<Pair>,
+        deadline: Duration,
+    ) -> Result<Asked<'p>, Error> {
+        let node = if self.target.is_cluster() {
+            let node = self.node(pair);
+            if node.is_none() {
+                self.learn_topology();
+            }
+            node
+        } else {
+            None
+        };
+        let endpoint = node.as_ref().unwrap_or(&self.endpoints.only);
+        let permit = endpoint.breaker(side).admit().ok_or_else(|| {
+            Error::unavailable("the store is away").with_verdict(Verdict::Nothing)
+        })?;
+        Ok(Asked {
+            node,
+            permit,
+            side,
+            pair,
+            deadline,
+        })
+    }
+
+    /// Tells the breaker how it went, for each leave once.
+    pub(super) fn account<T>(
+        self: &Arc<Self>,
+        asked: &Asked<'_>,
+        result: Result<(T, Pace), Error>,
+    ) -> Result<T, Error> {
+        match result {
+            Ok((value, Pace::Told)) => Ok(value),
+            Ok((value, Pace::Quick)) => {
+                self.endpoint(asked).breaker(asked.side).answered(1);
+                Ok(value)
+            }
+            Ok((value, Pace::Slow)) => {
+                self.tell(asked, Outcome::Slow, &"it is slow");
+                Ok(value)
+            }
+            Err(error) => {
+                self.tell_error(asked, &error);
+                Err(error)
+            }
         }
-        let node = self.node(pair);
-        if node.is_none() {
-            self.learn_topology();
-        }
-        let endpoint = node.unwrap_or_else(|| self.endpoints.only.clone());
-        self.ask_endpoint(&endpoint, side, pair, deadline, operation)
-            .await
+    }
+
+    pub(super) fn endpoint<'e>(&'e self, asked: &'e Asked<'_>) -> &'e Arc<Endpoint> {
+        asked.node.as_ref().unwrap_or(&self.endpoints.only)
+    }
+
+    /// Answers to reads on the server, which were quick and which nobody else tells of.
+    pub(super) fn answered(&self, reads: u64) {
+        self.endpoints.only.reads.answered(reads);
     }
 
     fn node(&self, pair: &Pair) -> Option<Arc<Endpoint>> {
@@ -120,59 +194,29 @@ impl Inner {
             .node(*slot.get_or_init(|| topology::slot(&pair.stem)))
     }
 
-    async fn ask_endpoint<T>(
-        self: &Arc<Self>,
-        endpoint: &Arc<Endpoint>,
-        side: Side,
-        pair: &Arc<Pair>,
-        deadline: Duration,
-        operation: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        let Some(permit) = endpoint.breaker(side).admit() else {
-            return Err(Error::unavailable("the store is away").with_verdict(Verdict::Nothing));
-        };
-        let asked = Asked {
-            endpoint,
-            side,
-            pair,
-            deadline,
-        };
-        let started = Instant::now();
-        let result = operation.await;
-        let now = Instant::now();
-        let is_slow = now.saturating_duration_since(started) > deadline / 2;
-        match &result {
-            Ok(_) if is_slow => self.tell(&asked, permit, Outcome::Slow, &"it is slow"),
-            Ok(_) => {
-                // Nothing to be opened by an answer.
-                let _ = endpoint.breaker(side).tell(permit, Outcome::Answered, now);
-            }
-            Err(error) => self.tell_error(&asked, permit, error),
-        }
-        result
-    }
-
-    fn tell_error(self: &Arc<Self>, asked: &Asked<'_>, permit: Permit, error: &Error) {
+    fn tell_error(self: &Arc<Self>, asked: &Asked<'_>, error: &Error) {
         let verdict = error.verdict();
         match verdict {
             Verdict::Nothing => {}
-            Verdict::Answered => self.tell(asked, permit, Outcome::Answered, error),
-            Verdict::Failed => self.tell(asked, permit, Outcome::Failed, error),
-            Verdict::Refused => self.tell(asked, permit, Outcome::Refused, error),
+            Verdict::Answered => self.tell(asked, Outcome::Answered, error),
+            Verdict::Failed => self.tell(asked, Outcome::Failed, error),
+            Verdict::Refused => self.tell(asked, Outcome::Refused, error),
             Verdict::RefusesWrites | Verdict::IsReplica => {
-                let writes = asked.endpoint.breaker(Side::Write);
-                let asked = Asked {
-                    side: Side::Write,
-                    ..*asked
-                };
+                let writes = self.endpoint(asked).breaker(Side::Write);
                 if let Some(permit) = writes.admit() {
-                    self.tell(&asked, permit, Outcome::Failed, error);
+                    let asked = Asked {
+                        node: asked.node.clone(),
+                        permit,
+                        side: Side::Write,
+                        ..*asked
+                    };
+                    self.tell(&asked, Outcome::Failed, error);
                 }
             }
             Verdict::Garbled => {
                 self.link.give_up();
                 self.lanes.each(Link::give_up);
-                self.tell(asked, permit, Outcome::Failed, error);
+                self.tell(asked, Outcome::Failed, error);
             }
         }
         if verdict == Verdict::IsReplica {
@@ -185,17 +229,12 @@ impl Inner {
         }
     }
 
-    fn tell(
-        self: &Arc<Self>,
-        asked: &Asked<'_>,
-        permit: Permit,
-        outcome: Outcome,
-        why: &dyn Display,
-    ) {
-        let breaker = asked.endpoint.breaker(asked.side);
-        if let Some(pause) = breaker.tell(permit, outcome, Instant::now()) {
+    fn tell(self: &Arc<Self>, asked: &Asked<'_>, outcome: Outcome, why: &dyn Display) {
+        let endpoint = self.endpoint(asked);
+        let breaker = endpoint.breaker(asked.side);
+        if let Some(pause) = breaker.tell(asked.permit, outcome, Instant::now()) {
             tracing::warn!(
-                endpoint = ?asked.endpoint.address,
+                endpoint = ?endpoint.address,
                 side = ?asked.side,
                 %why,
                 "redis-func-cache: the store is away; it is not asked until it answers a probe"
@@ -239,10 +278,12 @@ impl Inner {
 /// Between two questions about the topology.
 const BETWEEN_QUESTIONS: Duration = Duration::from_millis(500);
 
-/// An operation, as those need it who look after the breaker.
-pub(super) struct Asked<'a> {
-    pub(super) endpoint: &'a Arc<Endpoint>,
+/// Leave to ask an endpoint, and for what.
+pub(super) struct Asked<'p> {
+    /// Of a cluster, where it is known.
+    node: Option<Arc<Endpoint>>,
+    permit: Permit,
     pub(super) side: Side,
-    pub(super) pair: &'a Arc<Pair>,
+    pub(super) pair: &'p Arc<Pair>,
     pub(super) deadline: Duration,
 }

@@ -35,7 +35,7 @@ struct Probe {
 pub(super) fn start(inner: &Arc<Inner>, asked: &Asked<'_>, pause: Duration) {
     let probe = Probe {
         inner: Arc::downgrade(inner),
-        endpoint: asked.endpoint.clone(),
+        endpoint: inner.endpoint(asked).clone(),
         side: asked.side,
         pair: Arc::new(reserved(asked.pair)),
         // What a call has left for its put says little.

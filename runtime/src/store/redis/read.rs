@@ -4,63 +4,120 @@
 mod queue;
 
 use std::collections::HashMap;
-use std::future::{Future as _, poll_fn};
-use std::pin::pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 pub(super) use self::queue::Queue;
 use self::queue::{Place, Waiting};
+use super::endpoint::Pace;
 use super::lane::{Lane, Road};
 use super::link::Link;
 use super::wire::{Ask, Seat};
 use super::{Inner, Verdict, driver, fault, reply, touch};
+use crate::budget::Wait;
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
 use crate::store::Found;
 
-/// Waits for the entry of a field, read together with others, and records the hit.
-pub(crate) async fn read(
-    inner: &Arc<Inner>,
-    pair: &Arc<Pair>,
+/// Waits for the entry of a field, read together with others, and records the hit. A future made by
+/// hand, for it is small: those that it stands in are moved when they are made.
+pub(super) struct Read<'r> {
+    inner: &'r Arc<Inner>,
+    ask: Ask<'r>,
+    stage: Stage<'r>,
+}
+
+enum Stage<'r> {
+    New,
+    Seated(Seat),
+    /// In a box, for most reads never need the room that the other ways take.
+    Otherwise(Pin<Box<dyn Future<Output = Result<(Found, Pace), Error>> + Send + 'r>>),
+    Over,
+}
+
+pub(super) fn read<'r>(
+    inner: &'r Arc<Inner>,
+    pair: &'r Arc<Pair>,
     field: Field,
-    deadline: Duration,
-) -> Result<Found, Error> {
-    let until = Instant::now() + deadline;
-    inner.lanes.watch(inner);
-    let ask = Ask { pair, field, until };
-    let seat = poll_fn(|context| Poll::Ready(inner.lanes.seat(&ask, context.waker()))).await;
-    if let Some(seat) = seat
-        && let Some(answer) = answer_of_wire(seat).await
-    {
-        return answer;
+    wait: Wait,
+) -> Read<'r> {
+    Read {
+        inner,
+        ask: Ask { pair, field, wait },
+        stage: Stage::New,
     }
-    // A box, for most futures never need the room that the other ways take.
-    Box::pin(read_otherwise(inner, ask)).await
+}
+
+impl Future for Read<'_> {
+    type Output = Result<(Found, Pace), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        loop {
+            let answer = match &mut this.stage {
+                Stage::New => {
+                    this.inner.lanes.watch(this.inner);
+                    match this.inner.lanes.seat(&this.ask, context.waker()) {
+                        Some(Ok(seat)) => {
+                            this.stage = Stage::Seated(seat);
+                            // Its waker was left in this very poll.
+                            return Poll::Pending;
+                        }
+                        Some(Err(error)) => Some(Err(error)),
+                        None => None,
+                    }
+                }
+                Stage::Seated(seat) => {
+                    let answered = ready!(seat.poll(context));
+                    match std::mem::replace(&mut this.stage, Stage::Over) {
+                        Stage::Seated(seat) => Some(answered.and_then(|()| seat.own())),
+                        _ => None,
+                    }
+                }
+                Stage::Otherwise(read) => return read.as_mut().poll(context),
+                Stage::Over => return Poll::Ready(Err(Error::unavailable("the read is over"))),
+            };
+            match answer {
+                Some(answer) if !is_lost(&answer) => {
+                    this.stage = Stage::Over;
+                    return Poll::Ready(answer);
+                }
+                _ => {
+                    let read = read_otherwise(this.inner, this.ask);
+                    this.stage = Stage::Otherwise(Box::pin(read));
+                }
+            }
+        }
+    }
 }
 
 /// [`read`] where this thread has no wire at hand.
-async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Result<Found, Error> {
-    let Ask { pair, field, until } = ask;
+async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Result<(Found, Pace), Error> {
+    let Ask { pair, field, wait } = ask;
     let shared = inner.shared(pair);
     let found = match inner.lanes.here(inner, shared) {
         Some((lane, queue)) => match &lane.road {
             Road::Wire(wire) => {
                 let seat = poll_fn(|context| Poll::Ready(wire.seat(&ask, context.waker()))).await;
-                if let Some(seat) = seat
-                    && let Some(answer) = answer_of_wire(seat).await
-                {
+                let answer = match seat {
+                    Some(Ok(seat)) => Some(seat.answer().await),
+                    Some(Err(error)) => Some(Err(error)),
+                    None => None,
+                };
+                if let Some(answer) = answer.filter(|answer| !is_lost(answer)) {
                     return answer;
                 }
                 read_by_the_driver(inner, &ask).await?
             }
             Road::Link(link) => {
-                read_in_lane(inner, pair, &lane, link, &queue, field, until).await?
+                read_in_lane(inner, pair, &lane, link, &queue, field, wait.until()).await?
             }
         },
         None => read_by_the_driver(inner, &ask).await?,
@@ -70,21 +127,18 @@ async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Result<Found, Error
     {
         inner.touch(pair, found.now_us, std::iter::once((field, 1)));
     }
-    Ok(found)
+    Ok((found, Pace::of(wait)))
 }
 
-/// `None` if the connection is lost, as an idle one may be at any time: the driver has another.
-async fn answer_of_wire(seat: Result<Seat, Error>) -> Option<Result<Found, Error>> {
-    let answer = match seat {
-        Ok(seat) => seat.answer().await,
-        Err(error) => Err(error),
-    };
-    let is_lost = matches!(&answer, Err(error) if error.verdict() == Verdict::Nothing);
-    (!is_lost).then_some(answer)
+/// Whether it says that the connection is lost, as an idle one may be at any time: the driver has
+/// another.
+fn is_lost<T>(answer: &Result<T, Error>) -> bool {
+    matches!(answer, Err(error) if error.verdict() == Verdict::Nothing)
 }
 
 async fn read_by_the_driver(inner: &Arc<Inner>, ask: &Ask<'_>) -> Result<Found, Error> {
-    let &Ask { pair, field, until } = ask;
+    let &Ask { pair, field, wait } = ask;
+    let until = wait.until();
     let queue = &inner.shared(pair).queue;
     let (tell, told) = oneshot::channel();
     if queue.join(Waiting { field, until, tell })? {

@@ -23,10 +23,12 @@ use tokio::runtime::Handle;
 
 use self::batch::Batch;
 pub(super) use self::batch::Seat;
+pub(crate) use self::batch::Slice;
 use self::request::Request;
 use self::wires::Known;
 pub(super) use self::wires::Wires;
 use super::{Inner, Target, Verdict};
+use crate::budget::Wait;
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
@@ -41,10 +43,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const SILENCE: u32 = 3;
 
 /// What a caller wants to read, and how long it can wait.
+#[derive(Clone, Copy)]
 pub(super) struct Ask<'a> {
     pub(super) pair: &'a Arc<Pair>,
     pub(super) field: Field,
-    pub(super) until: Instant,
+    pub(super) wait: Wait,
 }
 
 /// Dropped, it closes its connection.
@@ -175,7 +178,7 @@ impl Shared {
         }
         let request = state.next.back_mut().expect("one has seats");
         let place = request.add(ask.pair, ask.field);
-        let seat = Batch::take_in(&request.batch, place, ask.until, waker);
+        let seat = Batch::take_in(&request.batch, place, ask.wait, waker);
         let pump = if state.in_air.len() < FLIGHTS {
             state.sleeper.take()
         } else {

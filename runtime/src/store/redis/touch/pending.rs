@@ -18,7 +18,7 @@ const PART_OF_AGE: u64 = 64;
 /// And in any case to a second.
 const COARSEST_US: u64 = 1_000_000;
 /// An entry's hits are known to such a part of those that this process has sent.
-const PART_OF_HITS: u64 = 16;
+const PART_OF_HITS: u64 = 8;
 
 /// The hits of a pair.
 #[derive(Debug, Default)]
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_wait_until_they_are_a_sixteenth_of_what_was_sent() {
+    fn counts_wait_until_they_are_an_eighth_of_what_was_sent() {
         let (mut touches, mut sent, mut flushes) = (Touches::default(), 0, 0);
         for hits in 1..=1600_u64 {
             touches.record(Worth::Count, field(1), hits, 1);
@@ -307,7 +307,7 @@ mod tests {
             flushes += u64::from(now > 0);
             assert!((hits - sent) * PART_OF_HITS <= sent, "{sent} of {hits}");
         }
-        assert!(flushes < 110, "{flushes}");
+        assert!(flushes < 70, "{flushes}");
         let rest = touches.take(Worth::Count);
         assert_eq!(sent + rest[0].1.hits, 1600, "a put takes along what waits");
     }

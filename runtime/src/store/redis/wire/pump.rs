@@ -196,18 +196,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
             let Some(store) = self.shared.store.upgrade() else {
                 return Err(Over);
             };
-            told += request.batch.tell(whole.now_us.map(|now_us| {
+            let of_batch = request.batch.tell(whole.now_us.map(|now_us| {
                 let answer = Answer {
                     now_us: match store.clock.forced_us() {
                         0 => now_us,
                         forced => forced,
                     },
+                    at: Instant::now(),
                     bytes,
                     groups: whole.groups,
                 };
                 self.shared.learn(&store, &request, &answer);
                 answer
             }));
+            store.answered(of_batch.quick);
+            told += of_batch.callers;
         }
         Ok(told)
     }
