@@ -79,6 +79,7 @@ struct Pump<S> {
     reader: Reader,
     /// The batches in the air, and how many entries each of their groups asks for.
     asked: VecDeque<(Request, Vec<usize>)>,
+    has_yielded: bool,
 }
 
 /// Why a connection ends.
@@ -105,6 +106,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
             reply: BytesMut::new(),
             reader: Reader::default(),
             asked: VecDeque::new(),
+            has_yielded: false,
         }
     }
 
@@ -119,7 +121,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
 
     /// Sends what there is to send, and is ready when callers were told.
     fn turn(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, Over>> {
-        self.load(context)?;
+        if !self.load(context)? {
+            return Poll::Pending;
+        }
         self.write(context)?;
         let mut wanted = 1;
         loop {
@@ -137,12 +141,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
         }
     }
 
-    /// Takes in batches that may go into the air.
-    fn load(&mut self, context: &Context<'_>) -> Result<(), Over> {
+    /// Takes in batches that may go into the air; `false` if it is better to come back for them.
+    fn load(&mut self, context: &Context<'_>) -> Result<bool, Over> {
         let mut state = self.shared.state();
         if !matches!(state.stage, Stage::Up) {
             return Err(Over);
         }
+        // While a batch is in the air the next one has time for more than its first caller: those
+        // who were told together are about to ask again.
+        if state.in_air.len() == 1
+            && !state.next.is_empty()
+            && !std::mem::replace(&mut self.has_yielded, true)
+        {
+            context.waker().wake_by_ref();
+            return Ok(false);
+        }
+        self.has_yielded = false;
         while state.in_air.len() < FLIGHTS
             && let Some(request) = state.next.pop_front()
         {
@@ -153,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
             self.asked.push_back((request, form));
         }
         state.sleeper = Some(context.waker().clone());
-        Ok(())
+        Ok(true)
     }
 
     fn write(&mut self, context: &mut Context<'_>) -> Result<(), Over> {
