@@ -5,8 +5,9 @@ mod canonical;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::LazyLock;
 
 use serde::Serialize;
 use sha1::{Digest as _, Sha1};
@@ -133,10 +134,18 @@ impl<T: Serialize + ?Sized> KeyPart for T {}
 
 impl Hash for Field {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let first = self.0.first_chunk().expect("a field has 20 bytes");
-        state.write_u64(u64::from_le_bytes(*first));
+        for half in [0, 8] {
+            let half = self.0[half..].first_chunk().expect("a field has 20 bytes");
+            state.write_u64(u64::from_le_bytes(*half));
+        }
     }
 }
+
+/// Nobody outside knows it: whoever chooses arguments is not to choose where their fields stand.
+static SEEDS: LazyLock<[u64; 2]> = LazyLock::new(|| {
+    let random = RandomState::new();
+    [random.hash_one(0), random.hash_one(1)]
+});
 
 impl Hasher for Digested {
     fn finish(&self) -> u64 {
@@ -147,8 +156,12 @@ impl Hasher for Digested {
         self.0 = xxh3_64_with_seed(bytes, self.0);
     }
 
-    fn write_u64(&mut self, first: u64) {
-        self.0 = first;
+    /// The parts are digests already: each is folded into what there is by one multiplication.
+    fn write_u64(&mut self, part: u64) {
+        let [first, second] = *SEEDS;
+        let product = u128::from(self.0 ^ part ^ first) * u128::from(part ^ second);
+        let (low, high) = (product & u128::from(u64::MAX), product >> 64);
+        self.0 = u64::try_from(low ^ high).expect("both are halves");
     }
 }
 

@@ -3,22 +3,23 @@
 mod pair;
 mod ranking;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use self::pair::{MemoryPair, is_expired};
 use self::ranking::Ranking;
 use super::{
-    Begin, Begun, Clock, Found, KeySpace, Listener, Listeners, Manner, Put, Seen, Store, Stored,
-    Token, Unwanted,
+    Begin, Begun, Clock, Entry, Found, KeySpace, Listener, Listeners, Manner, Put, Seen, Store,
+    Stored, Token, Unwanted,
 };
 use crate::entry;
 use crate::error::{Error, ErrorKind};
-use crate::field::Field;
+use crate::field::{Field, Fields};
 use crate::method::Pair;
 
 /// All pairs of one cache, behind one lock: an operation is as atomic as a script.
@@ -33,10 +34,19 @@ pub(crate) struct Memory {
 
 #[derive(Debug, Default)]
 struct Content {
-    pairs: HashMap<String, MemoryPair>,
+    pairs: BTreeMap<String, MemoryPair>,
     /// Who may store, by the stem of the pair. In one process nobody waits for a lease: calls that
     /// would have joined already.
-    leases: HashMap<String, HashMap<Field, Token>>,
+    leases: BTreeMap<String, Fields<Token>>,
+}
+
+/// An instant, in microseconds.
+#[derive(Debug, Clone, Copy)]
+struct Now {
+    /// It never goes back: for the life of pairs.
+    own_us: u64,
+    /// For entries and scores: a test may force it.
+    us: u64,
 }
 
 impl Memory {
@@ -53,48 +63,45 @@ impl Memory {
         }
     }
 
-    /// Microseconds that never go back, for the life of pairs.
-    fn own_us(&self) -> u64 {
-        self.started_us + micros(self.started.elapsed())
-    }
-
-    /// Microseconds for entries and scores: a test may force them.
-    fn now_us(&self) -> u64 {
-        match self.clock.forced_us() {
-            0 => self.own_us(),
-            forced => forced,
-        }
-    }
-
     /// A look-up that records the hit.
-    fn look(&self, content: &mut Content, pair: &Pair, field: Field) -> Found {
-        let now_us = self.now_us();
+    fn look(content: &mut Content, now: Now, pair: &Pair, field: Field) -> Found {
         let live = content.pairs.get_mut(&pair.stem).and_then(|memory| {
             let entry = memory.values.get(&field)?.clone();
-            (!is_expired(&entry, now_us / 1000)).then(|| {
-                memory.ranking.hit(field, now_us);
-                memory.keep_alive(pair.structure, 0, self.own_us(), true);
+            (!is_expired(&entry, now.us / 1000)).then(|| {
+                memory.ranking.hit(field, now.us);
+                memory.keep_alive(pair.structure, 0, now.own_us, true);
                 entry
             })
         });
         Found {
-            now_us,
-            entry: live.map(Into::into),
+            now_us: now.us,
+            entry: live.map(Entry::Own),
             pair_ms: None,
         }
     }
 
     fn content(&self) -> Result<MutexGuard<'_, Content>, Error> {
+        Ok(self.content_now()?.0)
+    }
+
+    fn content_now(&self) -> Result<(MutexGuard<'_, Content>, Now), Error> {
         if self.closed.load(Ordering::Relaxed) {
             return Err(Error::new(ErrorKind::Closed, "the cache is closed"));
         }
         let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
-        let now_us = self.own_us();
+        let own_us = self.started_us + micros(self.started.elapsed());
+        let now = Now {
+            own_us,
+            us: match self.clock.forced_us() {
+                0 => own_us,
+                forced => forced,
+            },
+        };
         // Few pairs, one a method at the most: looking at all of them is cheap.
         content
             .pairs
-            .retain(|_, pair| pair.ends_us.is_none_or(|ends_us| ends_us > now_us));
-        Ok(content)
+            .retain(|_, pair| pair.ends_us.is_none_or(|ends_us| ends_us > own_us));
+        Ok((content, now))
     }
 }
 
@@ -106,7 +113,8 @@ impl Store for Memory {
         field: Field,
         _deadline: Duration,
     ) -> Result<Found, Error> {
-        Ok(self.look(&mut *self.content()?, pair, field))
+        let (mut content, now) = self.content_now()?;
+        Ok(Self::look(&mut content, now, pair, field))
     }
 
     async fn peek(
@@ -115,20 +123,19 @@ impl Store for Memory {
         field: Field,
         _deadline: Duration,
     ) -> Result<Found, Error> {
-        let now_us = self.own_us();
-        let content = self.content()?;
+        let (content, now) = self.content_now()?;
         let memory = content.pairs.get(&pair.stem);
+        let left = |memory: &MemoryPair| Some(memory.ends_us?.saturating_sub(now.own_us) / 1000);
         Ok(Found {
-            now_us: self.now_us(),
-            entry: memory.and_then(|memory| Some(memory.values.get(&field)?.clone().into())),
-            pair_ms: memory.and_then(|memory| Some(memory.ends_us?.saturating_sub(now_us) / 1000)),
+            now_us: now.us,
+            entry: memory.and_then(|memory| Some(Entry::Own(memory.values.get(&field)?.clone()))),
+            pair_ms: memory.and_then(left),
         })
     }
 
     async fn put(&self, pair: &Arc<Pair>, put: Put, _deadline: Duration) -> Result<Stored, Error> {
-        let now_us = self.now_us();
         let policy = pair.policy.in_memory()?;
-        let mut content = self.content()?;
+        let (mut content, now) = self.content_now()?;
         if put.token.is_some() && put.token != content.lease(&pair.stem, put.field) {
             return Ok(Stored::Overtaken);
         }
@@ -138,11 +145,11 @@ impl Store for Memory {
             .entry(pair.stem.clone())
             .or_insert_with(|| MemoryPair {
                 ranking: Ranking::new(policy.clone()),
-                values: HashMap::new(),
+                values: Fields::default(),
                 ends_us: None,
             });
-        let evicted = memory.put(&put, pair.maxsize, now_us);
-        memory.keep_alive(pair.structure, put.hard_ms, self.own_us(), false);
+        let evicted = memory.put(&put, pair.maxsize, now.us);
+        memory.keep_alive(pair.structure, put.hard_ms, now.own_us, false);
         Ok(Stored::Evicting(evicted))
     }
 
@@ -152,7 +159,7 @@ impl Store for Memory {
         begin: Begin,
         _deadline: Duration,
     ) -> Result<Begun, Error> {
-        let mut content = self.content()?;
+        let (mut content, now) = self.content_now()?;
         let stored = content
             .pairs
             .get(&pair.stem)
@@ -163,7 +170,7 @@ impl Store for Memory {
             Unwanted::Everything => false,
         });
         if is_wanted {
-            let found = self.look(&mut content, pair, begin.field);
+            let found = Self::look(&mut content, now, pair, begin.field);
             if found.entry.is_some() {
                 return Ok(Begun::Hit(found));
             }
@@ -248,7 +255,7 @@ impl Store for Memory {
         let Some(memory) = content.pairs.get_mut(&pair.stem) else {
             return Ok(0);
         };
-        let of_method = |(field, entry): (&Field, &Vec<u8>)| {
+        let of_method = |(field, entry): (&Field, &Bytes)| {
             (entry::method_of(entry) == Some(tag)).then_some(*field)
         };
         let fields: Vec<_> = memory.values.iter().filter_map(of_method).collect();
@@ -305,7 +312,7 @@ impl Content {
     }
 }
 
-fn forget_if_empty(pairs: &mut HashMap<String, MemoryPair>, stem: &str) {
+fn forget_if_empty(pairs: &mut BTreeMap<String, MemoryPair>, stem: &str) {
     if pairs
         .get(stem)
         .is_some_and(|memory| memory.values.is_empty())

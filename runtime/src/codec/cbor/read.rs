@@ -126,11 +126,14 @@ impl<'de> Reader<'de> {
             .ok_or(Odd)
     }
 
+    #[inline]
     fn text(&mut self) -> Result<&'de [u8], Odd> {
-        match self.item()? {
-            Item::Text(text) => Ok(text),
-            _ => Err(Odd),
+        let (&first, rest) = self.rest.split_first().ok_or(Odd)?;
+        if first >> 5 != 3 {
+            return Err(Odd);
         }
+        self.rest = rest;
+        self.slice(first & 31)
     }
 
     /// Goes one level deeper.
@@ -178,15 +181,32 @@ fn name<'de>(
     names: &'static [&'static str],
     next: &mut usize,
 ) -> Result<&'de str, Odd> {
-    let is_it = |at: &usize| names[*at].as_bytes() == text;
-    let (before, after) = (0..*next, *next..names.len());
-    match after.chain(before).find(is_it) {
+    let found = match names.get(*next) {
+        Some(name) if is_same(name.as_bytes(), text) => Some(*next),
+        _ => names.iter().position(|name| name.as_bytes() == text),
+    };
+    match found {
         Some(at) => {
             *next = at + 1;
             Ok(names[at])
         }
         None => utf8(text),
     }
+}
+
+/// Equality without a call, for texts as short as names are.
+#[inline]
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    fn ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
+        a.first_chunk::<N>() == b.first_chunk::<N>() && a.last_chunk::<N>() == b.last_chunk::<N>()
+    }
+    a.len() == b.len()
+        && match a.len() {
+            0..=3 => a.iter().eq(b),
+            4..=8 => ends::<4>(a, b),
+            9..=16 => ends::<8>(a, b),
+            _ => a == b,
+        }
 }
 
 struct Elements<'r, 'de> {

@@ -1,8 +1,8 @@
-use std::collections::HashMap;
+use bytes::Bytes;
 
 use super::ranking::Ranking;
 use crate::entry::{self, Times};
-use crate::field::Field;
+use crate::field::{Field, Fields};
 use crate::settings::StructureTtl;
 use crate::store::Put;
 
@@ -13,7 +13,7 @@ const SWEEP_BYTES: usize = 16384;
 #[derive(Debug)]
 pub(super) struct MemoryPair {
     pub(super) ranking: Ranking,
-    pub(super) values: HashMap<Field, Vec<u8>>,
+    pub(super) values: Fields<Bytes>,
     /// When the pair ends, in microseconds of the store's own clock.
     pub(super) ends_us: Option<u64>,
 }
@@ -50,7 +50,7 @@ impl MemoryPair {
             hard_ms: after(now_ms, put.hard_ms),
         };
         self.values
-            .insert(put.field, entry::stamp(&put.entry, times));
+            .insert(put.field, entry::stamp(&put.entry, times).into());
         evicted
     }
 

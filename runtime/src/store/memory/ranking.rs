@@ -1,6 +1,6 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use crate::field::Field;
+use crate::field::{Field, Fields};
 use crate::policy::Policy;
 
 /// The ranking of one pair: what a ZSET and a policy's three Lua functions are together.
@@ -9,11 +9,11 @@ use crate::policy::Policy;
 #[derive(Debug)]
 pub(super) struct Ranking {
     policy: Policy,
-    scores: HashMap<Field, u64>,
+    scores: Fields<u64>,
     ranked: BTreeSet<(u64, Field)>,
     /// For `rr`: the fields in no order, and where each stands.
     listed: Vec<Field>,
-    places: HashMap<Field, usize>,
+    places: Fields<usize>,
     random: u64,
 }
 
@@ -21,10 +21,10 @@ impl Ranking {
     pub(super) fn new(policy: Policy) -> Self {
         Self {
             policy,
-            scores: HashMap::new(),
+            scores: Fields::default(),
             ranked: BTreeSet::new(),
             listed: Vec::new(),
-            places: HashMap::new(),
+            places: Fields::default(),
             random: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0) | 1,
         }
     }
