@@ -1,13 +1,18 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-const SHARDS: usize = 4;
+pub(crate) const SHARDS: usize = 4;
 
 thread_local! {
     static SHARD: usize = {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS
     };
+}
+
+/// The one of what there is so many times that this thread uses.
+pub(crate) fn shard() -> usize {
+    SHARD.with(|shard| *shard)
 }
 
 macro_rules! counters {
@@ -49,7 +54,7 @@ macro_rules! counters {
 
         impl Counters {
             pub(crate) fn add(&self, event: Event, n: u64) {
-                let Shard(shard) = &self.0[SHARD.with(|shard| *shard)];
+                let Shard(shard) = &self.0[shard()];
                 shard[event as usize].fetch_add(n, Ordering::Relaxed);
             }
 

@@ -7,6 +7,7 @@
 
 mod batch;
 mod dial;
+mod gate;
 mod pump;
 mod reply;
 mod request;
@@ -24,7 +25,7 @@ use tokio::runtime::Handle;
 use self::batch::Batch;
 pub(super) use self::batch::Seat;
 pub(crate) use self::batch::Slice;
-use self::request::Request;
+use self::gate::Gates;
 use self::wires::Known;
 pub(super) use self::wires::Wires;
 use super::{Inner, Target, Verdict};
@@ -35,8 +36,6 @@ use crate::method::Pair;
 
 /// Batches in the air: the server works on one while its callers' next one is made.
 const FLIGHTS: usize = 2;
-/// Callers that may wait for a seat in the air; more than that are turned away.
-const WAITING: usize = 16_384;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// After so many late answers in a row the connection counts as dead: a half-open one never says so.
@@ -60,15 +59,14 @@ struct Shared {
     known: Arc<Known>,
     /// What the state says, for those who ask often.
     is_up: AtomicBool,
+    gates: Gates,
     state: Mutex<State>,
 }
 
 struct State {
     stage: Stage,
-    /// Not asked for yet; the last one has seats.
-    next: VecDeque<Request>,
-    in_air: VecDeque<Arc<Batch>>,
-    waiting: usize,
+    /// The batches of each flight.
+    in_air: VecDeque<Vec<Arc<Batch>>>,
     /// Of the pump, while it has nothing to do.
     sleeper: Option<Waker>,
     silences: u32,
@@ -93,14 +91,13 @@ impl Wire {
             store: Arc::downgrade(store),
             known,
             is_up: AtomicBool::new(false),
+            gates: Gates::default(),
             state: Mutex::new(State {
                 stage: Stage::Down {
                     until: None,
                     pause: FIRST_PAUSE,
                 },
-                next: VecDeque::new(),
                 in_air: VecDeque::new(),
-                waiting: 0,
                 sleeper: None,
                 silences: 0,
             }),
@@ -130,17 +127,17 @@ impl Wire {
 
     /// Wakes whose time is over, so that they go. Returns whether anybody is on his way.
     fn send_away(&self, now: Instant) -> bool {
+        let (is_late, waits) = self.0.gates.wake_late(now);
         let mut state = self.0.state();
-        let waiting = state.next.iter().map(|request| &request.batch);
-        let batches: Vec<_> = waiting.chain(&state.in_air).cloned().collect();
-        let late = batches.iter().filter(|batch| batch.wake_late(now)).count();
-        if late > 0 {
+        let in_air: Vec<_> = state.in_air.iter().flatten().cloned().collect();
+        let late = in_air.iter().filter(|batch| batch.wake_late(now)).count();
+        if is_late || late > 0 {
             state.silences += 1;
             if state.silences >= SILENCE {
                 self.0.leave(state, false);
             }
         }
-        !batches.is_empty()
+        waits || !in_air.is_empty()
     }
 
     fn give_up(&self) {
@@ -164,29 +161,19 @@ impl Shared {
     }
 
     fn take_in(&self, ask: &Ask<'_>, waker: &Waker) -> Result<Seat, Error> {
-        let mut state = self.state();
-        if !matches!(state.stage, Stage::Up) {
-            let lost = Error::unavailable("the store is not connected");
-            return Err(lost.with_verdict(Verdict::Nothing));
-        }
-        if state.waiting >= WAITING {
-            return Err(Error::unavailable("too many calls wait for the store"));
-        }
-        state.waiting += 1;
-        if state.next.back().is_none_or(Request::is_full) {
-            state.next.push_back(Request::default());
-        }
-        let request = state.next.back_mut().expect("one has seats");
-        let place = request.add(ask.pair, ask.field);
-        let seat = Batch::take_in(&request.batch, place, ask.wait, waker);
-        let pump = if state.in_air.len() < FLIGHTS {
-            state.sleeper.take()
-        } else {
-            None
-        };
-        drop(state);
-        if let Some(pump) = pump {
-            pump.wake();
+        let (seat, is_first) = self.gates.take_in(ask, waker)?;
+        if is_first {
+            // The pump leaves its waker before it looks at the gates for the last time.
+            let mut state = self.state();
+            let pump = if state.in_air.len() < FLIGHTS {
+                state.sleeper.take()
+            } else {
+                None
+            };
+            drop(state);
+            if let Some(pump) = pump {
+                pump.wake();
+            }
         }
         Ok(seat)
     }
@@ -211,6 +198,7 @@ impl Shared {
         if !matches!(state.stage, Stage::Closed) {
             state.stage = Stage::Up;
             state.silences = 0;
+            self.gates.open();
             self.is_up.store(true, Ordering::Relaxed);
         }
     }
@@ -223,17 +211,18 @@ impl Shared {
             state.stage = next;
         }
         state.sleeper = None;
-        state.waiting = 0;
-        let waiting = std::mem::take(&mut state.next);
         let in_air = std::mem::take(&mut state.in_air);
         drop(state);
-        let waiting = waiting.into_iter().map(|request| request.batch);
-        for batch in in_air.into_iter().chain(waiting) {
-            // Which says nothing of the server: it may have closed an idle connection.
-            let lost = Error::unavailable("the connection was lost");
-            batch.tell(Err(lost.with_verdict(Verdict::Nothing)));
+        let waiting = self.gates.close();
+        for batch in in_air.into_iter().flatten().chain(waiting) {
+            batch.fail(lost());
         }
     }
+}
+
+/// Which says nothing of the server: it may have closed an idle connection.
+fn lost() -> Error {
+    Error::unavailable("the connection was lost").with_verdict(Verdict::Nothing)
 }
 
 impl fmt::Debug for Wire {

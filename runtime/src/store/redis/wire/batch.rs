@@ -18,8 +18,23 @@ use crate::store::{Entry, Found};
 /// Callers tell by it whether they are answered, without a channel each.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    answer: OnceLock<Result<Answer, Error>>,
-    callers: Mutex<Vec<Caller>>,
+    answer: OnceLock<Result<Share, Error>>,
+    callers: Mutex<Callers>,
+}
+
+#[derive(Debug, Default)]
+struct Callers {
+    /// Once they are in the air; before that the gate has them.
+    seated: Vec<Caller>,
+    /// Those who said at the gate that another waker is to be woken for them.
+    anew: Vec<(usize, Waker)>,
+}
+
+/// What a batch has of an answer: the place of each of its callers.
+#[derive(Debug)]
+struct Share {
+    answer: Arc<Answer>,
+    places: Vec<Place>,
 }
 
 /// What the server said: the entries are slices of one buffer.
@@ -40,7 +55,7 @@ pub(crate) struct Slice {
 }
 
 #[derive(Debug)]
-struct Caller {
+pub(super) struct Caller {
     wait: Wait,
     waker: Option<Waker>,
 }
@@ -59,61 +74,94 @@ pub(crate) struct Seat {
     batch: Arc<Batch>,
     wait: Wait,
     caller: usize,
-    place: Place,
+}
+
+impl Caller {
+    pub(super) fn new(wait: Wait, waker: &Waker) -> Self {
+        let waker = Some(waker.clone());
+        Self { wait, waker }
+    }
+
+    /// Who is to be woken because its time is over.
+    pub(super) fn late(&mut self, now: Instant) -> Option<Waker> {
+        (self.wait.until() <= now).then(|| self.waker.take())?
+    }
 }
 
 impl Batch {
-    pub(super) fn take_in(this: &Arc<Self>, place: Place, wait: Wait, waker: &Waker) -> Seat {
-        let mut callers = this.callers();
-        callers.push(Caller {
-            wait,
-            waker: Some(waker.clone()),
-        });
+    pub(super) fn seat(self: &Arc<Self>, wait: Wait, caller: usize) -> Seat {
         Seat {
-            batch: this.clone(),
+            batch: self.clone(),
             wait,
-            caller: callers.len() - 1,
-            place,
+            caller,
         }
     }
 
-    /// Tells all callers.
-    pub(super) fn tell(&self, answer: Result<Answer, Error>) -> Told {
-        let at = answer.as_ref().ok().filter(|answer| answer.is_clean());
-        let at = at.map(|answer| answer.at);
-        // The cell comes first: a caller that leaves its waker looks into it once more.
-        let _ = self.answer.set(answer);
-        let callers = std::mem::take(&mut *self.callers());
+    /// Takes over its callers from the gate.
+    pub(super) fn depart(&self, mut seated: Vec<Caller>) {
+        let mut callers = self.callers();
+        for (caller, waker) in callers.anew.drain(..) {
+            seated[caller].waker = Some(waker);
+        }
+        callers.seated = seated;
+    }
+
+    /// Gives all callers their part of an answer.
+    pub(super) fn tell(&self, answer: &Arc<Answer>, places: Vec<Place>) -> Told {
+        let answer = answer.clone();
+        let at = answer.is_clean().then_some(answer.at);
+        let callers = self.wake(Ok(Share { answer, places }));
         let is_quick = |caller: &&Caller| at.is_some_and(|at| at <= caller.wait.patience());
-        let told = Told {
+        Told {
             callers: callers.len(),
             quick: callers.iter().filter(is_quick).count() as u64,
-        };
-        for waker in callers.into_iter().filter_map(|caller| caller.waker) {
-            waker.wake();
         }
-        told
+    }
+
+    /// Tells all callers that there is no answer, and returns how many there are.
+    pub(super) fn fail(&self, error: Error) -> usize {
+        self.wake(Err(error)).len()
+    }
+
+    fn wake(&self, answer: Result<Share, Error>) -> Vec<Caller> {
+        // The cell comes first: a caller that leaves its waker looks into it once more.
+        let _ = self.answer.set(answer);
+        let mut callers = std::mem::take(&mut self.callers().seated);
+        let wakers = callers.iter_mut().filter_map(|caller| caller.waker.take());
+        wakers.for_each(Waker::wake);
+        callers
     }
 
     /// Wakes the callers whose time is over; returns whether there were any.
     pub(super) fn wake_late(&self, now: Instant) -> bool {
         let mut callers = self.callers();
-        let late = callers
-            .iter_mut()
-            .filter(|caller| caller.wait.until() <= now);
-        let wakers: Vec<_> = late.filter_map(|caller| caller.waker.take()).collect();
+        let late = callers.seated.iter_mut();
+        let late: Vec<_> = late.filter_map(|caller| caller.late(now)).collect();
         drop(callers);
-        let any = !wakers.is_empty();
-        wakers.into_iter().for_each(Waker::wake);
+        let any = !late.is_empty();
+        late.into_iter().for_each(Waker::wake);
         any
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.callers().len()
-    }
-
-    fn callers(&self) -> MutexGuard<'_, Vec<Caller>> {
+    fn callers(&self) -> MutexGuard<'_, Callers> {
         self.callers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Callers {
+    /// Who is to be woken for a caller from now on.
+    fn wake_instead(&mut self, caller: usize, waker: &Waker) {
+        let known = match self.seated.get_mut(caller) {
+            Some(caller) => &mut caller.waker,
+            None => {
+                self.anew.retain(|(other, _)| *other != caller);
+                self.anew.push((caller, waker.clone()));
+                return;
+            }
+        };
+        if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *known = Some(waker.clone());
+        }
     }
 }
 
@@ -136,13 +184,7 @@ impl Seat {
         if Instant::now() >= self.wait.until() {
             return Poll::Ready(Err(Error::unavailable("the store did not answer in time")));
         }
-        if let Some(caller) = callers.get_mut(self.caller) {
-            let waker = context.waker();
-            let known = caller.waker.as_ref();
-            if !known.is_some_and(|known| known.will_wake(waker)) {
-                caller.waker = Some(waker.clone());
-            }
-        }
+        callers.wake_instead(self.caller, context.waker());
         Poll::Pending
     }
 
@@ -151,9 +193,10 @@ impl Seat {
         let Some(answer) = self.batch.answer.get() else {
             return Err(Error::unavailable("the read was given up"));
         };
-        let answer = answer.as_ref().map_err(Error::again)?;
-        let group = answer.groups[self.place.group].as_ref();
-        let range = group.map_err(Error::again)?[self.place.entry].clone();
+        let Share { answer, places } = answer.as_ref().map_err(Error::again)?;
+        let place = places[self.caller];
+        let group = answer.groups[place.group].as_ref();
+        let range = group.map_err(Error::again)?[place.entry].clone();
         let now_us = answer.now_us;
         let pace = if answer.at > self.wait.patience() {
             Pace::Slow
@@ -184,7 +227,7 @@ impl Deref for Slice {
 
     fn deref(&self) -> &[u8] {
         match self.batch.answer.get() {
-            Some(Ok(answer)) => &answer.bytes[self.range.clone()],
+            Some(Ok(share)) => &share.answer.bytes[self.range.clone()],
             // It is a slice of an answer.
             _ => &[],
         }

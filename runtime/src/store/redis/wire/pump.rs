@@ -12,10 +12,10 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::time::timeout;
 
-use super::batch::Answer;
+use super::batch::{Answer, Batch};
 use super::dial::{self, Open};
 use super::reply::{Reader, Surprise};
-use super::request::Request;
+use super::request::{Place, Request};
 use super::{FIRST_PAUSE, FLIGHTS, LONGEST_PAUSE, Shared, Stage};
 use crate::store::redis::Inner;
 use crate::store::redis::target::CONNECT;
@@ -77,9 +77,18 @@ struct Pump<S> {
     /// What it has sent.
     reply: BytesMut,
     reader: Reader,
-    /// The batches in the air, and how many entries each of their groups asks for.
-    asked: VecDeque<(Request, Vec<usize>)>,
+    asked: VecDeque<Flight>,
     has_yielded: bool,
+    /// Which gate comes first.
+    gate: usize,
+}
+
+/// Batches that are asked for together.
+struct Flight {
+    request: Request,
+    /// How many entries each of its groups asks for.
+    form: Vec<usize>,
+    batches: Vec<(Arc<Batch>, Vec<Place>)>,
 }
 
 /// Why a connection ends.
@@ -107,6 +116,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
             reader: Reader::default(),
             asked: VecDeque::new(),
             has_yielded: false,
+            gate: 0,
         }
     }
 
@@ -141,32 +151,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
         }
     }
 
-    /// Takes in batches that may go into the air; `false` if it is better to come back for them.
+    /// Takes in those who may go into the air; `false` if it is better to come back for them.
     fn load(&mut self, context: &Context<'_>) -> Result<bool, Over> {
-        let mut state = self.shared.state();
-        if !matches!(state.stage, Stage::Up) {
-            return Err(Over);
-        }
-        // While a batch is in the air the next one has time for more than its first caller: those
-        // who were told together are about to ask again.
-        if state.in_air.len() == 1
-            && !state.next.is_empty()
-            && !std::mem::replace(&mut self.has_yielded, true)
-        {
-            context.waker().wake_by_ref();
-            return Ok(false);
-        }
-        self.has_yielded = false;
-        while state.in_air.len() < FLIGHTS
-            && let Some(request) = state.next.pop_front()
-        {
-            state.waiting = state.waiting.saturating_sub(request.batch.len());
-            state.in_air.push_back(request.batch.clone());
+        let mut in_air = {
+            let mut state = self.shared.state();
+            if !matches!(state.stage, Stage::Up) {
+                return Err(Over);
+            }
+            // Before the gates are looked at: see `take_in`.
+            state.sleeper = Some(context.waker().clone());
+            state.in_air.len()
+        };
+        while in_air < FLIGHTS && self.shared.gates.is_occupied() {
+            // While a batch is in the air the next one has time for more than its first caller:
+            // those who were told together are about to ask again.
+            if in_air == 1 && !std::mem::replace(&mut self.has_yielded, true) {
+                self.shared.state().sleeper = None;
+                context.waker().wake_by_ref();
+                return Ok(false);
+            }
+            let (request, batches) = self.shared.gates.let_out(self.gate);
+            self.gate += 1;
+            let known = batches.iter().map(|(batch, _)| batch.clone()).collect();
+            self.shared.state().in_air.push_back(known);
             request.write(&mut self.out);
             let form = request.form();
-            self.asked.push_back((request, form));
+            self.asked.push_back(Flight {
+                request,
+                form,
+                batches,
+            });
+            in_air += 1;
         }
-        state.sleeper = Some(context.waker().clone());
+        self.has_yielded = false;
         Ok(true)
     }
 
@@ -186,10 +203,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
         let mut told = 0;
         while !self.reply.is_empty() {
             // Nobody asked: from here on answers would go to the wrong callers.
-            let Some((_, form)) = self.asked.front() else {
-                return Err(Over);
-            };
-            let whole = match self.reader.read(&self.reply, form)? {
+            let flight = self.asked.front().ok_or(Over)?;
+            let whole = match self.reader.read(&self.reply, &flight.form)? {
                 Ok(whole) => whole,
                 Err(missing) => {
                     *wanted = missing;
@@ -197,9 +212,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
                 }
             };
             let bytes = self.reply.split_to(whole.end).freeze();
-            let Some((request, _)) = self.asked.pop_front() else {
-                return Err(Over);
-            };
+            let Flight {
+                request, batches, ..
+            } = self.asked.pop_front().ok_or(Over)?;
             {
                 let mut state = self.shared.state();
                 state.in_air.pop_front();
@@ -207,24 +222,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
                 state.sleeper = None;
             }
             // The store is gone, and so are its callers.
-            let Some(store) = self.shared.store.upgrade() else {
-                return Err(Over);
+            let store = self.shared.store.upgrade().ok_or(Over)?;
+            let now_us = match whole.now_us {
+                Ok(now_us) => now_us,
+                Err(error) => {
+                    for (batch, _) in batches {
+                        told += batch.fail(error.again());
+                    }
+                    continue;
+                }
             };
-            let of_batch = request.batch.tell(whole.now_us.map(|now_us| {
-                let answer = Answer {
-                    now_us: match store.clock.forced_us() {
-                        0 => now_us,
-                        forced => forced,
-                    },
-                    at: Instant::now(),
-                    bytes,
-                    groups: whole.groups,
-                };
-                self.shared.learn(&store, &request, &answer);
-                answer
-            }));
-            store.answered(of_batch.quick);
-            told += of_batch.callers;
+            let answer = Arc::new(Answer {
+                now_us: match store.clock.forced_us() {
+                    0 => now_us,
+                    forced => forced,
+                },
+                at: Instant::now(),
+                bytes,
+                groups: whole.groups,
+            });
+            self.shared.learn(&store, &request, &answer);
+            for (batch, places) in batches {
+                let of_batch = batch.tell(&answer, places);
+                store.answered(of_batch.quick);
+                told += of_batch.callers;
+            }
         }
         Ok(told)
     }

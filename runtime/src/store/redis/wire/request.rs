@@ -5,23 +5,20 @@ use std::sync::Arc;
 
 use bytes::{BufMut as _, BytesMut};
 
-use super::batch::Batch;
 use super::wires::Known;
 use crate::field::Field;
 use crate::method::Pair;
 use crate::store::redis::{PairShared, touch};
 
 /// Fields that are asked for together.
-const FIELDS: usize = 256;
+pub(super) const FIELDS: usize = 256;
 /// Twice the fields, so that a search for a free slot is short.
 const SLOTS: usize = 2 * FIELDS;
 
-/// A batch that still has seats, or waits for its turn.
+/// What a batch asks for.
 #[derive(Debug, Default)]
 pub(super) struct Request {
-    pub(super) batch: Arc<Batch>,
     pub(super) groups: Vec<Group>,
-    fields: usize,
 }
 
 /// The fields of one pair.
@@ -42,8 +39,9 @@ pub(super) struct Place {
 }
 
 impl Request {
-    pub(super) fn is_full(&self) -> bool {
-        self.fields >= FIELDS
+    /// How many different ones there are.
+    pub(super) fn fields(&self) -> usize {
+        self.groups.iter().map(|group| group.fields.len()).sum()
     }
 
     /// Adds a field, once.
@@ -58,7 +56,6 @@ impl Request {
             self.groups.len() - 1
         });
         let entry = self.groups[group].add(field);
-        self.fields = self.groups.iter().map(|group| group.fields.len()).sum();
         Place { group, entry }
     }
 
