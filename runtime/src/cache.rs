@@ -9,12 +9,15 @@ use crate::refresh::Refreshes;
 use crate::scope::{self, Frame, Mode, Scope};
 use crate::settings::Touch;
 use crate::stats::{Counters, Event, Stats};
+use crate::store::redis::Look;
 use crate::store::{Found, KeySpace, Store};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::task::{Context, Poll};
 
 /// A handle on a cache: cheap to clone, made for sharing between tasks and threads.
 ///
@@ -213,15 +216,10 @@ impl Cache {
     }
 
     /// [`Store::get`], without a box on the way of most hits.
-    pub(crate) async fn get(
-        &self,
-        pair: &Arc<Pair>,
-        field: Field,
-        wait: Wait,
-    ) -> Result<Found, Error> {
+    pub(crate) fn get<'g>(&'g self, pair: &'g Arc<Pair>, field: Field, wait: Wait) -> Get<'g> {
         match (self.0.store.reader(), pair.touch) {
-            (Some(redis), Touch::Behind(_)) => redis.read(pair, field, wait).await,
-            _ => self.0.store.get(pair, field, wait.at_most).await,
+            (Some(redis), Touch::Behind(_)) => Get::Redis(redis.read(pair, field, wait)),
+            _ => Get::Store(self.0.store.get(pair, field, wait.at_most)),
         }
     }
 
@@ -297,6 +295,23 @@ impl Cache {
                 tracing::error!(method = method.site(), %error, "redis-func-cache: the method is not cached");
                 None
             }
+        }
+    }
+}
+
+/// A look-up on its way.
+pub(crate) enum Get<'g> {
+    Redis(Look<'g>),
+    Store(Pin<Box<dyn Future<Output = Result<Found, Error>> + Send + 'g>>),
+}
+
+impl Future for Get<'_> {
+    type Output = Result<Found, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Self::Redis(look) => Pin::new(look).poll(context),
+            Self::Store(get) => get.as_mut().poll(context),
         }
     }
 }

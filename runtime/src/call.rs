@@ -13,7 +13,7 @@ use crate::cache::Cache;
 use crate::error::{Error, ErrorKind};
 use crate::field::{CallKey, KeyWriter};
 use crate::flight::{Place, Told};
-use crate::look::{Answer, Looked, begin, look_up};
+use crate::look::{Answer, Looked, begin, see};
 use crate::method::{Binding, Bound, Method};
 use crate::refresh::{self, Refresh};
 use crate::role::Role;
@@ -245,7 +245,10 @@ impl<'a> Call<'a> {
             let (cache, role) = (self.cache, Role::default());
             return Box::pin(begin(cache, bound, key, role, manner, unwanted, budget)).await;
         }
-        let unwanted = match look_up(self.cache, bound, key, budget).await {
+        self.count(Event::read);
+        let wait = budget.start();
+        let looked = self.cache.get(&bound.pair, key.field, wait).await;
+        let unwanted = match see(self.cache, bound, key, looked, budget) {
             Looked::Hit(stored, Some(due)) if self.mode.write => return Answer::Due(stored, due),
             Looked::Hit(stored, _) => return Answer::Found(stored),
             Looked::Miss(unwanted) => Some(unwanted),

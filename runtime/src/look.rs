@@ -2,6 +2,7 @@
 
 use crate::budget::Budget;
 use crate::cache::Cache;
+use crate::error::Error;
 use crate::field::CallKey;
 use crate::fresh::Due;
 use crate::lease::{Asked, Lease};
@@ -9,7 +10,7 @@ use crate::method::Bound;
 use crate::role::{Role, failed};
 use crate::shape::Value;
 use crate::stats::Event;
-use crate::store::{Manner, Unwanted};
+use crate::store::{Found, Manner, Unwanted};
 use crate::value;
 
 /// What is to be done for a call.
@@ -28,16 +29,14 @@ pub(crate) enum Looked<T> {
     Failed,
 }
 
-/// Looks an entry up.
-pub(crate) async fn look_up<T: Value>(
+/// What a look-up found.
+pub(crate) fn see<T: Value>(
     cache: &Cache,
     bound: &Bound,
     key: CallKey,
+    looked: Result<Found, Error>,
     budget: &mut Budget,
 ) -> Looked<T> {
-    cache.count(Some(bound), Event::read, 1);
-    let wait = budget.start();
-    let looked = cache.get(&bound.pair, key.field, wait).await;
     let found = match looked {
         Ok(found) => found,
         Err(error) => {

@@ -11,6 +11,7 @@ mod fault;
 mod lane;
 mod lease;
 mod link;
+mod look;
 mod pair;
 mod pause;
 mod probe;
@@ -42,6 +43,7 @@ pub(crate) use self::lane::Blocked;
 use self::lane::Lanes;
 use self::lease::Leases;
 use self::link::Link;
+pub(crate) use self::look::Look;
 pub(crate) use self::pair::PairShared;
 use self::pair::Pairs;
 use self::reply::{array, found, number, unexpected};
@@ -101,19 +103,6 @@ impl Redis {
                 dropped_touches: AtomicU64::new(0),
             }),
         }
-    }
-
-    /// [`Store::get`] where hits are recorded behind.
-    pub(crate) async fn read(
-        &self,
-        pair: &Arc<Pair>,
-        field: Field,
-        wait: Wait,
-    ) -> Result<Found, Error> {
-        // No future of another is taken, or it would have to be moved.
-        let asked = self.inner.admit(Side::Read, pair, wait.at_most)?;
-        let found = read::read(&self.inner, pair, field, wait).await;
-        self.inner.account(&asked, found)
     }
 
     /// Runs an operation on the driver, whatever runtime or thread the caller is on.

@@ -4,10 +4,10 @@
 mod queue;
 
 use std::collections::HashMap;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::Poll;
 use std::time::Instant;
 
 use tokio::runtime::Handle;
@@ -18,88 +18,18 @@ use self::queue::{Place, Waiting};
 use super::endpoint::Pace;
 use super::lane::{Lane, Road};
 use super::link::Link;
-use super::wire::{Ask, Seat};
+use super::wire::Ask;
 use super::{Inner, Verdict, driver, fault, reply, touch};
-use crate::budget::Wait;
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
 use crate::store::Found;
 
-/// Waits for the entry of a field, read together with others, and records the hit. A future made by
-/// hand, for it is small: those that it stands in are moved when they are made.
-pub(super) struct Read<'r> {
-    inner: &'r Arc<Inner>,
-    ask: Ask<'r>,
-    stage: Stage<'r>,
-}
-
-enum Stage<'r> {
-    New,
-    Seated(Seat),
-    /// In a box, for most reads never need the room that the other ways take.
-    Otherwise(Pin<Box<dyn Future<Output = Result<(Found, Pace), Error>> + Send + 'r>>),
-    Over,
-}
-
-pub(super) fn read<'r>(
-    inner: &'r Arc<Inner>,
-    pair: &'r Arc<Pair>,
-    field: Field,
-    wait: Wait,
-) -> Read<'r> {
-    Read {
-        inner,
-        ask: Ask { pair, field, wait },
-        stage: Stage::New,
-    }
-}
-
-impl Future for Read<'_> {
-    type Output = Result<(Found, Pace), Error>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        loop {
-            let answer = match &mut this.stage {
-                Stage::New => {
-                    this.inner.lanes.watch(this.inner);
-                    match this.inner.lanes.seat(&this.ask, context.waker()) {
-                        Some(Ok(seat)) => {
-                            this.stage = Stage::Seated(seat);
-                            // Its waker was left in this very poll.
-                            return Poll::Pending;
-                        }
-                        Some(Err(error)) => Some(Err(error)),
-                        None => None,
-                    }
-                }
-                Stage::Seated(seat) => {
-                    let answered = ready!(seat.poll(context));
-                    match std::mem::replace(&mut this.stage, Stage::Over) {
-                        Stage::Seated(seat) => Some(answered.and_then(|()| seat.own())),
-                        _ => None,
-                    }
-                }
-                Stage::Otherwise(read) => return read.as_mut().poll(context),
-                Stage::Over => return Poll::Ready(Err(Error::unavailable("the read is over"))),
-            };
-            match answer {
-                Some(answer) if !is_lost(&answer) => {
-                    this.stage = Stage::Over;
-                    return Poll::Ready(answer);
-                }
-                _ => {
-                    let read = read_otherwise(this.inner, this.ask);
-                    this.stage = Stage::Otherwise(Box::pin(read));
-                }
-            }
-        }
-    }
-}
-
-/// [`read`] where this thread has no wire at hand.
-async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Result<(Found, Pace), Error> {
+/// A read where this thread has no wire at hand.
+pub(super) async fn read_otherwise(
+    inner: &Arc<Inner>,
+    ask: Ask<'_>,
+) -> Result<(Found, Pace), Error> {
     let Ask { pair, field, wait } = ask;
     let shared = inner.shared(pair);
     let found = match inner.lanes.here(inner, shared) {
@@ -132,7 +62,7 @@ async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Result<(Found, Pace
 
 /// Whether it says that the connection is lost, as an idle one may be at any time: the driver has
 /// another.
-fn is_lost<T>(answer: &Result<T, Error>) -> bool {
+pub(super) fn is_lost<T>(answer: &Result<T, Error>) -> bool {
     matches!(answer, Err(error) if error.verdict() == Verdict::Nothing)
 }
 
