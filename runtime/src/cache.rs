@@ -216,6 +216,7 @@ impl Cache {
     }
 
     /// [`Store::get`], without a box on the way of most hits.
+    #[inline]
     pub(crate) fn get<'g>(&'g self, pair: &'g Arc<Pair>, field: Field, wait: Wait) -> Get<'g> {
         match (self.0.store.reader(), pair.touch) {
             (Some(redis), Touch::Behind(_)) => Get::Redis(redis.read(pair, field, wait)),

@@ -122,18 +122,19 @@ impl Inner {
         operation: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         let wait = Wait::new(deadline);
-        let asked = self.admit(side, pair, deadline)?;
+        let leave = self.admit(side, pair)?;
         let result = operation.await;
+        let asked = Asked {
+            leave,
+            side,
+            pair,
+            deadline,
+        };
         self.account(&asked, result.map(|value| (value, Pace::of(wait))))
     }
 
     /// Leave to ask the endpoint of a pair, unless its breaker is open.
-    pub(super) fn admit<'p>(
-        self: &Arc<Self>,
-        side: Side,
-        pair: &'p Arc<Pair>,
-        deadline: Duration,
-    ) -> Result<Asked<'p>, Error> {
+    pub(super) fn admit(self: &Arc<Self>, side: Side, pair: &Pair) -> Result<Leave, Error> {
         let node = if self.target.is_cluster() {
             let node = self.node(pair);
             if node.is_none() {
@@ -147,13 +148,7 @@ impl Inner {
         let permit = endpoint.breaker(side).admit().ok_or_else(|| {
             Error::unavailable("the store is away").with_verdict(Verdict::Nothing)
         })?;
-        Ok(Asked {
-            node,
-            permit,
-            side,
-            pair,
-            deadline,
-        })
+        Ok(Leave { node, permit })
     }
 
     /// Tells the breaker how it went, for each leave once.
@@ -180,7 +175,7 @@ impl Inner {
     }
 
     pub(super) fn endpoint<'e>(&'e self, asked: &'e Asked<'_>) -> &'e Arc<Endpoint> {
-        asked.node.as_ref().unwrap_or(&self.endpoints.only)
+        asked.leave.node.as_ref().unwrap_or(&self.endpoints.only)
     }
 
     /// Answers to reads on the server, which were quick and which nobody else tells of.
@@ -205,8 +200,10 @@ impl Inner {
                 let writes = self.endpoint(asked).breaker(Side::Write);
                 if let Some(permit) = writes.admit() {
                     let asked = Asked {
-                        node: asked.node.clone(),
-                        permit,
+                        leave: Leave {
+                            node: asked.leave.node.clone(),
+                            permit,
+                        },
                         side: Side::Write,
                         ..*asked
                     };
@@ -232,7 +229,7 @@ impl Inner {
     fn tell(self: &Arc<Self>, asked: &Asked<'_>, outcome: Outcome, why: &dyn Display) {
         let endpoint = self.endpoint(asked);
         let breaker = endpoint.breaker(asked.side);
-        if let Some(pause) = breaker.tell(asked.permit, outcome, Instant::now()) {
+        if let Some(pause) = breaker.tell(asked.leave.permit, outcome, Instant::now()) {
             tracing::warn!(
                 endpoint = ?endpoint.address,
                 side = ?asked.side,
@@ -278,11 +275,16 @@ impl Inner {
 /// Between two questions about the topology.
 const BETWEEN_QUESTIONS: Duration = Duration::from_millis(500);
 
-/// Leave to ask an endpoint, and for what.
-pub(super) struct Asked<'p> {
+/// Leave to ask an endpoint.
+pub(super) struct Leave {
     /// Of a cluster, where it is known.
     node: Option<Arc<Endpoint>>,
     permit: Permit,
+}
+
+/// What an endpoint is asked for.
+pub(super) struct Asked<'p> {
+    pub(super) leave: Leave,
     pub(super) side: Side,
     pub(super) pair: &'p Arc<Pair>,
     pub(super) deadline: Duration,

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::endpoint::{Asked, Pace, Side};
+use super::endpoint::{Asked, Leave, Pace, Side};
 use super::read::{is_lost, read_otherwise};
 use super::wire::{Ask, Seat};
 use super::{Inner, Redis};
@@ -16,12 +16,12 @@ use crate::method::Pair;
 use crate::store::Found;
 
 /// Waits for the entry of a field, read together with others, and records the hit. A future made by
-/// hand, for it is small: those that it stands in are moved when they are made.
+/// hand, for it is small: it is moved when it is made, and so are those that it stands in.
 pub(crate) struct Look<'r> {
     inner: &'r Arc<Inner>,
     ask: Ask<'r>,
     stage: Stage<'r>,
-    asked: Option<Asked<'r>>,
+    leave: Option<Leave>,
 }
 
 enum Stage<'r> {
@@ -34,12 +34,13 @@ enum Stage<'r> {
 
 impl Redis {
     /// [`Store::get`](crate::store::Store::get) where hits are recorded behind.
+    #[inline]
     pub(crate) fn read<'r>(&'r self, pair: &'r Arc<Pair>, field: Field, wait: Wait) -> Look<'r> {
         Look {
             inner: &self.inner,
             ask: Ask { pair, field, wait },
             stage: Stage::New,
-            asked: None,
+            leave: None,
         }
     }
 }
@@ -61,9 +62,11 @@ impl<'r> Look<'r> {
                     }
                 }
                 Stage::Seated(seat) => {
-                    let answered = ready!(seat.poll(context));
+                    let answered = ready!(seat.poll(self.ask.wait, context));
                     match std::mem::replace(&mut self.stage, Stage::Over) {
-                        Stage::Seated(seat) => Some(answered.and_then(|()| seat.own())),
+                        Stage::Seated(seat) => {
+                            Some(answered.and_then(|()| seat.own(self.ask.wait)))
+                        }
                         _ => None,
                     }
                 }
@@ -86,15 +89,21 @@ impl Future for Look<'_> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if this.asked.is_none() {
-            let Ask { pair, wait, .. } = this.ask;
-            this.asked = Some(this.inner.admit(Side::Read, pair, wait.at_most)?);
+        let Ask { pair, wait, .. } = this.ask;
+        if this.leave.is_none() {
+            this.leave = Some(this.inner.admit(Side::Read, pair)?);
         }
         let answer = ready!(this.read(context));
         this.stage = Stage::Over;
-        match this.asked.take() {
-            Some(asked) => Poll::Ready(this.inner.account(&asked, answer)),
-            None => Poll::Ready(answer.map(|(found, _)| found)),
-        }
+        let Some(leave) = this.leave.take() else {
+            return Poll::Ready(answer.map(|(found, _)| found));
+        };
+        let asked = Asked {
+            leave,
+            side: Side::Read,
+            pair,
+            deadline: wait.at_most,
+        };
+        Poll::Ready(this.inner.account(&asked, answer))
     }
 }

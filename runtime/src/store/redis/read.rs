@@ -37,7 +37,7 @@ pub(super) async fn read_otherwise(
             Road::Wire(wire) => {
                 let seat = poll_fn(|context| Poll::Ready(wire.seat(&ask, context.waker()))).await;
                 let answer = match seat {
-                    Some(Ok(seat)) => Some(seat.answer().await),
+                    Some(Ok(seat)) => Some(seat.answer(wait).await),
                     Some(Err(error)) => Some(Err(error)),
                     None => None,
                 };

@@ -72,7 +72,6 @@ pub(super) struct Told {
 #[derive(Debug)]
 pub(crate) struct Seat {
     batch: Arc<Batch>,
-    wait: Wait,
     caller: usize,
 }
 
@@ -89,10 +88,9 @@ impl Caller {
 }
 
 impl Batch {
-    pub(super) fn seat(self: &Arc<Self>, wait: Wait, caller: usize) -> Seat {
+    pub(super) fn seat(self: &Arc<Self>, caller: usize) -> Seat {
         Seat {
             batch: self.clone(),
-            wait,
             caller,
         }
     }
@@ -167,13 +165,13 @@ impl Callers {
 
 impl Seat {
     /// The answer, when it is there. The hit is recorded by the pump, for all of a batch at once.
-    pub(crate) async fn answer(self) -> Result<(Found, Pace), Error> {
-        poll_fn(|context| self.poll(context)).await?;
-        self.own()
+    pub(crate) async fn answer(self, wait: Wait) -> Result<(Found, Pace), Error> {
+        poll_fn(|context| self.poll(wait, context)).await?;
+        self.own(wait)
     }
 
     /// Ready when there is an answer.
-    pub(crate) fn poll(&self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(crate) fn poll(&self, wait: Wait, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if self.batch.answer.get().is_some() {
             return Poll::Ready(Ok(()));
         }
@@ -181,7 +179,7 @@ impl Seat {
         if self.batch.answer.get().is_some() {
             return Poll::Ready(Ok(()));
         }
-        if Instant::now() >= self.wait.until() {
+        if Instant::now() >= wait.until() {
             return Poll::Ready(Err(Error::unavailable("the store did not answer in time")));
         }
         callers.wake_instead(self.caller, context.waker());
@@ -189,7 +187,7 @@ impl Seat {
     }
 
     /// What the answer has for this caller.
-    pub(crate) fn own(self) -> Result<(Found, Pace), Error> {
+    pub(crate) fn own(self, wait: Wait) -> Result<(Found, Pace), Error> {
         let Some(answer) = self.batch.answer.get() else {
             return Err(Error::unavailable("the read was given up"));
         };
@@ -198,7 +196,7 @@ impl Seat {
         let group = answer.groups[place.group].as_ref();
         let range = group.map_err(Error::again)?[place.entry].clone();
         let now_us = answer.now_us;
-        let pace = if answer.at > self.wait.patience() {
+        let pace = if answer.at > wait.patience() {
             Pace::Slow
         } else if answer.is_clean() {
             Pace::Told

@@ -176,7 +176,7 @@ impl Party {
         });
         self.asks.push((pair, ask.field));
         self.callers.push(Caller::new(ask.wait, waker));
-        self.batch.seat(ask.wait, self.callers.len() - 1)
+        self.batch.seat(self.callers.len() - 1)
     }
 
     /// Adds to a request what its callers ask for.
