@@ -35,7 +35,7 @@ use crate::field::Field;
 use crate::method::Pair;
 
 /// Batches in the air: the server works on one while its callers' next one is made.
-const FLIGHTS: usize = 3;
+const FLIGHTS: usize = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// After so many late answers in a row the connection counts as dead: a half-open one never says so.

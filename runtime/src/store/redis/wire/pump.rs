@@ -165,7 +165,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
         while in_air < FLIGHTS && self.shared.gates.is_occupied() {
             // While a batch is in the air the next one has time for more than its first caller:
             // those who were told together are about to ask again.
-            if in_air >= 1 && !std::mem::replace(&mut self.has_yielded, true) {
+            if in_air == 1 && !std::mem::replace(&mut self.has_yielded, true) {
                 self.shared.state().sleeper = None;
                 context.waker().wake_by_ref();
                 return Ok(false);
