@@ -134,7 +134,7 @@ impl Inner {
             touches.start_leaving(Worth::of(&pair.policy))
         };
         loop {
-            let step = self.shared(pair).touches().step();
+            let step = self.shared(pair).touches().step(Worth::of(&pair.policy));
             if step.is_empty() {
                 break;
             }

@@ -8,9 +8,10 @@ use crate::policy::Policy;
 
 /// The most hits that one script is given; more than that is more than it is worth to wait for.
 pub(super) const MOST: usize = 1000;
-/// Hits that are sent together where no script is needed: reads that come meanwhile wait for no
-/// more than these.
-const STEP: usize = 200;
+/// Instants that are sent together: reads that come meanwhile wait for no more than these.
+const INSTANTS: usize = 200;
+/// The same for counts, of which each is a command.
+const COUNTS: usize = 50;
 /// Fields that are remembered; past that all of them are sent and forgotten.
 const REMEMBERED: usize = 8192;
 /// An entry's last hit is known to such a part of the age of the entry that would be evicted next.
@@ -18,7 +19,7 @@ const PART_OF_AGE: u64 = 64;
 /// And in any case to a second.
 const COARSEST_US: u64 = 1_000_000;
 /// An entry's hits are known to such a part of those that this process has sent.
-const PART_OF_HITS: u64 = 8;
+const PART_OF_HITS: u64 = 4;
 
 /// The hits of a pair.
 #[derive(Debug, Default)]
@@ -150,8 +151,12 @@ impl Touches {
     }
 
     /// The next few to be sent.
-    pub(super) fn step(&mut self) -> Vec<(Field, Touched)> {
-        let rest = self.leaving.len().saturating_sub(STEP);
+    pub(super) fn step(&mut self, worth: Worth) -> Vec<(Field, Touched)> {
+        let most = match worth {
+            Worth::Count => COUNTS,
+            Worth::Each | Worth::Instant => INSTANTS,
+        };
+        let rest = self.leaving.len().saturating_sub(most);
         self.leaving.split_off(rest)
     }
 
@@ -226,7 +231,7 @@ mod tests {
     /// All that a flush sends.
     fn flush(touches: &mut Touches, worth: Worth) -> Vec<(Field, Touched)> {
         assert_eq!(touches.start_leaving(worth), 0);
-        std::iter::from_fn(|| Some(touches.step()).filter(|step| !step.is_empty()))
+        std::iter::from_fn(|| Some(touches.step(worth)).filter(|step| !step.is_empty()))
             .flatten()
             .collect()
     }
@@ -237,11 +242,11 @@ mod tests {
             let mut touches = Touches::default();
             (0..500).for_each(|n| touches.record(worth, field(n), n + 1, 1));
             assert_eq!(touches.start_leaving(worth), 0);
-            let mut sent = touches.step();
-            assert_eq!(sent.len(), STEP);
+            let mut sent = touches.step(worth);
+            assert!(!sent.is_empty() && sent.len() < 500);
             (400..600).for_each(|n| touches.record(worth, field(n), 1000 + n, 2));
             let taken = touches.take(worth);
-            assert!(touches.step().is_empty() && touches.take(worth).is_empty());
+            assert!(touches.step(worth).is_empty() && touches.take(worth).is_empty());
             let last: Vec<_> = taken[taken.len() - 200..]
                 .iter()
                 .map(|(field, _)| *field)
@@ -295,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_wait_until_they_are_an_eighth_of_what_was_sent() {
+    fn counts_wait_until_they_are_a_quarter_of_what_was_sent() {
         let (mut touches, mut sent, mut flushes) = (Touches::default(), 0, 0);
         for hits in 1..=1600_u64 {
             touches.record(Worth::Count, field(1), hits, 1);
@@ -307,7 +312,7 @@ mod tests {
             flushes += u64::from(now > 0);
             assert!((hits - sent) * PART_OF_HITS <= sent, "{sent} of {hits}");
         }
-        assert!(flushes < 70, "{flushes}");
+        assert!(flushes < 40, "{flushes}");
         let rest = touches.take(Worth::Count);
         assert_eq!(sent + rest[0].1.hits, 1600, "a put takes along what waits");
     }
