@@ -9,9 +9,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::Ask;
 use super::request::Place;
 use crate::budget::Wait;
 use crate::error::Error;
+use crate::field::Field;
 use crate::store::redis::endpoint::Pace;
 use crate::store::{Entry, Found};
 
@@ -57,6 +59,9 @@ pub(crate) struct Slice {
 #[derive(Debug)]
 pub(super) struct Caller {
     wait: Wait,
+    /// Which of the pairs of its party it asks.
+    pub(super) pair: usize,
+    pub(super) field: Field,
     waker: Option<Waker>,
 }
 
@@ -76,9 +81,13 @@ pub(crate) struct Seat {
 }
 
 impl Caller {
-    pub(super) fn new(wait: Wait, waker: &Waker) -> Self {
-        let waker = Some(waker.clone());
-        Self { wait, waker }
+    pub(super) fn new(ask: &Ask<'_>, pair: usize, waker: &Waker) -> Self {
+        Self {
+            wait: ask.wait,
+            pair,
+            field: ask.field,
+            waker: Some(waker.clone()),
+        }
     }
 
     /// Who is to be woken because its time is over.

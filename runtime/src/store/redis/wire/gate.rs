@@ -13,7 +13,6 @@ use super::batch::{Batch, Caller, Seat};
 use super::request::{FIELDS, Place, Request};
 use super::{Ask, lost};
 use crate::error::Error;
-use crate::field::Field;
 use crate::method::Pair;
 use crate::stats::{SHARDS, shard};
 
@@ -43,8 +42,6 @@ struct Waiting {
 #[derive(Debug, Default)]
 pub(super) struct Party {
     batch: Arc<Batch>,
-    /// What they ask for: a field of one of the pairs.
-    asks: Vec<(usize, Field)>,
     pairs: Vec<Arc<Pair>>,
     callers: Vec<Caller>,
 }
@@ -99,7 +96,7 @@ impl Gates {
         let fits = waiting
             .parties
             .front()
-            .is_some_and(|party| party.asks.len() <= room);
+            .is_some_and(|party| party.callers.len() <= room);
         let party = fits.then(|| waiting.parties.pop_front()).flatten();
         if waiting.parties.is_empty() {
             self.occupied.fetch_and(!(1 << at), Ordering::SeqCst);
@@ -155,14 +152,14 @@ impl Gate {
 
 impl Waiting {
     fn len(&self) -> usize {
-        let last = self.parties.back().map_or(0, |party| party.asks.len());
+        let last = self.parties.back().map_or(0, |party| party.callers.len());
         self.parties.len().saturating_sub(1) * FIELDS + last
     }
 }
 
 impl Party {
     fn is_full(&self) -> bool {
-        self.asks.len() >= FIELDS
+        self.callers.len() >= FIELDS
     }
 
     fn take_in(&mut self, ask: &Ask<'_>, waker: &Waker) -> Seat {
@@ -174,15 +171,14 @@ impl Party {
             self.pairs.push(ask.pair.clone());
             self.pairs.len() - 1
         });
-        self.asks.push((pair, ask.field));
-        self.callers.push(Caller::new(ask.wait, waker));
+        self.callers.push(Caller::new(ask, pair, waker));
         self.batch.seat(self.callers.len() - 1)
     }
 
     /// Adds to a request what its callers ask for.
     fn depart(self, request: &mut Request) -> (Arc<Batch>, Vec<Place>) {
-        let asks = self.asks.into_iter();
-        let places = asks.map(|(pair, field)| request.add(&self.pairs[pair], field));
+        let callers = self.callers.iter();
+        let places = callers.map(|caller| request.add(&self.pairs[caller.pair], caller.field));
         let places = places.collect();
         self.batch.depart(self.callers);
         (self.batch, places)

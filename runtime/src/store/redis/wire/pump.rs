@@ -153,27 +153,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
 
     /// Takes in those who may go into the air; `false` if it is better to come back for them.
     fn load(&mut self, context: &Context<'_>) -> Result<bool, Over> {
-        let mut in_air = {
+        let mut flights = {
             let mut state = self.shared.state();
             if !matches!(state.stage, Stage::Up) {
                 return Err(Over);
             }
             // Before the gates are looked at: see `take_in`.
             state.sleeper = Some(context.waker().clone());
-            state.in_air.len()
+            state.flights
         };
-        while in_air < FLIGHTS && self.shared.gates.is_occupied() {
+        while flights < FLIGHTS && self.shared.gates.is_occupied() {
             // While a batch is in the air the next one has time for more than its first caller:
             // those who were told together are about to ask again.
-            if in_air == 1 && !std::mem::replace(&mut self.has_yielded, true) {
+            if flights == 1 && !std::mem::replace(&mut self.has_yielded, true) {
                 self.shared.state().sleeper = None;
                 context.waker().wake_by_ref();
                 return Ok(false);
             }
             let (request, batches) = self.shared.gates.let_out(self.gate);
             self.gate += 1;
-            let known = batches.iter().map(|(batch, _)| batch.clone()).collect();
-            self.shared.state().in_air.push_back(known);
+            {
+                let mut state = self.shared.state();
+                let known = batches.iter().map(|(batch, _)| batch.clone());
+                state.in_air.extend(known);
+                state.flights += 1;
+            }
             request.write(&mut self.out);
             let form = request.form();
             self.asked.push_back(Flight {
@@ -181,7 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
                 form,
                 batches,
             });
-            in_air += 1;
+            flights += 1;
         }
         self.has_yielded = false;
         Ok(true)
@@ -217,7 +221,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
             } = self.asked.pop_front().ok_or(Over)?;
             {
                 let mut state = self.shared.state();
-                state.in_air.pop_front();
+                state.in_air.drain(..batches.len());
+                state.flights -= 1;
                 state.silences = 0;
                 state.sleeper = None;
             }
