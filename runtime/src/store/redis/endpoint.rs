@@ -33,6 +33,9 @@ pub(super) enum Pace {
     Told,
 }
 
+/// What an operation that says its pace comes to.
+pub(super) type Paced<T> = Result<(T, Pace), Error>;
+
 impl Pace {
     /// Of an answer that comes now.
     pub(super) fn of(wait: Wait) -> Self {
@@ -155,7 +158,7 @@ impl Inner {
     pub(super) fn account<T>(
         self: &Arc<Self>,
         asked: &Asked<'_>,
-        result: Result<(T, Pace), Error>,
+        result: Paced<T>,
     ) -> Result<T, Error> {
         match result {
             Ok((value, Pace::Told)) => Ok(value),

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::endpoint::{Asked, Leave, Pace, Side};
+use super::endpoint::{Asked, Leave, Paced, Side};
 use super::read::{is_lost, read_otherwise};
 use super::wire::{Ask, Seat};
 use super::{Inner, Redis};
@@ -28,7 +28,7 @@ enum Stage<'r> {
     New,
     Seated(Seat),
     /// In a box, for most reads never need the room that the other ways take.
-    Otherwise(Pin<Box<dyn Future<Output = Result<(Found, Pace), Error>> + Send + 'r>>),
+    Otherwise(Pin<Box<dyn Future<Output = Paced<Found>> + Send + 'r>>),
     Over,
 }
 
@@ -45,8 +45,8 @@ impl Redis {
     }
 }
 
-impl<'r> Look<'r> {
-    fn read(&mut self, context: &mut Context<'_>) -> Poll<Result<(Found, Pace), Error>> {
+impl Look<'_> {
+    fn read(&mut self, context: &mut Context<'_>) -> Poll<Paced<Found>> {
         loop {
             let answer = match &mut self.stage {
                 Stage::New => {

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 pub(super) use self::queue::Queue;
 use self::queue::{Place, Waiting};
-use super::endpoint::Pace;
+use super::endpoint::{Pace, Paced};
 use super::lane::{Lane, Road};
 use super::link::Link;
 use super::wire::Ask;
@@ -26,10 +26,7 @@ use crate::method::Pair;
 use crate::store::Found;
 
 /// A read where this thread has no wire at hand.
-pub(super) async fn read_otherwise(
-    inner: &Arc<Inner>,
-    ask: Ask<'_>,
-) -> Result<(Found, Pace), Error> {
+pub(super) async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Paced<Found> {
     let Ask { pair, field, wait } = ask;
     let shared = inner.shared(pair);
     let found = match inner.lanes.here(inner, shared) {

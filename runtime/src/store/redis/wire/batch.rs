@@ -14,7 +14,7 @@ use super::request::Place;
 use crate::budget::Wait;
 use crate::error::Error;
 use crate::field::Field;
-use crate::store::redis::endpoint::Pace;
+use crate::store::redis::endpoint::{Pace, Paced};
 use crate::store::{Entry, Found};
 
 /// Callers tell by it whether they are answered, without a channel each.
@@ -174,7 +174,7 @@ impl Callers {
 
 impl Seat {
     /// The answer, when it is there. The hit is recorded by the pump, for all of a batch at once.
-    pub(crate) async fn answer(self, wait: Wait) -> Result<(Found, Pace), Error> {
+    pub(crate) async fn answer(self, wait: Wait) -> Paced<Found> {
         poll_fn(|context| self.poll(wait, context)).await?;
         self.own(wait)
     }
@@ -196,7 +196,7 @@ impl Seat {
     }
 
     /// What the answer has for this caller.
-    pub(crate) fn own(self, wait: Wait) -> Result<(Found, Pace), Error> {
+    pub(crate) fn own(self, wait: Wait) -> Paced<Found> {
         let Some(answer) = self.batch.answer.get() else {
             return Err(Error::unavailable("the read was given up"));
         };

@@ -46,6 +46,9 @@ pub(super) struct Party {
     callers: Vec<Caller>,
 }
 
+/// A batch that goes into the air, and where its callers find their answers.
+pub(super) type Departed = (Arc<Batch>, Vec<Place>);
+
 impl Gates {
     /// A seat, and whether its caller is the first at the gate: somebody has to tell the pump.
     pub(super) fn take_in(&self, ask: &Ask<'_>, waker: &Waker) -> Result<(Seat, bool), Error> {
@@ -76,7 +79,7 @@ impl Gates {
 
     /// Lets out as many as fit into one request, no gate before the others. Returns what they ask
     /// for, and their cells with their places in the answer.
-    pub(super) fn let_out(&self, turn: usize) -> (Request, Vec<(Arc<Batch>, Vec<Place>)>) {
+    pub(super) fn let_out(&self, turn: usize) -> (Request, Vec<Departed>) {
         let (mut request, mut parties) = (Request::default(), Vec::new());
         for at in (0..SHARDS).map(|at| (at + turn) % SHARDS) {
             let Some(party) = self.next(at, FIELDS - request.fields()) else {
@@ -176,7 +179,7 @@ impl Party {
     }
 
     /// Adds to a request what its callers ask for.
-    fn depart(self, request: &mut Request) -> (Arc<Batch>, Vec<Place>) {
+    fn depart(self, request: &mut Request) -> Departed {
         let callers = self.callers.iter();
         let places = callers.map(|caller| request.add(&self.pairs[caller.pair], caller.field));
         let places = places.collect();

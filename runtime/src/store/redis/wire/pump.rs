@@ -12,10 +12,11 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::time::timeout;
 
-use super::batch::{Answer, Batch};
+use super::batch::Answer;
 use super::dial::{self, Open};
+use super::gate::Departed;
 use super::reply::{Reader, Surprise};
-use super::request::{Place, Request};
+use super::request::Request;
 use super::{FIRST_PAUSE, FLIGHTS, LONGEST_PAUSE, Shared, Stage};
 use crate::store::redis::Inner;
 use crate::store::redis::target::CONNECT;
@@ -88,7 +89,7 @@ struct Flight {
     request: Request,
     /// How many entries each of its groups asks for.
     form: Vec<usize>,
-    batches: Vec<(Arc<Batch>, Vec<Place>)>,
+    batches: Vec<Departed>,
 }
 
 /// Why a connection ends.
