@@ -37,7 +37,7 @@ pub use custom::{CodecError, CustomCodec, ValueCodec};
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub enum Codec {
-    /// CBOR, written by ciborium and read by minicbor-serde.
+    /// CBOR, written by ciborium, and read by it where a faster reader does not know better.
     #[default]
     Cbor,
     /// JSON, by `serde_json`.

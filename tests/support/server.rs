@@ -103,7 +103,13 @@ impl Server {
 
     fn connect(&self) -> RedisResult<Connection> {
         let client = redis::Client::open(self.url())?;
-        let connection = client.get_connection_with_timeout(CONNECT_LIMIT)?;
+        let connection = loop {
+            match client.get_connection_with_timeout(CONNECT_LIMIT) {
+                // A signal came, which happens, and nothing was tried.
+                Err(error) if error.to_string().contains("Interrupted system call") => {}
+                connected => break connected?,
+            }
+        };
         connection.set_read_timeout(Some(READ_LIMIT))?;
         Ok(connection)
     }

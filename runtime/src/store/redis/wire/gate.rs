@@ -187,3 +187,194 @@ impl Party {
         (self.batch, places)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::task::{Context, Wake};
+    use std::time::Duration;
+
+    use bytes::Bytes;
+
+    use super::super::batch::Answer;
+    use super::*;
+    use crate::budget::Wait;
+    use crate::field::Field;
+    use crate::method::{Method, Options};
+    use crate::store::redis::Verdict;
+
+    #[derive(Debug, Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    impl Wakes {
+        fn count(&self) -> usize {
+            self.0.load(Ordering::SeqCst)
+        }
+    }
+
+    fn pair(method: &'static Method) -> Arc<Pair> {
+        let cache = crate::Cache::builder("gate").build().unwrap();
+        cache.bind(method).unwrap().pair.clone()
+    }
+
+    fn field(n: usize) -> Field {
+        let mut bytes = [0; 20];
+        bytes[..8].copy_from_slice(&n.to_le_bytes());
+        Field(bytes)
+    }
+
+    static ONE: Method = Method::new("a::one", "one", [7; 20], Options::NONE);
+    static TWO: Method = Method::new("a::two", "two", [8; 20], Options::NONE);
+
+    struct Hall {
+        gates: Gates,
+        pair: Arc<Pair>,
+        wait: Wait,
+    }
+
+    impl Hall {
+        fn open() -> Self {
+            let gates = Gates::default();
+            gates.open();
+            Self {
+                gates,
+                pair: pair(&ONE),
+                wait: Wait::new(Duration::from_secs(60)),
+            }
+        }
+
+        fn take_in(&self, n: usize, waker: &Arc<Wakes>) -> Result<(Seat, bool), Error> {
+            let ask = Ask {
+                pair: &self.pair,
+                field: field(n),
+                wait: self.wait,
+            };
+            self.gates.take_in(&ask, &waker.clone().into())
+        }
+    }
+
+    fn nothing(entries: usize) -> Arc<Answer> {
+        Arc::new(Answer {
+            now_us: 1,
+            at: Instant::now(),
+            bytes: Bytes::new(),
+            groups: vec![Ok(vec![None; entries])],
+        })
+    }
+
+    #[test]
+    fn all_threads_go_together_and_ask_for_each_field_once() {
+        let hall = Hall::open();
+        let wakes = Arc::<Wakes>::default();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let firsts = (0..50).filter(|&n| hall.take_in(n, &wakes).unwrap().1);
+                    assert!(firsts.count() <= 1, "one tells the pump");
+                });
+            }
+        });
+        let (request, batches) = hall.gates.let_out(3);
+        assert_eq!(request.form(), [50]);
+        assert!(!hall.gates.is_occupied());
+        let answer = nothing(50);
+        let told = batches.into_iter().map(|(batch, places)| {
+            assert!(places.iter().all(|place| place.entry < 50));
+            batch.tell(&answer, places)
+        });
+        let (callers, quick) = told.fold((0, 0), |sum, told| {
+            (sum.0 + told.callers, sum.1 + told.quick)
+        });
+        assert_eq!((callers, quick, wakes.count()), (200, 200, 200));
+    }
+
+    #[test]
+    fn requests_are_bounded_and_nobody_is_left_behind() {
+        let mut hall = Hall::open();
+        let wakes = Arc::<Wakes>::default();
+        for method in [&ONE, &TWO] {
+            hall.pair = pair(method);
+            (0..500).for_each(|n| drop(hall.take_in(n, &wakes).unwrap()));
+        }
+        let mut let_out = 0;
+        while hall.gates.is_occupied() {
+            let (request, batches) = hall.gates.let_out(let_out);
+            assert!((1..=FIELDS).contains(&request.fields()));
+            let_out += batches
+                .iter()
+                .map(|(_, places)| places.len())
+                .sum::<usize>();
+        }
+        assert_eq!(let_out, 1000);
+    }
+
+    #[test]
+    fn who_is_polled_with_another_waker_at_the_gate_is_woken_by_that_one() {
+        let hall = Hall::open();
+        let (first, second) = (Arc::<Wakes>::default(), Arc::<Wakes>::default());
+        let (seat, is_first) = hall.take_in(1, &first).unwrap();
+        assert!(is_first);
+        for _ in 0..3 {
+            let waker = second.clone().into();
+            assert!(
+                seat.poll(hall.wait, &mut Context::from_waker(&waker))
+                    .is_pending()
+            );
+        }
+        let (_, mut batches) = hall.gates.let_out(0);
+        let (batch, places) = batches.pop().unwrap();
+        batch.tell(&nothing(1), places);
+        assert_eq!((first.count(), second.count()), (0, 1));
+        let waker = second.into();
+        assert!(
+            seat.poll(hall.wait, &mut Context::from_waker(&waker))
+                .is_ready()
+        );
+        assert!(seat.own(hall.wait).unwrap().0.entry.is_none());
+    }
+
+    #[test]
+    fn a_closed_gate_turns_everybody_away_who_waits_or_comes() {
+        let hall = Hall::open();
+        let wakes = Arc::<Wakes>::default();
+        let (seat, _) = hall.take_in(1, &wakes).unwrap();
+        for batch in hall.gates.close() {
+            batch.fail(lost());
+        }
+        assert_eq!(wakes.count(), 1);
+        let error = seat.own(hall.wait).unwrap_err();
+        assert_eq!(error.verdict(), Verdict::Nothing);
+        let error = hall.take_in(1, &wakes).unwrap_err();
+        assert_eq!(error.verdict(), Verdict::Nothing);
+        assert!(!hall.gates.is_occupied());
+    }
+
+    #[test]
+    fn whose_time_is_over_at_the_gate_is_woken_once() {
+        let hall = Hall::open();
+        let wakes = Arc::<Wakes>::default();
+        let (seat, _) = hall.take_in(1, &wakes).unwrap();
+        let now = Instant::now();
+        assert_eq!(hall.gates.wake_late(now), (false, true));
+        let late = now + Duration::from_secs(61);
+        assert_eq!(hall.gates.wake_late(late), (true, true));
+        assert_eq!(hall.gates.wake_late(late), (false, true));
+        assert_eq!(wakes.count(), 1);
+        drop(seat);
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_and_no_more() {
+        let hall = Hall::open();
+        let wakes = Arc::<Wakes>::default();
+        (0..WAITING).for_each(|n| drop(hall.take_in(n, &wakes).unwrap()));
+        let error = hall.take_in(0, &wakes).unwrap_err();
+        assert_eq!(error.to_string(), "too many calls wait for the store");
+    }
+}
