@@ -258,6 +258,15 @@ proptest! {
 #[derive(Debug, Deserialize)]
 struct Endless(Option<Box<Endless>>);
 
+#[derive(Debug)]
+struct Nothing;
+
+impl<'de> Deserialize<'de> for Nothing {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Ok(Self)
+    }
+}
+
 #[test]
 fn neither_depth_nor_a_length_beyond_the_end_is_taken() {
     let nest = |head: u8, n: usize| [vec![head; n], vec![0x80]].concat();
@@ -274,6 +283,9 @@ fn neither_depth_nor_a_length_beyond_the_end_is_taken() {
             "{head:x}"
         );
     }
+    // Elements that take no bytes are believed to be as many as there are bytes, and no more.
+    let endless = [0x9b, 0, 0, 0xff, 0, 0, 0, 0, 0, 0x01];
+    assert!(decode::<Vec<Nothing>>(&endless).is_err());
     // A type that takes no bytes to nest.
     assert!(decode::<Endless>(&[0x01]).is_err());
     assert!(matches!(decode(&[0xf6]), Ok(Endless(None))));
