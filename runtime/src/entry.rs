@@ -153,22 +153,28 @@ fn times_check(times: Times) -> u32 {
 
 fn checksum(head: &[u8], label: &[u8], payload: &[u8]) -> u64 {
     // Most entries are small: to bring the parts together costs less than to set up a hasher.
-    let mut whole = [0; 512];
-    let (before, len) = (
-        head.len() + label.len(),
-        head.len() + label.len() + payload.len(),
-    );
-    if let Some(whole) = whole.get_mut(..len) {
-        whole[..head.len()].copy_from_slice(head);
-        whole[head.len()..before].copy_from_slice(label);
-        whole[before..].copy_from_slice(payload);
-        return xxh3_64(whole);
+    let together = match payload.len() {
+        0..200 => checksum_together::<{ 200 + 28 }>(head, label, payload),
+        _ => checksum_together::<512>(head, label, payload),
+    };
+    if let Some(checksum) = together {
+        return checksum;
     }
     let mut hasher = Xxh3::new();
     hasher.update(head);
     hasher.update(label);
     hasher.update(payload);
     hasher.digest()
+}
+
+fn checksum_together<const N: usize>(head: &[u8], label: &[u8], payload: &[u8]) -> Option<u64> {
+    let mut whole = [0; N];
+    let before = head.len() + label.len();
+    let whole = whole.get_mut(..before + payload.len())?;
+    whole[..head.len()].copy_from_slice(head);
+    whole[head.len()..before].copy_from_slice(label);
+    whole[before..].copy_from_slice(payload);
+    Some(xxh3_64(whole))
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
@@ -220,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_checksum_of_small_and_large_entries_is_one() {
-        for length in [0, 1, 400, 483, 484, 485, 600, 5000] {
+        for length in [0, 1, 199, 200, 201, 400, 483, 484, 485, 600, 5000] {
             let payload = vec![7; length];
             let mut hasher = Xxh3::new();
             hasher.update(&[1, 2, 3, 4]);
