@@ -292,6 +292,79 @@ fn neither_depth_nor_a_length_beyond_the_end_is_taken() {
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Lenient {
+    #[serde(deserialize_with = "lenient")]
+    kind: Option<Known>,
+    below: Vec<Lenient>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Known {
+    One,
+    Two(Vec<u8>),
+}
+
+fn lenient<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Known>, D::Error> {
+    Ok(Known::deserialize(deserializer).ok())
+}
+
+#[test]
+fn a_type_that_makes_do_with_errors_makes_do_with_those_of_ciborium_alone() {
+    /// What a later version of the type writes.
+    #[derive(Serialize)]
+    struct Later {
+        kind: &'static str,
+        below: Vec<Later>,
+    }
+    let item = |kind| Later {
+        kind,
+        below: vec![],
+    };
+    let list = |unknown: usize| {
+        let items = (0..unknown).map(|_| item("Three")).chain([item("One")]);
+        items.collect::<Vec<_>>()
+    };
+    for unknown in [0, 1, 40] {
+        let mut bytes = Vec::new();
+        encode(&list(unknown), &mut bytes).unwrap();
+        let read = decode::<Vec<Lenient>>(&bytes).unwrap();
+        assert_eq!(read[unknown].kind, Some(Known::One));
+        assert!(read[..unknown].iter().all(|item| item.kind.is_none()));
+    }
+    // Where the levels of the fast way end, and at each one before.
+    for depth in 1..=FLAT {
+        let two = || Some(Known::Two(vec![1]));
+        let leaf = Lenient {
+            kind: two(),
+            below: vec![],
+        };
+        let nested = (0..depth).fold(leaf, |below, _| Lenient {
+            kind: two(),
+            below: vec![below],
+        });
+        let mut bytes = Vec::new();
+        ciborium::into_writer(&Written(&nested), &mut bytes).unwrap();
+        assert_eq!(decode::<Lenient>(&bytes).unwrap(), nested, "{depth}");
+    }
+}
+
+/// As it is read: without the option.
+struct Written<'a>(&'a Lenient);
+
+impl Serialize for Written<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+        let mut fields = serializer.serialize_struct("Lenient", 2)?;
+        fields.serialize_field("kind", self.0.kind.as_ref().unwrap())?;
+        fields.serialize_field(
+            "below",
+            &self.0.below.iter().map(Written).collect::<Vec<_>>(),
+        )?;
+        fields.end()
+    }
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Now {
     #[serde(alias = "was")]
     first: u8,

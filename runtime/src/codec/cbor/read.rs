@@ -23,9 +23,10 @@ pub(super) fn decode<'de, T: Deserialize<'de>>(payload: &'de [u8], levels: usize
     let mut reader = Reader {
         rest: payload,
         levels,
+        is_odd: false,
     };
     let value = T::deserialize(&mut reader).ok()?;
-    reader.rest.is_empty().then_some(value)
+    (reader.rest.is_empty() && !reader.is_odd).then_some(value)
 }
 
 /// Something that is left to ciborium.
@@ -43,6 +44,8 @@ struct Reader<'de> {
     rest: &'de [u8],
     /// How many more there may be.
     levels: usize,
+    /// Whether anything was: a type that makes do with an error is not to make do with ours.
+    is_odd: bool,
 }
 
 /// An item, but for what is in a list or a map: of those `None` if they end with a break.
@@ -141,9 +144,17 @@ impl<'de> Reader<'de> {
     #[inline]
     fn below<T>(&mut self, inside: impl FnOnce(&mut Self) -> Result<T, Odd>) -> Result<T, Odd> {
         self.levels = self.levels.checked_sub(1).ok_or(Odd)?;
-        let value = inside(self)?;
+        let value = inside(self);
         self.levels += 1;
-        Ok(value)
+        value
+    }
+
+    /// Takes down whether it went wrong.
+    #[inline]
+    fn noting<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Odd>) -> Result<T, Odd> {
+        let read = read(self);
+        self.is_odd |= read.is_err();
+        read
     }
 
     /// The elements of a list or a map.
@@ -206,7 +217,7 @@ macro_rules! read {
     ($($way:ident: $($method:ident)*;)*) => {$($(
         #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Odd> {
-            self.$way(visitor)
+            self.noting(|reader| reader.$way(visitor))
         }
     )*)*};
 }
@@ -219,17 +230,17 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Odd> {
-        match self.item()? {
+        self.noting(|reader| match reader.item()? {
             Item::Unsigned(n) => visitor.visit_u64(n),
             Item::Signed(n) => visitor.visit_i64(n),
             Item::Bytes(bytes) => visitor.visit_borrowed_bytes(bytes),
             Item::Text(text) => visitor.visit_borrowed_str(utf8(text)?),
-            Item::List(left) => self.elements(left, &[], |list| visitor.visit_seq(list)),
-            Item::Map(left) => self.elements(left, &[], |map| visitor.visit_map(map)),
+            Item::List(left) => reader.elements(left, &[], |list| visitor.visit_seq(list)),
+            Item::Map(left) => reader.elements(left, &[], |map| visitor.visit_map(map)),
             Item::Bool(is) => visitor.visit_bool(is),
             Item::Null => visitor.visit_none(),
             Item::Float(float) => visitor.visit_f64(float),
-        }
+        })
     }
 
     read! {
@@ -241,26 +252,28 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Odd> {
-        match self.item()? {
+        self.noting(|reader| match reader.item()? {
             Item::Bool(is) => visitor.visit_bool(is),
             _ => Err(Odd),
-        }
+        })
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Odd> {
-        match self.item()? {
+        self.noting(|reader| match reader.item()? {
             Item::Null => visitor.visit_unit(),
             _ => Err(Odd),
-        }
+        })
     }
 
     #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Odd> {
-        if self.peek() == Some(NULL) {
-            let _: [u8; 1] = self.bytes()?;
-            return visitor.visit_none();
-        }
-        self.below(|reader| visitor.visit_some(reader))
+        self.noting(|reader| {
+            if reader.peek() == Some(NULL) {
+                let _: [u8; 1] = reader.bytes()?;
+                return visitor.visit_none();
+            }
+            reader.below(|below| visitor.visit_some(below))
+        })
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(
@@ -277,15 +290,15 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         _: &'static str,
         visitor: V,
     ) -> Result<V::Value, Odd> {
-        self.below(|reader| visitor.visit_newtype_struct(reader))
+        self.noting(|reader| reader.below(|below| visitor.visit_newtype_struct(below)))
     }
 
     #[inline]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Odd> {
-        match self.item()? {
-            Item::List(left) => self.elements(left, &[], |list| visitor.visit_seq(list)),
+        self.noting(|reader| match reader.item()? {
+            Item::List(left) => reader.elements(left, &[], |list| visitor.visit_seq(list)),
             _ => Err(Odd),
-        }
+        })
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Odd> {
@@ -312,10 +325,10 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Odd> {
-        match self.item()? {
-            Item::Map(left) => self.elements(left, fields, |map| visitor.visit_map(map)),
+        self.noting(|reader| match reader.item()? {
+            Item::Map(left) => reader.elements(left, fields, |map| visitor.visit_map(map)),
             _ => Err(Odd),
-        }
+        })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -324,17 +337,19 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Odd> {
-        let (text, has_content) = match self.item()? {
-            Item::Text(text) => (text, false),
-            Item::Map(Some(1)) => (self.text()?, true),
-            _ => return Err(Odd),
-        };
-        let name = name(text, variants, &mut 0)?;
-        self.below(|reader| {
-            visitor.visit_enum(Variant {
-                reader,
-                name,
-                has_content,
+        self.noting(|reader| {
+            let (text, has_content) = match reader.item()? {
+                Item::Text(text) => (text, false),
+                Item::Map(Some(1)) => (reader.text()?, true),
+                _ => return Err(Odd),
+            };
+            let name = name(text, variants, &mut 0)?;
+            reader.below(|reader| {
+                visitor.visit_enum(Variant {
+                    reader,
+                    name,
+                    has_content,
+                })
             })
         })
     }
