@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis_func_cache::{Cache, CacheExt as _, Policy, Touch, cache_impl};
 use support::{Server, binaries, check_pairs, unique};
@@ -154,6 +154,89 @@ async fn more_hits_than_one_script_takes_are_sent_at_once() {
         || calls(&server, "zadd") > before,
     );
     check_pairs(&server);
+}
+
+/// Uses that another process has recorded since are not taken back by those that waited here.
+#[tokio::test]
+async fn no_hit_moves_an_entry_back() {
+    for binary in binaries() {
+        let server = Server::start_on(&binary);
+        let (_cache, repo) = build(&server, Touch::Behind(Duration::from_millis(5)));
+        repo.find(1).await;
+        let keys = server.keys();
+        let ranking = keys.iter().find(|key| key.ends_with(":0")).unwrap();
+        let field: Vec<Vec<u8>> = server.query(&["ZRANGE", ranking, "0", "0"]);
+        let later = 1e17;
+        let score = || {
+            let command = redis::cmd("ZSCORE").arg(ranking).arg(&field[0]).to_owned();
+            command.query::<f64>(&mut server.connection()).unwrap()
+        };
+        let mut set = redis::cmd("ZADD");
+        set.arg(ranking).arg(later).arg(&field[0]);
+        set.exec(&mut server.connection()).unwrap();
+        let before = calls(&server, "zadd");
+        repo.find(1).await;
+        support::eventually("the hit is sent", Duration::from_secs(5), || {
+            calls(&server, "zadd") > before
+        });
+        assert!(score() >= later, "{binary}");
+        repo.find(1).await;
+        repo.find(2).await;
+        assert!(score() >= later, "with a put, {binary}");
+    }
+}
+
+/// Hits on an entry that is hit all the time, and that would move it by nothing that matters, wait;
+/// those of others do not.
+#[tokio::test]
+async fn hits_that_are_not_worth_it_wait_for_a_second() {
+    for (policy, rare) in [
+        (Policy::LruT, false),
+        (Policy::Lfu, false),
+        (Policy::Lfu, true),
+    ] {
+        let server = Server::start();
+        let builder = Cache::builder(unique("wait"))
+            .redis(server.url())
+            .policy(policy.clone());
+        let cache = builder.build().unwrap();
+        let repo = Repo.cached(&cache);
+        repo.find(1).await;
+        // The entry that goes first gets old.
+        repo.find(2).await;
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let hot = Instant::now() + Duration::from_secs(3);
+        let mut hits = 0;
+        let before = calls(&server, "zadd");
+        while Instant::now() < hot {
+            repo.find(1).await;
+            hits += 1;
+            if rare {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+        let sent = calls(&server, "zadd") - before;
+        if rare {
+            assert!(sent >= 10, "{policy:?}: {sent} of {hits}");
+        } else {
+            assert!(hits > 1000, "{hits}");
+            assert!(
+                sent < 150,
+                "{policy:?}: {sent} of {hits}, and not one each 10 ms"
+            );
+        }
+        if policy == Policy::Lfu {
+            // And then all of them are known.
+            let keys = server.keys();
+            let ranking = keys.iter().find(|key| key.ends_with(":0")).unwrap();
+            support::eventually("all hits are counted", Duration::from_secs(5), || {
+                let most: Vec<(Vec<u8>, f64)> =
+                    server.query(&["ZRANGE", ranking, "-1", "-1", "WITHSCORES"]);
+                most[0].1 >= f64::from(hits)
+            });
+        }
+        check_pairs(&server);
+    }
 }
 
 #[tokio::test]

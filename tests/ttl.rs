@@ -4,9 +4,9 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, StructureTtl, cache_impl};
+use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Policy, StructureTtl, cache_impl};
 use support::{Server, binaries, check_pairs, unique};
 
 #[derive(Default)]
@@ -168,6 +168,26 @@ async fn a_sliding_pair_lives_on_with_every_use() {
         assert!(pttl(&server).iter().all(|&ms| ms > 98_000), "a put slides");
         check_pairs(&server);
     }
+}
+
+#[tokio::test]
+async fn hits_keep_a_short_sliding_pair_although_they_are_not_worth_recording() {
+    let server = Server::start();
+    for policy in [Policy::Lfu, Policy::LruT, Policy::Lru, Policy::Fifo] {
+        let sliding = StructureTtl::Sliding(Duration::from_millis(800));
+        let builder = Cache::builder(unique("short")).redis(server.url());
+        let (cache, repo) = build(builder.policy(policy.clone()).structure_ttl(sliding));
+        for _ in 0..5_000 {
+            repo.plain(1).await;
+        }
+        let until = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < until {
+            repo.plain(1).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(cache.stats().exec, 1, "{policy:?}");
+    }
+    check_pairs(&server);
 }
 
 #[tokio::test]

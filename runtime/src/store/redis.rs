@@ -335,7 +335,8 @@ impl Store for Redis {
 impl Inner {
     async fn put(&self, pair: &Pair, put: Put) -> Result<Stored, Error> {
         let script = self.scripts(&pair.policy).put.clone();
-        let mut args = self.common_args(pair, put.field);
+        let field = put.field;
+        let mut args = self.common_args(pair, field);
         args.extend([
             text(pair.maxsize),
             text(put.soft_ms),
@@ -345,7 +346,7 @@ impl Inner {
             put.entry.tail,
             put.token.map_or_else(Vec::new, |token| token.0.to_vec()),
         ]);
-        args.extend(self.take_touches(pair));
+        args.extend(self.take_touches(pair, field));
         match self.script(&script, &pair.stem, &args).await? {
             Value::Int(-1) => Ok(Stored::Overtaken),
             evicted => Ok(Stored::Evicting(number(&evicted)?)),

@@ -54,13 +54,20 @@ impl Inner {
         if counts {
             hits.for_each(|(field, hits)| touches.record(worth, field, now_us, hits));
         }
-        let is_first = worth != Worth::Each && !std::mem::replace(&mut touches.is_swept, true);
+        let waits = worth != Worth::Each;
+        let is_first = waits && !std::mem::replace(&mut touches.is_swept, true);
+        // The end of a sliding pair waits for none.
+        let slides = waits && pair.structure.is_sliding();
+        let is_kept = !slides || std::mem::replace(&mut touches.is_kept, true);
         let is_full = touches.due() >= MOST;
         let is_needed = !touches.is_scheduled && (touches.due() > 0 || !counts);
         touches.is_scheduled |= is_needed;
         drop(touches);
         if is_first {
-            self.sweep(pair);
+            self.sweep(pair, SWEEP.max(interval));
+        }
+        if !is_kept {
+            self.keep(pair);
         }
         if !is_needed && !is_full {
             return;
@@ -79,13 +86,13 @@ impl Inner {
         });
     }
 
-    /// Comes by each second, as long as there are hits, for those that wait.
-    fn sweep(self: &Arc<Self>, pair: &Arc<Pair>) {
+    /// Comes by after each pause, as long as there are hits, for those that wait.
+    fn sweep(self: &Arc<Self>, pair: &Arc<Pair>, pause: Duration) {
         let (inner, pair) = (Arc::downgrade(self), pair.clone());
         // Without a driver there was no hit.
         let _ = driver::spawn(async move {
             loop {
-                tokio::time::sleep(SWEEP).await;
+                tokio::time::sleep(pause).await;
                 let Some(inner) = inner.upgrade() else { return };
                 let (is_used, due) = {
                     let mut touches = inner.shared(&pair).touches();
@@ -101,15 +108,16 @@ impl Inner {
         });
     }
 
-    /// All hits that are not recorded yet, for a script that does.
-    pub(super) fn take_touches(&self, pair: &Pair) -> impl Iterator<Item = Vec<u8>> {
-        let taken = self.shared(pair).touches().take(Worth::of(&pair.policy));
+    /// The hits that are not recorded yet, for the script that stores this field.
+    pub(super) fn take_touches(&self, pair: &Pair, field: Field) -> impl Iterator<Item = Vec<u8>> {
+        let mut touches = self.shared(pair).touches();
+        let taken = touches.take(Worth::of(&pair.policy));
+        touches.starts_anew(field);
         args_of(taken)
     }
 
     async fn send_touches(self: &Arc<Self>, pair: &Arc<Pair>) {
         if matches!(pair.policy, Policy::LruT | Policy::Lfu) {
-            self.keep(pair);
             return self.send_in_steps(pair).await;
         }
         let touched = {
@@ -149,11 +157,6 @@ impl Inner {
 
     /// Has the end of a sliding pair moved, soon, for all the hits until then.
     fn keep(self: &Arc<Self>, pair: &Arc<Pair>) {
-        if !pair.structure.is_sliding()
-            || std::mem::replace(&mut self.shared(pair).touches().is_kept, true)
-        {
-            return;
-        }
         let (inner, pair) = (self.clone(), pair.clone());
         let _ = driver::spawn(async move {
             tokio::time::sleep(pause(&pair)).await;
@@ -176,7 +179,7 @@ impl Inner {
                 add.arg(touched.hits).arg(&field.0[..]).ignore();
             }
         } else {
-            let add = pipe.cmd("ZADD").arg(&pair.ranking).arg("XX");
+            let add = pipe.cmd("ZADD").arg(&pair.ranking).arg("XX").arg("GT");
             for (field, touched) in touched {
                 add.arg(touched.now_us).arg(&field.0[..]);
             }
@@ -218,6 +221,10 @@ impl Inner {
 fn instant_us(reply: Value) -> Option<u64> {
     match array(reply).ok()?.pop()? {
         Value::BulkString(digits) => std::str::from_utf8(&digits).ok()?.parse().ok(),
+        // By RESP 3, which has numbers, and a list for each entry.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        Value::Double(instant) if instant >= 0.0 => Some(instant as u64),
+        entry @ Value::Array(_) => instant_us(entry),
         _ => None,
     }
 }

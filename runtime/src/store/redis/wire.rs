@@ -215,8 +215,9 @@ impl Shared {
         state.sleeper = None;
         state.flights = 0;
         let in_air = std::mem::take(&mut state.in_air);
-        drop(state);
+        // Before somebody else may open them.
         let waiting = self.gates.close();
+        drop(state);
         for batch in in_air.into_iter().chain(waiting) {
             batch.fail(lost());
         }

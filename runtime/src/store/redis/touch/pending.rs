@@ -6,7 +6,7 @@
 use crate::field::{Field, Fields};
 use crate::policy::Policy;
 
-/// The most hits that one script is given; more than that is more than it is worth to wait for.
+/// So many hits that are due are sent at once. Of those that wait, a script is given no more.
 pub(super) const MOST: usize = 1000;
 /// Instants that are sent together: reads that come meanwhile wait for no more than these.
 const INSTANTS: usize = 200;
@@ -27,6 +27,8 @@ pub(in crate::store::redis) struct Touches {
     by_field: Fields<Record>,
     /// Whose hits are to be sent with the next flush.
     due: Vec<Field>,
+    /// Who has hits, due or not, and some who have none any more.
+    listed: Vec<Field>,
     /// Those that are being sent, a few at a time; the last ones go first.
     leaving: Vec<(Field, Touched)>,
     /// Grows with each hit, so that the order of last hits is known.
@@ -54,6 +56,7 @@ pub(super) struct Touched {
 struct Record {
     touched: Touched,
     is_due: bool,
+    is_listed: bool,
     /// When the last hit was that was sent.
     sent_us: u64,
     /// How many hits were sent.
@@ -91,6 +94,9 @@ impl Touches {
         touched.now_us = touched.now_us.max(now_us);
         touched.hits += hits;
         record.is_idle = false;
+        if !std::mem::replace(&mut record.is_listed, true) {
+            self.listed.push(field);
+        }
         let is_worth_it = match worth {
             Worth::Each => true,
             Worth::Instant => touched.now_us.saturating_sub(record.sent_us) >= self.grain_us,
@@ -113,16 +119,43 @@ impl Touches {
         self.due.len()
     }
 
-    /// Takes all hits out, those that wait as well: the last hit of all comes last.
+    /// Takes hits out, those that wait as well: the last hit of all comes last. Where more wait than
+    /// a script is given, the rest is due.
     pub(super) fn take(&mut self, worth: Worth) -> Vec<(Field, Touched)> {
         let mut taken = std::mem::take(&mut self.leaving);
         let before = taken.len();
-        self.due.clear();
-        let known = self.by_field.iter_mut();
-        taken.extend(known.filter_map(|(field, record)| Some((*field, record.take()?))));
+        let due = std::mem::take(&mut self.due);
+        let hits = |field| Some((field, self.by_field.get_mut(&field)?.take()?));
+        taken.extend(due.into_iter().filter_map(hits));
+        let mut room = MOST;
+        for field in std::mem::take(&mut self.listed) {
+            let Some(record) = self.by_field.get_mut(&field) else {
+                continue;
+            };
+            record.is_listed = false;
+            if record.touched.hits == 0 {
+                continue;
+            }
+            if room > 0 {
+                room -= 1;
+                taken.extend(record.take().map(|touched| (field, touched)));
+            } else {
+                record.is_listed = true;
+                record.is_due = true;
+                self.listed.push(field);
+                self.due.push(field);
+            }
+        }
         taken[before..].sort_unstable_by_key(|(_, touched)| touched.order);
         self.forget(worth);
         taken
+    }
+
+    /// The entry of the field is a new one.
+    pub(super) fn starts_anew(&mut self, field: Field) {
+        if let Some(record) = self.by_field.get_mut(&field) {
+            (record.sent, record.sent_us) = (0, 0);
+        }
     }
 
     /// Starts to send what is due, in steps. Returns how many hits were dropped, because those
@@ -142,6 +175,7 @@ impl Touches {
             }
         }
         if self.by_field.len() > REMEMBERED && !is_stuck {
+            self.listed.clear();
             let rest = self.by_field.drain();
             let rest = rest.filter_map(|(field, mut record)| Some((field, record.take()?)));
             self.leaving.extend(rest);
@@ -181,6 +215,7 @@ impl Touches {
         let is_used = !self.by_field.is_empty();
         if !is_used {
             self.by_field.shrink_to_fit();
+            self.listed = Vec::new();
         }
         self.is_swept = is_used;
         is_used
@@ -190,6 +225,7 @@ impl Touches {
     fn forget(&mut self, worth: Worth) {
         if worth == Worth::Each {
             self.by_field.clear();
+            self.listed.clear();
         }
     }
 }
@@ -333,6 +369,49 @@ mod tests {
     }
 
     #[test]
+    fn a_script_is_given_so_many_and_the_rest_is_due() {
+        let worth = Worth::Count;
+        let mut touches = Touches::default();
+        let fields = 3 * MOST as u64;
+        (0..fields).for_each(|n| touches.record(worth, field(n), 1, 100));
+        flush(&mut touches, worth);
+        (0..fields).for_each(|n| touches.record(worth, field(n), 2, 1));
+        touches.record(worth, field(7), 2, 100);
+        assert_eq!(touches.due(), 1);
+        let taken = touches.take(worth);
+        assert_eq!(taken.len(), 1 + MOST);
+        assert_eq!(
+            taken.last().unwrap().0,
+            field(7),
+            "what is due goes first of all"
+        );
+        assert_eq!(touches.due(), 2 * MOST - 1);
+        touches.record(worth, field(8), 3, 1);
+        let rest: u64 = flush(&mut touches, worth)
+            .iter()
+            .map(|(_, touched)| touched.hits)
+            .sum();
+        let taken: u64 = taken.iter().map(|(_, touched)| touched.hits).sum();
+        let last: u64 = touches
+            .take(worth)
+            .iter()
+            .map(|(_, touched)| touched.hits)
+            .sum();
+        assert_eq!(taken + rest + last, fields + 101);
+        assert!(touches.take(worth).is_empty());
+    }
+
+    #[test]
+    fn a_new_entry_starts_anew() {
+        let mut touches = Touches::default();
+        touches.record(Worth::Count, field(1), 1, 100);
+        touches.take(Worth::Count);
+        touches.starts_anew(field(1));
+        touches.record(Worth::Count, field(1), 2, 1);
+        assert_eq!(touches.due(), 1);
+    }
+
+    #[test]
     fn what_is_remembered_is_bounded() {
         let mut touches = Touches::default();
         for n in 0..3 * REMEMBERED as u64 {
@@ -341,6 +420,7 @@ mod tests {
                 flush(&mut touches, Worth::Count);
             }
             assert!(touches.by_field.len() <= REMEMBERED + MOST);
+            assert!(touches.listed.len() <= REMEMBERED + MOST);
         }
     }
 }

@@ -104,6 +104,13 @@ impl Batch {
         }
     }
 
+    /// The other waker of a caller at the gate.
+    pub(super) fn anew(&self, caller: usize) -> Option<Waker> {
+        let mut callers = self.callers();
+        let at = callers.anew.iter().position(|(of, _)| *of == caller)?;
+        Some(callers.anew.swap_remove(at).1)
+    }
+
     /// Takes over its callers from the gate.
     pub(super) fn depart(&self, mut seated: Vec<Caller>) {
         let mut callers = self.callers();

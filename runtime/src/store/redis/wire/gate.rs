@@ -133,12 +133,12 @@ impl Gates {
             let mut waiting = gate.waiting();
             for party in &mut waiting.parties {
                 any = true;
-                late.extend(
-                    party
-                        .callers
-                        .iter_mut()
-                        .filter_map(|caller| caller.late(now)),
-                );
+                for (at, caller) in party.callers.iter_mut().enumerate() {
+                    if let Some(waker) = caller.late(now) {
+                        late.extend(party.batch.anew(at));
+                        late.push(waker);
+                    }
+                }
             }
         }
         let is_late = !late.is_empty();
@@ -360,12 +360,18 @@ mod tests {
         let hall = Hall::open();
         let wakes = Arc::<Wakes>::default();
         let (seat, _) = hall.take_in(1, &wakes).unwrap();
+        let moved = Arc::<Wakes>::default();
+        let waker = moved.clone().into();
+        assert!(
+            seat.poll(hall.wait, &mut Context::from_waker(&waker))
+                .is_pending()
+        );
         let now = Instant::now();
         assert_eq!(hall.gates.wake_late(now), (false, true));
         let late = now + Duration::from_secs(61);
         assert_eq!(hall.gates.wake_late(late), (true, true));
         assert_eq!(hall.gates.wake_late(late), (false, true));
-        assert_eq!(wakes.count(), 1);
+        assert_eq!((wakes.count(), moved.count()), (1, 1));
         drop(seat);
     }
 

@@ -132,10 +132,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
 
     /// Sends what there is to send, and is ready when callers were told.
     fn turn(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, Over>> {
-        if !self.load(context)? {
+        let goes_on = self.load(context)?;
+        self.write(context)?;
+        if !goes_on {
             return Poll::Pending;
         }
-        self.write(context)?;
         let mut wanted = 1;
         loop {
             let told = self.tell(&mut wanted)?;
