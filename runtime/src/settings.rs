@@ -43,7 +43,8 @@ impl StructureTtl {
 ///
 /// With one process both ways evict the same entries. With many, a process that evicts knows the
 /// hits of the others up to `Behind`'s interval late. With `lru_t` and `lfu`, hits on an entry that
-/// is hit all the time, which would not move it noticeably, are known to others up to a second late.
+/// is hit all the time, which would not move it noticeably, are known to others up to a second late
+/// (or that interval, where it is longer).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Touch {
