@@ -20,6 +20,7 @@ pub(crate) struct Wait {
 }
 
 impl Wait {
+    #[inline]
     pub(crate) fn new(at_most: Duration) -> Self {
         Self {
             since: Instant::now(),
@@ -27,23 +28,27 @@ impl Wait {
         }
     }
 
+    #[inline]
     pub(crate) fn until(&self) -> Instant {
         self.since + self.at_most
     }
 
     /// After this an answer is a slow one.
+    #[inline]
     pub(crate) fn patience(&self) -> Instant {
         self.since + self.at_most / 2
     }
 }
 
 impl Budget {
+    #[inline]
     pub(crate) fn new(left: Duration) -> Self {
         Self { left, since: None }
     }
 
     /// Begins a request. Who goes on after it [stops](Self::stop) the clock: a hit does not, and is
     /// spared a reading of it.
+    #[inline]
     pub(crate) fn start(&mut self) -> Wait {
         self.stop();
         let wait = Wait::new(self.left);
@@ -51,6 +56,7 @@ impl Budget {
         wait
     }
 
+    #[inline]
     pub(crate) fn stop(&mut self) {
         if let Some(since) = self.since.take() {
             self.left = self.left.saturating_sub(since.elapsed());

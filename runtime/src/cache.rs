@@ -211,6 +211,7 @@ impl Cache {
         methods.values().flatten().cloned().collect()
     }
 
+    #[inline]
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.0.store
     }
@@ -236,15 +237,18 @@ impl Cache {
         &self.0.refreshes
     }
 
+    #[inline]
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.limits
     }
 
+    #[inline]
     pub(crate) fn mode(&self) -> Mode {
         scope::mode(self.0.id)
     }
 
     /// Counts an event for the method, the cache, and the scopes that are open here.
+    #[inline]
     pub(crate) fn count(&self, bound: Option<&Bound>, event: Event, n: u64) {
         bound
             .map_or(&self.0.unbound, |bound| &bound.counters)
@@ -253,6 +257,7 @@ impl Cache {
     }
 
     /// The method with every option decided, or `None` where options contradict the store.
+    #[inline]
     pub(crate) fn bind(&self, method: &'static Method) -> Option<Binding> {
         if let Some(bound) = method.bound_to(self.0.id) {
             return Some(Binding::First(bound));

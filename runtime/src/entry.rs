@@ -100,6 +100,7 @@ pub(crate) fn stamp(entry: &Unstamped, times: Times) -> Vec<u8> {
 }
 
 /// The entry behind these bytes, or `None` if a single bit of them is not as it was written.
+#[inline]
 pub(crate) fn verify(bytes: &[u8]) -> Option<Verified<'_>> {
     if bytes.len() < HEADER || bytes[0] != VERSION || bytes[3] != 0 {
         return None;
@@ -135,6 +136,7 @@ pub(crate) fn method_of(bytes: &[u8]) -> Option<u64> {
     (bytes.len() >= HEADER).then(|| u64_at(bytes, 40))
 }
 
+#[inline]
 fn times(bytes: &[u8]) -> Times {
     Times {
         created_ms: u64_at(bytes, 8),
@@ -144,6 +146,7 @@ fn times(bytes: &[u8]) -> Times {
 }
 
 #[allow(clippy::cast_possible_truncation)] // the modulus is below 2^32
+#[inline]
 fn times_check(times: Times) -> u32 {
     let sum = u128::from(times.created_ms) * 3
         + u128::from(times.soft_ms) * 5
@@ -151,6 +154,7 @@ fn times_check(times: Times) -> u32 {
     (sum % u128::from(TIMES_MODULUS)) as u32
 }
 
+#[inline]
 fn checksum(head: &[u8], label: &[u8], payload: &[u8]) -> u64 {
     // Most entries are small: to bring the parts together costs less than to set up a hasher.
     let together = match payload.len() {
@@ -167,6 +171,7 @@ fn checksum(head: &[u8], label: &[u8], payload: &[u8]) -> u64 {
     hasher.digest()
 }
 
+#[inline]
 fn checksum_together<const N: usize>(head: &[u8], label: &[u8], payload: &[u8]) -> Option<u64> {
     let mut whole = [0; N];
     let before = head.len() + label.len();

@@ -71,6 +71,7 @@ impl Fresh {
     }
 
     /// Whether an entry is to be computed anew. Its hard expiry has not passed.
+    #[inline]
     pub(crate) fn due(&self, age: &Age) -> Option<Due> {
         let is_stale = age.is_soft_past();
         (is_stale || self.early.is_some_and(|early| is_old(early, age))).then(|| Due {

@@ -10,6 +10,7 @@ use crate::seal::{self, Context};
 use crate::shape::Value;
 
 /// The bytes of an entry, if this cache could have stored that many.
+#[inline]
 pub(crate) fn within_limit<'e>(cache: &Cache, bytes: &'e [u8]) -> Option<&'e [u8]> {
     let most = cache.limits().max_entry_bytes + entry::HEADER + seal::OVERHEAD;
     (bytes.len() <= most).then_some(bytes)
@@ -46,6 +47,7 @@ pub(crate) fn seal(
     sealed.map_err(|_| Error::new(ErrorKind::Encode, "the value cannot be sealed"))
 }
 
+#[inline]
 fn context(bound: &Bound, key: CallKey, flags: u8) -> Context<'_> {
     Context {
         pair: &bound.pair.stem,

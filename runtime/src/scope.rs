@@ -56,6 +56,7 @@ thread_local! {
 }
 
 /// The mode that the innermost scope of this cache asks for.
+#[inline]
 pub(crate) fn mode(cache: u64) -> Mode {
     let mut mode = None;
     each(cache, |frame| match frame {
@@ -82,6 +83,7 @@ pub(crate) fn runs(cache: u64) -> bool {
 }
 
 /// Counts an event in every statistics scope of this cache that is open here.
+#[inline]
 pub(crate) fn count(cache: u64, event: Event, n: u64) {
     each(cache, |frame| {
         if let Frame::Stats(counters) = frame {
@@ -90,6 +92,7 @@ pub(crate) fn count(cache: u64, event: Event, n: u64) {
     });
 }
 
+#[inline]
 fn each(cache: u64, mut visit: impl FnMut(&Frame)) {
     FRAMES.with_borrow(|frames| {
         let mut node = frames;

@@ -11,6 +11,7 @@ thread_local! {
 }
 
 /// The one of what there is so many times that this thread uses.
+#[inline]
 pub(crate) fn shard() -> usize {
     SHARD.with(|shard| *shard)
 }
@@ -53,6 +54,7 @@ macro_rules! counters {
         }
 
         impl Counters {
+            #[inline]
             pub(crate) fn add(&self, event: Event, n: u64) {
                 let Shard(shard) = &self.0[shard()];
                 shard[event as usize].fetch_add(n, Ordering::Relaxed);

@@ -58,6 +58,7 @@ pub(crate) fn read<T: Value>(
 }
 
 /// The header of an entry, if every byte is as it was written and it belongs to this call.
+#[inline]
 pub(crate) fn verify<'e>(bound: &Bound, key: CallKey, bytes: &'e [u8]) -> Option<Verified<'e>> {
     entry::verify(bytes).filter(|verified| {
         let label = verified.label;
@@ -67,6 +68,7 @@ pub(crate) fn verify<'e>(bound: &Bound, key: CallKey, bytes: &'e [u8]) -> Option
     })
 }
 
+#[inline]
 pub(crate) fn is_past(instant_ms: u64, now_ms: u64) -> bool {
     instant_ms > 0 && instant_ms <= now_ms
 }
