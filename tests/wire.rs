@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
 use support::{Server, binaries, check_pairs, eventually, unique};
 use tokio::runtime::{Builder, Runtime};
 
@@ -123,13 +123,49 @@ impl Shim {
     fn wires(&self) -> usize {
         self.wires.load(Ordering::SeqCst)
     }
+}
+
+/// A cache whose reads go through a wire, and through a shim.
+struct Wired {
+    server: Server,
+    shim: Shim,
+    cache: Cache,
+    repo: CachedRepo,
+    runtime: Runtime,
+}
+
+impl Wired {
+    /// With so many values in it.
+    fn with(values: u32) -> Self {
+        Self::of(Cache::builder(unique("wire")), values)
+    }
+
+    fn of(builder: CacheBuilder, values: u32) -> Self {
+        let server = Server::start();
+        let shim = Shim::before(&server);
+        let cache = builder.redis(shim.url()).build().unwrap();
+        let wired = Self {
+            repo: Repo.cached(&cache),
+            runtime: runtime(),
+            server,
+            shim,
+            cache,
+        };
+        wired.ask(0..values);
+        wired.warm();
+        wired
+    }
+
+    fn ask(&self, ids: impl Iterator<Item = u32>) {
+        ask(&self.runtime, &self.repo, ids);
+    }
 
     /// Calls until reads go through a wire.
-    fn warm(&self, runtime: &Runtime, repo: &CachedRepo) {
-        let before = self.replies();
+    fn warm(&self) {
+        let before = self.shim.replies();
         eventually("reads go through a wire", SOON, || {
-            ask(runtime, repo, 0..1);
-            self.replies() > before
+            self.ask(0..1);
+            self.shim.replies() > before
         });
     }
 }
@@ -189,57 +225,48 @@ fn carry(
 
 #[test]
 fn a_reply_that_comes_byte_by_byte_is_whole_in_the_end() {
-    let server = Server::start();
-    let shim = Shim::before(&server);
-    let (cache, repo) = build(shim.url());
-    let runtime = runtime();
-    ask(&runtime, &repo, 0..50);
-    shim.warm(&runtime, &repo);
-    shim.set(Trouble::Crumbs);
-    let (hits, wires) = (cache.stats().hit, shim.wires());
+    let wired = Wired::with(50);
+    wired.shim.set(Trouble::Crumbs);
+    let (hits, wires) = (wired.cache.stats().hit, wired.shim.wires());
     for _ in 0..5 {
-        ask(&runtime, &repo, 0..50);
+        wired.ask(0..50);
     }
-    assert_eq!((cache.stats().hit - hits, cache.stats().error), (250, 0));
-    assert_eq!(shim.wires(), wires);
+    assert_eq!(
+        (wired.cache.stats().hit - hits, wired.cache.stats().error),
+        (250, 0)
+    );
+    assert_eq!(wired.shim.wires(), wires);
 }
 
 #[test]
 fn a_reply_cut_at_any_byte_is_asked_for_again_elsewhere() {
-    let server = Server::start();
-    let shim = Shim::before(&server);
-    let (cache, repo) = build(shim.url());
-    let runtime = runtime();
-    ask(&runtime, &repo, 0..4);
+    let wired = Wired::with(4);
     // A value has some 80 bytes, the clock behind it 30.
     for at in (0..120).step_by(3) {
-        shim.set(Trouble::None);
-        shim.warm(&runtime, &repo);
-        let (before, wires) = (cache.stats(), shim.wires());
-        shim.set(Trouble::Cut(at));
-        ask(&runtime, &repo, 1..2);
-        let now = cache.stats();
+        wired.shim.set(Trouble::None);
+        wired.warm();
+        let (before, wires) = (wired.cache.stats(), wired.shim.wires());
+        wired.shim.set(Trouble::Cut(at));
+        wired.ask(1..2);
+        let now = wired.cache.stats();
         let found = (now.hit - before.hit, now.error - before.error);
         assert_eq!(found, (1, 0), "cut at {at}");
-        assert_eq!(shim.wires(), wires, "cut at {at}");
+        assert_eq!(wired.shim.wires(), wires, "cut at {at}");
     }
-    check_pairs(&server);
+    check_pairs(&wired.server);
 }
 
 #[test]
 fn another_reads_reply_is_nobodys_value() {
-    let server = Server::start();
-    let shim = Shim::before(&server);
-    let (cache, repo) = build(shim.url());
-    let runtime = runtime();
-    ask(&runtime, &repo, 0..4);
-    shim.warm(&runtime, &repo);
-    shim.set(Trouble::Instead(|before, _| before.to_vec()));
+    let wired = Wired::with(4);
+    wired
+        .shim
+        .set(Trouble::Instead(|before, _| before.to_vec()));
     // The reply before was that to the read of 0.
-    ask(&runtime, &repo, 1..2);
-    let stats = cache.stats();
+    wired.ask(1..2);
+    let stats = wired.cache.stats();
     assert_eq!((stats.undecodable, stats.error), (1, 0), "{stats:?}");
-    ask(&runtime, &repo, 0..4);
+    wired.ask(0..4);
 }
 
 #[test]
@@ -251,95 +278,80 @@ fn what_nobody_asked_for_ends_the_connection() {
         |_, reply| [b"*2\r\n$-1\r\n", &reply[4..]].concat(),
     ];
     for trouble in troubles {
-        let server = Server::start();
-        let shim = Shim::before(&server);
-        let (_cache, repo) = build(shim.url());
-        let runtime = runtime();
-        ask(&runtime, &repo, 0..50);
-        shim.warm(&runtime, &repo);
-        let wires = shim.wires();
-        shim.set(Trouble::Instead(trouble));
-        ask(&runtime, &repo, 1..2);
-        shim.set(Trouble::None);
+        let wired = Wired::with(50);
+        let wires = wired.shim.wires();
+        wired.shim.set(Trouble::Instead(trouble));
+        wired.ask(1..2);
+        wired.shim.set(Trouble::None);
         eventually("there is another wire", SOON, || {
-            ask(&runtime, &repo, 0..50);
-            shim.wires() > wires
+            wired.ask(0..50);
+            wired.shim.wires() > wires
         });
-        shim.warm(&runtime, &repo);
-        check_pairs(&server);
+        wired.warm();
+        check_pairs(&wired.server);
     }
 }
 
 #[test]
 fn an_error_of_the_server_is_one_callers_and_ends_nothing() {
-    let server = Server::start();
-    let shim = Shim::before(&server);
-    let (cache, repo) = build(shim.url());
-    let runtime = runtime();
-    ask(&runtime, &repo, 0..4);
-    shim.warm(&runtime, &repo);
-    let (errors, wires) = (cache.stats().error, shim.wires());
-    shim.set(Trouble::Instead(|_, reply| {
+    let wired = Wired::with(4);
+    let (errors, wires) = (wired.cache.stats().error, wired.shim.wires());
+    wired.shim.set(Trouble::Instead(|_, reply| {
         let clock = reply.windows(4).rposition(|four| four == b"*2\r\n");
         [b"-ERR for once\r\n", &reply[clock.unwrap()..]].concat()
     }));
-    ask(&runtime, &repo, 1..2);
-    shim.set(Trouble::None);
-    assert_eq!(cache.stats().error, errors + 1);
-    let hits = cache.stats().hit;
-    ask(&runtime, &repo, 0..4);
-    assert_eq!((cache.stats().hit - hits, shim.wires()), (4, wires));
+    wired.ask(1..2);
+    wired.shim.set(Trouble::None);
+    assert_eq!(wired.cache.stats().error, errors + 1);
+    let hits = wired.cache.stats().hit;
+    wired.ask(0..4);
+    assert_eq!(
+        (wired.cache.stats().hit - hits, wired.shim.wires()),
+        (4, wires)
+    );
 }
 
 #[test]
 fn a_wire_that_falls_silent_is_given_up_for_another() {
-    let server = Server::start();
-    let shim = Shim::before(&server);
-    let (_cache, repo) = build(shim.url());
-    let runtime = runtime();
-    shim.warm(&runtime, &repo);
-    let wires = shim.wires();
-    shim.set(Trouble::Silence);
+    let wired = Wired::with(0);
+    let wires = wired.shim.wires();
+    wired.shim.set(Trouble::Silence);
     let started = Instant::now();
-    ask(&runtime, &repo, 0..1);
+    wired.ask(0..1);
     assert!(started.elapsed() < Duration::from_secs(2));
     for _ in 0..3 {
-        ask(&runtime, &repo, 0..1);
+        wired.ask(0..1);
     }
-    shim.set(Trouble::None);
+    wired.shim.set(Trouble::None);
     eventually("there is another wire", SOON, || {
-        ask(&runtime, &repo, 0..4);
-        shim.wires() > wires
+        wired.ask(0..4);
+        wired.shim.wires() > wires
     });
-    shim.warm(&runtime, &repo);
+    wired.warm();
 }
 
 #[test]
 fn callers_that_are_gone_before_their_answer_leave_the_others_theirs() {
-    let server = Server::start();
-    let shim = Shim::before(&server);
     // Byte by byte takes its time, the more so on a machine that is busy.
     let builder = Cache::builder(unique("wire")).deadline(Duration::from_secs(20));
-    let cache = builder.redis(shim.url()).build().unwrap();
-    let repo = Repo.cached(&cache);
-    let runtime = runtime();
-    ask(&runtime, &repo, 0..200);
-    shim.warm(&runtime, &repo);
-    shim.set(Trouble::Crumbs);
+    let wired = Wired::of(builder, 200);
+    wired.shim.set(Trouble::Crumbs);
     for round in 0..20 {
         let gone: Vec<_> = (0..40)
             .map(|id| {
-                let repo = repo.clone();
-                runtime.spawn(async move { repo.find(id + round).await })
+                let repo = wired.repo.clone();
+                wired
+                    .runtime
+                    .spawn(async move { repo.find(id + round).await })
             })
             .collect();
         gone.iter()
             .step_by(2)
             .for_each(tokio::task::JoinHandle::abort);
-        ask(&runtime, &repo, 100..140);
+        wired.ask(100..140);
     }
-    assert_eq!(cache.stats().error, 0);
-    check_pairs(&server);
+    assert_eq!(wired.cache.stats().error, 0);
+    check_pairs(&wired.server);
 }
 
 /// Connections whose last command is the one that ends each batch.
@@ -390,33 +402,33 @@ fn a_unix_socket_has_a_wire_too() {
 
 #[test]
 fn large_values_have_a_connection_of_their_own() {
-    let server = Server::start();
-    let shim = Shim::before(&server);
-    let (cache, repo) = build(shim.url());
-    let runtime = runtime();
-    ask(&runtime, &repo, 0..50);
-    shim.warm(&runtime, &repo);
-    assert_eq!(shim.wires(), 1);
+    let wired = Wired::with(50);
+    assert_eq!(wired.shim.wires(), 1);
     let read = |ids: std::ops::Range<u32>| {
         let documents = ids.map(|id| {
-            let repo = repo.clone();
-            runtime.spawn(async move { (id, repo.document(id).await) })
+            let repo = wired.repo.clone();
+            wired
+                .runtime
+                .spawn(async move { (id, repo.document(id).await) })
         });
-        for document in runtime.block_on(join_all(documents.collect::<Vec<_>>())) {
+        for document in wired
+            .runtime
+            .block_on(join_all(documents.collect::<Vec<_>>()))
+        {
             let (id, found) = document.unwrap();
             assert_eq!(found, value(id).repeat(60_000));
         }
     };
     eventually("large values have a wire", SOON, || {
         read(0..3);
-        shim.wires() == 2
+        wired.shim.wires() == 2
     });
-    let before = cache.stats();
+    let before = wired.cache.stats();
     for _ in 0..5 {
         read(0..3);
-        ask(&runtime, &repo, 0..50);
+        wired.ask(0..50);
     }
-    let after = cache.stats();
+    let after = wired.cache.stats();
     assert_eq!((after.hit - before.hit, after.error), (265, before.error));
-    assert_eq!(shim.wires(), 2);
+    assert_eq!(wired.shim.wires(), 2);
 }
