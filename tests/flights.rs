@@ -37,6 +37,16 @@ struct Row(u64);
 /// Neither `Clone` nor anything else.
 struct Failure;
 
+/// What no codec can write.
+#[derive(serde::Deserialize)]
+struct Unwritable;
+
+impl serde::Serialize for Unwritable {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("not to be written"))
+    }
+}
+
 #[cache_impl]
 impl Repo {
     async fn find(&self, id: u64) -> Row {
@@ -52,6 +62,11 @@ impl Repo {
     async fn fail(&self, _id: u64) -> Result<Row, Failure> {
         self.work().await;
         Err(Failure)
+    }
+
+    async fn unwritable(&self, _id: u64) -> Unwritable {
+        self.work().await;
+        Unwritable
     }
 
     async fn stuck(&self, id: u64) -> Row {
@@ -249,6 +264,19 @@ async fn errors_are_everybodys_own_and_come_in_growing_numbers() {
     })
     .await;
     assert!(results.iter().all(Result::is_err));
+    assert_eq!(runs(&repo), 40);
+    let most = CachedRepo::inner(&repo).most.load(Ordering::SeqCst);
+    assert!((2..=8).contains(&most), "{most} at the same time");
+}
+
+#[tokio::test]
+async fn values_that_cannot_be_shared_come_in_growing_numbers_too() {
+    let (_cache, repo) = fresh();
+    together(40, |_| {
+        let repo = repo.clone();
+        async move { repo.unwritable(1).await }
+    })
+    .await;
     assert_eq!(runs(&repo), 40);
     let most = CachedRepo::inner(&repo).most.load(Ordering::SeqCst);
     assert!((2..=8).contains(&most), "{most} at the same time");
