@@ -6,17 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-pub(super) use self::pending::Touches;
-use self::pending::{MOST, Touched, Worth, args_of};
 use redis::Value;
 
+pub(super) use self::pending::Touches;
+use self::pending::{MOST, Touched, Worth, args_of};
 use super::reply::array;
 use super::{Inner, STEP, Side, driver, fault, text, timed};
 use crate::entry;
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
-use crate::policy::Policy;
 use crate::settings::Touch;
 
 /// Between two looks for hits that wait.
@@ -54,19 +53,19 @@ impl Inner {
         if counts {
             hits.for_each(|(field, hits)| touches.record(worth, field, now_us, hits));
         }
-        let waits = worth != Worth::Each;
-        let is_first = waits && !std::mem::replace(&mut touches.is_swept, true);
-        // The end of a sliding pair waits for none.
-        let slides = waits && pair.structure.is_sliding();
-        let is_kept = !slides || std::mem::replace(&mut touches.is_kept, true);
+        let may_wait = worth != Worth::Each;
+        let sweeps = may_wait && !std::mem::replace(&mut touches.is_swept, true);
+        // The end of a sliding pair does not wait with them.
+        let slides = may_wait && pair.structure.is_sliding();
+        let keeps = slides && !std::mem::replace(&mut touches.is_kept, true);
         let is_full = touches.due() >= MOST;
         let is_needed = !touches.is_scheduled && (touches.due() > 0 || !counts);
         touches.is_scheduled |= is_needed;
         drop(touches);
-        if is_first {
+        if sweeps {
             self.sweep(pair, SWEEP.max(interval));
         }
-        if !is_kept {
+        if keeps {
             self.keep(pair);
         }
         if !is_needed && !is_full {
@@ -117,7 +116,7 @@ impl Inner {
     }
 
     async fn send_touches(self: &Arc<Self>, pair: &Arc<Pair>) {
-        if matches!(pair.policy, Policy::LruT | Policy::Lfu) {
+        if Worth::of(&pair.policy) != Worth::Each {
             return self.send_in_steps(pair).await;
         }
         let touched = {
@@ -136,13 +135,14 @@ impl Inner {
 
     /// Where the order of hits is nothing to the policy. A put takes along what is left meanwhile.
     async fn send_in_steps(self: &Arc<Self>, pair: &Arc<Pair>) {
+        let worth = Worth::of(&pair.policy);
         let mut dropped = {
             let mut touches = self.shared(pair).touches();
             touches.is_scheduled = false;
-            touches.start_leaving(Worth::of(&pair.policy))
+            touches.start_leaving(worth)
         };
         loop {
-            let step = self.shared(pair).touches().step(Worth::of(&pair.policy));
+            let step = self.shared(pair).touches().step(worth);
             if step.is_empty() {
                 break;
             }
@@ -173,7 +173,7 @@ impl Inner {
         touched: Vec<(Field, Touched)>,
     ) -> Result<(), Error> {
         let mut pipe = redis::Pipeline::new();
-        if matches!(pair.policy, Policy::Lfu) {
+        if Worth::of(&pair.policy) == Worth::Count {
             for (field, touched) in touched {
                 let add = pipe.cmd("ZADD").arg(&pair.ranking).arg("XX").arg("INCR");
                 add.arg(touched.hits).arg(&field.0[..]).ignore();

@@ -27,7 +27,7 @@ pub(in crate::store::redis) struct Touches {
     by_field: Fields<Record>,
     /// Whose hits are to be sent with the next flush.
     due: Vec<Field>,
-    /// Who has hits, due or not, and some who have none any more.
+    /// Who has hits, due or not, and some who have none any more, or are forgotten.
     listed: Vec<Field>,
     /// Those that are being sent, a few at a time; the last ones go first.
     leaving: Vec<(Field, Touched)>,
@@ -202,11 +202,15 @@ impl Touches {
     /// Has all that waits sent, and forgets what has not been hit for a while. `false` once there is
     /// nothing left.
     pub(super) fn sweep(&mut self) -> bool {
-        let due = &mut self.due;
+        // Anew: where there are no puts nobody else takes those off who are forgotten.
+        self.listed.clear();
+        let (due, listed) = (&mut self.due, &mut self.listed);
         self.by_field.retain(|field, record| {
-            if record.touched.hits == 0 {
+            record.is_listed = record.touched.hits > 0;
+            if !record.is_listed {
                 return !std::mem::replace(&mut record.is_idle, true);
             }
+            listed.push(*field);
             if !std::mem::replace(&mut record.is_due, true) {
                 due.push(*field);
             }
@@ -215,7 +219,7 @@ impl Touches {
         let is_used = !self.by_field.is_empty();
         if !is_used {
             self.by_field.shrink_to_fit();
-            self.listed = Vec::new();
+            self.listed.shrink_to_fit();
         }
         self.is_swept = is_used;
         is_used

@@ -165,3 +165,20 @@ fn what_is_remembered_is_bounded() {
         assert!(touches.listed.len() <= REMEMBERED + MOST);
     }
 }
+
+#[test]
+fn fields_that_come_and_go_without_a_put_are_forgotten() {
+    for worth in [Worth::Instant, Worth::Count] {
+        let mut touches = Touches::default();
+        for second in 0..200 {
+            // So few that the flushes never forget them all.
+            for n in 0..500 {
+                touches.record(worth, field(500 * second + n), 1 + second, 1);
+            }
+            flush(&mut touches, worth);
+            assert!(touches.sweep());
+            assert!(touches.by_field.len() <= 2000, "{}", touches.by_field.len());
+            assert!(touches.listed.len() <= 2000, "{}", touches.listed.len());
+        }
+    }
+}
