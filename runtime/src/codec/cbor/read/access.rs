@@ -107,9 +107,12 @@ impl<'de> MapAccess<'de> for &mut Elements<'_, 'de> {
         if self.names.is_empty() {
             return seed.deserialize(&mut *self.reader).map(Some);
         }
-        let name = name(self.reader.text()?, self.names, &mut self.next)?;
-        seed.deserialize(BorrowedStrDeserializer::new(name))
-            .map(Some)
+        let (names, next) = (self.names, &mut self.next);
+        self.reader.noting(|reader| {
+            let name = name(reader.text()?, names, next)?;
+            seed.deserialize(BorrowedStrDeserializer::new(name))
+                .map(Some)
+        })
     }
 
     #[inline]
