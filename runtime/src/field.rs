@@ -42,7 +42,7 @@ pub(crate) struct MethodKey {
 }
 
 /// The state of SHA-1 before its last block, for arguments that fit in there: to write that block
-/// by hand takes half as long as a hasher does.
+/// by hand spares each key the setting up of a hasher.
 #[derive(Clone)]
 struct LastBlock {
     state: [u32; 5],

@@ -1,7 +1,7 @@
-//! Where callers wait for a place in the air: each thread has a gate of its own.
+//! Where callers wait for a place in the air: a thread always at the same gate.
 //!
-//! A lock that all threads take for every read would cost more than the rest of what a read does
-//! before it waits. The [`pump`](super::pump) goes from gate to gate and lets a party out of each.
+//! One lock, which all threads took for every read, was the largest item of a hit on the client. The
+//! [`pump`](super::pump) goes from gate to gate and lets a party out of each.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,7 +38,7 @@ struct Waiting {
     parties: VecDeque<Party>,
 }
 
-/// Callers who will find their answers in the same cell.
+/// A batch that is still at its gate: the cell, and who will find an answer in it.
 #[derive(Debug, Default)]
 pub(super) struct Party {
     batch: Arc<Batch>,
