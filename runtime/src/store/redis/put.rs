@@ -1,0 +1,83 @@
+//! Storing values: not all at once, for those that come together would all be late.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redis::Value;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::endpoint::Side;
+use super::reply::number;
+use super::{Inner, text};
+use crate::error::Error;
+use crate::method::Pair;
+use crate::store::redis::Verdict;
+use crate::store::{Put, Stored};
+
+/// What may be on its way at a time: so many small values, or a megabyte of large ones. Behind more
+/// than that on one connection, whatever else is asked for would be late.
+const PLACES: u32 = 64;
+/// A value takes one place, and one more for each so many bytes.
+const PLACE: usize = 16 << 10;
+/// With less time than this left, a value is not sent any more.
+const LEAST: Duration = Duration::from_millis(50);
+
+/// The places of puts that are on their way.
+#[derive(Debug)]
+pub(super) struct Places(Semaphore);
+
+impl Default for Places {
+    fn default() -> Self {
+        Self(Semaphore::new(PLACES as usize))
+    }
+}
+
+impl Places {
+    /// Waits for the places of a value of so many bytes.
+    async fn take(&self, bytes: usize, until: Instant) -> Result<SemaphorePermit<'_>, Error> {
+        let places = u32::try_from(bytes / PLACE).map_or(PLACES, |more| (1 + more).min(PLACES));
+        let taken = tokio::time::timeout_at(until.into(), self.0.acquire_many(places)).await;
+        // Nobody closes the semaphore.
+        taken.ok().and_then(Result::ok).ok_or_else(|| {
+            Error::unavailable("too many values wait to be stored").with_verdict(Verdict::Nothing)
+        })
+    }
+}
+
+impl Inner {
+    /// Stores a value when its turn has come. The breaker counts from then on: that values wait for
+    /// each other says nothing about the server.
+    pub(super) async fn put_in_turn(
+        self: &Arc<Self>,
+        pair: &Arc<Pair>,
+        put: Put,
+        deadline: Duration,
+    ) -> Result<Stored, Error> {
+        let until = Instant::now() + deadline;
+        let least = LEAST.min(deadline / 2);
+        let _places = self.puts.take(put.entry.tail.len(), until - least).await?;
+        let left = until.saturating_duration_since(Instant::now());
+        let put = self.in_time(left, self.put(pair, put));
+        self.ask(Side::Write, pair, left, put).await
+    }
+
+    pub(super) async fn put(&self, pair: &Pair, put: Put) -> Result<Stored, Error> {
+        let script = self.scripts(&pair.policy).put.clone();
+        let field = put.field;
+        let mut args = self.common_args(pair, field);
+        args.extend([
+            text(pair.maxsize),
+            text(put.soft_ms),
+            text(put.hard_ms),
+            text(u64::from(self.link.has_field_ttl())),
+            put.entry.head.to_vec(),
+            put.entry.tail,
+            put.token.map_or_else(Vec::new, |token| token.0.to_vec()),
+        ]);
+        args.extend(self.take_touches(pair, field));
+        match self.script(&script, &pair.stem, &args).await? {
+            Value::Int(-1) => Ok(Stored::Overtaken),
+            evicted => Ok(Stored::Evicting(number(&evicted)?)),
+        }
+    }
+}
