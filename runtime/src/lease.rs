@@ -13,7 +13,7 @@ use crate::budget::Budget;
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::field::Field;
-use crate::flight::{Abroad, Lead};
+use crate::flight::{Abroad, Joined, Lead};
 use crate::method::{Bound, Pair};
 use crate::settings::Stampede;
 use crate::store::redis::Verdict;
@@ -43,10 +43,12 @@ struct Held {
 /// What asking for a lease came to.
 pub(crate) enum Asked {
     Granted(Lease),
-    /// There is an entry by now; `waited` if another process computed it meanwhile.
+    /// There is an entry by now; `waited` if another process computed it meanwhile. It is good for
+    /// all who had `joined` before the store was asked.
     Found {
         found: Found,
         waited: bool,
+        joined: Option<Joined>,
     },
     /// Another one refreshes the field, or has failed to a short while ago.
     Busy,
@@ -80,6 +82,7 @@ impl Lease {
         let mut pause = FIRST_PAUSE;
         loop {
             let heard = waits.as_ref().map(|(listener, _)| listener.heard());
+            let joined = lead.map(Lead::joined);
             let begun = budget
                 .spend(|left| cache.store().begin(&bound.pair, begin, left))
                 .await;
@@ -94,7 +97,11 @@ impl Lease {
                 Begun::Hit(found) => {
                     lease.close();
                     let waited = waits.is_some();
-                    return Ok(Asked::Found { found, waited });
+                    return Ok(Asked::Found {
+                        found,
+                        waited,
+                        joined,
+                    });
                 }
                 Begun::Waits { .. } if manner == Manner::Refreshes => {
                     lease.close();
@@ -149,13 +156,12 @@ impl Lease {
         self.0.token
     }
 
-    /// Whether nothing has overtaken the computation so far. Trouble with the store says nothing
-    /// against it.
+    /// Whether the store says that nothing has overtaken the computation so far.
     pub(crate) async fn holds(&self, budget: &mut Budget) -> bool {
         let store = self.0.cache.store();
         let holds =
             budget.spend(|left| store.holds(&self.0.pair, self.0.field, self.0.token, left));
-        holds.await.unwrap_or(true)
+        holds.await.unwrap_or(false)
     }
 
     /// Keeps refreshes off for a while if this one ends without a value.
@@ -164,10 +170,15 @@ impl Lease {
         self.0.pause_ms.store(pause_ms, Ordering::SeqCst);
     }
 
+    /// The computation is over: what is left to do takes less than the lease still lasts.
+    pub(crate) fn let_go(&self) {
+        self.0.cache.store().let_go(self.0.token);
+    }
+
     /// The store has ended the lease, or never granted it.
     pub(crate) fn close(&mut self) {
         self.0.is_open.store(false, Ordering::SeqCst);
-        self.0.cache.store().let_go(self.0.token);
+        self.let_go();
     }
 }
 

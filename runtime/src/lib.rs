@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
 
+mod backlog;
+mod behind;
 mod blocking;
 mod brownout;
 mod budget;

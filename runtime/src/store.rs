@@ -170,6 +170,11 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
         None
     }
 
+    /// Whether no operation ever waits.
+    fn is_immediate(&self) -> bool {
+        false
+    }
+
     /// Looks an entry up and changes nothing.
     async fn peek(
         &self,

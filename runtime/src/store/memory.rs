@@ -117,6 +117,10 @@ impl Store for Memory {
         Ok(Self::look(&mut content, now, pair, field))
     }
 
+    fn is_immediate(&self) -> bool {
+        true
+    }
+
     async fn peek(
         &self,
         pair: &Arc<Pair>,

@@ -15,6 +15,7 @@ mod look;
 mod pair;
 mod pause;
 mod probe;
+mod put;
 mod read;
 mod reply;
 mod scan;
@@ -46,6 +47,7 @@ use self::link::Link;
 pub(crate) use self::look::Look;
 pub(crate) use self::pair::PairShared;
 use self::pair::Pairs;
+use self::put::Places;
 use self::reply::{array, found, number, unexpected};
 pub(crate) use self::script::all as scripts;
 use self::script::{PolicyScripts, Script};
@@ -79,6 +81,7 @@ struct Inner {
     clock: Clock,
     custom: Mutex<HashMap<String, Arc<PolicyScripts>>>,
     pairs: Pairs,
+    puts: Places,
     leases: Leases,
     wakes: Wakes,
     discards: Arc<Discards>,
@@ -97,6 +100,7 @@ impl Redis {
                 clock,
                 custom: Mutex::default(),
                 pairs: Pairs::default(),
+                puts: Places::default(),
                 leases: Leases::default(),
                 wakes: Wakes::default(),
                 discards: Arc::default(),
@@ -115,14 +119,10 @@ impl Redis {
         let future = operation(self.inner.clone());
         let inner = self.inner.clone();
         driver::run(async move {
-            let Some(deadline) = deadline else {
-                return future.await;
-            };
-            let Ok(result) = tokio::time::timeout(deadline, future).await else {
-                inner.link.timed_out();
-                return Err(Error::unavailable("the store did not answer in time"));
-            };
-            result
+            match deadline {
+                Some(deadline) => inner.in_time(deadline, future).await,
+                None => future.await,
+            }
         })
         .await?
     }
@@ -205,12 +205,11 @@ impl Store for Redis {
     }
 
     async fn put(&self, pair: &Arc<Pair>, put: Put, deadline: Duration) -> Result<Stored, Error> {
-        let its = pair.clone();
-        let put = self.run(
-            Some(deadline),
-            |inner| async move { inner.put(&its, put).await },
-        );
-        self.inner.ask(Side::Write, pair, deadline, put).await
+        let pair = pair.clone();
+        let put = self.run(None, |inner| async move {
+            inner.put_in_turn(&pair, put, deadline).await
+        });
+        put.await
     }
 
     async fn begin(
@@ -219,9 +218,11 @@ impl Store for Redis {
         begin: Begin,
         deadline: Duration,
     ) -> Result<Begun, Error> {
+        // Known before it is on its way, so that a caller who goes away meanwhile is noticed.
+        self.inner.leases.expect(begin.token, pair, begin.field);
         let its = pair.clone();
-        let begun = self.run(Some(deadline), |inner| async move {
-            inner.begin(&its, begin).await
+        let begun = self.run(None, |inner| async move {
+            inner.begin_in_time(&its, begin, deadline).await
         });
         self.inner.ask(Side::Write, pair, deadline, begun).await
     }
@@ -333,24 +334,17 @@ impl Store for Redis {
 }
 
 impl Inner {
-    async fn put(&self, pair: &Pair, put: Put) -> Result<Stored, Error> {
-        let script = self.scripts(&pair.policy).put.clone();
-        let field = put.field;
-        let mut args = self.common_args(pair, field);
-        args.extend([
-            text(pair.maxsize),
-            text(put.soft_ms),
-            text(put.hard_ms),
-            text(u64::from(self.link.has_field_ttl())),
-            put.entry.head.to_vec(),
-            put.entry.tail,
-            put.token.map_or_else(Vec::new, |token| token.0.to_vec()),
-        ]);
-        args.extend(self.take_touches(pair, field));
-        match self.script(&script, &pair.stem, &args).await? {
-            Value::Int(-1) => Ok(Stored::Overtaken),
-            evicted => Ok(Stored::Evicting(number(&evicted)?)),
-        }
+    /// Gives an operation so much time.
+    async fn in_time<T>(
+        &self,
+        deadline: Duration,
+        operation: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let Ok(result) = tokio::time::timeout(deadline, operation).await else {
+            self.link.timed_out();
+            return Err(Error::unavailable("the store did not answer in time"));
+        };
+        result
     }
 
     fn shared<'p>(&self, pair: &'p Pair) -> &'p Arc<PairShared> {

@@ -13,11 +13,16 @@ use crate::error::{Error, ErrorKind};
 
 static DRIVER: OnceCell<Handle> = OnceCell::new();
 
-/// Runs a future on the driver. Dropping the returned future does not stop it.
+/// Runs a future on the driver. Dropping the returned future does not stop it, unless it is polled
+/// by a task of the driver already.
 pub(super) async fn run<T: Send + 'static>(
     future: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Error> {
-    let task = handle()?.spawn(future);
+    let driver = handle()?;
+    if Handle::try_current().is_ok_and(|here| here.id() == driver.id()) {
+        return Ok(future.await);
+    }
+    let task = driver.spawn(future);
     task.await
         .map_err(|_| Error::new(ErrorKind::Unavailable, "the task of the store was ended"))
 }

@@ -9,7 +9,7 @@ use redis::Value;
 
 use super::endpoint::Side;
 use super::reply::{array, unexpected};
-use super::{Inner, STEP, driver, script, text, timed};
+use super::{Inner, STEP, Verdict, driver, script, text, timed};
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
@@ -42,6 +42,20 @@ impl Leases {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A lease is about to be asked for.
+    pub(super) fn expect(&self, token: Token, pair: &Arc<Pair>, field: Field) {
+        self.known().entry(token).or_insert_with(|| Known {
+            pair: pair.clone(),
+            field,
+            is_granted: false,
+            renewals: 0,
+        });
+    }
+
+    fn is_wanted(&self, token: Token) -> bool {
+        self.known().contains_key(&token)
+    }
+
     /// The computation is over, or its caller has gone away.
     pub(super) fn let_go(&self, token: Token) {
         self.known().remove(&token);
@@ -70,19 +84,29 @@ impl Leases {
 }
 
 impl Inner {
-    pub(super) async fn begin(
+    /// Asks for a lease, unless its caller has gone away. If it goes away meanwhile, whatever came of
+    /// it is given back: what the caller's end has sent may have reached the server first.
+    pub(super) async fn begin_in_time(
         self: &Arc<Self>,
         pair: &Arc<Pair>,
         begin: Begin,
+        deadline: Duration,
     ) -> Result<Begun, Error> {
+        if !self.leases.is_wanted(begin.token) {
+            return Err(
+                Error::unavailable("the caller has gone away").with_verdict(Verdict::Nothing)
+            );
+        }
+        let begun = self.in_time(deadline, self.begin(pair, begin)).await;
+        if !self.leases.is_wanted(begin.token) {
+            let args = [begin.field.0.to_vec(), begin.token.0.to_vec(), text(0)];
+            let _ = timed(self.script(&script::ABANDON, &pair.stem, &args)).await;
+        }
+        begun
+    }
+
+    async fn begin(self: &Arc<Self>, pair: &Arc<Pair>, begin: Begin) -> Result<Begun, Error> {
         let Begin { field, token, .. } = begin;
-        // Known before it is asked for, so that a caller who goes away meanwhile is noticed.
-        self.leases.known().entry(token).or_insert_with(|| Known {
-            pair: pair.clone(),
-            field,
-            is_granted: false,
-            renewals: 0,
-        });
         let args = self.begin_args(begin);
         let answer = self.script(&script::BEGIN, &pair.stem, &args).await;
         let (now_us, begun) = begun(answer?)?;
@@ -94,11 +118,7 @@ impl Inner {
             }
             Begun::Hit(_) => self.touch(pair, now_us, std::iter::once((field, 1))),
             Begun::Leads if self.leases.granted(token) => self.renew_behind(),
-            Begun::Leads => {
-                let args = [field.0.to_vec(), token.0.to_vec(), text(0)];
-                let _ = timed(self.script(&script::ABANDON, &pair.stem, &args)).await;
-            }
-            Begun::Waits { .. } => {}
+            Begun::Leads | Begun::Waits { .. } => {}
         }
         Ok(begun)
     }
