@@ -134,7 +134,7 @@ fn a_write_that_is_dropped_while_it_runs_may_have_written() {
             let runtime = builder.enable_all().build().unwrap();
             let its = repo.clone();
             let write = runtime.spawn(async move { its.rename(1).await });
-            runtime.block_on(tokio::time::sleep(Duration::from_millis(20)));
+            runtime.block_on(async { tokio::time::sleep(Duration::from_millis(20)).await });
             assert!(!write.is_finished());
             remain(repo);
             drop(runtime);

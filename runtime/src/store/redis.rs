@@ -224,7 +224,7 @@ impl Store for Redis {
         let begun = self.run(None, |inner| async move {
             inner.begin_in_time(&its, begin, deadline).await
         });
-        self.inner.ask(Side::Write, pair, deadline, begun).await
+        begun.await
     }
 
     async fn holds(
@@ -234,10 +234,13 @@ impl Store for Redis {
         token: Token,
         deadline: Duration,
     ) -> Result<bool, Error> {
-        let args = lease::renewal(field, token);
-        let renewed = self.number(script::RENEW.clone(), pair, args, deadline);
-        let renewed = self.inner.ask(Side::Write, pair, deadline, renewed);
-        Ok(renewed.await? > 0)
+        let args = lease::renewal(&[(field, token)]);
+        let its = pair.clone();
+        let renewed = self.run(Some(deadline), |inner| async move {
+            array(inner.script(&script::RENEW, &its.stem, &args).await?)
+        });
+        let renewed = self.inner.ask(Side::Write, pair, deadline, renewed).await?;
+        Ok(renewed == [Value::Int(1)])
     }
 
     fn abandon(&self, pair: &Arc<Pair>, field: Field, token: Token, pause: Duration) {

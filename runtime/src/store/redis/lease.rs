@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::Value;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::endpoint::Side;
 use super::reply::{array, unexpected};
@@ -19,14 +20,33 @@ use crate::store::{Begin, Begun, Found, Manner, Token, Unwanted};
 /// What a dead process costs those who wait for it.
 const LEASE: Duration = Duration::from_secs(2);
 const RENEWAL: Duration = Duration::from_millis(600);
+/// Leases that are asked for at a time.
+const TURNS: usize = 64;
+/// With less time than this left, a lease is not asked for any more.
+const LEAST: Duration = Duration::from_millis(25);
+/// Leases of a pair that are renewed together.
+const BATCH: usize = 100;
 /// Of a computation that runs for ten minutes: nobody waits for it any more.
 const MOST_RENEWALS: u32 = 1000;
 
 /// The leases that computations of this process have or ask for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Leases {
     known: Mutex<HashMap<Token, Known>>,
     is_renewing: AtomicBool,
+    /// Those that are asked for wait for each other in this process: on their way, they would keep
+    /// the server busy also when their callers wait no longer.
+    turns: Semaphore,
+}
+
+impl Default for Leases {
+    fn default() -> Self {
+        Self {
+            known: Mutex::default(),
+            is_renewing: AtomicBool::new(false),
+            turns: Semaphore::new(TURNS),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -50,6 +70,15 @@ impl Leases {
             is_granted: false,
             renewals: 0,
         });
+    }
+
+    /// Waits for a turn to ask. That callers wait for each other says nothing about the server.
+    async fn turn(&self, until: Instant) -> Result<SemaphorePermit<'_>, Error> {
+        let turn = tokio::time::timeout_at(until.into(), self.turns.acquire()).await;
+        // Nobody closes the semaphore.
+        turn.ok().and_then(Result::ok).ok_or_else(|| {
+            Error::unavailable("too many calls ask for leases").with_verdict(Verdict::Nothing)
+        })
     }
 
     fn is_wanted(&self, token: Token) -> bool {
@@ -97,7 +126,11 @@ impl Inner {
                 Error::unavailable("the caller has gone away").with_verdict(Verdict::Nothing)
             );
         }
-        let begun = self.in_time(deadline, self.begin(pair, begin)).await;
+        let until = Instant::now() + deadline;
+        let _turn = self.leases.turn(until - LEAST.min(deadline / 2)).await?;
+        let left = until.saturating_duration_since(Instant::now());
+        let begun = self.in_time(left, self.begin(pair, begin));
+        let begun = self.ask(Side::Write, pair, left, begun).await;
         if !self.leases.is_wanted(begin.token) {
             let args = [begin.field.0.to_vec(), begin.token.0.to_vec(), text(0)];
             let _ = timed(self.script(&script::ABANDON, &pair.stem, &args)).await;
@@ -164,26 +197,47 @@ impl Inner {
                         return;
                     }
                 }
-                for (token, pair, field) in due {
-                    tokio::spawn(renew(inner.clone(), token, pair, field));
+                // One after the other, so that what else is asked for is not late behind them.
+                for (pair, leases) in by_pair(due) {
+                    for leases in leases.chunks(BATCH) {
+                        renew(&inner, &pair, leases).await;
+                    }
                 }
             }
         });
     }
 }
 
-async fn renew(inner: Arc<Inner>, token: Token, pair: Arc<Pair>, field: Field) {
-    let args = renewal(field, token);
+type Leased = (Field, Token);
+
+fn by_pair(due: Vec<(Token, Arc<Pair>, Field)>) -> Vec<(Arc<Pair>, Vec<Leased>)> {
+    let mut pairs = HashMap::<String, (Arc<Pair>, Vec<Leased>)>::new();
+    for (token, pair, field) in due {
+        let known = pairs.entry(pair.stem.clone());
+        let (_, leases) = known.or_insert_with(|| (pair, Vec::new()));
+        leases.push((field, token));
+    }
+    pairs.into_values().collect()
+}
+
+async fn renew(inner: &Arc<Inner>, pair: &Arc<Pair>, leases: &[Leased]) {
+    let args = renewal(leases);
     let renewed = timed(inner.script(&script::RENEW, &pair.stem, &args));
-    let renewed = inner.ask(Side::Write, &pair, STEP, renewed).await;
-    if matches!(renewed, Ok(Value::Int(0))) {
-        inner.leases.let_go(token);
+    let renewed = inner.ask(Side::Write, pair, STEP, renewed).await;
+    if let Ok(Value::Array(renewed)) = renewed {
+        for ((_, token), renewed) in leases.iter().zip(renewed) {
+            if renewed == Value::Int(0) {
+                inner.leases.let_go(*token);
+            }
+        }
     }
 }
 
 /// The arguments of a renewal.
-pub(super) fn renewal(field: Field, token: Token) -> Vec<Vec<u8>> {
-    vec![field.0.to_vec(), token.0.to_vec(), text(ms(LEASE))]
+pub(super) fn renewal(leases: &[Leased]) -> Vec<Vec<u8>> {
+    let each = leases.iter();
+    let each = each.flat_map(|(field, token)| [field.0.to_vec(), token.0.to_vec()]);
+    std::iter::once(text(ms(LEASE))).chain(each).collect()
 }
 
 fn begun(answer: Value) -> Result<(u64, Begun), Error> {
