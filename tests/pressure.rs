@@ -88,26 +88,6 @@ async fn the_values_of_twenty_thousand_callers_at_a_time_are_stored() {
     check_pairs(&server);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn twenty_thousand_at_once() {
-    const CALLERS: u64 = 20_000;
-    let server = Server::start();
-    let cache = Cache::builder(unique("pressure")).redis(server.url());
-    let cache = cache.build().unwrap();
-    let repo = Repo::default().cached(&cache);
-    let calls: Vec<_> = (0..CALLERS)
-        .map(|id| {
-            let repo = repo.clone();
-            tokio::spawn(async move { repo.quick(id).await })
-        })
-        .collect();
-    for (id, call) in calls.into_iter().enumerate() {
-        assert_eq!(call.await.unwrap(), id as u64);
-    }
-    let stored = stored(&cache).await;
-    println!("{stored} {:?}", cache.stats());
-}
-
 /// Large ones take their turns, so that what is small is not late behind them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_values_of_many_tasks_are_stored() {

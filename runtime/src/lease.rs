@@ -72,6 +72,7 @@ impl Lease {
             token: lease.token(),
             manner,
             unwanted,
+            call_has: budget.whole(),
         };
         let patience = match bound.fresh.stampede {
             Stampede::Lease => bound.patience_abroad(),

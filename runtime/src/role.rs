@@ -186,7 +186,6 @@ pub(crate) async fn outdated(
 }
 
 pub(crate) fn failed(cache: &Cache, bound: &Bound, error: &Error) {
-    { static M: std::sync::Mutex<std::collections::BTreeMap<String, u64>> = std::sync::Mutex::new(std::collections::BTreeMap::new()); let mut m = M.lock().unwrap(); *m.entry(error.to_string()).or_default() += 1; let n: u64 = m.values().sum(); if n % 2000 == 0 || n == 1 { eprintln!("DBG {m:?}"); } }
     cache.count(Some(bound), Event::error, 1);
     tracing::debug!(method = bound.site, kind = %error.kind(), %error, "redis-func-cache: the cache failed, the method runs");
 }

@@ -119,6 +119,8 @@ pub(crate) struct Begin {
     pub(crate) token: Token,
     pub(crate) manner: Manner,
     pub(crate) unwanted: Unwanted,
+    /// What its call has for all its requests together: an answer that takes half of that is slow.
+    pub(crate) call_has: Duration,
 }
 
 /// What a computation does about a lease that holds.

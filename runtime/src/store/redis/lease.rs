@@ -130,7 +130,7 @@ impl Inner {
         let _turn = self.leases.turn(until - LEAST.min(deadline / 2)).await?;
         let left = until.saturating_duration_since(Instant::now());
         let begun = self.in_time(left, self.begin(pair, begin));
-        let begun = self.ask(Side::Write, pair, left, begun).await;
+        let begun = self.ask(Side::Write, pair, begin.call_has, begun).await;
         if !self.leases.is_wanted(begin.token) {
             let args = [begin.field.0.to_vec(), begin.token.0.to_vec(), text(0)];
             let _ = timed(self.script(&script::ABANDON, &pair.stem, &args)).await;
