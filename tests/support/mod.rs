@@ -12,6 +12,7 @@ mod binary;
 mod check;
 mod cluster;
 mod frame;
+pub mod log;
 mod process;
 mod proxy;
 mod sentinel;
