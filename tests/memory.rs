@@ -1,5 +1,6 @@
 //! Memory while the store is away: in a file of its own, for it is the whole process that is measured.
 
+#[path = "faults/outage.rs"]
 mod outage;
 mod support;
 

@@ -12,14 +12,14 @@ fn generated_code_breaks_no_lint() {
 #[test]
 fn blocks_compile_or_say_why_not() {
     let cases = trybuild::TestCases::new();
-    cases.pass("ui-tests/pass/*.rs");
+    cases.pass("../ui-tests/pass/*.rs");
     // Our words.
-    cases.compile_fail("ui-tests/fail/*.rs");
+    cases.compile_fail("../ui-tests/fail/*.rs");
     // Words of rustc, which another compiler may say differently.
-    cases.compile_fail("ui-tests/fail-rustc/*.rs");
+    cases.compile_fail("../ui-tests/fail-rustc/*.rs");
     if cfg!(feature = "json") {
-        cases.pass("ui-tests/pass-feature/*.rs");
+        cases.pass("../ui-tests/pass-feature/*.rs");
     } else {
-        cases.compile_fail("ui-tests/fail-feature/*.rs");
+        cases.compile_fail("../ui-tests/fail-feature/*.rs");
     }
 }

@@ -1,14 +1,12 @@
 //! Every codec gives back what it was given, and changing one is a miss at worst.
 
-mod support;
-
 use std::collections::BTreeMap;
 
+use crate::support::{Server, unique};
 use redis_func_cache::{
     Cache, CacheBuilder, CacheExt as _, Codec, CodecError, ValueCodec, cache_impl, erased_serde,
 };
 use serde::{Deserialize, Serialize};
-use support::{Server, unique};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Kind {

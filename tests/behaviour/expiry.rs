@@ -1,13 +1,11 @@
 //! Life of entries and of pairs, by the server's clock.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::support::{Server, binaries, check_pairs, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Policy, StructureTtl, cache_impl};
-use support::{Server, binaries, check_pairs, unique};
 
 #[derive(Default)]
 struct Clocked {
@@ -158,7 +156,7 @@ async fn a_sliding_pair_lives_on_with_every_use() {
             let _: () = server.query(&["PEXPIRE", &key, "5000"]);
         }
         repo.plain(1).await;
-        support::eventually("a hit slides", Duration::from_secs(5), || {
+        crate::support::eventually("a hit slides", Duration::from_secs(5), || {
             pttl(&server).iter().all(|&ms| ms > 98_000)
         });
         for key in server.keys() {
@@ -266,7 +264,7 @@ async fn a_server_with_field_ttl_removes_the_value_by_itself() {
             .try_query::<redis::Value>(&["HPTTL", "none", "FIELDS", "1", "f"])
             .is_err()
         {
-            support::skipped(&format!("{binary} has no HPEXPIRE"));
+            crate::support::skipped(&format!("{binary} has no HPEXPIRE"));
             continue;
         }
         let (cache, repo) = build(Cache::builder(unique("field")).redis(server.url()));

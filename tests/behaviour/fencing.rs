@@ -1,14 +1,12 @@
 //! What was computed before an invalidation is not stored after it, and of two computations the one
 //! that began later counts: in every store and every stampede mode, whoever invalidates.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::support::{Server, binaries, check_pairs, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Stampede, cache_impl};
-use support::{Server, binaries, check_pairs, unique};
 use tokio::sync::Semaphore;
 
 /// A row that changes, and a method that has read it and has not returned yet.
@@ -245,7 +243,7 @@ async fn a_call_that_is_given_up_leaves_no_lease() {
             let call = repo.slow(1);
             let _ = tokio::time::timeout(Duration::from_micros(micros), call).await;
         }
-        support::eventually("no lease is left", Duration::from_secs(5), || {
+        crate::support::eventually("no lease is left", Duration::from_secs(5), || {
             !server.keys().iter().any(|key| key.ends_with(":2"))
         });
         source.go_on.give();

@@ -1,12 +1,10 @@
 //! One cache in a `static`, used from many runtimes, from threads without one, and from inside a
 //! current-thread runtime.
 
-mod support;
-
 use std::sync::LazyLock;
 
+use crate::support::Server;
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
-use support::Server;
 
 static SERVER: LazyLock<Server> = LazyLock::new(Server::start);
 static CACHE: LazyLock<Cache> = LazyLock::new(|| {

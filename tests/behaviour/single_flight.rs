@@ -1,14 +1,12 @@
 //! In one process, calls that miss at the same time run the method once.
 
-mod support;
-
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
+use crate::support::{Server, unique};
 use futures_util::future::{BoxFuture, join_all};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
-use support::{Server, unique};
 use tokio::sync::Notify;
 
 #[derive(Default)]

@@ -4,16 +4,14 @@
 // A rule is given what is stored: a reference to the `Option`.
 #![allow(clippy::ref_option)]
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::support::{Server, binaries, check_pairs, unique};
 use futures_util::future::{join, join_all};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Error, StructureTtl, cache_impl};
 use serde::{Deserialize, Serialize};
-use support::{Server, binaries, check_pairs, unique};
 use tokio::sync::Notify;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

@@ -1,14 +1,12 @@
 //! While the store is away, a method is run by so many calls at a time as was said.
 
-mod support;
-
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crate::support::{Server, unique};
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
-use support::{Server, unique};
 
 #[derive(Default)]
 struct Repo {

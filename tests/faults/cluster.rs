@@ -1,12 +1,10 @@
 //! A part of a cluster is in trouble, and the rest is not; or a slot is on its way.
 
-mod support;
-
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::support::{Cluster, Meddle, Proxy, Server, Way, check_pairs, slot, unique};
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
-use support::{Cluster, Meddle, Proxy, Server, Way, check_pairs, slot, unique};
 
 /// The 100 ms of a call, and 1 ms, with margins for a machine that is busy.
 const DEADLINE: Duration = Duration::from_millis(500);

@@ -1,14 +1,11 @@
 //! Whatever a network does to a connection: no call fails or has another's value, and hits return.
 
-mod outage;
-mod support;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use outage::{Outage, Repo, stands_an_outage};
+use crate::outage::{Outage, Repo, stands_an_outage};
+use crate::support::{Meddle, Proxy, Server, Way, binaries, check_pairs, unique};
 use redis_func_cache::{Cache, CacheExt as _};
-use support::{Meddle, Proxy, Server, Way, binaries, check_pairs, unique};
 
 const BOTH: [Way; 2] = [Way::Up, Way::Down];
 /// 1 ms, with a margin for a machine that is busy.
@@ -124,7 +121,7 @@ async fn connections_killed_ten_times_a_second_cost_few_hits() {
     let started = Instant::now();
     let killed = std::thread::spawn(move || {
         for _ in 0..20 {
-            support::trouble::kill_clients(&server);
+            crate::support::trouble::kill_clients(&server);
             std::thread::sleep(Duration::from_millis(50));
         }
         server

@@ -1,7 +1,5 @@
 //! The servers and the checker that the other tests rely on.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -9,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{env, process};
 
-use support::{
+use crate::support::{
     Cluster, Sentinel, Server, alive, binaries, check_pairs, check_pairs_except, eventually, slot,
     unique,
 };
@@ -52,7 +50,7 @@ fn a_server_takes_more_arguments() {
 #[test]
 fn a_refused_argument_fails_at_once_with_the_log() {
     let started = Instant::now();
-    let binary = support::binary();
+    let binary = crate::support::binary();
     let report = panic_of(|| drop(Server::start_with(&binary, &["--no-such-option", "1"])));
     assert!(report.contains("no-such-option"), "{report}");
     assert!(started.elapsed() < Duration::from_secs(5));
@@ -75,7 +73,7 @@ fn an_aborted_process_leaves_no_server() {
         process::abort();
     }
     let child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "an_aborted_process_leaves_no_server"])
+        .args(["--exact", "servers::an_aborted_process_leaves_no_server"])
         .arg("--nocapture")
         .env(ABORT, "1")
         .output()

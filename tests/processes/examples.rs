@@ -1,14 +1,12 @@
 //! Every example, run as its users run it: in memory and on a server it prints the same.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::SystemTime;
+use std::sync::Once;
 use std::{env, fs};
 
-use support::{Server, check_pairs};
+use crate::support::{Server, check_pairs, root};
 
 const EXAMPLES: [&str; 6] = [
     "custom_codec",
@@ -160,6 +158,32 @@ fn lines_on_both(name: &str, kept: fn(&str) -> bool) -> Vec<String> {
     redis
 }
 
+/// The README promises a quick start: what it compiles is counted.
+#[test]
+fn quickstart_compiles_few_crates() {
+    let tree = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--package",
+            "redis-func-cache",
+            "--edges",
+            "normal,build,dev",
+        ])
+        .args(["--prefix", "none", "--format", "{p}"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{tree:?}");
+    let text = String::from_utf8(tree.stdout).unwrap();
+    let crates: BTreeSet<_> = text
+        .lines()
+        .map(|line| line.trim_end_matches(" (*)"))
+        .filter(|line| !line.is_empty())
+        .collect();
+    println!("{} crates", crates.len());
+    assert!((50..=120).contains(&crates.len()), "{crates:#?}");
+}
+
 /// What an example prints.
 fn lines_of(name: &str, server: Option<&Server>) -> Vec<String> {
     let mut command = Command::new(program(name));
@@ -180,40 +204,31 @@ fn lines_of(name: &str, server: Option<&Server>) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// Where cargo has put an example. `cargo test` builds them and `cargo test --test examples` does
-/// not: then it is done here.
+/// Where cargo has put an example. They are targets of other packages, so they are built here, once.
 fn program(name: &str) -> PathBuf {
+    static BUILT: Once = Once::new();
     let this = env::current_exe().unwrap();
     let profile = this.ancestors().nth(2).unwrap();
+    BUILT.call_once(|| build(profile));
+    let folder = if name == "service" { "" } else { "examples" };
     let file = format!("{name}{}", env::consts::EXE_SUFFIX);
-    let program = profile.join("examples").join(file);
-    if modified(&program) < modified(&source(name)) {
-        let profile_name = profile.file_name().unwrap().to_str().unwrap();
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--all-features", "--examples"])
-            .args(["--profile", profile_name.replace("debug", "dev").as_str()])
-            .arg("--target-dir")
-            .arg(profile.parent().unwrap())
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status();
-        assert!(status.unwrap().success(), "the examples do not build");
-    }
-    program
+    profile.join(folder).join(file)
 }
 
-fn source(name: &str) -> PathBuf {
-    let file = directory().join(name).with_extension("rs");
-    if file.exists() {
-        file
-    } else {
-        directory().join(name).join("main.rs")
-    }
+/// Features and packages are those of `cargo test --workspace`, so that no dependency is built a second time.
+fn build(profile: &Path) {
+    let profile_name = profile.file_name().unwrap().to_str().unwrap();
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--workspace", "--all-features"])
+        .args(["--examples", "--bins"])
+        .args(["--profile", profile_name.replace("debug", "dev").as_str()])
+        .arg("--target-dir")
+        .arg(profile.parent().unwrap())
+        .current_dir(root())
+        .status();
+    assert!(status.unwrap().success(), "the examples do not build");
 }
 
 fn directory() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
-}
-
-fn modified(file: &Path) -> Option<SystemTime> {
-    fs::metadata(file).ok()?.modified().ok()
+    root().join("examples")
 }

@@ -3,18 +3,14 @@
 // Shares are for people and for a bound.
 #![allow(clippy::cast_precision_loss)]
 
-#[path = "../benches/support/random.rs"]
-mod random;
-mod support;
-
 use std::env;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::random::{Random, zipf};
+use crate::support::{Server, check_pairs, unique};
 use futures_util::future::join_all;
-use random::{Random, zipf};
 use redis_func_cache::{Cache, CacheExt as _, Policy, Touch, cache_impl};
-use support::{Server, check_pairs, unique};
 
 /// Ten times as many as a pair holds by default.
 const KEYS: u32 = 10_000;
@@ -205,7 +201,12 @@ impl Part {
             ..
         } = self;
         Command::new(env::current_exe().unwrap())
-            .args(["--exact", "one_of_four", "--ignored", "--nocapture"])
+            .args([
+                "--exact",
+                "hit_ratio::one_of_four",
+                "--ignored",
+                "--nocapture",
+            ])
             .env(
                 PART,
                 format!("{url} {name} {exact} {seed} {calls} {}", policies.join(" ")),

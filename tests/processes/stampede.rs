@@ -1,7 +1,5 @@
 //! Several processes miss the same call at the same time.
 
-mod support;
-
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
+use crate::support::{Server, check_pairs, eventually, unique};
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
 use rustix::process::{Pid, Signal, kill_process};
-use support::{Server, check_pairs, eventually, unique};
 
 const PROCESSES: usize = 4;
 const CALLERS: usize = 100;
@@ -110,7 +108,12 @@ impl Process {
         let mut processes: Vec<_> = (0..PROCESSES)
             .map(|_| {
                 let child = Command::new(env::current_exe().unwrap())
-                    .args(["--exact", "one_of_four", "--ignored", "--nocapture"])
+                    .args([
+                        "--exact",
+                        "stampede::one_of_four",
+                        "--ignored",
+                        "--nocapture",
+                    ])
                     .env(PART, format!("{url} {name} {}", place.0.display()))
                     .stdin(Stdio::piped())
                     .stdout(Stdio::piped())

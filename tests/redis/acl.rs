@@ -1,14 +1,11 @@
 //! The account in `SECURITY.md` is enough for all that a cache does, and none of it is too much.
 
-mod support;
-
-use std::path::Path;
 use std::time::Duration;
 
+use crate::support::{Binary, Cluster, Server, binaries, check_pairs, eventually, root};
 use redis_func_cache::{
     Cache, CacheBuilder, CacheExt as _, Codec, Policy, StructureTtl, Touch, cache_impl,
 };
-use support::{Binary, Cluster, Server, binaries, check_pairs, eventually};
 
 struct Repo;
 
@@ -41,7 +38,7 @@ impl Repo {
 
 /// The words in the blocks of `SECURITY.md` with this tag.
 fn words(tag: &str) -> Vec<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("SECURITY.md");
+    let path = root().join("SECURITY.md");
     let text = std::fs::read_to_string(path).unwrap();
     let blocks = text.split("```").skip(1).step_by(2);
     let ours = blocks.filter_map(|block| block.split_once('\n').filter(|(name, _)| *name == tag));

@@ -1,11 +1,9 @@
 //! A hit is a plain read, reads join, and hits are recorded behind the call.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::{Server, binaries, check_pairs, unique};
 use redis_func_cache::{Cache, CacheExt as _, Policy, Touch, cache_impl};
-use support::{Server, binaries, check_pairs, unique};
 
 struct Repo;
 
@@ -92,7 +90,7 @@ async fn hits_are_recorded_when_the_interval_is_over() {
     let order = || -> Vec<Vec<u8>> { server.query(&["ZRANGE", &ranking, "0", "-1"]) };
     let before = order();
     repo.find(1).await;
-    support::eventually("the hit is recorded", Duration::from_secs(5), || {
+    crate::support::eventually("the hit is recorded", Duration::from_secs(5), || {
         order() != before
     });
     assert_eq!(
@@ -120,7 +118,7 @@ async fn uses_between_two_flushes_all_count_for_lfu() {
         .into_iter()
         .find(|key| key.ends_with(":0"))
         .unwrap();
-    support::eventually("thirty hits are recorded", Duration::from_secs(5), || {
+    crate::support::eventually("thirty hits are recorded", Duration::from_secs(5), || {
         server.query::<String>(&[
             "EVAL",
             "return redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]",
@@ -148,7 +146,7 @@ async fn more_hits_than_one_script_takes_are_sent_at_once() {
     for id in 0..1500 {
         repo.find(id).await;
     }
-    support::eventually(
+    crate::support::eventually(
         "a thousand hits are recorded, long before the interval is over",
         Duration::from_secs(5),
         || calls(&server, "zadd") > before,
@@ -176,7 +174,7 @@ async fn no_hit_moves_an_entry_back() {
         set.exec(&mut server.connection()).unwrap();
         let before = calls(&server, "zadd");
         repo.find(1).await;
-        support::eventually("the hit is sent", Duration::from_secs(5), || {
+        crate::support::eventually("the hit is sent", Duration::from_secs(5), || {
             calls(&server, "zadd") > before
         });
         assert!(score() >= later, "{binary}");
@@ -229,7 +227,7 @@ async fn hits_that_are_not_worth_it_wait_for_a_second() {
             // And then all of them are known.
             let keys = server.keys();
             let ranking = keys.iter().find(|key| key.ends_with(":0")).unwrap();
-            support::eventually("all hits are counted", Duration::from_secs(5), || {
+            crate::support::eventually("all hits are counted", Duration::from_secs(5), || {
                 let most: Vec<(Vec<u8>, f64)> =
                     server.query(&["ZRANGE", ranking, "-1", "-1", "WITHSCORES"]);
                 most[0].1 >= f64::from(hits)
@@ -248,7 +246,7 @@ async fn hits_that_cannot_be_recorded_are_counted_and_do_no_harm() {
     for _ in 0..10 {
         assert_eq!(repo.find(1).await, 1);
     }
-    support::eventually("the loss is counted", Duration::from_secs(5), || {
+    crate::support::eventually("the loss is counted", Duration::from_secs(5), || {
         cache.stats().error > 0
     });
     assert_eq!(

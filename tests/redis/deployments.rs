@@ -2,14 +2,12 @@
 
 #![allow(clippy::type_complexity)]
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Cluster, Sentinel, Server, binaries, check_pairs, unique};
 use redis_func_cache::{
     Cache, CacheBuilder, CacheExt as _, KeyFormat, KeyParts, Policy, cache_impl,
 };
-use support::{Cluster, Sentinel, Server, binaries, check_pairs, unique};
 
 struct Repo;
 

@@ -1,11 +1,10 @@
 //! Entries that cannot be read are misses that heal, values that cannot be stored leave no older
 //! one behind, and what panics inside a codec does not reach the caller.
 
-mod support;
-
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::support::{Server, binaries, check_pairs, eventually, unique};
 use redis_func_cache::private::{Call, Method, Options, discard};
 use redis_func_cache::{
     Cache, CacheExt as _, Codec, CodecError, ErrorKind, ValueCodec, cache_impl, erased_serde,
@@ -13,7 +12,6 @@ use redis_func_cache::{
 use serde::de::{Deserializer, Error as _};
 use serde::ser::{Error as _, Serializer};
 use serde::{Deserialize, Serialize};
-use support::{Server, binaries, check_pairs, eventually, unique};
 
 const SOON: Duration = Duration::from_secs(20);
 

@@ -2,15 +2,13 @@
 //! and leave the same entries, for every policy, layout and server, after every step; hits are recorded
 //! exactly in some runs and behind in others.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::support::{Server, binaries, check_pairs, unique};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Layout, Policy, Touch, cache_impl};
-use support::{Server, binaries, check_pairs, unique};
 
 /// Each method counts its own runs, so that a value tells which run it came from.
 #[derive(Default)]

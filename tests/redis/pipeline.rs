@@ -1,7 +1,5 @@
 //! A lane's own connection: whatever comes over it, nobody gets another call's value.
 
-mod support;
-
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::{Server, binaries, check_pairs, eventually, unique};
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
-use support::{Server, binaries, check_pairs, eventually, unique};
 use tokio::runtime::{Builder, Runtime};
 
 const SOON: Duration = Duration::from_secs(5);

@@ -1,12 +1,10 @@
 //! Reads of a multi-thread runtime go through a connection of its own, and nobody depends on it.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::{Server, check_pairs, eventually, unique};
 use futures_util::future::{join_all, poll_immediate};
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
-use support::{Server, check_pairs, eventually, unique};
 use tokio::runtime::{Builder, Runtime};
 
 const SOON: Duration = Duration::from_secs(5);

@@ -1,17 +1,15 @@
 //! The scripts themselves: they load everywhere, every fragment is used, and their text is known.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use crate::support::{Server, binaries, root};
 use redis_func_cache::private::scripts;
 use sha1::{Digest as _, Sha1};
-use support::{Server, binaries};
 
 fn fragments() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("lua");
+    let root = root().join("lua");
     let mut files = Vec::new();
     for folder in ["shared", "policy", "op"] {
         for entry in std::fs::read_dir(root.join(folder)).unwrap() {
@@ -50,11 +48,7 @@ fn every_fragment_is_part_of_a_script() {
 fn fragments_follow_the_rules() {
     for file in fragments() {
         let text = std::fs::read_to_string(&file).unwrap();
-        let relative = file
-            .strip_prefix(env!("CARGO_MANIFEST_DIR"))
-            .unwrap()
-            .display()
-            .to_string();
+        let relative = file.strip_prefix(root()).unwrap().display().to_string();
         assert!(
             text.starts_with(&format!("-- {relative}\n")),
             "{relative} does not begin with its path"
@@ -90,7 +84,7 @@ fn the_texts_of_scripts_are_golden() {
             .collect();
         writeln!(found, "{sha} {name}").unwrap();
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/scripts.sha1");
+    let path = root().join("tests/golden/scripts.sha1");
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, &found).unwrap();
     }
@@ -113,14 +107,14 @@ fn scripts_use_no_globals_of_their_own() {
                     || String::from_utf8_lossy(&out.stderr).contains("5.1")
             })
     }) else {
-        support::skipped("luac 5.1 is not installed");
+        crate::support::skipped("luac 5.1 is not installed");
         return;
     };
     let known: BTreeSet<_> = [
         "redis", "KEYS", "ARGV", "struct", "math", "string", "ipairs", "unpack", "tonumber",
     ]
     .into();
-    let folder = std::env::temp_dir().join(support::unique("func-cache-lua"));
+    let folder = std::env::temp_dir().join(crate::support::unique("func-cache-lua"));
     std::fs::create_dir_all(&folder).unwrap();
     for (name, text) in scripts() {
         let file = folder.join(&name);

@@ -1,9 +1,9 @@
 //! An HTTP service on `SQLite`, its repository cached behind a trait object.
 //!
 //! ```sh
-//! cargo run --example service                  # any free port; with PORT=8080 that one
-//! cargo run --example service -- --self-test   # sends itself requests and exits
-//! REDIS_URL=redis://127.0.0.1:6379 DATABASE=users.db cargo run --example service
+//! cargo run -p service                  # any free port; with PORT=8080 that one
+//! cargo run -p service -- --self-test   # sends itself requests and exits
+//! REDIS_URL=redis://127.0.0.1:6379 DATABASE=users.db cargo run -p service
 //! ```
 
 mod self_test;

@@ -1,5 +1,6 @@
 //! An outage is told once when it begins and once when it ends, and nothing secret is.
 
+#[path = "faults/outage.rs"]
 mod outage;
 mod support;
 
