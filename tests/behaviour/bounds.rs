@@ -1,14 +1,12 @@
 //! A pair's bound belongs to the pair: a method with a small `maxsize` never evicts what its siblings
 //! have stored.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::log::Log;
+use crate::support::{Cluster, Server, binaries, check_pairs, unique};
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Policy, cache_impl};
-use support::log::Log;
-use support::{Cluster, Server, binaries, check_pairs, unique};
 use tracing::Level;
 
 struct Numbers;
