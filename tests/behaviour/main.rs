@@ -2,6 +2,7 @@
 
 mod bounds;
 mod codecs;
+mod debug;
 mod expiry;
 mod fencing;
 mod keys;

@@ -190,6 +190,8 @@ async fn exercise(given: &mut Given, cache: &Cache) {
         }
         repo.change(Argument(argument)).await;
     }
+    // Before the purge, as the memory store holds what it is not to show.
+    given.debug(cache);
     for asked in [cache.len().await, cache.purge().await] {
         if let Err(error) = asked {
             given.error(&error);
