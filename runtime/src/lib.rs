@@ -22,6 +22,7 @@ mod kept;
 mod layout;
 mod lease;
 mod look;
+mod maxsize;
 mod method;
 mod payload;
 mod policy;

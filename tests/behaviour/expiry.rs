@@ -12,7 +12,7 @@ struct Clocked {
     runs: AtomicU64,
 }
 
-#[cache_impl(maxsize = 4)]
+#[cache_impl(single, maxsize = 4)]
 impl Clocked {
     /// As long as the builder says.
     async fn plain(&self, n: u8) -> u64 {

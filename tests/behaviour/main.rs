@@ -1,5 +1,6 @@
 //! What every store and every kind of method does.
 
+mod bounds;
 mod codecs;
 mod expiry;
 mod fencing;

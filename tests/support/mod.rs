@@ -13,6 +13,7 @@ mod binary;
 mod check;
 mod cluster;
 mod frame;
+pub mod log;
 mod process;
 mod proxy;
 mod sentinel;

@@ -148,7 +148,7 @@ impl Store for Memory {
                 values: Fields::default(),
                 ends_us: None,
             });
-        let evicted = memory.put(&put, pair.maxsize, now.us);
+        let evicted = memory.put(&put, pair.maxsize.get(), now.us);
         memory.keep_alive(pair.structure, put.hard_ms, now.own_us, false);
         Ok(Stored::Evicting(evicted))
     }

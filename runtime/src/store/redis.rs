@@ -338,7 +338,7 @@ impl Inner {
         let field = put.field;
         let mut args = self.common_args(pair, field);
         args.extend([
-            text(pair.maxsize),
+            text(pair.maxsize.get()),
             text(put.soft_ms),
             text(put.hard_ms),
             text(u64::from(self.link.has_field_ttl())),
