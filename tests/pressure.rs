@@ -1,6 +1,7 @@
 //! Many values at a time, large ones, and a slow server: they are stored all the same, behind calls
 //! that wait no longer than they may.
 
+#[path = "support/mod.rs"]
 mod support;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
 use support::{Proxy, Server, Way, check_pairs, unique};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 struct Repo {
     runs: AtomicU64,
@@ -43,6 +44,12 @@ impl Repo {
     }
 }
 
+/// More than by default, for a machine that is busy with other things.
+const BUSY: Duration = Duration::from_millis(400);
+
+/// Each has the machine for itself.
+static TURN: Mutex<()> = Mutex::const_new(());
+
 /// Waits until no more values are stored, and says how many there are.
 async fn stored(cache: &Cache) -> u64 {
     let mut last = cache.stats().write;
@@ -60,9 +67,10 @@ async fn stored(cache: &Cache) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_values_of_twenty_thousand_callers_at_a_time_are_stored() {
     const CALLERS: u64 = 20_000;
+    let _turn = TURN.lock().await;
     let server = Server::start();
     let cache = Cache::builder(unique("pressure")).redis(server.url());
-    let cache = cache.build().unwrap();
+    let cache = cache.deadline(BUSY).build().unwrap();
     let repo = Repo::default().cached(&cache);
     let source = CachedRepo::inner(&repo);
     let mut calls = Vec::new();
@@ -70,20 +78,16 @@ async fn the_values_of_twenty_thousand_callers_at_a_time_are_stored() {
         let its = repo.clone();
         calls.push(tokio::spawn(async move { its.together(id).await }));
         // They come one after the other, as leases are asked for before the methods run.
-        while id + 1 - source.runs.load(Ordering::SeqCst) > 32 {
+        while id + 1 - source.runs.load(Ordering::SeqCst) > 16 {
             tokio::time::sleep(Duration::from_micros(200)).await;
         }
     }
     println!("{:?}", cache.stats());
-    source.go_on.add_permits(1);
     source.go_on.close();
-    let let_go = Instant::now();
     for (id, call) in calls.into_iter().enumerate() {
         assert_eq!(call.await.unwrap(), id as u64);
     }
-    println!("returned after {:?}", let_go.elapsed());
     let stored = stored(&cache).await;
-    println!("{stored} {:?}", cache.stats());
     assert!(stored * 10 > CALLERS * 9, "{stored}: {:?}", cache.stats());
     check_pairs(&server);
 }
@@ -91,9 +95,10 @@ async fn the_values_of_twenty_thousand_callers_at_a_time_are_stored() {
 /// Large ones take their turns, so that what is small is not late behind them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_values_of_many_tasks_are_stored() {
+    let _turn = TURN.lock().await;
     let server = Server::start();
     let cache = Cache::builder(unique("pressure")).redis(server.url());
-    let cache = cache.build().unwrap();
+    let cache = cache.deadline(BUSY).build().unwrap();
     let repo = Repo::default().cached(&cache);
     let tasks: Vec<_> = (0..64_u64)
         .map(|task| {
@@ -109,7 +114,6 @@ async fn large_values_of_many_tasks_are_stored() {
         task.await.unwrap();
     }
     let stored = stored(&cache).await;
-    println!("{stored} {:?}", cache.stats());
     assert!(stored > 320, "{stored} of 640: {:?}", cache.stats());
     check_pairs(&server);
 }
@@ -117,6 +121,7 @@ async fn large_values_of_many_tasks_are_stored() {
 /// A look-up, a lease and a put do not fit into the time that a call has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_every_reply_is_late_values_are_stored_behind_their_callers() {
+    let _turn = TURN.lock().await;
     let server = Server::start();
     let proxy = Proxy::start(server.port());
     let cache = Cache::builder(unique("pressure")).redis(proxy.url());
@@ -133,7 +138,6 @@ async fn while_every_reply_is_late_values_are_stored_behind_their_callers() {
         assert!(took < Duration::from_millis(600), "{took:?}");
     }
     let stored = stored(&cache).await - before;
-    println!("{stored} {:?}", cache.stats());
     assert!(stored >= 5, "{stored} of 40: {:?}", cache.stats());
     proxy.heal();
     check_pairs(&server);

@@ -23,7 +23,7 @@ pub fn draw(results: &Results) {
 
 /// Brings plots and README up to date.
 pub fn publish(results: &Results) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = support::root();
     for (file, svg) in plots(results) {
         fs::write(root.join("docs").join(file), svg).unwrap();
     }

@@ -15,7 +15,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 use std::{env, fs};
@@ -83,7 +83,7 @@ fn main() -> ExitCode {
 }
 
 fn file() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/instructions/counts.txt")
+    support::root().join("benches/instructions/counts.txt")
 }
 
 fn recorded() -> BTreeMap<String, f64> {

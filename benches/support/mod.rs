@@ -21,7 +21,7 @@ pub use cpu::{client_cpu, server_cpu};
 pub use output::{load, save, target};
 pub use product::Product;
 pub use random::{Random, zipf};
-pub use servers::{Server, eventually, skipped, unique};
+pub use servers::{Server, eventually, root, skipped, unique};
 
 /// The middle of some figures.
 pub fn median(mut figures: Vec<f64>) -> f64 {

@@ -1,14 +1,14 @@
 //! Where results are kept.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// A file below `target/bench`.
 pub fn target(file: &str) -> PathBuf {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
+    let directory = super::root().join("target/bench");
     fs::create_dir_all(&directory).unwrap();
     directory.join(file)
 }

@@ -20,7 +20,7 @@ use crate::store::{Clock, Store};
 /// * store: [`memory`](Self::memory)
 /// * [`prefix`](Self::prefix): `func-cache:`
 /// * [`policy`](Self::policy): [`Policy::LruT`]
-/// * layout: [`single`](Self::single), not [`cluster`](Self::cluster) unless the store is one
+/// * layout: one pair for all methods that say no `maxsize`, not [`cluster`](Self::cluster) unless the store is one
 /// * [`maxsize`](Self::maxsize): 1024 entries
 /// * [`ttl`](Self::ttl): none, and no [`ttl_jitter`](Self::ttl_jitter); [`structure_ttl`](Self::structure_ttl): sliding, one hour
 /// * [`codec`](Self::codec): [`Codec::Cbor`]
@@ -34,7 +34,7 @@ pub struct CacheBuilder {
     prefix: String,
     place: Place,
     policy: Policy,
-    layout: Layout,
+    layout: Option<Layout>,
     cluster: bool,
     maxsize: u64,
     ttl: Option<Duration>,
@@ -78,7 +78,7 @@ impl CacheBuilder {
             prefix: settings::DEFAULT_PREFIX.to_owned(),
             place: Place::Memory,
             policy: Policy::default(),
-            layout: Layout::default(),
+            layout: None,
             cluster: false,
             maxsize: settings::DEFAULT_MAXSIZE,
             ttl: None,
@@ -155,15 +155,17 @@ impl CacheBuilder {
         self
     }
 
-    /// All methods share one pair of keys. The default.
+    /// All methods share one pair of keys, also those that say `maxsize`: then the largest bound
+    /// among those that were called holds for the pair, and a difference is logged.
     pub fn single(mut self) -> Self {
-        self.layout = Layout::Single;
+        self.layout = Some(Layout::Single);
         self
     }
 
-    /// Each method has a pair of keys of its own.
+    /// Each method has a pair of keys of its own. If neither this nor [`single`](Self::single) is
+    /// called, methods that say `maxsize`, or whose block says it, have one, and the others share one.
     pub fn multiple(mut self) -> Self {
-        self.layout = Layout::Multiple;
+        self.layout = Some(Layout::Multiple);
         self
     }
 

@@ -3,6 +3,7 @@ use crate::builder::{CacheBuilder, Limits};
 use crate::error::Error;
 use crate::field::Field;
 use crate::flight::Flights;
+use crate::maxsize::MaxSizes;
 use crate::method::{Binding, Bound, Defaults, Method, Pair};
 use crate::policy::Policy;
 use crate::refresh::Refreshes;
@@ -48,6 +49,7 @@ struct Inner {
     flights: Arc<Flights>,
     refreshes: Arc<Refreshes>,
     methods: RwLock<HashMap<usize, Option<Arc<Bound>>>>,
+    maxsizes: MaxSizes,
     /// Counts what happens to methods that could not be bound.
     unbound: Counters,
 }
@@ -86,6 +88,7 @@ impl Cache {
             flights: Flights::new(),
             refreshes: Arc::default(),
             methods: RwLock::default(),
+            maxsizes: MaxSizes::default(),
             unbound: Counters::default(),
         }))
     }
@@ -289,7 +292,7 @@ impl Cache {
     }
 
     fn bind_anew(&self, method: &Method) -> Option<Arc<Bound>> {
-        let bound = Bound::new(method, &self.0.defaults).and_then(|bound| {
+        let bound = Bound::new(method, &self.0.defaults, &self.0.maxsizes).and_then(|bound| {
             if self.0.in_memory {
                 bound.pair.policy.in_memory()?;
             }

@@ -19,6 +19,8 @@
 //! Everything is little-endian. The lines with a star are stamped by the server (or by the memory
 //! store), so that no client's clock matters: `lua/shared/entry.lua`.
 
+use std::fmt;
+
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 pub(crate) const HEADER: usize = 64;
@@ -47,7 +49,7 @@ pub(crate) struct Times {
 }
 
 /// An entry whose every byte was verified.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(crate) struct Verified<'a> {
     pub(crate) label: Label,
     pub(crate) times: Times,
@@ -55,10 +57,29 @@ pub(crate) struct Verified<'a> {
 }
 
 /// An entry but for the instants, in the two parts that the put script wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Unstamped {
     pub(crate) head: [u8; HEAD],
     pub(crate) tail: Vec<u8>,
+}
+
+// Payloads are not for logs.
+impl fmt::Debug for Verified<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified")
+            .field("label", &self.label)
+            .field("times", &self.times)
+            .field("bytes", &self.payload.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Unstamped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unstamped")
+            .field("bytes", &payload_len(&self.tail))
+            .finish_non_exhaustive()
+    }
 }
 
 /// Starts a tail: room for the label, to be followed by the payload and closed by [`close`].

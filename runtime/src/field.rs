@@ -160,7 +160,6 @@ thread_local! {
 const SCRATCH_KEPT: usize = 64 << 10;
 
 /// Collects what tells one call of a method from another. Generated code fills it.
-#[derive(Debug)]
 pub struct KeyWriter {
     bytes: Vec<u8>,
     error: Option<String>,
@@ -230,6 +229,13 @@ impl Hasher for Digested {
 impl fmt::Debug for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+// Arguments are not for logs.
+impl fmt::Debug for KeyWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyWriter").finish_non_exhaustive()
     }
 }
 

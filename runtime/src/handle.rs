@@ -196,7 +196,6 @@ async fn store(
 
 /// What `refresh` runs where it needs no further arguments: the call itself, not yet begun.
 #[doc(hidden)]
-#[derive(Debug)]
 pub struct Ready<Fut>(pub Fut);
 
 /// What `refresh` runs where it is given the arguments that are not in the key.
@@ -374,6 +373,13 @@ impl<S, R, Run> fmt::Debug for BlockingEntryHandle<'_, S, R, Run> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BlockingEntryHandle")
             .finish_non_exhaustive()
+    }
+}
+
+// What has yet to run may hold arguments, or the value.
+impl<Fut> fmt::Debug for Ready<Fut> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ready").finish_non_exhaustive()
     }
 }
 

@@ -9,10 +9,12 @@ use crate::policy::Policy;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Layout {
-    /// One pair for the cache: `maxsize` bounds all methods together. The default.
+    /// One pair for the cache: the largest `maxsize` bounds all methods together. The default for
+    /// methods that say no `maxsize`.
     #[default]
     Single,
-    /// One pair a method: `maxsize` bounds each method alone.
+    /// One pair a method: `maxsize` bounds each method alone. The default for methods that say
+    /// `maxsize`, or whose block says it.
     Multiple,
 }
 

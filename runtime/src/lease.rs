@@ -171,15 +171,10 @@ impl Lease {
         self.0.pause_ms.store(pause_ms, Ordering::SeqCst);
     }
 
-    /// The computation is over: what is left to do takes less than the lease still lasts.
-    pub(crate) fn let_go(&self) {
-        self.0.cache.store().let_go(self.0.token);
-    }
-
     /// The store has ended the lease, or never granted it.
     pub(crate) fn close(&mut self) {
         self.0.is_open.store(false, Ordering::SeqCst);
-        self.let_go();
+        self.0.cache.store().let_go(self.0.token);
     }
 }
 

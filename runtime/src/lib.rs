@@ -24,6 +24,7 @@ mod kept;
 mod layout;
 mod lease;
 mod look;
+mod maxsize;
 mod method;
 mod payload;
 mod policy;

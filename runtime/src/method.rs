@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::field::MethodKey;
 use crate::fresh::Fresh;
 use crate::layout::Layout;
+use crate::maxsize::{MaxSize, MaxSizes};
 use crate::policy::Policy;
 use crate::settings::{self, Early, Stampede, StructureTtl, Touch};
 use crate::stats::Counters;
@@ -83,6 +84,16 @@ impl Options {
         stampede: None,
         version: "",
     };
+
+    /// A method for which `maxsize` was said has a pair of its own, unless a layout was said: a small
+    /// bound must not evict what other methods have stored.
+    fn layout(&self, defaults: &Defaults) -> Layout {
+        let unsaid = match self.maxsize {
+            Some(_) => Layout::Multiple,
+            None => Layout::default(),
+        };
+        self.layout.or(defaults.layout).unwrap_or(unsaid)
+    }
 }
 
 impl Method {
@@ -129,7 +140,7 @@ pub(crate) struct Pair {
     pub(crate) values: String,
     pub(crate) policy: Policy,
     pub(crate) structure: StructureTtl,
-    pub(crate) maxsize: u64,
+    pub(crate) maxsize: Arc<MaxSize>,
     pub(crate) touch: Touch,
     /// What the store keeps for the pair, found once.
     pub(crate) shared: OnceLock<Arc<PairShared>>,
@@ -194,7 +205,8 @@ impl std::ops::Deref for Binding {
 pub(crate) struct Defaults {
     pub(crate) names: crate::layout::Names,
     pub(crate) policy: Policy,
-    pub(crate) layout: Layout,
+    /// `None` where the builder says nothing of it.
+    pub(crate) layout: Option<Layout>,
     pub(crate) maxsize: u64,
     pub(crate) touch: Touch,
     pub(crate) ttl_ms: u64,
@@ -206,7 +218,11 @@ pub(crate) struct Defaults {
 }
 
 impl Bound {
-    pub(crate) fn new(method: &Method, defaults: &Defaults) -> Result<Self, Error> {
+    pub(crate) fn new(
+        method: &Method,
+        defaults: &Defaults,
+        maxsizes: &MaxSizes,
+    ) -> Result<Self, Error> {
         let options = method.options;
         let policy = options
             .policy
@@ -214,16 +230,18 @@ impl Bound {
         let ttl_ms = options.ttl_ms.unwrap_or(defaults.ttl_ms);
         let tag = MethodKey::method(method.site, &method.fingerprint);
         let hash = format!("{tag:016x}");
-        let layout = options.layout.unwrap_or(defaults.layout);
-        let own = (layout == Layout::Multiple).then_some((method.name, hash.as_str()));
+        let own =
+            (options.layout(defaults) == Layout::Multiple).then_some((method.name, hash.as_str()));
         let stem = defaults.names.stem(&policy, own, options.cluster);
+        let fresh = Fresh::new(&options, defaults, ttl_ms)?;
+        let maxsize = settings::check_maxsize(options.maxsize.unwrap_or(defaults.maxsize))?;
         let pair = Pair {
             ranking: format!("{stem}:0"),
             values: format!("{stem}:1"),
+            maxsize: maxsizes.join(&stem, method.site, maxsize),
             stem,
             policy,
             structure: defaults.structure,
-            maxsize: settings::check_maxsize(options.maxsize.unwrap_or(defaults.maxsize))?,
             touch: options.touch.unwrap_or(defaults.touch),
             shared: OnceLock::new(),
         };
@@ -234,7 +252,7 @@ impl Bound {
             tag,
             alone: own.is_some(),
             ttl_ms,
-            fresh: Fresh::new(&options, defaults, ttl_ms)?,
+            fresh,
             codec: options
                 .codec
                 .map_or_else(|| defaults.codec.clone(), |codec| codec()),
@@ -283,7 +301,7 @@ mod tests {
         let defaults = Defaults {
             names: Names::new("prefix:", "name", false, None),
             policy: Policy::Lru,
-            layout: Layout::Single,
+            layout: None,
             maxsize: 1,
             touch: Touch::Exact,
             ttl_ms,
@@ -294,7 +312,7 @@ mod tests {
             codec: Codec::Cbor,
         };
         let method = Method::new("site", "name", [0; 20], options);
-        Bound::new(&method, &defaults).map(|bound| bound.fresh)
+        Bound::new(&method, &defaults, &MaxSizes::default()).map(|bound| bound.fresh)
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::stats::Event;
 use crate::store::{Put, Stored};
 use crate::value;
 
-/// What storing a value may take, most of it behind its caller.
+/// What storing a value may take once its turn has come, most of it behind its caller.
 const STORING: Duration = Duration::from_secs(1);
 
 /// What a call that runs its method does for others.
@@ -133,7 +133,6 @@ pub(crate) async fn commit(
         return Committed::Unknown;
     };
     put.token = Some(lease.token());
-    lease.let_go();
     let (its_cache, its_bound) = (cache.clone(), bound.clone());
     let storing = async move {
         let stored = its_cache.store().put(&its_bound.pair, put, STORING).await;

@@ -33,7 +33,7 @@ pub(crate) struct Found {
 }
 
 /// The bytes of an entry that was found.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Entry {
     Own(Bytes),
     InBatch(redis::Slice),
@@ -47,6 +47,13 @@ impl Deref for Entry {
             Self::Own(bytes) => bytes,
             Self::InBatch(slice) => slice,
         }
+    }
+}
+
+// What is stored is not for logs.
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Entry({} bytes)", self.len())
     }
 }
 
@@ -75,6 +82,17 @@ pub(crate) struct Put {
     pub(crate) hard_ms: u64,
     /// Whose computation it comes from. `None` stores in any case, and overtakes them all.
     pub(crate) token: Option<Token>,
+}
+
+impl Put {
+    /// It has waited: its life began earlier.
+    pub(crate) fn age(&mut self, by_ms: u64) {
+        for life_ms in [&mut self.soft_ms, &mut self.hard_ms] {
+            if *life_ms > 0 {
+                *life_ms = life_ms.saturating_sub(by_ms).max(1);
+            }
+        }
+    }
 }
 
 /// What a put came to.
@@ -153,11 +171,20 @@ pub(crate) enum Begun {
 }
 
 /// What an entry looked like that could not be read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) enum Seen<'a> {
     Bytes(&'a [u8]),
     /// Of one that is too large to be looked at.
     Length(usize),
+}
+
+impl fmt::Debug for Seen<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
+            Self::Length(length) => write!(f, "Length({length})"),
+        }
+    }
 }
 
 /// The operations on pairs. Every one ends within its deadline, with an error if it must.

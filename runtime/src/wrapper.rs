@@ -1,5 +1,6 @@
 //! The traits between a user's type and its generated wrapper.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::cache::Cache;
@@ -67,7 +68,6 @@ impl<T: Cacheable> CacheExt for Arc<T> {
 
 /// What a wrapper holds.
 #[doc(hidden)]
-#[derive(Debug)]
 pub struct Core<T> {
     inner: Arc<T>,
     cache: Cache,
@@ -89,5 +89,14 @@ impl<T> Clone for Core<T> {
             inner: self.inner.clone(),
             cache: self.cache.clone(),
         }
+    }
+}
+
+/// Without the user's value, which may hold passwords and shows itself where it is to.
+impl<T> fmt::Debug for Core<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
     }
 }

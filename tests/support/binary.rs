@@ -42,7 +42,7 @@ fn find() -> Vec<Binary> {
 }
 
 fn candidates() -> Vec<PathBuf> {
-    let servers = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/servers");
+    let servers = super::root().join("target/servers");
     let mut installed: Vec<_> = fs::read_dir(servers)
         .into_iter()
         .flatten()

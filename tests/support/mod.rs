@@ -5,6 +5,7 @@
 // Every test file compiles this module for itself and uses a part of it.
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ mod binary;
 mod check;
 mod cluster;
 mod frame;
+pub mod log;
 mod process;
 mod proxy;
 mod sentinel;
@@ -31,6 +33,15 @@ pub fn unique(prefix: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     format!("{prefix}-{}-{count}", std::process::id())
+}
+
+/// The root of the repository: this module is compiled in packages of one of its folders.
+pub fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package
+        .parent()
+        .expect("a folder of the repository")
+        .to_owned()
 }
 
 /// Says that a test did not run what it is for, and why.

@@ -320,13 +320,19 @@ impl<'a> ser::Serializer for Canonical<'a> {
 }
 
 /// Why a value cannot be a key: what its own `Serialize` says.
-#[derive(Debug)]
 pub(super) struct Unfit(std::borrow::Cow<'static, str>);
 
 impl Unfit {
     const VALUE_WITHOUT_KEY: Self = Self(std::borrow::Cow::Borrowed(
         "a map wrote a value without a key",
     ));
+}
+
+// It may quote the value.
+impl fmt::Debug for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Unfit(..)")
+    }
 }
 
 impl fmt::Display for Unfit {

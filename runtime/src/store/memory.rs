@@ -4,6 +4,7 @@ mod pair;
 mod ranking;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -23,7 +24,6 @@ use crate::field::{Field, Fields};
 use crate::method::Pair;
 
 /// All pairs of one cache, behind one lock: an operation is as atomic as a script.
-#[derive(Debug)]
 pub(crate) struct Memory {
     clock: Clock,
     started: Instant,
@@ -32,7 +32,7 @@ pub(crate) struct Memory {
     closed: AtomicBool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Content {
     pairs: BTreeMap<String, MemoryPair>,
     /// Who may store, by the stem of the pair. In one process nobody waits for a lease: calls that
@@ -152,7 +152,7 @@ impl Store for Memory {
                 values: Fields::default(),
                 ends_us: None,
             });
-        let evicted = memory.put(&put, pair.maxsize, now.us);
+        let evicted = memory.put(&put, pair.maxsize.get(), now.us);
         memory.keep_alive(pair.structure, put.hard_ms, now.own_us, false);
         Ok(Stored::Evicting(evicted))
     }
@@ -313,6 +313,13 @@ impl Content {
         if let Some(leases) = self.leases.get_mut(stem) {
             leases.remove(&field);
         }
+    }
+}
+
+/// Without what it holds.
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").finish_non_exhaustive()
     }
 }
 

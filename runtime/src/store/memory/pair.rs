@@ -10,7 +10,6 @@ use crate::store::Put;
 const SWEEP_SAMPLE: usize = 8;
 const SWEEP_BYTES: usize = 16384;
 
-#[derive(Debug)]
 pub(super) struct MemoryPair {
     pub(super) ranking: Ranking,
     pub(super) values: Fields<Bytes>,

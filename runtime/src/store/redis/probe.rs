@@ -14,6 +14,7 @@ use super::{Inner, driver, pause, read};
 use crate::entry::{self, Label};
 use crate::error::Error;
 use crate::field::Field;
+use crate::maxsize::MaxSize;
 use crate::method::Pair;
 use crate::settings::{DEFAULT_DEADLINE, StructureTtl, Touch};
 use crate::store::Put;
@@ -120,7 +121,7 @@ fn reserved(pair: &Pair) -> Pair {
         stem,
         policy: pair.policy.clone(),
         structure: StructureTtl::Fixed(LIFE),
-        maxsize: 1,
+        maxsize: MaxSize::new(1),
         touch: Touch::BEHIND,
         // Not one of the pairs that the store keeps in mind.
         shared: OnceLock::from(Arc::default()),

@@ -11,6 +11,7 @@ use super::reply::number;
 use super::{Inner, text};
 use crate::error::Error;
 use crate::method::Pair;
+use crate::settings::ms;
 use crate::store::redis::Verdict;
 use crate::store::{Put, Stored};
 
@@ -19,8 +20,8 @@ use crate::store::{Put, Stored};
 const PLACES: u32 = 64;
 /// A value takes one place, and one more for each so many bytes.
 const PLACE: usize = 16 << 10;
-/// With less time than this left, a value is not sent any more.
-const LEAST: Duration = Duration::from_millis(50);
+/// How long a value may wait for its turn.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// The places of puts that are on their way.
 #[derive(Debug)]
@@ -34,9 +35,9 @@ impl Default for Places {
 
 impl Places {
     /// Waits for the places of a value of so many bytes.
-    async fn take(&self, bytes: usize, until: Instant) -> Result<SemaphorePermit<'_>, Error> {
+    async fn take(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Error> {
         let places = u32::try_from(bytes / PLACE).map_or(PLACES, |more| (1 + more).min(PLACES));
-        let taken = tokio::time::timeout_at(until.into(), self.0.acquire_many(places)).await;
+        let taken = tokio::time::timeout(LONGEST_WAIT, self.0.acquire_many(places)).await;
         // Nobody closes the semaphore.
         taken.ok().and_then(Result::ok).ok_or_else(|| {
             Error::unavailable("too many values wait to be stored").with_verdict(Verdict::Nothing)
@@ -45,20 +46,23 @@ impl Places {
 }
 
 impl Inner {
-    /// Stores a value when its turn has come. The breaker counts from then on: that values wait for
-    /// each other says nothing about the server.
+    /// Stores a value when its turn has come. Its time and the breaker's count from then on: that
+    /// values wait for each other says nothing about the server.
     pub(super) async fn put_in_turn(
         self: &Arc<Self>,
         pair: &Arc<Pair>,
-        put: Put,
+        mut put: Put,
         deadline: Duration,
     ) -> Result<Stored, Error> {
-        let until = Instant::now() + deadline;
-        let least = LEAST.min(deadline / 2);
-        let _places = self.puts.take(put.entry.tail.len(), until - least).await?;
-        let left = until.saturating_duration_since(Instant::now());
-        let put = self.in_time(left, self.put(pair, put));
-        self.ask(Side::Write, pair, left, put).await
+        let since = Instant::now();
+        let _places = self.puts.take(put.entry.tail.len()).await?;
+        put.age(ms(since.elapsed()));
+        if let Some(token) = put.token {
+            // It is over sooner than the lease, renewed until now.
+            self.leases.let_go(token);
+        }
+        let put = self.in_time(deadline, self.put(pair, put));
+        self.ask(Side::Write, pair, deadline, put).await
     }
 
     pub(super) async fn put(&self, pair: &Pair, put: Put) -> Result<Stored, Error> {
@@ -66,7 +70,7 @@ impl Inner {
         let field = put.field;
         let mut args = self.common_args(pair, field);
         args.extend([
-            text(pair.maxsize),
+            text(pair.maxsize.get()),
             text(put.soft_ms),
             text(put.hard_ms),
             text(u64::from(self.link.has_field_ttl())),

@@ -1,0 +1,125 @@
+//! An HTTP service on `SQLite`, its repository cached behind a trait object.
+//!
+//! ```sh
+//! cargo run -p service                  # any free port; with PORT=8080 that one
+//! cargo run -p service -- --self-test   # sends itself requests and exits
+//! REDIS_URL=redis://127.0.0.1:6379 DATABASE=users.db cargo run -p service
+//! ```
+
+mod self_test;
+
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::{Json, Router, routing::get};
+use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+use rusqlite::{Connection, OptionalExtension as _, Result as SqlResult, params};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+#[derive(Serialize, Deserialize)]
+struct User {
+    id: u32,
+    name: String,
+}
+
+/// All that handlers see: whether it is cached is decided in `main`.
+#[async_trait]
+trait UserStore: Send + Sync {
+    async fn find(&self, id: u32) -> SqlResult<Option<User>>;
+    async fn rename(&self, id: u32, name: String) -> SqlResult<()>;
+}
+
+struct Sqlite(Arc<Mutex<Connection>>);
+
+#[cache_impl(policy = "lru_t", maxsize = 10_000, ttl = "5m")]
+#[async_trait]
+impl UserStore for Sqlite {
+    async fn find(&self, id: u32) -> SqlResult<Option<User>> {
+        self.run(move |db| {
+            println!("SQL: select user {id}");
+            let user = "SELECT name FROM users WHERE id = ?1";
+            db.query_row(user, [id], |row| row.get(0))
+                .optional()
+                .map(|name| name.map(|name| User { id, name }))
+        })
+        .await
+    }
+
+    #[nocache]
+    #[invalidates(find(id))]
+    async fn rename(&self, id: u32, name: String) -> SqlResult<()> {
+        self.run(move |db| {
+            println!("SQL: replace user {id}");
+            let user = "REPLACE INTO users (id, name) VALUES (?1, ?2)";
+            db.execute(user, params![id, name]).map(drop)
+        })
+        .await
+    }
+}
+
+impl Sqlite {
+    fn open(path: &str) -> SqlResult<Self> {
+        let db = Connection::open(path)?;
+        db.execute_batch("CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, name TEXT)")?;
+        Ok(Self(Arc::new(Mutex::new(db))))
+    }
+
+    /// Runs a query where blocking does no harm.
+    async fn run<T, F>(&self, query: F) -> T
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> T + Send + 'static,
+    {
+        let db = self.0.clone();
+        let query = move || query(&db.lock().unwrap_or_else(PoisonError::into_inner));
+        let answer = tokio::task::spawn_blocking(query).await;
+        answer.expect("the query does not panic")
+    }
+}
+
+type App = (Arc<dyn UserStore>, Cache);
+type Answer = Result<Json<Value>, StatusCode>;
+const FAILED: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
+
+async fn get_user(State((users, _)): State<App>, Path(id): Path<u32>) -> Answer {
+    let user = users.find(id).await.map_err(|_| FAILED)?;
+    user.map_or(Err(StatusCode::NOT_FOUND), |user| Ok(Json(json!(user))))
+}
+
+async fn put_user(State((users, _)): State<App>, Path(id): Path<u32>, name: String) -> Answer {
+    users.rename(id, name).await.map_err(|_| FAILED)?;
+    Ok(Json(json!("renamed")))
+}
+
+async fn get_stats(State((_, cache)): State<App>) -> Json<Value> {
+    let stats = cache.stats();
+    Json(json!({ "hits": stats.hit, "misses": stats.miss }))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let database = std::env::var("DATABASE").unwrap_or_else(|_| ":memory:".to_owned());
+    let cache = Cache::from_env("service")?;
+    let users = Sqlite::open(&database)?.cached(&cache);
+    let app: App = (Arc::new(users), cache.clone());
+    let router = Router::new()
+        .route("/users/{id}", get(get_user).put(put_user))
+        .route("/stats", get(get_stats))
+        .with_state(app);
+
+    let port = std::env::var("PORT").map_or(Ok(0), |port| port.parse::<u16>())?;
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    let address = listener.local_addr()?;
+    println!("listening on http://{address}");
+    let server = axum::serve(listener, router);
+    if std::env::args().any(|argument| argument == "--self-test") {
+        cache.purge().await?; // entries of an earlier run on a shared server
+        tokio::spawn(server.into_future());
+        return Ok(tokio::task::spawn_blocking(move || self_test::run(address)).await??);
+    }
+    Ok(server.await?)
+}

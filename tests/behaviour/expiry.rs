@@ -1,0 +1,285 @@
+//! Life of entries and of pairs, by the server's clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::support::{Server, binaries, check_pairs, unique};
+use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Policy, StructureTtl, cache_impl};
+
+#[derive(Default)]
+struct Clocked {
+    runs: AtomicU64,
+}
+
+#[cache_impl(single, maxsize = 4)]
+impl Clocked {
+    /// As long as the builder says.
+    async fn plain(&self, n: u8) -> u64 {
+        self.next(n)
+    }
+
+    #[cache(ttl = "10m")]
+    async fn brief(&self, n: u8) -> u64 {
+        self.next(n)
+    }
+
+    #[cache(ttl = "3h")]
+    async fn long(&self, n: u8) -> u64 {
+        self.next(n)
+    }
+
+    #[nocache]
+    fn next(&self, _: u8) -> u64 {
+        self.runs.fetch_add(1, Ordering::SeqCst)
+    }
+}
+
+const START_US: u64 = 1_800_000_000_000_000;
+const MINUTE_US: u64 = 60_000_000;
+
+fn build(builder: CacheBuilder) -> (Cache, CachedClocked) {
+    let cache = builder.build().unwrap();
+    let repo = Clocked::default().cached(&cache);
+    (cache, repo)
+}
+
+/// One body for the memory store and every server.
+async fn everywhere<F: Future<Output = ()>>(test: impl Fn(CacheBuilder, Option<Arc<Server>>) -> F) {
+    test(Cache::builder(unique("ttl")).memory(), None).await;
+    for binary in binaries() {
+        let server = Arc::new(Server::start_on(&binary));
+        test(
+            Cache::builder(unique("ttl")).redis(server.url()),
+            Some(server.clone()),
+        )
+        .await;
+        check_pairs(&server);
+    }
+}
+
+#[tokio::test]
+async fn an_entry_is_never_served_past_its_ttl_whatever_else_is_read() {
+    everywhere(|builder, _server| async move {
+        let clock = Arc::new(AtomicU64::new(START_US));
+        let (_cache, repo) = build(builder.manual_clock(clock.clone()));
+        assert_eq!(repo.brief(1).await, 0);
+        for _ in 0..9 {
+            clock.fetch_add(MINUTE_US, Ordering::SeqCst);
+            assert_eq!(repo.brief(1).await, 0);
+            repo.plain(1).await;
+        }
+        clock.fetch_add(MINUTE_US - 1000, Ordering::SeqCst);
+        assert_eq!(repo.brief(1).await, 0);
+        clock.fetch_add(1000, Ordering::SeqCst);
+        assert_eq!(repo.entry().brief(1).peek().await.unwrap(), None);
+        assert_eq!(repo.entry().brief(1).ttl().await.unwrap(), None);
+        assert_eq!(repo.brief(1).await, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_has_expired_goes_before_what_lives() {
+    everywhere(|builder, _server| async move {
+        let clock = Arc::new(AtomicU64::new(START_US));
+        // Most recently used goes first: without the sweep the live entries would be the victims.
+        let (cache, repo) = build(
+            builder
+                .manual_clock(clock.clone())
+                .policy(redis_func_cache::Policy::Mru),
+        );
+        repo.brief(1).await;
+        repo.long(1).await;
+        repo.long(2).await;
+        repo.long(3).await;
+        clock.fetch_add(11 * MINUTE_US, Ordering::SeqCst);
+        repo.long(4).await;
+        for n in 1..5 {
+            assert!(repo.entry().long(n).peek().await.unwrap().is_some(), "{n}");
+        }
+        assert_eq!(cache.stats().evicted, 0);
+        assert_eq!(cache.len().await.unwrap(), 4);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_builders_ttl_is_for_methods_that_say_nothing() {
+    everywhere(|builder, _server| async move {
+        let (_cache, repo) = build(builder.ttl(Duration::from_secs(40 * 60)));
+        repo.plain(1).await;
+        repo.brief(1).await;
+        let left = |ttl: Option<Duration>| ttl.unwrap().as_secs().div_ceil(60);
+        assert_eq!(left(repo.entry().plain(1).ttl().await.unwrap()), 40);
+        assert_eq!(left(repo.entry().brief(1).ttl().await.unwrap()), 10);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn real_time_ends_an_entry_too() {
+    everywhere(|builder, _server| async move {
+        let (_cache, repo) = build(builder.ttl(Duration::from_millis(60)));
+        assert_eq!(repo.plain(1).await, 0);
+        let deadline = std::time::Instant::now() + Duration::from_secs(5);
+        while repo.entry().plain(1).peek().await.unwrap().is_some() {
+            assert!(
+                std::time::Instant::now() < deadline,
+                "the entry does not expire"
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(repo.plain(1).await, 1);
+    })
+    .await;
+}
+
+fn pttl(server: &Server) -> Vec<i64> {
+    server
+        .keys()
+        .iter()
+        .map(|key| server.query(&["PTTL", key]))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_sliding_pair_lives_on_with_every_use() {
+    for binary in binaries() {
+        let server = Server::start_on(&binary);
+        let builder = Cache::builder(unique("sliding")).redis(server.url());
+        let (_cache, repo) =
+            build(builder.structure_ttl(StructureTtl::Sliding(Duration::from_secs(100))));
+        repo.plain(1).await;
+        assert!(pttl(&server).iter().all(|&ms| ms > 98_000 && ms <= 100_000));
+        for key in server.keys() {
+            let _: () = server.query(&["PEXPIRE", &key, "5000"]);
+        }
+        repo.plain(1).await;
+        crate::support::eventually("a hit slides", Duration::from_secs(5), || {
+            pttl(&server).iter().all(|&ms| ms > 98_000)
+        });
+        for key in server.keys() {
+            let _: () = server.query(&["PEXPIRE", &key, "5000"]);
+        }
+        repo.plain(2).await;
+        assert!(pttl(&server).iter().all(|&ms| ms > 98_000), "a put slides");
+        check_pairs(&server);
+    }
+}
+
+#[tokio::test]
+async fn hits_keep_a_short_sliding_pair_although_they_are_not_worth_recording() {
+    let server = Server::start();
+    for policy in [Policy::Lfu, Policy::LruT, Policy::Lru, Policy::Fifo] {
+        let sliding = StructureTtl::Sliding(Duration::from_millis(800));
+        let builder = Cache::builder(unique("short")).redis(server.url());
+        let (cache, repo) = build(builder.policy(policy.clone()).structure_ttl(sliding));
+        for _ in 0..5_000 {
+            repo.plain(1).await;
+        }
+        let until = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < until {
+            repo.plain(1).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(cache.stats().exec, 1, "{policy:?}");
+    }
+    check_pairs(&server);
+}
+
+#[tokio::test]
+async fn a_fixed_pair_ends_when_it_was_to_end() {
+    for binary in binaries() {
+        let server = Server::start_on(&binary);
+        let builder = Cache::builder(unique("fixed")).redis(server.url());
+        let (_cache, repo) =
+            build(builder.structure_ttl(StructureTtl::Fixed(Duration::from_secs(100))));
+        repo.plain(1).await;
+        for key in server.keys() {
+            let _: () = server.query(&["PEXPIRE", &key, "5000"]);
+        }
+        repo.plain(1).await;
+        repo.plain(2).await;
+        assert!(pttl(&server).iter().all(|&ms| ms <= 5000));
+        check_pairs(&server);
+    }
+}
+
+#[tokio::test]
+async fn a_pair_never_ends_before_an_entry_in_it() {
+    for binary in binaries() {
+        let server = Server::start_on(&binary);
+        for structure in [
+            StructureTtl::Sliding(Duration::from_secs(100)),
+            StructureTtl::Fixed(Duration::from_secs(100)),
+        ] {
+            let builder = Cache::builder(unique("needs")).redis(server.url());
+            let (cache, repo) = build(builder.structure_ttl(structure));
+            repo.long(1).await;
+            repo.brief(1).await;
+            repo.plain(1).await;
+            repo.plain(1).await;
+            let three_hours = 3 * 3600 * 1000;
+            assert!(
+                pttl(&server).iter().all(|&ms| ms > three_hours - 60_000),
+                "{structure:?}"
+            );
+            check_pairs(&server);
+            cache.purge().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_pair_without_end_has_none() {
+    let server = Server::start();
+    let builder = Cache::builder(unique("never")).redis(server.url());
+    let (_cache, repo) = build(builder.structure_ttl(StructureTtl::Never));
+    repo.plain(1).await;
+    repo.brief(1).await;
+    assert_eq!(pttl(&server), [-1, -1]);
+    assert_eq!(
+        repo.entry().plain(1).ttl().await.unwrap(),
+        Some(Duration::MAX)
+    );
+}
+
+#[tokio::test]
+async fn the_memory_stores_pair_ends_as_well() {
+    let builder = Cache::builder(unique("memory"));
+    let (cache, repo) =
+        build(builder.structure_ttl(StructureTtl::Fixed(Duration::from_millis(40))));
+    assert_eq!(repo.plain(1).await, 0);
+    tokio::time::sleep(Duration::from_millis(45)).await;
+    assert_eq!(cache.len().await.unwrap(), 0);
+    assert_eq!(repo.plain(1).await, 1);
+}
+
+#[tokio::test]
+async fn a_server_with_field_ttl_removes_the_value_by_itself() {
+    for binary in binaries() {
+        let server = Server::start_on(&binary);
+        if server
+            .try_query::<redis::Value>(&["HPTTL", "none", "FIELDS", "1", "f"])
+            .is_err()
+        {
+            crate::support::skipped(&format!("{binary} has no HPEXPIRE"));
+            continue;
+        }
+        let (cache, repo) = build(Cache::builder(unique("field")).redis(server.url()));
+        repo.brief(1).await;
+        let values = server
+            .keys()
+            .into_iter()
+            .find(|key| key.ends_with(":1"))
+            .unwrap();
+        let script =
+            "return redis.call('HPTTL', KEYS[1], 'FIELDS', 1, redis.call('HKEYS', KEYS[1])[1])[1]";
+        let left: i64 = server.query(&["EVAL", script, "1", &values]);
+        assert!(left > 599_000 && left <= 600_000, "{left}");
+        cache.write_only(repo.brief(1)).await;
+        let left: i64 = server.query(&["EVAL", script, "1", &values]);
+        assert!(left > 599_000, "an overwrite sets it again: {left}");
+    }
+}

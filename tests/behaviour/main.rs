@@ -1,0 +1,20 @@
+//! What every store and every kind of method does.
+
+mod bounds;
+mod cancellation;
+mod codecs;
+mod debug;
+mod expiry;
+mod fencing;
+mod keys;
+mod public_api;
+mod runtimes;
+mod scopes;
+mod sealed;
+mod secrets;
+mod settings;
+mod single_flight;
+mod staleness;
+mod storing;
+#[path = "../support/mod.rs"]
+mod support;

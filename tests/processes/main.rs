@@ -1,0 +1,9 @@
+//! Several processes on one server, and the examples as processes.
+
+mod examples;
+mod hit_ratio;
+#[path = "../../benches/support/random.rs"]
+mod random;
+mod stampede;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,138 @@
+//! The scripts themselves: they load everywhere, every fragment is used, and their text is known.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use crate::support::{Server, binaries, root};
+use redis_func_cache::private::scripts;
+use sha1::{Digest as _, Sha1};
+
+fn fragments() -> Vec<PathBuf> {
+    let root = root().join("lua");
+    let mut files = Vec::new();
+    for folder in ["shared", "policy", "op"] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            files.push(entry.unwrap().path());
+        }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn every_script_loads_on_every_server() {
+    for binary in binaries() {
+        let server = Server::start_on(&binary);
+        for (name, text) in scripts() {
+            let sha: String = server.query(&["SCRIPT", "LOAD", &text]);
+            assert_eq!(sha.len(), 40, "{name} on {binary}");
+        }
+    }
+}
+
+#[test]
+fn every_fragment_is_part_of_a_script() {
+    let scripts = scripts();
+    for file in fragments() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(
+            scripts.iter().any(|(_, script)| script.contains(&text)),
+            "{} is an orphan",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn fragments_follow_the_rules() {
+    for file in fragments() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let relative = file.strip_prefix(root()).unwrap().display().to_string();
+        assert!(
+            text.starts_with(&format!("-- {relative}\n")),
+            "{relative} does not begin with its path"
+        );
+        assert!(text.lines().count() <= 45, "{relative} is long");
+        let is_op = relative.contains("/op/");
+        let code: Vec<_> = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("--"))
+            .collect();
+        for line in &code {
+            let names = line.contains("KEYS") || line.contains("ARGV");
+            assert!(
+                !names || is_op || relative.ends_with("keys.lua"),
+                "{relative}: {line}"
+            );
+            assert!(
+                !line.contains("tostring") && !line.starts_with("function"),
+                "{relative}: {line}"
+            );
+        }
+    }
+}
+
+/// A changed text is a changed SHA-1, which reviewers shall see.
+#[test]
+fn the_texts_of_scripts_are_golden() {
+    let mut found = String::new();
+    for (name, text) in scripts() {
+        let sha: String = Sha1::digest(text.as_bytes())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        writeln!(found, "{sha} {name}").unwrap();
+    }
+    let path = root().join("tests/golden/scripts.sha1");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &found).unwrap();
+    }
+    assert_eq!(
+        found,
+        std::fs::read_to_string(path).unwrap(),
+        "if this is meant, run with BLESS=1"
+    );
+}
+
+/// `luac -l` lists accesses to globals; only those of the server may be there.
+#[test]
+fn scripts_use_no_globals_of_their_own() {
+    let Some(luac) = ["luac5.1", "luac"].into_iter().find(|luac| {
+        std::process::Command::new(luac)
+            .arg("-v")
+            .output()
+            .is_ok_and(|out| {
+                String::from_utf8_lossy(&out.stdout).contains("5.1")
+                    || String::from_utf8_lossy(&out.stderr).contains("5.1")
+            })
+    }) else {
+        crate::support::skipped("luac 5.1 is not installed");
+        return;
+    };
+    let known: BTreeSet<_> = [
+        "redis", "KEYS", "ARGV", "struct", "math", "string", "ipairs", "unpack", "tonumber",
+    ]
+    .into();
+    let folder = std::env::temp_dir().join(crate::support::unique("func-cache-lua"));
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, text) in scripts() {
+        let file = folder.join(&name);
+        std::fs::write(&file, text).unwrap();
+        let listing = std::process::Command::new(luac)
+            .arg("-p")
+            .arg("-l")
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert!(listing.status.success(), "{name}");
+        for line in String::from_utf8_lossy(&listing.stdout).lines() {
+            assert!(!line.contains("SETGLOBAL"), "{name}: {line}");
+            if line.contains("GETGLOBAL") {
+                let global = line.rsplit("; ").next().unwrap().trim();
+                assert!(known.contains(global), "{name}: {line}");
+            }
+        }
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}

@@ -1,0 +1,1 @@
+//! Nothing: the cases in the folder are compiled by `ui.rs`.
