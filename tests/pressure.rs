@@ -40,7 +40,9 @@ impl Repo {
 
     async fn large(&self, id: u64) -> String {
         self.runs.fetch_add(1, Ordering::SeqCst);
-        char::from(b'a' + u8::try_from(id % 26).unwrap()).to_string().repeat(70_000)
+        char::from(b'a' + u8::try_from(id % 26).unwrap())
+            .to_string()
+            .repeat(70_000)
     }
 }
 

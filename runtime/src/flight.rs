@@ -278,7 +278,6 @@ impl Lead {
         self.end = End::Lands(landed, joined);
     }
 
-
     /// There is no value to share: twice as many followers run their methods next, up to a bound.
     pub(crate) fn failed(mut self) {
         self.end = End::HandsOn(2);

@@ -149,9 +149,7 @@ pub(crate) async fn commit(
     let wait = budget.start();
     let stored = behind::within(cache, wait.at_most, storing, late).await;
     budget.stop();
-    stored.map_or(Committed::Unknown, |stored| {
-        committed(cache, bound, stored)
-    })
+    stored.map_or(Committed::Unknown, |stored| committed(cache, bound, stored))
 }
 
 fn committed(cache: &Cache, bound: &Bound, stored: Result<Stored, Error>) -> Committed {

@@ -322,7 +322,11 @@ async fn who_joins_after_the_put_was_sent_is_not_given_the_value_unchecked() {
                 for call in late {
                     assert_eq!(call.await.unwrap(), 1, "{how:?}, {stampede:?}, {binary}");
                 }
-                assert_eq!(source.runs.load(Ordering::SeqCst), 2, "the late ones share a run");
+                assert_eq!(
+                    source.runs.load(Ordering::SeqCst),
+                    2,
+                    "the late ones share a run"
+                );
             }
         }
         check_pairs(&server);

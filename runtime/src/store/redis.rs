@@ -206,10 +206,10 @@ impl Store for Redis {
 
     async fn put(&self, pair: &Arc<Pair>, put: Put, deadline: Duration) -> Result<Stored, Error> {
         let pair = pair.clone();
-        let put = self.run(None, |inner| async move {
+        self.run(None, |inner| async move {
             inner.put_in_turn(&pair, put, deadline).await
-        });
-        put.await
+        })
+        .await
     }
 
     async fn begin(
@@ -337,17 +337,32 @@ impl Store for Redis {
 }
 
 impl Inner {
-    /// Gives an operation so much time.
-    async fn in_time<T>(
-        &self,
-        deadline: Duration,
-        operation: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        let Ok(result) = tokio::time::timeout(deadline, operation).await else {
-            self.link.timed_out();
-            return Err(Error::unavailable("the store did not answer in time"));
-        };
-        result
+    async fn put(&self, pair: &Pair, put: Put) -> Result<Stored, Error> {
+        let script = self.scripts(&pair.policy).put.clone();
+        let field = put.field;
+        let sweeps = &self.shared(pair).sweeps;
+        let mut args = self.common_args(pair, field);
+        args.extend([
+            text(pair.maxsize.get()),
+            text(put.soft_ms),
+            text(put.hard_ms),
+            text(u64::from(self.link.has_field_ttl())),
+            text(u64::from(put.hard_ms > 0 && sweeps.is_due())),
+            put.entry.head.to_vec(),
+            put.entry.tail,
+            put.token.map_or_else(Vec::new, |token| token.0.to_vec()),
+        ]);
+        args.extend(self.take_touches(pair, field));
+        match self.script(&script, &pair.stem, &args).await? {
+            Value::Int(-1) => Ok(Stored::Overtaken),
+            counts => {
+                let [evicted, swept] = &array(counts)?[..] else {
+                    return Err(unexpected());
+                };
+                sweeps.found(number(swept)?);
+                Ok(Stored::Evicting(number(evicted)?))
+            }
+        }
     }
 
     fn shared<'p>(&self, pair: &'p Pair) -> &'p Arc<PairShared> {

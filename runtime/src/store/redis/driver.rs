@@ -20,7 +20,8 @@ pub(super) async fn run<T: Send + 'static>(
 ) -> Result<T, Error> {
     let driver = handle()?;
     if Handle::try_current().is_ok_and(|here| here.id() == driver.id()) {
-        return Ok(future.await);
+        // A box, or every operation would have the room for this way too.
+        return Ok(Box::pin(future).await);
     }
     let task = driver.spawn(future);
     task.await

@@ -73,8 +73,8 @@ impl Leases {
     }
 
     /// Waits for a turn to ask. That callers wait for each other says nothing about the server.
-    async fn turn(&self, until: Instant) -> Result<SemaphorePermit<'_>, Error> {
-        let turn = tokio::time::timeout_at(until.into(), self.turns.acquire()).await;
+    async fn turn(&self, at_most: Duration) -> Result<SemaphorePermit<'_>, Error> {
+        let turn = tokio::time::timeout(at_most, self.turns.acquire()).await;
         // Nobody closes the semaphore.
         turn.ok().and_then(Result::ok).ok_or_else(|| {
             Error::unavailable("too many calls ask for leases").with_verdict(Verdict::Nothing)
@@ -126,9 +126,10 @@ impl Inner {
                 Error::unavailable("the caller has gone away").with_verdict(Verdict::Nothing)
             );
         }
-        let until = Instant::now() + deadline;
-        let _turn = self.leases.turn(until - LEAST.min(deadline / 2)).await?;
-        let left = until.saturating_duration_since(Instant::now());
+        let since = Instant::now();
+        let least = LEAST.min(deadline / 2);
+        let _turn = self.leases.turn(deadline.saturating_sub(least)).await?;
+        let left = deadline.saturating_sub(since.elapsed());
         let begun = self.in_time(left, self.begin(pair, begin));
         let begun = self.ask(Side::Write, pair, begin.call_has, begun).await;
         if !self.leases.is_wanted(begin.token) {
@@ -261,4 +262,48 @@ fn begun(answer: Value) -> Result<(u64, Begun), Error> {
         _ => return Err(unexpected()),
     };
     Ok((now_us, begun))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future as _;
+    use std::pin::pin;
+    use std::sync::mpsc;
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::method::{Method, Options};
+    use crate::store::redis::{Redis, Target};
+    use crate::store::{Clock, Store as _};
+
+    static METHOD: Method = Method::new("a::lease", "lease", [7; 20], Options::NONE);
+
+    /// Its caller hands it to the driver and goes away before the driver has begun.
+    #[test]
+    fn a_lease_whose_caller_has_gone_is_not_asked_for() {
+        let cache = crate::Cache::builder("lease").build().unwrap();
+        let pair = cache.bind(&METHOD).unwrap().pair.clone();
+        let target = Target::one("redis://127.0.0.1:1").unwrap();
+        let redis = Redis::new(target, Clock::default());
+        let begin = Begin {
+            field: Field([7; 20]),
+            token: Token([7; 16]),
+            manner: Manner::Waits,
+            unwanted: Unwanted::Nothing,
+            call_has: STEP,
+        };
+        let (go_on, waits) = mpsc::channel::<()>();
+        driver::spawn(async move { drop(waits.recv()) }).unwrap();
+        {
+            let mut begun = pin!(redis.begin(&pair, begin, STEP));
+            let poll = begun.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert!(poll.is_pending());
+        }
+        redis.let_go(begin.token);
+        drop(go_on);
+        // Behind what the driver has been given so far.
+        pollster::block_on(driver::run(async {})).unwrap();
+        let known = redis.inner.leases.known();
+        assert!(known.is_empty(), "it would be renewed: {known:?}");
+    }
 }
