@@ -293,7 +293,7 @@ mod tests {
             call_has: STEP,
         };
         let (go_on, waits) = mpsc::channel::<()>();
-        driver::spawn(async move { drop(waits.recv()) }).unwrap();
+        driver::spawn(async move { assert!(waits.recv().is_err()) }).unwrap();
         {
             let mut begun = pin!(redis.begin(&pair, begin, STEP));
             let poll = begun.as_mut().poll(&mut Context::from_waker(Waker::noop()));
