@@ -17,3 +17,4 @@ mod staleness;
 mod storing;
 #[path = "../support/mod.rs"]
 mod support;
+mod unstorable;
