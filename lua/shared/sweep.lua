@@ -1,7 +1,7 @@
 -- lua/shared/sweep.lua
 -- needs: RANKING, VALUES, hard_ms_of
 -- gives: sweep(now_ms) -> how many expired entries went
--- Looks at a few members, so that an entry which has expired goes before one which lives.
+-- Looks at a few members, so that entries which have expired make room for those which live.
 -- Large values are left to the policy: reading them here would cost more than the slot is worth.
 local SWEEP_SAMPLE, SWEEP_BYTES = 8, 16384
 

@@ -3,6 +3,7 @@
 mod listener;
 pub(crate) mod memory;
 pub(crate) mod redis;
+pub(crate) mod sweep;
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};

@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 use self::pair::{MemoryPair, is_expired};
 use self::ranking::Ranking;
+use super::sweep::SweepSchedule;
 use super::{
     Begin, Begun, Clock, Entry, Found, KeySpace, Listener, Listeners, Manner, Put, Seen, Store,
     Stored, Token, Unwanted,
@@ -147,6 +148,7 @@ impl Store for Memory {
                 ranking: Ranking::new(policy.clone()),
                 values: Fields::default(),
                 ends_us: None,
+                sweeps: SweepSchedule::default(),
             });
         let evicted = memory.put(&put, pair.maxsize.get(), now.us);
         memory.keep_alive(pair.structure, put.hard_ms, now.own_us, false);

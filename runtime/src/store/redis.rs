@@ -344,12 +344,14 @@ impl Inner {
     async fn put(&self, pair: &Pair, put: Put) -> Result<Stored, Error> {
         let script = self.scripts(&pair.policy).put.clone();
         let field = put.field;
+        let sweeps = &self.shared(pair).sweeps;
         let mut args = self.common_args(pair, field);
         args.extend([
             text(pair.maxsize.get()),
             text(put.soft_ms),
             text(put.hard_ms),
             text(u64::from(self.link.has_field_ttl())),
+            text(u64::from(put.hard_ms > 0 && sweeps.is_due())),
             put.entry.head.to_vec(),
             put.entry.tail,
             put.token.map_or_else(Vec::new, |token| token.0.to_vec()),
@@ -357,7 +359,13 @@ impl Inner {
         args.extend(self.take_touches(pair, field));
         match self.script(&script, &pair.stem, &args).await? {
             Value::Int(-1) => Ok(Stored::Overtaken),
-            evicted => Ok(Stored::Evicting(number(&evicted)?)),
+            counts => {
+                let [evicted, swept] = &array(counts)?[..] else {
+                    return Err(unexpected());
+                };
+                sweeps.found(number(swept)?);
+                Ok(Stored::Evicting(number(evicted)?))
+            }
         }
     }
 

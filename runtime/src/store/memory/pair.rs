@@ -5,6 +5,7 @@ use crate::entry::{self, Times};
 use crate::field::{Field, Fields};
 use crate::settings::StructureTtl;
 use crate::store::Put;
+use crate::store::sweep::SweepSchedule;
 
 // As in lua/shared/sweep.lua.
 const SWEEP_SAMPLE: usize = 8;
@@ -15,6 +16,7 @@ pub(super) struct MemoryPair {
     pub(super) values: Fields<Bytes>,
     /// When the pair ends, in microseconds of the store's own clock.
     pub(super) ends_us: Option<u64>,
+    pub(super) sweeps: SweepSchedule,
 }
 
 impl MemoryPair {
@@ -31,8 +33,10 @@ impl MemoryPair {
         if whole {
             self.ranking.overwrite(put.field, now_us);
         } else {
-            if self.ranking.len() >= maxsize && put.hard_ms > 0 {
-                self.sweep(now_ms);
+            let sweeps = put.hard_ms > 0 && self.sweeps.is_due();
+            if sweeps && self.ranking.len() >= maxsize {
+                let swept = self.sweep(now_ms);
+                self.sweeps.found(swept);
             }
             while self.ranking.len() >= maxsize {
                 let Some(victim) = self.ranking.victim() else {
@@ -53,13 +57,17 @@ impl MemoryPair {
         evicted
     }
 
-    fn sweep(&mut self, now_ms: u64) {
+    /// How many expired entries went.
+    fn sweep(&mut self, now_ms: u64) -> u64 {
+        let mut swept = 0;
         for field in self.ranking.sample(SWEEP_SAMPLE) {
             let entry = &self.values[&field];
             if entry.len() <= SWEEP_BYTES && is_expired(entry, now_ms) {
                 self.remove(field);
+                swept += 1;
             }
         }
+        swept
     }
 
     pub(super) fn remove(&mut self, field: Field) -> bool {

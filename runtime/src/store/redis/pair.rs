@@ -8,11 +8,13 @@ use tokio::runtime::Id;
 use super::lane::Lane;
 use super::read::Queue;
 use super::touch::Touches;
+use crate::store::sweep::SweepSchedule;
 
 /// Shared by all methods whose entries live in the pair.
 #[derive(Debug, Default)]
 pub(crate) struct PairShared {
     touches: Mutex<Touches>,
+    pub(super) sweeps: SweepSchedule,
     /// Of a cluster.
     pub(super) slot: OnceLock<u16>,
     /// Of the driver; lanes have their own.
