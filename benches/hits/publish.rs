@@ -9,7 +9,8 @@ use crate::load::Scenario;
 use crate::measure::Cell;
 use crate::{Results, plot, support};
 
-const BEGIN: &str = "<!-- written by `cargo bench --bench hits -- --publish` -->\n";
+const BEGIN: &str =
+    "<!-- written by `cargo bench -p redis-func-cache-benches --bench hits -- --publish` -->\n";
 const END: &str = "<!-- end -->";
 
 /// Draws the plots where results are kept.

@@ -3,6 +3,7 @@
 mod examples;
 mod hit_ratio;
 #[path = "../../benches/support/random.rs"]
+#[allow(clippy::cast_precision_loss)]
 mod random;
 mod stampede;
 #[path = "../support/mod.rs"]
