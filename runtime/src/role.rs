@@ -15,6 +15,7 @@ use crate::lease::Lease;
 use crate::method::Bound;
 use crate::stats::Event;
 use crate::store::{Put, Stored};
+use crate::unstorable;
 use crate::value;
 
 /// What storing a value may take once its turn has come, most of it behind its caller.
@@ -184,5 +185,8 @@ pub(crate) async fn outdated(
 
 pub(crate) fn failed(cache: &Cache, bound: &Bound, error: &Error) {
     cache.count(Some(bound), Event::error, 1);
+    if unstorable::is_value(error) {
+        return unstorable::warn(bound, error);
+    }
     tracing::debug!(method = bound.site, kind = %error.kind(), %error, "redis-func-cache: the cache failed, the method runs");
 }

@@ -18,3 +18,4 @@ mod staleness;
 mod storing;
 #[path = "../support/mod.rs"]
 mod support;
+mod unstorable;
