@@ -284,7 +284,7 @@ mod tests {
         let cache = crate::Cache::builder("lease").build().unwrap();
         let pair = cache.bind(&METHOD).unwrap().pair.clone();
         let target = Target::one("redis://127.0.0.1:1").unwrap();
-        let redis = Redis::new(target, Clock::default());
+        let redis = Redis::new(target, String::new(), Clock::default());
         let begin = Begin {
             field: Field([7; 20]),
             token: Token([7; 16]),
