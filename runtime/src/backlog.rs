@@ -1,10 +1,13 @@
 //! Values on their way into the store, most of them behind their callers: how many this process
 //! holds in its memory at a time.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::fork::PerProcess;
+
 /// Of all caches of this process. What would be more is not stored.
-static BACKLOG: Backlog = Backlog::new(32_768, 64 << 20);
+static BACKLOG: LazyLock<PerProcess<Backlog>> = LazyLock::new(PerProcess::default);
 
 /// Room for one value, given back at its drop.
 #[derive(Debug)]
@@ -15,7 +18,7 @@ pub(crate) struct Room {
 
 /// Room for a value of so many bytes, if there is any.
 pub(crate) fn room(bytes: usize) -> Option<Room> {
-    BACKLOG.room(bytes)
+    BACKLOG.get_or_default().room(bytes)
 }
 
 #[derive(Debug)]
@@ -24,6 +27,12 @@ struct Backlog {
     most_bytes: usize,
     values: AtomicUsize,
     bytes: AtomicUsize,
+}
+
+impl Default for Backlog {
+    fn default() -> Self {
+        Self::new(32_768, 64 << 20)
+    }
 }
 
 impl Backlog {

@@ -14,6 +14,7 @@ use crate::cache::Cache;
 use crate::error::Error;
 use crate::field::Field;
 use crate::flight::{Abroad, Joined, Lead};
+use crate::fork::PerProcess;
 use crate::method::{Bound, Pair};
 use crate::settings::Stampede;
 use crate::store::redis::Verdict;
@@ -25,7 +26,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The leases of this process.
-static HELD: LazyLock<Mutex<HashMap<Token, Weak<Held>>>> = LazyLock::new(Mutex::default);
+static HELD: LazyLock<PerProcess<AllHeld>> = LazyLock::new(PerProcess::default);
+
+type AllHeld = Mutex<HashMap<Token, Weak<Held>>>;
 
 /// A computation that may store. Once all who compute under it are gone, others begin.
 pub(crate) struct Lease(Arc<Held>);
@@ -179,7 +182,8 @@ impl Lease {
 }
 
 fn all_held() -> MutexGuard<'static, HashMap<Token, Weak<Held>>> {
-    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+    let held = HELD.get_or_default().lock();
+    held.unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Held {

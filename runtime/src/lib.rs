@@ -17,6 +17,7 @@ mod entry;
 mod error;
 mod field;
 mod flight;
+mod fork;
 mod fresh;
 mod handle;
 mod invalidation;

@@ -300,6 +300,9 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
 
     /// Gives connections back.
     async fn close(&self);
+
+    /// A store like this one, for a forked child. It waits for no thread and no lock of the parent's.
+    fn in_child(&self) -> Box<dyn Store>;
 }
 
 /// The keys of one cache: its names, and the policies they may have.

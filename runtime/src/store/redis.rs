@@ -93,7 +93,10 @@ struct Inner {
 
 impl Redis {
     pub(crate) fn new(target: Target, at: String, clock: Clock) -> Self {
-        let target = Arc::new(target);
+        Self::of(Arc::new(target), at, clock)
+    }
+
+    fn of(target: Arc<Target>, at: String, clock: Clock) -> Self {
         Self {
             inner: Arc::new(Inner {
                 link: Link::new(target.clone(), None),
@@ -338,9 +341,16 @@ impl Store for Redis {
     }
 
     async fn close(&self) {
-        self.inner.link.close();
-        self.inner.lanes.close();
-        self.inner.wakes.close();
+        self.inner.close();
+    }
+
+    fn in_child(&self) -> Box<dyn Store> {
+        let inner = &self.inner;
+        let child = Self::of(inner.target.clone(), inner.at.clone(), inner.clock.clone());
+        if inner.lanes.is_closed() {
+            child.inner.close();
+        }
+        Box::new(child)
     }
 }
 
@@ -371,6 +381,12 @@ impl Inner {
                 Ok(Stored::Evicting(number(evicted)?))
             }
         }
+    }
+
+    fn close(&self) {
+        self.link.close();
+        self.lanes.close();
+        self.wakes.close();
     }
 
     fn shared<'p>(&self, pair: &'p Pair) -> &'p Arc<PairShared> {

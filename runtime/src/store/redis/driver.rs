@@ -5,13 +5,16 @@
 //! connections live on a runtime that outlasts them all, and callers only wait for answers.
 
 use std::future::Future;
+use std::sync::LazyLock;
 
 use once_cell::sync::OnceCell;
 use tokio::runtime::{Builder, Handle};
 
 use crate::error::{Error, ErrorKind};
+use crate::fork::PerProcess;
 
-static DRIVER: OnceCell<Handle> = OnceCell::new();
+/// A forked child has not got the thread, and starts one of its own.
+static DRIVER: LazyLock<PerProcess<OnceCell<Handle>>> = LazyLock::new(PerProcess::default);
 
 /// Runs a future on the driver. Dropping the returned future does not stop it, unless it is polled
 /// by a task of the driver already.
@@ -36,7 +39,7 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Result
 
 fn handle() -> Result<&'static Handle, Error> {
     // `get_or_try_init`: a thread may be refused now and granted later.
-    DRIVER.get_or_try_init(|| {
+    DRIVER.get_or_default().get_or_try_init(|| {
         let refused = |error: std::io::Error| {
             Error::unavailable("the system refused a thread for the connections").with_source(error)
         };
