@@ -16,6 +16,7 @@ use crate::field::Field;
 use crate::flight::{Abroad, Joined, Lead};
 use crate::fork::PerProcess;
 use crate::method::{Bound, Pair};
+use crate::role::Committed;
 use crate::settings::Stampede;
 use crate::store::redis::Verdict;
 use crate::store::{Begin, Begun, Found, Listener, Manner, Token, Unwanted, within};
@@ -160,12 +161,16 @@ impl Lease {
         self.0.token
     }
 
-    /// Whether the store says that nothing has overtaken the computation so far.
-    pub(crate) async fn holds(&self, budget: &mut Budget) -> bool {
+    /// What the store says of a computation so far.
+    pub(crate) async fn holds(&self, budget: &mut Budget) -> Committed {
         let store = self.0.cache.store();
         let holds =
             budget.spend(|left| store.holds(&self.0.pair, self.0.field, self.0.token, left));
-        holds.await.unwrap_or(false)
+        match holds.await {
+            Ok(true) => Committed::Current,
+            Ok(false) => Committed::Overtaken,
+            Err(_) => Committed::Unknown,
+        }
     }
 
     /// Keeps refreshes off for a while if this one ends without a value.

@@ -28,15 +28,14 @@ pub(crate) struct Role {
     pub(crate) lead: Option<Lead>,
     /// It may store the value.
     pub(crate) lease: Option<Lease>,
-    /// Those who had joined before the method ran: the value is as new as their calls, whatever
-    /// overtook it since.
+    /// Those who had joined before the method ran: the value is as new as their calls.
     before_run: Option<Joined>,
 }
 
-/// What storing a value came to.
+/// What the store says of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Committed {
-    /// It was stored: nothing had overtaken it.
+    /// Nothing had overtaken it.
     Current,
     Overtaken,
     /// The store is in trouble, or has not answered yet.
@@ -62,8 +61,8 @@ impl Role {
     }
 
     /// Stores the value, if it is to be kept, and gives it to those who wait: to all who had joined
-    /// before the store was asked, if that says that nothing has overtaken the value, and else to
-    /// those alone who had joined before the method ran. The value may be older than other calls.
+    /// before the store was asked, if that says that nothing has overtaken the value, and to those
+    /// alone who had joined before the method ran, if it says nothing. For others it may be too old.
     pub(crate) async fn land(
         mut self,
         cache: &Cache,
@@ -99,15 +98,16 @@ impl Role {
         let landed = before_asking
             .filter(|&joined| is_followed(joined))
             .map(|_| value::landed(&put));
-        let is_current = if kept {
-            commit(cache, bound, lease, put, budget).await == Committed::Current
+        let committed = if kept {
+            commit(cache, bound, lease, put, budget).await
         } else {
             lease.holds(budget).await
         };
-        let joined = if is_current {
-            before_asking
-        } else {
-            self.before_run
+        let joined = match committed {
+            Committed::Current => before_asking,
+            Committed::Unknown => self.before_run,
+            // There is, or will be, a later value for them.
+            Committed::Overtaken => None,
         };
         if let (Some(lead), Some(landed), Some(joined)) = (&mut self.lead, landed, joined) {
             lead.computed(landed, joined);

@@ -277,6 +277,9 @@ async fn who_only_writes_is_fenced_as_well() {
     }
 }
 
+/// Of calls that must not give up on a busy machine.
+const PATIENT: Duration = Duration::from_secs(2);
+
 /// Polls a call until its value is in the store, and never again after the store has said so.
 async fn until_stored<F: Future<Output = u64> + Unpin>(call: &mut F, others: &CachedRepo) {
     loop {
@@ -297,7 +300,10 @@ async fn who_joins_after_the_put_was_sent_is_not_given_the_value_unchecked() {
         for how in [How::Handle, How::One, How::All, How::Purge] {
             for stampede in [Stampede::Lease, Stampede::Local] {
                 let name = unique("fences");
-                let build = || Cache::builder(&name).redis(server.url()).stampede(stampede);
+                let build = || {
+                    let cache = Cache::builder(&name).redis(server.url());
+                    cache.stampede(stampede).deadline(PATIENT)
+                };
                 let (cache, other) = (build().build().unwrap(), build().build().unwrap());
                 let source = Arc::new(Repo::default());
                 let (repo, others) = (source.clone().cached(&cache), source.clone().cached(&other));
@@ -333,12 +339,16 @@ async fn who_joins_after_the_put_was_sent_is_not_given_the_value_unchecked() {
     }
 }
 
-/// Followers who were there before the method ran may have its value, whatever overtook it.
+/// A process waits for another that computes: what it then finds, it does not look for once more
+/// for each of its calls.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_found_value_serves_all_who_had_joined_before_it_was_asked_for() {
     let server = Server::start();
     let name = unique("fences");
-    let build = || Cache::builder(&name).redis(server.url()).build().unwrap();
+    let build = || {
+        let cache = Cache::builder(&name).redis(server.url());
+        cache.deadline(PATIENT).build().unwrap()
+    };
     let (cache, other) = (build(), build());
     let source = Arc::new(Repo::default());
     let (repo, others) = (source.clone().cached(&cache), source.clone().cached(&other));
@@ -351,7 +361,9 @@ async fn a_found_value_serves_all_who_had_joined_before_it_was_asked_for() {
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(100)).await;
-    source.go_on.give();
+    for _ in 0..=calls.len() {
+        source.go_on.give();
+    }
     assert_eq!(elsewhere.await.unwrap(), 0);
     for call in calls {
         assert_eq!(call.await.unwrap(), 0);

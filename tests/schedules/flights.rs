@@ -176,16 +176,23 @@ impl Calls {
             return None;
         }
         let joined = match lease {
-            None => Joined::ALL,
+            None => Some(Joined::ALL),
             Some(lease) => {
                 let before_put = lead.joined();
                 on_its_way().await;
                 let is_current = put(&lease, state);
                 on_its_way().await;
-                if is_current { before_put } else { before_run }
+                let is_late = thread_rng().gen_range(0..4) == 0;
+                match (is_late, is_current) {
+                    (true, _) => Some(before_run),
+                    (false, true) => Some(before_put),
+                    (false, false) => None,
+                }
             }
         };
-        lead.computed(landed(state), joined);
+        if let Some(joined) = joined {
+            lead.computed(landed(state), joined);
+        }
         Some(state)
     }
 
