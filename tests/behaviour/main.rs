@@ -6,6 +6,7 @@ mod codecs;
 mod debug;
 mod expiry;
 mod fencing;
+mod guide;
 mod keys;
 mod public_api;
 mod runtimes;
