@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::outage::{Outage, Repo, stands_an_outage};
-use crate::support::{Meddle, Proxy, Server, Way, binaries, check_pairs, unique};
+use crate::support::{Meddle, PATIENT, Proxy, Server, Way, binaries, check_pairs, unique};
 use redis_func_cache::{Cache, CacheExt as _};
 
 const BOTH: [Way; 2] = [Way::Up, Way::Down];
@@ -110,7 +110,10 @@ async fn late_replies_are_nobodys() {
 /// The first call after a pause finds the connection closed, and is a hit all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_was_closed_while_idle_costs_no_hit() {
-    let (_server, proxy, outage) = behind_a_proxy().await;
+    let server = Server::start();
+    let proxy = Proxy::start(server.port());
+    let builder = Cache::builder(unique("idle")).redis(proxy.url());
+    let outage = Outage::on(builder.deadline(PATIENT)).await;
     for round in 0..10 {
         proxy.reset();
         // For the reset to arrive, before the call or during it.
