@@ -36,6 +36,14 @@ install_redis() {
   redis-server --version
 }
 
+# What `tls-native` is built with.
+install_openssl() {
+  if ! pkg-config --exists openssl 2>/dev/null && ! { apt_install pkg-config && apt_install libssl-dev; }; then
+    echo 'the headers of OpenSSL are missing: install libssl-dev (openssl-devel) and pkg-config, and run this again.' >&2
+    exit 1
+  fi
+}
+
 # Debian has one version; the features that later ones add (expiry of hash fields) need a second.
 install_redis_8() {
   local server=target/servers/8.2/redis-server
@@ -95,6 +103,7 @@ check_lua() {
 heading 'servers'
 install_redis
 install_redis_8
+install_openssl
 check_lua
 
 # Features and packages are the same where possible, so that dependencies are built once.

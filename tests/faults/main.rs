@@ -2,10 +2,12 @@
 
 mod bulkhead;
 mod cluster;
+mod connecting;
 mod data;
 mod fail_open;
 mod network;
 mod outage;
+mod resharding;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,7 +1,10 @@
 //! The store on a Redis server, a cluster, or behind sentinels.
 
+mod attempt;
 mod breaker;
 mod connection;
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+mod diagnosis;
 mod discard;
 mod driver;
 pub(crate) use driver::spawn;
@@ -16,10 +19,15 @@ mod pair;
 mod pause;
 mod probe;
 mod read;
+mod refusal;
+mod removal;
 mod reply;
 mod scan;
 mod script;
+#[cfg(feature = "sentinel")]
+mod sentinels;
 mod target;
+mod tls;
 mod topology;
 mod touch;
 mod wake;
@@ -50,6 +58,7 @@ use self::reply::{array, found, number, unexpected};
 pub(crate) use self::script::all as scripts;
 use self::script::{PolicyScripts, Script};
 pub(crate) use self::target::Target;
+pub(crate) use self::tls::Tls;
 use self::wake::Wakes;
 pub(crate) use self::wire::Slice;
 use super::{Begin, Begun, Clock, Found, KeySpace, Listener, Put, Seen, Store, Stored, Token};
@@ -267,8 +276,10 @@ impl Store for Redis {
     ) -> Result<u64, Error> {
         let mut removed = 0;
         for batch in fields.chunks(BATCH) {
-            let args = batch.iter().map(|field| field.0.to_vec()).collect();
-            let delete = self.number(script::DELETE.clone(), pair, args, deadline);
+            let (its, batch) = (pair.clone(), batch.to_vec());
+            let delete = self.run(Some(deadline), |inner| async move {
+                inner.delete(&its.stem, &batch).await
+            });
             removed += self.inner.ask(REMOVAL, pair, deadline, delete).await?;
         }
         Ok(removed)
@@ -284,8 +295,12 @@ impl Store for Redis {
             let (mut cursor, mut removed) = (b"0".to_vec(), 0);
             loop {
                 let args = [cursor, tag.to_le_bytes().to_vec()];
-                let step = timed(inner.script(&script::DELETE_METHOD, &pair.stem, &args));
-                let step = inner.ask(REMOVAL, &pair, STEP, step).await?;
+                let step = timed(inner.removal(&script::DELETE_METHOD, &pair.stem, &args));
+                let Some(step) = inner.ask(REMOVAL, &pair, STEP, step).await? else {
+                    // More than what was asked for, but all of that.
+                    let purge = timed(inner.purge_by_key(&pair.stem));
+                    return Ok(removed + inner.ask(REMOVAL, &pair, STEP, purge).await?);
+                };
                 let Ok([Value::BulkString(next), Value::Int(n)]) =
                     <[Value; 2]>::try_from(array(step)?)
                 else {
@@ -302,7 +317,11 @@ impl Store for Redis {
     }
 
     async fn delete_pair(&self, pair: &Arc<Pair>) -> Result<u64, Error> {
-        let purge = self.number(script::PURGE.clone(), pair, Vec::new(), STEP);
+        let its = pair.clone();
+        let purge = self.run(
+            Some(STEP),
+            |inner| async move { inner.purge(&its.stem).await },
+        );
         self.inner.ask(REMOVAL, pair, STEP, purge).await
     }
 

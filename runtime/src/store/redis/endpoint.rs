@@ -11,7 +11,7 @@ use super::breaker::{Breaker, Outcome, Permit};
 use super::fault::Verdict;
 use super::link::Link;
 use super::topology::{self, Range};
-use super::{Inner, driver, probe, timed};
+use super::{Inner, driver, probe, refusal, timed};
 use crate::budget::Wait;
 use crate::error::Error;
 use crate::method::Pair;
@@ -234,12 +234,19 @@ impl Inner {
         let breaker = endpoint.breaker(asked.side);
         if let Some(pause) = breaker.tell(asked.leave.permit, outcome, Instant::now()) {
             tracing::warn!(
-                endpoint = ?endpoint.address,
+                endpoint = %self.name_of(endpoint),
                 side = ?asked.side,
                 %why,
                 "redis-func-cache: the store is away; it is not asked until it answers a probe"
             );
             probe::start(self, asked, pause);
+        }
+    }
+
+    pub(super) fn name_of(&self, endpoint: &Endpoint) -> String {
+        match &endpoint.address {
+            Some((host, port)) => refusal::host_and_port(host, *port),
+            None => self.target.name(),
         }
     }
 

@@ -49,7 +49,7 @@ pub(super) fn start(inner: &Arc<Inner>, asked: &Asked<'_>, pause: Duration) {
 
 impl Probe {
     async fn run(mut self, mut pause: Duration) {
-        loop {
+        let name = loop {
             let inner = self.inner.upgrade();
             let Some(inner) = inner.filter(|inner| !inner.link.is_closed()) else {
                 return;
@@ -72,12 +72,12 @@ impl Probe {
                 Some(next) => pause = next,
                 None => {
                     self.has_closed = true;
-                    break;
+                    break inner.name_of(&self.endpoint);
                 }
             }
-        }
+        };
         tracing::info!(
-            endpoint = ?self.endpoint.address,
+            endpoint = %name,
             side = ?self.side,
             "redis-func-cache: the store answers again"
         );
