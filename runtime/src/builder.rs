@@ -13,7 +13,7 @@ use crate::seal::Seal;
 use crate::settings::{self, Stampede, StructureTtl, Touch};
 use crate::store::memory::Memory;
 use crate::store::redis::{Redis, Target, Tls};
-use crate::store::{Clock, Store};
+use crate::store::{Clock, Store, StoreKind};
 
 /// Collects the settings of a [`Cache`]. Attributes on blocks and methods go before them.
 ///
@@ -34,6 +34,8 @@ pub struct CacheBuilder {
     prefix: String,
     place: Place,
     tls: Tls,
+    /// It was to come from the environment, which does not name one.
+    is_unnamed: bool,
     policy: Policy,
     layout: Option<Layout>,
     cluster: bool,
@@ -79,6 +81,7 @@ impl CacheBuilder {
             prefix: settings::DEFAULT_PREFIX.to_owned(),
             place: Place::Memory,
             tls: Tls::default(),
+            is_unnamed: false,
             policy: Policy::default(),
             layout: None,
             cluster: false,
@@ -102,6 +105,7 @@ impl CacheBuilder {
     /// Keeps the entries in the memory of this process. The default.
     pub fn memory(mut self) -> Self {
         self.place = Place::Memory;
+        self.is_unnamed = false;
         self
     }
 
@@ -113,11 +117,16 @@ impl CacheBuilder {
     }
 
     /// Keeps the entries on the server that the environment variable `REDIS_URL` names; where it
-    /// is not set or empty, the store stays what it was.
-    pub fn redis_from_env(self) -> Self {
-        match std::env::var("REDIS_URL") {
-            Ok(url) if !url.is_empty() => self.redis(url),
-            _ => self,
+    /// is not set or empty, the store stays what it was. If that is memory, and
+    /// [`memory`](Self::memory) was not called after this, [`build`](Self::build) logs it at `info`.
+    pub fn redis_from_env(mut self) -> Self {
+        match std::env::var_os("REDIS_URL") {
+            // What is no text is no URL either, and `build` says so.
+            Some(url) if !url.is_empty() => self.redis(url.to_string_lossy()),
+            _ => {
+                self.is_unnamed = true;
+                self
+            }
         }
     }
 
@@ -340,16 +349,34 @@ impl CacheBuilder {
             jitter_permille: settings::check_jitter(self.ttl_jitter)?,
             most_runs_while_away: settings::check_most_runs(self.most_runs_while_away)?,
         };
-        let in_memory = matches!(self.place, Place::Memory);
-        if in_memory {
+        let kind = self.place.kind();
+        if kind == StoreKind::Memory {
             defaults.policy.in_memory()?;
         }
         let store = self.place.open(self.clock, &self.tls)?;
-        Ok(Cache::new(self.name, defaults, limits, store, in_memory))
+        if kind == StoreKind::Memory && self.is_unnamed {
+            tracing::info!(
+                cache = self.name,
+                "redis-func-cache: REDIS_URL is not set, so entries are kept in the memory of this process and \
+                 shared with no other; set it to redis://host:port, or call `memory()` if memory is meant"
+            );
+        }
+        Ok(Cache::new(self.name, defaults, limits, store, kind))
     }
 }
 
 impl Place {
+    fn kind(&self) -> StoreKind {
+        match self {
+            Self::Memory => StoreKind::Memory,
+            Self::One(_) => StoreKind::Redis,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(_) => StoreKind::RedisCluster,
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(..) => StoreKind::RedisSentinel,
+        }
+    }
+
     fn open(self, clock: Clock, tls: &Tls) -> Result<Box<dyn Store>, Error> {
         let target = match self {
             Self::Memory => return Ok(Box::new(Memory::new(clock))),

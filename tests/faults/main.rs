@@ -7,6 +7,7 @@ mod data;
 mod fail_open;
 mod network;
 mod outage;
+mod ping;
 mod resharding;
 mod server;
 #[path = "../support/mod.rs"]

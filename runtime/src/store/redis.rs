@@ -17,6 +17,7 @@ mod link;
 mod look;
 mod pair;
 mod pause;
+mod ping;
 mod probe;
 mod read;
 mod refusal;
@@ -334,6 +335,10 @@ impl Store for Redis {
         // value under keys that were not there when that scan began.
         let purged = self.sum(script::PURGE.clone(), keys).await?;
         Ok(purged + self.sum(script::PURGE.clone(), keys).await?)
+    }
+
+    async fn ping(&self, at_most: Duration) -> Result<Duration, Error> {
+        self.ping_all(at_most).await
     }
 
     fn is_away(&self, pair: &Pair) -> bool {

@@ -198,6 +198,11 @@ impl Inner {
             Verdict::Nothing => {}
             Verdict::Answered => self.tell(asked, Outcome::Answered, error),
             Verdict::Failed => self.tell(asked, Outcome::Failed, error),
+            // Where a cluster's client does not know the node of a slot it asks any, so the one that
+            // refuses, because it is dead or has just joined, may be another than the one asked for.
+            Verdict::Refused if self.target.is_cluster() => {
+                self.tell(asked, Outcome::Failed, error);
+            }
             Verdict::Refused => self.tell(asked, Outcome::Refused, error),
             Verdict::RefusesWrites | Verdict::IsReplica => {
                 let writes = self.endpoint(asked).breaker(Side::Write);

@@ -191,6 +191,20 @@ impl Link {
         });
     }
 
+    /// Sees to it that there is a connection, by an attempt of its own where the last one failed.
+    pub(super) async fn connect_now(&self) -> Result<(), Error> {
+        match self.connection().await {
+            Err(_) if !self.is_closed() => match attempt(&self.shared.target).await {
+                Ok(connected) => {
+                    self.shared.settle(Ok(connected));
+                    Ok(())
+                }
+                Err(refusal) => Err(refusal.error()),
+            },
+            found => Ok(found.map(drop)?),
+        }
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         matches!(*self.shared.state(), State::Closed)
     }

@@ -29,7 +29,7 @@ const RESPONSE: Duration = Duration::from_secs(5);
 const RESPONSE_OF_NODE: Duration = Duration::from_secs(1);
 
 pub(crate) enum Target {
-    One(Client),
+    One(Box<Client>),
     #[cfg(feature = "cluster")]
     /// With a client for each node that was named.
     Cluster(Box<redis::cluster::ClusterClient>, Vec<Client>),
@@ -40,7 +40,7 @@ pub(crate) enum Target {
 impl Target {
     pub(crate) fn one(url: &str, tls: &Tls) -> Result<Self, Error> {
         tls.client("redis", connection_info("redis", url)?)
-            .map(Self::One)
+            .map(|client| Self::One(Box::new(client)))
     }
 
     #[cfg(feature = "cluster")]
@@ -51,7 +51,8 @@ impl Target {
             .connection_timeout(CONNECT)
             .response_timeout(RESPONSE_OF_NODE)
             .overall_response_timeout(Some(RESPONSE_OF_NODE))
-            .retries(1)
+            // By way of a node that is dead or has just joined, and of one that knows better.
+            .retries(3)
             .min_retry_wait(5)
             .max_retry_wait(20)
             .tcp_settings(tcp());
@@ -90,11 +91,12 @@ impl Target {
         match self {
             Self::One(client) => name(client),
             #[cfg(feature = "cluster")]
-            Self::Cluster(_, nodes) => names(nodes),
+            Self::Cluster(_, nodes) => format!("the cluster of {}", names(nodes)),
             #[cfg(feature = "sentinel")]
             Self::Sentinel(sentinels) => {
                 let named = names(&sentinels.named);
-                format!("`{}` of the sentinels {named}", sentinels.service)
+                let service = &sentinels.service;
+                format!("the primary of `{service}` behind the sentinels {named}")
             }
         }
     }

@@ -243,11 +243,12 @@ fn system_roots() -> Option<Vec<u8>> {
     use std::sync::LazyLock;
 
     static ROOTS: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| {
-        let mut pem = String::new();
-        for certificate in rustls_native_certs::load_native_certs().certs {
+        let certificates = rustls_native_certs::load_native_certs().certs.into_iter();
+        let pem = certificates.map(|certificate| {
             let text = base64::engine::general_purpose::STANDARD.encode(&certificate);
-            pem += &format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
-        }
+            format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+        });
+        let pem: String = pem.collect();
         (!pem.is_empty()).then(|| pem.into_bytes())
     });
     ROOTS.clone()
