@@ -29,7 +29,7 @@ impl Authority {
 
     /// For a server or a client of these names.
     pub fn certify(&self, names: &[&str]) -> Identity {
-        self.sign(params(names))
+        self.sign(&params(names))
     }
 
     /// What was good until long ago.
@@ -37,10 +37,10 @@ impl Authority {
         let mut params = params(names);
         params.not_before = date_time_ymd(2001, 1, 1);
         params.not_after = date_time_ymd(2002, 1, 1);
-        self.sign(params)
+        self.sign(&params)
     }
 
-    fn sign(&self, params: CertificateParams) -> Identity {
+    fn sign(&self, params: &CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
         Identity {
             ca: self.pem.clone(),
