@@ -16,6 +16,7 @@ pub(crate) struct Tls {
 
 const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
+#[cfg(any(feature = "tls-rustls", feature = "tls-native"))]
 impl Tls {
     pub(crate) fn set_ca(&mut self, pem: Vec<u8>) {
         self.ca = Some(pem);
@@ -24,8 +25,10 @@ impl Tls {
     pub(crate) fn set_identity(&mut self, cert_pem: Vec<u8>, key_pem: Vec<u8>) {
         self.identity = Some((cert_pem, key_pem));
     }
+}
 
-    pub(crate) fn is_set(&self) -> bool {
+impl Tls {
+    fn is_set(&self) -> bool {
         self.ca.is_some() || self.identity.is_some()
     }
 
