@@ -38,7 +38,11 @@ fn fleeting(words: &[&str], has_key: bool) -> Option<String> {
         let is_momentary = words.len() == 2 && !has_key && words::is_state(last);
         return is_momentary.then(|| last.to_owned());
     }
-    if let Some(word) = words.iter().find(|word| words::is_fleeting(word)) {
+    let is_fleeting = |word: &&&str| {
+        let is_drawn = matches!(**word, "now" | "rand" | "random");
+        is_drawn || (!words::reads(first) && words::is_fleeting(word))
+    };
+    if let Some(word) = words.iter().find(is_fleeting) {
         return found(word);
     }
     match words {
@@ -102,6 +106,11 @@ fn acts_as_well<'a>(words: &[&'a str]) -> Option<&'a str> {
         ["top", "up", ..] => return Some(words[0]),
         ["resolve", what, ..] if is_settled(what) => return Some(words[0]),
         [.., "for", lock @ ("update" | "share")] => return Some(lock),
+        [
+            _,
+            new @ "new",
+            "address" | "code" | "id" | "key" | "session" | "token",
+        ] => return Some(new),
         _ => {}
     }
     for (at, word) in words.iter().enumerate().skip(1) {
@@ -117,7 +126,8 @@ fn acts_as_well<'a>(words: &[&'a str]) -> Option<&'a str> {
     } else {
         words.len() == 2 || words::reads_as_noun(words[0]) || !words::reads(words[0])
     };
-    let is_purpose = words::precedes_purpose(before) || words::is_adjective(before);
+    let is_purpose =
+        words::precedes_purpose(before) || words::is_adjective(before) || *before == "on";
     let is_verb = words::is_plain(last)
         || (!words::reads(words[0])
             && !words::is_adjective(words[0])

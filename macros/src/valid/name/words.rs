@@ -58,9 +58,9 @@ const NOUNS: &str = "
 
 /// What such a noun is, where it stands alone.
 const ALONE: &str = "
-    alert answer attack book buffer bundle cache credit deal end exchange flag fund grade handle index issue label
-    lease license mail monitor offer pack pair quote rate report schedule seed snapshot split stack stage step tag
-    track trade train treat
+    alert answer attack book buffer bundle cache deal end exchange flag fund grade handle index issue label lease
+    license mail monitor offer pack pair quote rate report schedule seed snapshot split stack stage step tag track
+    train treat
 ";
 
 /// A name that begins so reads.
