@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 
 use crate::contender::{NAMES, title};
 use crate::load::Scenario;

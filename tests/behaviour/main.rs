@@ -5,6 +5,7 @@ mod codecs;
 mod debug;
 mod expiry;
 mod fencing;
+mod guide;
 mod keys;
 mod public_api;
 mod runtimes;
@@ -17,3 +18,4 @@ mod staleness;
 mod storing;
 #[path = "../support/mod.rs"]
 mod support;
+mod unstorable;
