@@ -60,13 +60,7 @@ pub(crate) fn collisions(block: &mut Block<'_>) -> Vec<Error> {
 
 fn made_twice(block: &Block<'_>, other: &Sibling) -> Error {
     let (wrapper, ty) = (&other.wrapper, &block.ty_name);
-    let message = if text(&block.item.self_ty) != other.ty {
-        format!(
-            "another block above makes a `{wrapper}`, of another type; \
-             give this wrapper another name: `#[cache_impl(wrapper = {})]`",
-            second(wrapper)
-        )
-    } else {
+    let message = if text(&block.item.self_ty) == other.ty {
         let extend = if *wrapper == names::wrapper(ty) {
             ""
         } else {
@@ -75,6 +69,12 @@ fn made_twice(block: &Block<'_>, other: &Sibling) -> Error {
         format!(
             "another block of `{ty}` above makes its wrapper `{wrapper}`; \
              join it: `#[cache_impl(wrapper = {wrapper}{extend})]`"
+        )
+    } else {
+        format!(
+            "another block above makes a `{wrapper}`, of another type; \
+             give this wrapper another name: `#[cache_impl(wrapper = {})]`",
+            second(wrapper)
         )
     };
     Error::new_spanned(block.ty, message)

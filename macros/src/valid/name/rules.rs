@@ -46,7 +46,7 @@ fn fleeting(words: &[&str], has_key: bool) -> Option<String> {
         return found(word);
     }
     match words {
-        ["next", ..] => return found(first),
+        ["next", ..] | ["health", "check"] | ["healthcheck"] => return found(first),
         [reads, "next", given] if words::reads(reads) && words::is_given_out(given) => {
             return found("next");
         }
@@ -54,7 +54,6 @@ fn fleeting(words: &[&str], has_key: bool) -> Option<String> {
         ["check", "rate", "limit"] | ["check", "health" | "connection" | "liveness"] => {
             return found(last);
         }
-        ["health", "check"] | ["healthcheck"] => return found(first),
         _ => {}
     }
     if has_key || words::reads(first) {
@@ -188,12 +187,9 @@ fn is_verb(words: &[&str], at: usize) -> bool {
     }
     match verb {
         Verb::Sure => true,
-        Verb::NounToo if is_last && is_first => !words::is_noun_alone(word),
-        Verb::NounToo if is_last => true,
-        Verb::NounToo => !is_noun(words, at),
-        Verb::MostlyNoun if !is_first => false,
-        Verb::MostlyNoun if is_last => !words::is_noun_alone(word),
-        Verb::MostlyNoun => !is_noun(words, at),
+        Verb::NounToo => is_last || !is_noun(words, at),
+        Verb::MostlyNoun if is_first && is_last => !words::is_noun_alone(word),
+        Verb::MostlyNoun => is_first && !is_noun(words, at),
     }
 }
 

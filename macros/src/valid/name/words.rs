@@ -97,9 +97,9 @@ const ADVERBS: &str = "
 /// Behind what is mostly a noun, these are parts of it: `release_notes`.
 const PARTS: &str = "
     amount at capacity comments config count date delay description details duration expiry fee hash history id ids
-    info interval key keys kind label level limit log logs mode name names notes number options owner path policy
-    price prices rate rates rules schedule size slug state stats status time timeout timestamp timestamps title
-    total type types uri url urls version window
+    info interval key keys kind label len level limit log logs mode name names notes number options owner path
+    policy price prices rate rates rules schedule size slug state stats status time timeout timestamp timestamps
+    title total type types uri url urls version window
 ";
 
 /// Of these even what is as much a verb has one: `login_url`, but `import_keys`.
@@ -210,8 +210,8 @@ fn prefixed(word: &str) -> Option<Verb> {
         return None;
     }
     let rest = |prefix: &str| word.strip_prefix(prefix).filter(|rest| rest.len() > 2);
-    let stems = PREFIXES.into_iter().filter_map(rest);
-    stems.filter_map(exact).next().map(|verb| match verb {
+    let mut stems = PREFIXES.into_iter().filter_map(rest);
+    stems.find_map(exact).map(|verb| match verb {
         Verb::Sure => Verb::Sure,
         Verb::NounToo | Verb::MostlyNoun => Verb::NounToo,
     })
