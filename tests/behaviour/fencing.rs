@@ -288,9 +288,6 @@ async fn who_only_writes_is_fenced_as_well() {
     }
 }
 
-/// Of calls that must not give up on a busy machine.
-const PATIENT: Duration = Duration::from_secs(2);
-
 /// Polls a call until its value is in the store, and never again after the store has said so.
 async fn until_stored<F: Future<Output = u64> + Unpin>(call: &mut F, others: &CachedRepo) {
     loop {

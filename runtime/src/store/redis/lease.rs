@@ -283,8 +283,9 @@ mod tests {
     fn a_lease_whose_caller_has_gone_is_not_asked_for() {
         let cache = crate::Cache::builder("lease").build().unwrap();
         let pair = cache.bind(&METHOD).unwrap().pair.clone();
-        let target = Target::one("redis://127.0.0.1:1").unwrap();
-        let redis = Redis::new(target, String::new(), Clock::default());
+        let target =
+            Target::one("redis://127.0.0.1:1", &crate::store::redis::Tls::default()).unwrap();
+        let redis = Redis::new(target, Clock::default());
         let begin = Begin {
             field: Field([7; 20]),
             token: Token([7; 16]),
