@@ -154,21 +154,6 @@ impl Redis {
         })
         .await
     }
-
-    /// Runs a script that answers with a number.
-    async fn number(
-        &self,
-        script: Script,
-        pair: &Arc<Pair>,
-        args: Vec<Vec<u8>>,
-        deadline: Duration,
-    ) -> Result<u64, Error> {
-        let pair = pair.clone();
-        self.run(Some(deadline), |inner| async move {
-            number(&inner.script(&script, &pair.stem, &args).await?)
-        })
-        .await
-    }
 }
 
 #[async_trait]
