@@ -48,6 +48,7 @@ struct Repo;
 
 #[cache_impl]
 impl Repo {
+    #[cache]
     async fn record(&self, id: u64) -> Record {
         record(id)
     }

@@ -57,6 +57,7 @@ impl Repo {
         vec![id; 100_000]
     }
 
+    #[cache]
     async fn fail(&self, _id: u64) -> Result<Row, Failure> {
         self.work().await;
         Err(Failure)
