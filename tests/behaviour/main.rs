@@ -6,6 +6,7 @@ mod codecs;
 mod debug;
 mod expiry;
 mod fencing;
+mod guide;
 mod keys;
 mod method_invalidation;
 mod public_api;
@@ -19,3 +20,4 @@ mod staleness;
 mod storing;
 #[path = "../support/mod.rs"]
 mod support;
+mod unstorable;

@@ -163,7 +163,10 @@ impl Store for Memory {
             });
         let (evicted, swept) = memory.put(&put, pair.maxsize.get(), now.us, sweeps);
         memory.keep_alive(pair.structure, put.hard_ms, now.own_us, false);
-        if sweeps && swept != Some(0) {
+        if sweeps
+            && swept != Some(0)
+            && let Some(schedule) = content.sweeps.get(&pair.stem)
+        {
             schedule.again();
         }
         Ok(Stored::Evicting(evicted))
@@ -310,6 +313,10 @@ impl Store for Memory {
             .values()
             .map(|memory| memory.ranking.len() as u64)
             .sum())
+    }
+
+    async fn ping(&self, _at_most: Duration) -> Result<Duration, Error> {
+        self.content().map(|_| Duration::ZERO)
     }
 
     async fn close(&self) {
