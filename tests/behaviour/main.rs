@@ -5,6 +5,7 @@ mod codecs;
 mod debug;
 mod expiry;
 mod fencing;
+mod identity;
 mod keys;
 mod public_api;
 mod runtimes;
