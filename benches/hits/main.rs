@@ -1,8 +1,8 @@
 //! Hits and misses beside what else there is, side by side in one run on a private server.
 //!
-//!     cargo bench --bench hits                 # two minutes
-//!     cargo bench --bench hits -- --quick      # below one
-//!     cargo bench --bench hits -- --only get,lru_t --scenarios hits --callers 1,256
+//!     cargo bench -p redis-func-cache-benches --bench hits                 # two minutes
+//!     cargo bench -p redis-func-cache-benches --bench hits -- --quick      # below one
+//!     cargo bench -p redis-func-cache-benches --bench hits -- --only get,lru_t --scenarios hits --callers 1,256
 //!
 //! Further arguments: `--rounds N`; `--slice MILLISECONDS`; `--publish`, which renews the plots in `docs/` and the table
 //! in the README; `--draw`, which measures nothing and shows the last results. Results: `target/bench/hits.json`.

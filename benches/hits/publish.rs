@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 
 use crate::contender::{NAMES, title};
 use crate::load::Scenario;
 use crate::measure::Cell;
 use crate::{Results, plot, support};
 
-const BEGIN: &str = "<!-- written by `cargo bench --bench hits -- --publish` -->\n";
+const BEGIN: &str =
+    "<!-- written by `cargo bench -p redis-func-cache-benches --bench hits -- --publish` -->\n";
 const END: &str = "<!-- end -->";
 
 /// Draws the plots where results are kept.

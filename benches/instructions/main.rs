@@ -1,7 +1,7 @@
 //! Instructions and time of the client's part of a call. Fails where a count is a tenth above the one on record.
 //!
-//!     cargo bench --bench instructions                # compares with benches/instructions/counts.txt
-//!     cargo bench --bench instructions -- --bless     # writes it
+//!     cargo bench -p redis-func-cache-benches --bench instructions                # compares with benches/instructions/counts.txt
+//!     cargo bench -p redis-func-cache-benches --bench instructions -- --bless     # writes it
 //!
 //! Counts are those of valgrind's callgrind, for which programs run on a plain processor: SHA-1 takes more instructions
 //! there than by a real one's own. Without valgrind there are only times.

@@ -12,8 +12,8 @@ use crate::policy::Policy;
 use crate::seal::Seal;
 use crate::settings::{self, Stampede, StructureTtl, Touch};
 use crate::store::memory::Memory;
-use crate::store::redis::{Redis, Target};
-use crate::store::{Clock, Store};
+use crate::store::redis::{Redis, Target, addresses};
+use crate::store::{Clock, Store, StoreKind};
 
 /// Collects the settings of a [`Cache`]. Attributes on blocks and methods go before them.
 ///
@@ -33,6 +33,8 @@ pub struct CacheBuilder {
     name: String,
     prefix: String,
     place: Place,
+    /// It was to come from the environment, which does not name one.
+    is_unnamed: bool,
     policy: Policy,
     layout: Option<Layout>,
     cluster: bool,
@@ -77,6 +79,7 @@ impl CacheBuilder {
             name: name.into(),
             prefix: settings::DEFAULT_PREFIX.to_owned(),
             place: Place::Memory,
+            is_unnamed: false,
             policy: Policy::default(),
             layout: None,
             cluster: false,
@@ -100,6 +103,7 @@ impl CacheBuilder {
     /// Keeps the entries in the memory of this process. The default.
     pub fn memory(mut self) -> Self {
         self.place = Place::Memory;
+        self.is_unnamed = false;
         self
     }
 
@@ -111,11 +115,16 @@ impl CacheBuilder {
     }
 
     /// Keeps the entries on the server that the environment variable `REDIS_URL` names; where it
-    /// is not set or empty, the store stays what it was.
-    pub fn redis_from_env(self) -> Self {
-        match std::env::var("REDIS_URL") {
-            Ok(url) if !url.is_empty() => self.redis(url),
-            _ => self,
+    /// is not set or empty, the store stays what it was. If that is memory, and
+    /// [`memory`](Self::memory) was not called after this, [`build`](Self::build) logs it at `info`.
+    pub fn redis_from_env(mut self) -> Self {
+        match std::env::var_os("REDIS_URL") {
+            // What is no text is no URL either, and `build` says so.
+            Some(url) if !url.is_empty() => self.redis(url.to_string_lossy()),
+            _ => {
+                self.is_unnamed = true;
+                self
+            }
         }
     }
 
@@ -311,26 +320,51 @@ impl CacheBuilder {
             jitter_permille: settings::check_jitter(self.ttl_jitter)?,
             most_runs_while_away: settings::check_most_runs(self.most_runs_while_away)?,
         };
-        let in_memory = matches!(self.place, Place::Memory);
-        if in_memory {
+        let kind = self.place.kind();
+        if kind == StoreKind::Memory {
             defaults.policy.in_memory()?;
         }
         let store = self.place.open(self.clock)?;
-        Ok(Cache::new(self.name, defaults, limits, store, in_memory))
+        if kind == StoreKind::Memory && self.is_unnamed {
+            tracing::info!(
+                cache = self.name,
+                "redis-func-cache: REDIS_URL is not set, so entries are kept in the memory of this process and \
+                 shared with no other; set it to redis://host:port, or call `memory()` if memory is meant"
+            );
+        }
+        Ok(Cache::new(self.name, defaults, limits, store, kind))
     }
 }
 
 impl Place {
-    fn open(self, clock: Clock) -> Result<Box<dyn Store>, Error> {
-        let target = match self {
-            Self::Memory => return Ok(Box::new(Memory::new(clock))),
-            Self::One(url) => Target::one(&url)?,
+    fn kind(&self) -> StoreKind {
+        match self {
+            Self::Memory => StoreKind::Memory,
+            Self::One(_) => StoreKind::Redis,
             #[cfg(feature = "cluster")]
-            Self::Cluster(urls) => Target::cluster(&urls)?,
+            Self::Cluster(_) => StoreKind::RedisCluster,
             #[cfg(feature = "sentinel")]
-            Self::Sentinel(urls, service) => Target::sentinel(&urls, &service)?,
+            Self::Sentinel(..) => StoreKind::RedisSentinel,
+        }
+    }
+
+    fn open(self, clock: Clock) -> Result<Box<dyn Store>, Error> {
+        let (target, at) = match self {
+            Self::Memory => return Ok(Box::new(Memory::new(clock))),
+            Self::One(url) => (Target::one(&url)?, addresses(&[url])),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(urls) => {
+                let at = format!("the cluster of {}", addresses(&urls));
+                (Target::cluster(&urls)?, at)
+            }
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(urls, service) => {
+                let sentinels = addresses(&urls);
+                let at = format!("the primary of `{service}` behind the sentinels {sentinels}");
+                (Target::sentinel(&urls, &service)?, at)
+            }
         };
-        Ok(Box::new(Redis::new(target, clock)))
+        Ok(Box::new(Redis::new(target, at, clock)))
     }
 }
 

@@ -3,6 +3,7 @@ use crate::builder::{CacheBuilder, Limits};
 use crate::error::Error;
 use crate::field::Field;
 use crate::flight::Flights;
+use crate::handle;
 use crate::maxsize::MaxSizes;
 use crate::method::{Binding, Bound, Defaults, Method, Pair};
 use crate::policy::Policy;
@@ -11,7 +12,7 @@ use crate::scope::{self, Frame, Mode, Scope};
 use crate::settings::Touch;
 use crate::stats::{Counters, Event, Stats};
 use crate::store::redis::Look;
-use crate::store::{Found, KeySpace, Store};
+use crate::store::{Found, KeySpace, Store, StoreKind};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::Future;
@@ -19,6 +20,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// A handle on a cache: cheap to clone, made for sharing between tasks and threads.
 ///
@@ -45,7 +47,7 @@ struct Inner {
     defaults: Defaults,
     limits: Limits,
     store: Box<dyn Store>,
-    in_memory: bool,
+    kind: StoreKind,
     flights: Arc<Flights>,
     refreshes: Arc<Refreshes>,
     methods: RwLock<HashMap<usize, Option<Arc<Bound>>>>,
@@ -62,7 +64,9 @@ impl Cache {
     }
 
     /// A cache on the server that the environment variable `REDIS_URL` names, and in the memory
-    /// of this process where it is not set or empty. With settings: [`CacheBuilder::redis_from_env`].
+    /// of this process where it is not set or empty, which is logged at `info`: memory is shared
+    /// with no other process. [`store_kind`](Self::store_kind) tells which it is. With settings:
+    /// [`CacheBuilder::redis_from_env`].
     ///
     /// # Errors
     /// As [`CacheBuilder::build`].
@@ -75,7 +79,7 @@ impl Cache {
         defaults: Defaults,
         limits: Limits,
         store: Box<dyn Store>,
-        in_memory: bool,
+        kind: StoreKind,
     ) -> Self {
         static IDS: AtomicU64 = AtomicU64::new(0);
         Self(Arc::new(Inner {
@@ -84,7 +88,7 @@ impl Cache {
             defaults,
             limits,
             store,
-            in_memory,
+            kind,
             flights: Flights::new(),
             refreshes: Arc::default(),
             methods: RwLock::default(),
@@ -128,6 +132,36 @@ impl Cache {
         let purged = self.0.store.purge(&self.key_space()).await;
         self.0.flights.detach_all();
         purged
+    }
+
+    /// Which kind of store the entries are kept in.
+    ///
+    /// ```
+    /// use redis_func_cache::{Cache, StoreKind};
+    ///
+    /// let cache = Cache::builder("shop").build()?;
+    /// assert_eq!(cache.store_kind(), StoreKind::Memory);
+    /// # Ok::<(), redis_func_cache::Error>(())
+    /// ```
+    pub fn store_kind(&self) -> StoreKind {
+        self.0.kind
+    }
+
+    /// Sends a `PING` and returns how long the answer took, for a check of readiness or health: a
+    /// real round trip, whatever mode is on and whether or not calls have given the store up. Where
+    /// there is no connection, it tries to make one.
+    ///
+    /// Behind sentinels the primary is asked. In a cluster every primary is asked at the same time:
+    /// the slowest answer counts, and one that fails is an error. The memory store answers at once,
+    /// with [`Duration::ZERO`].
+    ///
+    /// # Errors
+    /// The store has not answered within one second (or [`deadline`](CacheBuilder::deadline), if
+    /// that is longer), or has answered with an error; the message names its address. The cache was
+    /// closed.
+    pub async fn ping(&self) -> Result<Duration, Error> {
+        let at_most = self.0.limits.deadline.max(handle::DEADLINE);
+        self.0.store.ping(at_most).await
     }
 
     /// Gives connections back. Calls on its wrappers run their methods from now on.
@@ -293,7 +327,7 @@ impl Cache {
 
     fn bind_anew(&self, method: &Method) -> Option<Arc<Bound>> {
         let bound = Bound::new(method, &self.0.defaults, &self.0.maxsizes).and_then(|bound| {
-            if self.0.in_memory {
+            if self.0.kind == StoreKind::Memory {
                 bound.pair.policy.in_memory()?;
             }
             Ok(bound)

@@ -19,6 +19,7 @@ use crate::method::Bound;
 use crate::shape::{Shape, Value};
 use crate::stats::Event;
 use crate::store::{Manner, Stored, Unwanted};
+use crate::unstorable;
 use crate::value;
 use crate::verdict::Verdict;
 
@@ -144,8 +145,10 @@ where
                 if let Ok(put) = &mut put {
                     put.token = Some(lease.token());
                 }
-                if store(cache, &bound, key, put).await.is_ok() {
-                    lease.close();
+                match store(cache, &bound, key, put).await {
+                    Ok(()) => lease.close(),
+                    Err(error) if unstorable::is_value(&error) => unstorable::warn(&bound, &error),
+                    Err(_) => {}
                 }
             }
             Ok(_) => {}

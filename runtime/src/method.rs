@@ -3,7 +3,7 @@
 mod place;
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -185,6 +185,8 @@ pub(crate) struct Bound {
     pub(crate) guard: Guard,
     /// What a run of the method takes, in microseconds: a moving average.
     average_us: AtomicU64,
+    /// Whether a value was seen that can never be stored.
+    has_unstorable: AtomicBool,
 }
 
 /// A way to a binding that counts no references where it need not: all calls of a method would
@@ -282,6 +284,7 @@ impl Bound {
             counters: Counters::default(),
             guard: Guard::new(defaults.most_runs_while_away),
             average_us: AtomicU64::new(0),
+            has_unstorable: AtomicBool::new(false),
         })
     }
 
@@ -295,6 +298,11 @@ impl Bound {
             average - average / 8 + cost / 8
         };
         self.average_us.store(next, Ordering::Relaxed);
+    }
+
+    /// Takes down that a value cannot be stored; whether it is the first.
+    pub(crate) fn is_first_unstorable(&self) -> bool {
+        !self.has_unstorable.swap(true, Ordering::Relaxed)
     }
 
     /// How long calls wait for another one that runs the method, before one of them runs it too.

@@ -10,6 +10,7 @@ use crate::lease::Lease;
 use crate::method::Bound;
 use crate::stats::Event;
 use crate::store::{Put, Stored};
+use crate::unstorable;
 use crate::value;
 
 /// What a call that runs its method does for others.
@@ -106,5 +107,8 @@ pub(crate) async fn commit(
 
 pub(crate) fn failed(cache: &Cache, bound: &Bound, error: &Error) {
     cache.count(Some(bound), Event::error, 1);
+    if unstorable::is_value(error) {
+        return unstorable::warn(bound, error);
+    }
     tracing::debug!(method = bound.site, kind = %error.kind(), %error, "redis-func-cache: the cache failed, the method runs");
 }

@@ -24,6 +24,20 @@ use crate::layout::Names;
 use crate::method::Pair;
 use crate::policy::Policy;
 
+/// What kind of store a cache keeps its entries in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreKind {
+    /// The memory of this process: nothing is shared with others.
+    Memory,
+    /// One Redis server.
+    Redis,
+    /// A Redis cluster.
+    RedisCluster,
+    /// The primary that sentinels name.
+    RedisSentinel,
+}
+
 /// What a look-up found, with the server's clock at that moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -252,6 +266,9 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
 
     /// Removes all pairs of a cache. Returns how many entries they held.
     async fn purge(&self, keys: &KeySpace) -> Result<u64, Error>;
+
+    /// Asks the store for a sign of life, and returns how long it took.
+    async fn ping(&self, at_most: Duration) -> Result<Duration, Error>;
 
     /// Whether the store does not answer reads of the pair, and is not asked until it does.
     fn is_away(&self, _pair: &Pair) -> bool {

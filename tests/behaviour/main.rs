@@ -5,6 +5,7 @@ mod codecs;
 mod debug;
 mod expiry;
 mod fencing;
+mod guide;
 mod identity;
 mod keys;
 mod public_api;
@@ -18,3 +19,4 @@ mod staleness;
 mod storing;
 #[path = "../support/mod.rs"]
 mod support;
+mod unstorable;

@@ -107,7 +107,10 @@ async fn the_design_compiles_and_works_as_written() -> Result<(), Box<dyn std::e
         (stats.count, stats.hit, stats.miss, stats.exec, stats.write),
         (8, 3, 5, 5, 3)
     );
-    assert_eq!(cache.method_stats()["contract::UserRepo::find"].hit, 1);
+    assert_eq!(
+        cache.method_stats()["behaviour::public_api::UserRepo::find"].hit,
+        1
+    );
     assert_eq!(cache.purge().await?, 3);
     cache.close().await;
     repo.find(42).await.unwrap();

@@ -166,12 +166,15 @@ async fn statistics_are_kept_for_each_method() {
     let methods = cache.method_stats();
     assert_eq!(
         methods.keys().collect::<Vec<_>>(),
-        ["scopes::Repo::find", "scopes::Repo::find_sync"]
+        [
+            "behaviour::scopes::Repo::find",
+            "behaviour::scopes::Repo::find_sync"
+        ]
     );
     assert_eq!(
         (
-            methods["scopes::Repo::find"].hit,
-            methods["scopes::Repo::find_sync"].miss
+            methods["behaviour::scopes::Repo::find"].hit,
+            methods["behaviour::scopes::Repo::find_sync"].miss
         ),
         (1, 1)
     );

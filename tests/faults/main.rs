@@ -6,6 +6,7 @@ mod data;
 mod fail_open;
 mod network;
 mod outage;
+mod ping;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;

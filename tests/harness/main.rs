@@ -1,5 +1,6 @@
-//! The servers and the proxy that the other tests use.
+//! The servers and the proxy that the other tests use, and what the documents say of tests.
 
+mod documents;
 mod proxy;
 mod servers;
 #[path = "../support/mod.rs"]

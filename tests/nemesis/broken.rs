@@ -56,6 +56,7 @@ fn run(started_us: u64, ended_us: u64, end: End) -> Run {
     Run {
         by: By::Call,
         question: ONE,
+        asked_us: Some(started_us - 10),
         started_us,
         ended: Some((ended_us, end)),
         unfenced: false,
@@ -272,6 +273,66 @@ fn two_runs_at_a_time_are_noticed() {
         history.runs.insert(later(0), run(1_450, 1_460, End::Gone));
     });
     assert!(patient.is_empty());
+}
+
+/// A second run of process 0 from 1,100 to 1,300, for a call that began at `asked_us`.
+fn second(history: &mut History, asked_us: u64) {
+    let id = RunId {
+        process: 0,
+        sequence: 1,
+    };
+    let run = Run {
+        asked_us: Some(asked_us),
+        ..run(1_100, 1_300, End::Returned)
+    };
+    history.runs.insert(id, run);
+}
+
+#[test]
+fn a_follower_that_has_waited_too_long_runs_beside_its_leader() {
+    // The leader waited for another process first, so its run began a moment ago.
+    assert!(broken(|history| second(history, 700)).is_empty());
+    assert_eq!(broken(|history| second(history, 701)), ["C7"]);
+}
+
+#[test]
+fn a_run_of_the_wrong_follower_is_noticed() {
+    let first_waited = |history: &mut History| {
+        second(history, 1_090);
+        history.runs.get_mut(&RUN).unwrap().asked_us = Some(500);
+    };
+    assert_eq!(broken(first_waited), ["C7"], "who waited long ran first");
+}
+
+#[test]
+fn a_flight_that_was_detached_goes_on_beside_the_next() {
+    // It lost its leader, and a follower from before the purge runs at 1,010.
+    let detached = |op, asked_us| {
+        move |history: &mut History| {
+            second(history, 1_090);
+            history.runs.get_mut(&RUN).unwrap().asked_us = Some(asked_us);
+            history
+                .calls
+                .insert(0, call(0, op, 500, 600, Outcome::Done));
+        }
+    };
+    let changed = |op, asked_us| {
+        broken(|history| {
+            detached(op, asked_us)(history);
+            // Of the overlap only: whether the value may be given is another rule's affair.
+            history.calls.truncate(1);
+        })
+    };
+    for op in [Op::Purge, Op::Invalidate] {
+        assert!(changed(op, 600).is_empty(), "{op:?}");
+        assert_eq!(changed(op, 601), ["C7"], "{op:?}: both began after it");
+    }
+    let of_another = broken(|history| {
+        detached(Op::Invalidate, 600)(history);
+        history.calls.truncate(1);
+        history.calls[0].question = OTHER;
+    });
+    assert_eq!(of_another, ["C7"]);
 }
 
 #[test]

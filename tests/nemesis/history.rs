@@ -160,6 +160,8 @@ pub struct Call {
 pub struct Run {
     pub by: By,
     pub question: Question,
+    /// When the call that it is for began.
+    pub asked_us: Option<u64>,
     pub started_us: u64,
     pub ended: Option<(u64, End)>,
     /// Its call was in trouble with the store, which may not know of it.
@@ -264,12 +266,14 @@ impl History {
                     question,
                 } => {
                     let id = RunId { process, sequence };
-                    if let Some(call) = call {
+                    let asked_us = call.map(|call| {
                         runs_of.entry(call).or_default().push(id);
-                    }
+                        self.calls[open[&call]].invoked_us
+                    });
                     let run = Run {
                         by,
                         question,
+                        asked_us,
                         started_us: at_us,
                         ended: None,
                         unfenced: false,

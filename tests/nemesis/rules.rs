@@ -297,7 +297,24 @@ impl Rules<'_> {
             self.faults(before_us, until_us)
                 .any(|fault| fault.process == Some(process))
         };
-        !is_patient || was_dropped() || had_failed() || stood()
+        let asked = earlier.asked_us.zip(later.asked_us);
+        // A follower's wait began when it called, not when the other run started: its leader may have been waiting too.
+        let had_waited =
+            || asked.is_some_and(|(_, asked_us)| until_us - asked_us >= self.bounds.patience_us);
+        // A flight that was detached goes on for as long as it has followers. Calls that begin later have another.
+        let was_detached = || {
+            asked.is_some_and(|(one_us, other_us)| {
+                drops.iter().any(|call| {
+                    (call.op == Op::Purge || call.question == question)
+                        && call.invoked_us <= until_us
+                        && call
+                            .returned
+                            .as_ref()
+                            .is_none_or(|(at, _)| *at >= one_us.min(other_us))
+                })
+            })
+        };
+        !is_patient || was_dropped() || had_failed() || stood() || had_waited() || was_detached()
     }
 
     /// C9: a call returns, but in a process that was killed.

@@ -92,6 +92,7 @@ async fn everything(builder: CacheBuilder) -> Vec<String> {
         }
     };
     note("len", cache.len().await.err());
+    note("ping", cache.ping().await.err());
     let entry = || repo.entry().find(7);
     note("put", entry().put(&7).await.err());
     note("peek", entry().peek().await.err());

@@ -1,10 +1,13 @@
 //! The server programs found on this machine.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::{env, fmt, fs};
+
+const NAMES: [&str; 2] = ["redis-server", "valkey-server"];
 
 /// A `redis-server` program, or one that is compatible.
 #[derive(Clone, Debug)]
@@ -14,12 +17,16 @@ pub struct Binary {
     product: &'static str,
 }
 
-/// Every server program found, one of each version.
+/// The server programs to test on, one of each version.
 ///
-/// Looks in `PATH`, in `target/servers/*/`, and at the paths in `REDIS_FUNC_CACHE_SERVERS` (separated by colons), in this order.
+/// Those that `REDIS_FUNC_CACHE_SERVERS` names (separated by colons) and no others; where it is not set, every one in
+/// `PATH` and in `target/servers/*/`.
 pub fn binaries() -> Vec<Binary> {
     static FOUND: OnceLock<Vec<Binary>> = OnceLock::new();
-    let found = FOUND.get_or_init(find);
+    let found = FOUND.get_or_init(|| match env::var_os("REDIS_FUNC_CACHE_SERVERS") {
+        Some(paths) if !paths.is_empty() => named(&paths),
+        _ => installed(),
+    });
     assert!(
         !found.is_empty(),
         "no redis-server found: run `bash tests/run.sh`, which installs one"
@@ -32,35 +39,38 @@ pub fn binary() -> Binary {
     binaries().remove(0)
 }
 
-fn find() -> Vec<Binary> {
-    let mut seen = BTreeSet::new();
-    candidates()
-        .into_iter()
-        .filter_map(|path| Binary::inspect(&path))
-        .filter(|binary| seen.insert((binary.product, binary.version)))
-        .collect()
+fn named(paths: &OsStr) -> Vec<Binary> {
+    let inspect = |path: PathBuf| {
+        // A server starts in a directory of its own, where a relative path would mean something else.
+        let program = std::path::absolute(&path).ok();
+        program
+            .and_then(|program| Binary::inspect(&program))
+            .unwrap_or_else(|| panic!("no server program: {}", path.display()))
+    };
+    let paths = env::split_paths(paths).filter(|path| !path.as_os_str().is_empty());
+    one_of_each_version(paths.map(inspect))
 }
 
-fn candidates() -> Vec<PathBuf> {
-    let servers = super::root().join("target/servers");
-    let mut installed: Vec<_> = fs::read_dir(servers)
+fn installed() -> Vec<Binary> {
+    let mut folders: Vec<_> = fs::read_dir(super::root().join("target/servers"))
         .into_iter()
         .flatten()
         .flatten()
-        .map(|entry| entry.path().join("redis-server"))
+        .map(|entry| entry.path())
         .collect();
-    installed.sort();
-    let named = env::var_os("REDIS_FUNC_CACHE_SERVERS").unwrap_or_default();
+    folders.sort();
+    let programs = folders
+        .iter()
+        .flat_map(|folder| NAMES.map(|name| folder.join(name)));
+    let everywhere = NAMES.map(PathBuf::from).into_iter().chain(programs);
+    one_of_each_version(everywhere.filter_map(|path| Binary::inspect(&path)))
+}
 
-    let mut candidates = vec![PathBuf::from("redis-server")];
-    candidates.extend(installed);
-    candidates.extend(
-        env::split_paths(&named)
-            .filter(|path| !path.as_os_str().is_empty())
-            // A server starts in a directory of its own, where a relative path would mean something else.
-            .filter_map(|path| std::path::absolute(path).ok()),
-    );
-    candidates
+fn one_of_each_version(binaries: impl Iterator<Item = Binary>) -> Vec<Binary> {
+    let mut seen = BTreeSet::new();
+    binaries
+        .filter(|binary| seen.insert((binary.product, binary.version)))
+        .collect()
 }
 
 impl Binary {

@@ -5,6 +5,7 @@
 // Every test file compiles this module for itself and uses a part of it.
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -44,9 +45,9 @@ pub fn root() -> PathBuf {
         .to_owned()
 }
 
-/// Says that a test did not run what it is for, and why.
+/// Says that a test did not run what it is for, and why, although it passes: `println` would be captured.
 pub fn skipped(why: &str) {
-    println!("skipped: {why}");
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }
 
 /// Waits until `condition` holds, at most `limit`; panics with `what` after that.

@@ -14,6 +14,7 @@ mod link;
 mod look;
 mod pair;
 mod pause;
+mod ping;
 mod probe;
 mod read;
 mod reply;
@@ -49,7 +50,7 @@ use self::pair::Pairs;
 use self::reply::{array, found, number, unexpected};
 pub(crate) use self::script::all as scripts;
 use self::script::{PolicyScripts, Script};
-pub(crate) use self::target::Target;
+pub(crate) use self::target::{Target, addresses};
 use self::wake::Wakes;
 pub(crate) use self::wire::Slice;
 use super::{Begin, Begun, Clock, Found, KeySpace, Listener, Put, Seen, Store, Stored, Token};
@@ -73,6 +74,8 @@ pub(crate) struct Redis {
 
 struct Inner {
     target: Arc<Target>,
+    /// The addresses that the cache was built with, for errors.
+    at: String,
     link: Link,
     lanes: Lanes,
     endpoints: Endpoints,
@@ -86,7 +89,7 @@ struct Inner {
 }
 
 impl Redis {
-    pub(crate) fn new(target: Target, clock: Clock) -> Self {
+    pub(crate) fn new(target: Target, at: String, clock: Clock) -> Self {
         let target = Arc::new(target);
         Self {
             inner: Arc::new(Inner {
@@ -94,6 +97,7 @@ impl Redis {
                 lanes: Lanes::default(),
                 endpoints: Endpoints::default(),
                 target,
+                at,
                 clock,
                 custom: Mutex::default(),
                 pairs: Pairs::default(),
@@ -315,6 +319,10 @@ impl Store for Redis {
         // value under keys that were not there when that scan began.
         let purged = self.sum(script::PURGE.clone(), keys).await?;
         Ok(purged + self.sum(script::PURGE.clone(), keys).await?)
+    }
+
+    async fn ping(&self, at_most: Duration) -> Result<Duration, Error> {
+        self.ping_all(at_most).await
     }
 
     fn is_away(&self, pair: &Pair) -> bool {

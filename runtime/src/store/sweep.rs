@@ -13,7 +13,7 @@ pub(crate) struct SweepSchedule(AtomicU32);
 impl SweepSchedule {
     /// Whether the next put is to sweep.
     pub(crate) fn is_due(&self) -> bool {
-        self.0.fetch_add(1, Ordering::Relaxed) % PUTS == 0
+        self.0.fetch_add(1, Ordering::Relaxed).is_multiple_of(PUTS)
     }
 
     pub(crate) fn found(&self, expired: u64) {

@@ -196,6 +196,17 @@ impl Link {
         });
     }
 
+    /// Sees to it that there is a connection, by an attempt of its own where the last one failed.
+    pub(super) async fn connect_now(&self) -> Result<(), Error> {
+        let found = match self.connection().await {
+            Err(_) if !self.is_closed() => self.shared.attempt().await.map(|connection| {
+                self.shared.settle(Ok(connection));
+            }),
+            found => found.map(drop),
+        };
+        found.map_err(|error| fault::error(&error))
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         matches!(*self.shared.state(), State::Closed)
     }

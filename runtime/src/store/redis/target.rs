@@ -174,6 +174,13 @@ impl Target {
     }
 }
 
+/// Where URLs lead to, without users and passwords.
+pub(crate) fn addresses(urls: &[String]) -> String {
+    let infos = urls.iter().filter_map(|url| connection_info(url).ok());
+    let addresses: Vec<_> = infos.map(|info| info.addr().to_string()).collect();
+    addresses.join(", ")
+}
+
 fn connection_info(url: &str) -> Result<ConnectionInfo, Error> {
     let info = url
         .into_connection_info()
