@@ -40,8 +40,8 @@ pub(crate) fn in_module() -> Ident {
 }
 
 /// What a warning is a use of: its name is a part of the compiler's message.
-pub(crate) fn warning() -> Ident {
-    Ident::new("self_is_not_in_the_key", Span::call_site())
+pub(crate) fn warning(at: Span) -> Ident {
+    Ident::new("self_is_not_in_the_key", at)
 }
 
 /// The field of the wrapper.

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
 
 use super::{Context, cfgs};
 use crate::ast::{Kind, Method};
@@ -44,19 +44,19 @@ pub(super) fn warnings(context: &Context<'_>) -> TokenStream {
 fn warning(context: &Context<'_>, method: &Method<'_>, read: &Read, remedy: &str) -> TokenStream {
     let cfgs = cfgs(&context.block.item.attrs);
     let cfgs = cfgs.into_iter().chain(super::cfgs(&method.item.attrs));
-    let (name, span) = (names::warning(), read.span);
+    // Where the user wrote the field: there the compiler points.
+    let used = names::warning(read.span);
     if context.block.extends() {
         // Only the block that makes the wrapper knows whether it says `self_key`.
         let methods = context.methods_type();
-        let name = quote_spanned!(span=> #name);
-        return quote!(#(#cfgs)* const _: () = <#methods>::#name;);
+        return quote!(#(#cfgs)* const _: () = <#methods>::#used;);
     }
     let note = format!(
         "`{}` reads `{}`, but `self` is not in the key: instances share their entries; {remedy}",
         method.name(),
         read.text
     );
-    let used = quote_spanned!(span=> #name);
+    let name = names::warning(Span::call_site());
     quote! {
         #(#cfgs)*
         const _: () = {
@@ -81,7 +81,7 @@ fn remedy(texts: &BTreeSet<&str>) -> String {
 
 /// For the blocks that join this one's wrapper.
 pub(super) fn of_joining(context: &Context<'_>) -> TokenStream {
-    let (name, vis) = (names::warning(), &context.vis);
+    let (name, vis) = (names::warning(Span::call_site()), &context.vis);
     let deprecated = context.block.args.self_key.is_none().then(|| {
         let note = "a cached method reads this of `self`, which is not in the key: instances share their entries; \
                     write `self_key = …` with it on the block that makes the wrapper, or `self_key = ()` if the \
