@@ -82,7 +82,7 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
 
             #warning
 
-            #vis const fn #in_module() -> &'static str {
+            #vis const fn #in_module() -> &'static ::core::primitive::str {
                 ::core::concat!(::core::module_path!(), "::", #path)
             }
         }
