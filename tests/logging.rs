@@ -67,6 +67,8 @@ fn told_since(first: usize, part: &str) -> Vec<String> {
 #[tokio::test]
 async fn outages_are_told_once_and_without_secrets() {
     tracing::subscriber::set_global_default(Told).unwrap();
+    // Until the end: what is under way when one goes would be an outage of the next trouble.
+    let mut servers = Vec::new();
     for (trouble, side) in [
         (FROZEN, "Read"),
         (FULL, "Write"),
@@ -93,7 +95,11 @@ async fn outages_are_told_once_and_without_secrets() {
         end(&server);
         let ended = Instant::now();
         while told_since(first, "answers again").len() < told_since(first, "is away").len() {
-            assert!(ended.elapsed() < Duration::from_secs(6), "{}", trouble.name);
+            assert!(
+                ended.elapsed() < Duration::from_secs(15),
+                "{}",
+                trouble.name
+            );
             outage.misses(1).await;
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -102,6 +108,8 @@ async fn outages_are_told_once_and_without_secrets() {
         assert_eq!((each("is away"), each("answers again")), (1, 1));
         assert!(told_since(first, "").len() <= 8, "few words");
         check_pairs(&server);
+        outage.cache.close().await;
+        servers.push(server);
     }
     let told = TOLD.lock().unwrap();
     assert!(

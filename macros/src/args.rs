@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use darling::FromMeta;
 use darling::ast::NestedMeta;
 use proc_macro2::TokenStream;
-use syn::{Error, Expr, Meta, MetaNameValue, Path};
+use syn::{Error, Expr, Ident, Meta, MetaNameValue, Path};
 
 pub(crate) use duration::{Ttl, TtlNone};
 pub(crate) use fresh::{
@@ -51,6 +51,19 @@ pub(crate) struct BlockArgs {
     pub(crate) krate: Option<Krate>,
     #[darling(rename = "default")]
     pub(crate) by_default: Option<ByDefault>,
+}
+
+impl BlockArgs {
+    /// As if the block had said that another makes its wrapper.
+    pub(crate) fn join(&mut self, wrapper: &Ident) {
+        self.make(wrapper.clone());
+        self.extend = Flag::set();
+    }
+
+    /// As if the block had said its wrapper's name.
+    pub(crate) fn make(&mut self, wrapper: Ident) {
+        self.wrapper = Some(Wrapper(wrapper.into()));
+    }
 }
 
 /// `#[cache(…)]`

@@ -7,7 +7,7 @@ use syn::{
 };
 
 use crate::args::{self, BlockArgs, MethodArgs};
-use crate::{names, types, valid};
+use crate::{names, siblings, types, valid};
 use helper::Helpers;
 pub(crate) use helper::{Invalidates, helper, late, strip};
 
@@ -78,6 +78,7 @@ impl<'a> Block<'a> {
             trait_: item.trait_.as_ref().map(|(path, _)| path),
             methods: Vec::new(),
         };
+        valid::own_type(&block)?;
         errors.extend(valid::wrapper(&block).err());
         for item in &item.items {
             match item {
@@ -86,6 +87,7 @@ impl<'a> Block<'a> {
                 other => errors.push(valid::unknown_item(other, &block.wrapper_name())),
             }
         }
+        errors.extend(siblings::collisions(&mut block));
         errors.extend(valid::invalidations(&block));
         if let Some(error) = valid::outlived(&block) {
             errors.push(error);

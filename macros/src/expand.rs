@@ -4,6 +4,7 @@ mod body;
 mod handle;
 mod method;
 mod owned;
+mod returned;
 mod verdict;
 mod warning;
 mod wrapper;
@@ -112,9 +113,10 @@ impl<'a> Context<'a> {
     fn expand(&self) -> TokenStream {
         let definition = (!self.block.extends()).then(|| wrapper::definition(self));
         let declarations = method::declarations(self);
+        let returned = returned::assertions(self);
         let methods = self.methods();
         let handles = handle::handles(self);
-        quote!(#definition #declarations #methods #handles)
+        quote!(#definition #declarations #returned #methods #handles)
     }
 
     /// The wrapper's methods: inherent ones, or the trait's.

@@ -9,6 +9,7 @@ mod fingerprint;
 mod generics;
 mod names;
 mod reads;
+mod siblings;
 mod types;
 mod valid;
 

@@ -2,7 +2,9 @@
 
 mod argument;
 mod block;
+mod callable;
 mod fresh;
+mod name;
 mod receiver;
 mod returned;
 
@@ -13,43 +15,12 @@ use crate::ast::{Block, Method};
 
 pub(crate) use argument::{arguments, no_late_helpers};
 pub(crate) use block::{
-    block, forwardable, invalidations, named, not_a_block, something_cached, unknown_item, wrapper,
+    block, forwardable, invalidations, named, not_a_block, own_type, something_cached,
+    unknown_item, wrapper,
 };
 pub(crate) use fresh::{block as outlived, options, owned};
 pub(crate) use receiver::{is_shared, omittable, skip_on_receiver};
-
-/// Beginnings of names that say that the method writes. A cached one would write once only.
-const VERBS: [&str; 29] = [
-    "insert",
-    "create",
-    "update",
-    "upsert",
-    "delete",
-    "remove",
-    "save",
-    "set",
-    "put",
-    "add",
-    "push",
-    "send",
-    "publish",
-    "write",
-    "store",
-    "patch",
-    "clear",
-    "reset",
-    "incr",
-    "decr",
-    "lock",
-    "unlock",
-    "begin",
-    "commit",
-    "rollback",
-    "drop",
-    "enqueue",
-    "increment",
-    "decrement",
-];
+pub(crate) use returned::nothing;
 
 /// The rules for a method that is to be cached. Every broken one is told.
 pub(crate) fn cached(
@@ -63,11 +34,20 @@ pub(crate) fn cached(
     errors.extend(receiver::shared(block, method, receiver).err());
     errors.extend(signature(method.item).err());
     let keyed = method.args.iter().filter(|argument| !argument.skipped);
-    errors.extend(keyed.filter_map(|argument| argument::in_key(argument).err()));
+    errors.extend(keyed.filter_map(|argument| {
+        callable::not_callable(method, argument)
+            .and_then(|()| argument::in_key(argument))
+            .err()
+    }));
     // One mistake, one error: a method that does not fit is not also told that its name is odd.
     if errors.len() == before {
-        let wrong = returned::storable(method)
-            .and_then(|()| if is_meant { Ok(()) } else { only_reads(method) });
+        let wrong = returned::storable(method).and_then(|()| {
+            if is_meant {
+                Ok(())
+            } else {
+                name::only_reads(method)
+            }
+        });
         errors.extend(wrong.err());
     }
 }
@@ -103,25 +83,6 @@ fn signature(item: &ImplItemFn) -> Result<(), Error> {
         Some(defaultness) => Err(at(
             defaultness,
             "`default fn` cannot be cached; remove `default`",
-        )),
-        None => Ok(()),
-    }
-}
-
-fn only_reads(method: &Method<'_>) -> Result<(), Error> {
-    let name = method.name();
-    let text = name.to_string();
-    let verb = VERBS.into_iter().find(|verb| {
-        text.strip_prefix(verb)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
-    });
-    match verb {
-        Some(verb) => Err(at(
-            name,
-            format!(
-                "`{name}` says that it writes (`{verb}`), and a cached method runs only once for equal arguments; \
-                 add `#[nocache]`, or `#[cache]` if it only reads"
-            ),
         )),
         None => Ok(()),
     }

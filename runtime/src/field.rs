@@ -193,7 +193,8 @@ impl KeyWriter {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a cache key",
     label = "every part of the key must implement `serde::Serialize`",
-    note = "derive `serde::Serialize` for it, or mark the argument `#[cache_skip]` if the result does not depend on it"
+    note = "derive it for a type of yours; a type of another crate often has it behind a feature of that crate, such as `serde`",
+    note = "or mark the argument `#[cache_skip]` if the result does not depend on it"
 )]
 pub trait KeyPart: Serialize {}
 

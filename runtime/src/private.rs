@@ -7,7 +7,10 @@ pub use crate::invalidation::{Invalidation, invalidate_after, invalidate_after_b
 pub use crate::kept::Keep;
 pub use crate::method::{Method, Options};
 pub use crate::settings::Early;
-pub use crate::shape::{PlainProbe, Probe, Shape, ShapeOf, Value};
+pub use crate::shape::{
+    Lent, Owning, OwnsIs, PlainLent, PlainProbe, Probe, ReturnedBy, Returns, Shape, ShapeOf, Value,
+    owning,
+};
 pub use crate::verdict::{Life, Verdict, judge, judge_returned};
 pub use crate::wrapper::Core;
 

@@ -82,8 +82,21 @@ impl<T, E> Probe<Result<T, E>> {
     }
 }
 
+impl Probe<()> {
+    /// Whether there is no value to store.
+    pub const IS_NOTHING: bool = true;
+}
+
+impl<E> Probe<Result<(), E>> {
+    /// Whether there is no value to store.
+    pub const IS_NOTHING: bool = true;
+}
+
 /// What a [`Probe`] says of a type that is not a `Result`.
 pub trait PlainProbe: Sized {
+    /// Whether there is no value to store.
+    const IS_NOTHING: bool = false;
+
     /// Whether the type is a `Result`.
     const IS_RESULT: bool = false;
 
@@ -95,11 +108,60 @@ pub trait PlainProbe: Sized {
 
 impl<R> PlainProbe for Probe<R> {}
 
+/// Asks whether a type that is written without a lifetime hides none: of all `fn(&()) -> R`, those
+/// whose result does not borrow from the argument alone have the inherent constant.
+#[derive(Debug)]
+pub struct Lent<F>(PhantomData<F>);
+
+impl<R> Lent<for<'a> fn(&'a ()) -> R> {
+    /// Whether the type owns what it holds.
+    pub const OWNS: bool = true;
+}
+
+/// What [`Lent`] says of a type that borrows.
+pub trait PlainLent {
+    /// Whether the type owns what it holds.
+    const OWNS: bool = false;
+}
+
+impl<F> PlainLent for Lent<F> {}
+
+/// The answer of [`Lent`] as a type.
+#[derive(Debug)]
+pub struct OwnsIs<const OWNS: bool>;
+
+/// A returned type that owns what it holds.
+#[diagnostic::on_unimplemented(
+    message = "a cached method cannot return a type that borrows",
+    label = "this type has a lifetime, and what is stored must own what it holds",
+    note = "return a type without a lifetime (with `String` for `&str`, `Vec` for slices), or add `#[nocache]`"
+)]
+pub trait Owning {}
+
+impl Owning for OwnsIs<true> {}
+
+/// Refuses a returned type that borrows.
+pub const fn owning<T: Owning>() {}
+
+/// `R` of `fn(&'a ()) -> R`: there a type may leave out a lifetime.
+pub trait Returns {
+    /// What is returned.
+    type Returned;
+}
+
+impl<A, R> Returns for fn(A) -> R {
+    type Returned = R;
+}
+
+/// What a function returns.
+pub type ReturnedBy<F> = <F as Returns>::Returned;
+
 /// A value that can be stored: everything that serde writes and reads back.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored in the cache",
     label = "a cached method must return `T` or `Result<T, E>` with `T: serde::Serialize + serde::de::DeserializeOwned`",
-    note = "add `#[nocache]` to delegate the method without caching"
+    note = "derive both for a type of yours; a type of another crate often has them behind a feature of that crate, such as `serde`",
+    note = "or add `#[nocache]` to delegate the method without caching"
 )]
 pub trait Value: Serialize + DeserializeOwned {}
 

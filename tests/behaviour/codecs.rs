@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::{Server, unique};
+use crate::support::{PATIENT, Server, unique};
 use redis_func_cache::{
     Cache, CacheBuilder, CacheExt as _, Codec, CodecError, ValueCodec, cache_impl, erased_serde,
 };
@@ -48,6 +48,7 @@ struct Repo;
 
 #[cache_impl]
 impl Repo {
+    #[cache]
     async fn record(&self, id: u64) -> Record {
         record(id)
     }
@@ -136,7 +137,8 @@ async fn every_codec_gives_back_what_it_was_given() {
             let redis = more(
                 Cache::builder(unique("codec"))
                     .codec(codec.clone())
-                    .redis(server.url()),
+                    .redis(server.url())
+                    .deadline(PATIENT),
             );
             same_twice(&redis.build().unwrap(), name).await;
         }
@@ -152,6 +154,7 @@ async fn changing_the_codec_is_a_miss_at_worst() {
         let cache = Cache::builder(&name)
             .codec(codec)
             .redis(server.url())
+            .deadline(PATIENT)
             .build()
             .unwrap();
         let repo = Repo.cached(&cache);
@@ -171,6 +174,7 @@ async fn a_method_may_have_a_codec_of_its_own() {
     let server = Server::start();
     let cache = Cache::builder(unique("mixed"))
         .redis(server.url())
+        .deadline(PATIENT)
         .build()
         .unwrap();
     let repo = Repo.cached(&cache);
@@ -193,12 +197,15 @@ async fn a_method_may_have_a_codec_of_its_own() {
 async fn large_values_get_smaller_and_small_ones_stay() {
     let server = Server::start();
     let sizes = async |above: Option<usize>| {
-        let builder = Cache::builder(unique("lz4")).redis(server.url());
+        let builder = Cache::builder(unique("lz4"))
+            .redis(server.url())
+            .deadline(PATIENT);
         let cache = above.map_or_else(
-            || builder.redis(server.url()),
+            || builder.redis(server.url()).deadline(PATIENT),
             |above| {
                 Cache::builder(unique("lz4"))
                     .redis(server.url())
+                    .deadline(PATIENT)
                     .compress_above(above)
             },
         );
@@ -228,6 +235,7 @@ async fn a_compressed_entry_over_the_limit_is_a_miss() {
     let build = |limit| {
         Cache::builder(&name)
             .redis(server.url())
+            .deadline(PATIENT)
             .compress_above(1)
             .max_entry_bytes(limit)
             .build()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{Server, binaries, check_pairs, unique};
+use crate::support::{PATIENT, Server, binaries, check_pairs, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Policy, StructureTtl, cache_impl};
 
 #[derive(Default)]
@@ -50,7 +50,9 @@ async fn everywhere<F: Future<Output = ()>>(test: impl Fn(CacheBuilder, Option<A
     for binary in binaries() {
         let server = Arc::new(Server::start_on(&binary));
         test(
-            Cache::builder(unique("ttl")).redis(server.url()),
+            Cache::builder(unique("ttl"))
+                .redis(server.url())
+                .deadline(PATIENT),
             Some(server.clone()),
         )
         .await;
@@ -174,7 +176,9 @@ fn pttl(server: &Server) -> Vec<i64> {
 async fn a_sliding_pair_lives_on_with_every_use() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
-        let builder = Cache::builder(unique("sliding")).redis(server.url());
+        let builder = Cache::builder(unique("sliding"))
+            .redis(server.url())
+            .deadline(PATIENT);
         let (_cache, repo) =
             build(builder.structure_ttl(StructureTtl::Sliding(Duration::from_secs(100))));
         repo.plain(1).await;
@@ -199,27 +203,40 @@ async fn a_sliding_pair_lives_on_with_every_use() {
 async fn hits_keep_a_short_sliding_pair_although_they_are_not_worth_recording() {
     let server = Server::start();
     for policy in [Policy::Lfu, Policy::LruT, Policy::Lru, Policy::Fifo] {
-        let sliding = StructureTtl::Sliding(Duration::from_millis(800));
-        let builder = Cache::builder(unique("short")).redis(server.url());
-        let (cache, repo) = build(builder.policy(policy.clone()).structure_ttl(sliding));
-        for _ in 0..5_000 {
-            repo.plain(1).await;
+        let mut runs = Vec::new();
+        // A loaded machine may stand still for longer than the pair lives: not three times.
+        while runs.len() < 3 && !runs.contains(&1) {
+            runs.push(runs_of_a_short_pair(&server, &policy).await);
         }
-        let until = Instant::now() + Duration::from_secs(2);
-        while Instant::now() < until {
-            repo.plain(1).await;
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        assert_eq!(cache.stats().exec, 1, "{policy:?}");
+        assert!(runs.contains(&1), "{policy:?}: {runs:?}");
     }
     check_pairs(&server);
+}
+
+/// How often the method runs, of an entry that is hit all the time for longer than its pair would live.
+async fn runs_of_a_short_pair(server: &Server, policy: &Policy) -> u64 {
+    let sliding = StructureTtl::Sliding(Duration::from_millis(800));
+    let builder = Cache::builder(unique("short")).redis(server.url());
+    let builder = builder.deadline(PATIENT).policy(policy.clone());
+    let (cache, repo) = build(builder.structure_ttl(sliding));
+    for _ in 0..2_000 {
+        repo.plain(1).await;
+    }
+    let until = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < until {
+        repo.plain(1).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    cache.stats().exec
 }
 
 #[tokio::test]
 async fn a_fixed_pair_ends_when_it_was_to_end() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
-        let builder = Cache::builder(unique("fixed")).redis(server.url());
+        let builder = Cache::builder(unique("fixed"))
+            .redis(server.url())
+            .deadline(PATIENT);
         let (_cache, repo) =
             build(builder.structure_ttl(StructureTtl::Fixed(Duration::from_secs(100))));
         repo.plain(1).await;
@@ -241,7 +258,9 @@ async fn a_pair_never_ends_before_an_entry_in_it() {
             StructureTtl::Sliding(Duration::from_secs(100)),
             StructureTtl::Fixed(Duration::from_secs(100)),
         ] {
-            let builder = Cache::builder(unique("needs")).redis(server.url());
+            let builder = Cache::builder(unique("needs"))
+                .redis(server.url())
+                .deadline(PATIENT);
             let (cache, repo) = build(builder.structure_ttl(structure));
             repo.long(1).await;
             repo.brief(1).await;
@@ -261,7 +280,9 @@ async fn a_pair_never_ends_before_an_entry_in_it() {
 #[tokio::test]
 async fn a_pair_without_end_has_none() {
     let server = Server::start();
-    let builder = Cache::builder(unique("never")).redis(server.url());
+    let builder = Cache::builder(unique("never"))
+        .redis(server.url())
+        .deadline(PATIENT);
     let (_cache, repo) = build(builder.structure_ttl(StructureTtl::Never));
     repo.plain(1).await;
     repo.brief(1).await;
@@ -294,7 +315,11 @@ async fn a_server_with_field_ttl_removes_the_value_by_itself() {
             crate::support::skipped(&format!("{binary} has no HPEXPIRE"));
             continue;
         }
-        let (cache, repo) = build(Cache::builder(unique("field")).redis(server.url()));
+        let (cache, repo) = build(
+            Cache::builder(unique("field"))
+                .redis(server.url())
+                .deadline(PATIENT),
+        );
         repo.brief(1).await;
         let values = server
             .keys()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::{Server, binaries, check_pairs, unique};
+use crate::support::{PATIENT, Server, binaries, check_pairs, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Stampede, cache_impl};
 use tokio::sync::Semaphore;
 
@@ -146,7 +146,10 @@ async fn a_value_from_before_an_invalidation_is_not_stored_after_it() {
             for stampede in stampedes() {
                 for (same, multiple) in [(true, true), (false, false), (false, true)] {
                     let settings = |cache: CacheBuilder| {
-                        let cache = cache.redis(server.url()).stampede(stampede);
+                        let cache = cache
+                            .redis(server.url())
+                            .deadline(PATIENT)
+                            .stampede(stampede);
                         if multiple {
                             cache.multiple()
                         } else {
@@ -167,7 +170,13 @@ async fn a_value_from_before_an_invalidation_is_not_stored_after_it() {
 async fn who_joins_after_an_invalidation_elsewhere_is_not_given_an_older_value() {
     let server = Server::start();
     let name = unique("fences");
-    let build = || Cache::builder(&name).redis(server.url()).build().unwrap();
+    let build = || {
+        Cache::builder(&name)
+            .redis(server.url())
+            .deadline(PATIENT)
+            .build()
+            .unwrap()
+    };
     let source = Arc::new(Repo::default());
     let (repo, others) = (
         source.clone().cached(&build()),
@@ -206,7 +215,7 @@ async fn of_two_computations_the_one_that_began_later_is_stored() {
         for later_ends_first in [true, false] {
             let cache = Cache::builder(unique("fences")).stampede(Stampede::Off);
             let cache = match &url {
-                Some(url) => cache.redis(url),
+                Some(url) => cache.redis(url).deadline(PATIENT),
                 None => cache,
             };
             let cache = cache.build().unwrap();
@@ -234,7 +243,9 @@ async fn of_two_computations_the_one_that_began_later_is_stored() {
 async fn a_call_that_is_given_up_leaves_no_lease() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
-        let cache = Cache::builder(unique("fences")).redis(server.url());
+        let cache = Cache::builder(unique("fences"))
+            .redis(server.url())
+            .deadline(PATIENT);
         let cache = cache.build().unwrap();
         let source = Arc::new(Repo::default());
         let repo = source.clone().cached(&cache);
@@ -258,7 +269,7 @@ async fn who_only_writes_is_fenced_as_well() {
     for url in [None, Some(server.url())] {
         let cache = Cache::builder(unique("fences"));
         let cache = match &url {
-            Some(url) => cache.redis(url),
+            Some(url) => cache.redis(url).deadline(PATIENT),
             None => cache,
         };
         let cache = cache.build().unwrap();

@@ -2,7 +2,7 @@
 
 #![cfg(feature = "seal")]
 
-use crate::support::{Server, check_pairs, unique};
+use crate::support::{PATIENT, Server, check_pairs, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, SealKeys, cache_impl};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -28,7 +28,7 @@ fn value(id: u64) -> String {
 }
 
 fn build(name: &str, server: &Server, more: impl Fn(CacheBuilder) -> CacheBuilder) -> Cache {
-    more(Cache::builder(name).redis(server.url()))
+    more(Cache::builder(name).redis(server.url()).deadline(PATIENT))
         .build()
         .unwrap()
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use crate::support::{Server, unique};
+use crate::support::{PATIENT, Server, unique};
 use futures_util::future::{BoxFuture, join_all};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
 use tokio::sync::Notify;
@@ -57,6 +57,7 @@ impl Repo {
         vec![id; 100_000]
     }
 
+    #[cache]
     async fn fail(&self, _id: u64) -> Result<Row, Failure> {
         self.work().await;
         Err(Failure)
@@ -171,7 +172,11 @@ async fn a_miss_of_many_runs_the_method_once_in_memory() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_miss_of_many_runs_the_method_once_on_redis() {
     let server = Server::start();
-    let (cache, repo) = build(Cache::builder(unique("flights")).redis(server.url()));
+    let (cache, repo) = build(
+        Cache::builder(unique("flights"))
+            .redis(server.url())
+            .deadline(PATIENT),
+    );
     one_run_serves_all(cache, repo, true).await;
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{Server, binaries, check_pairs, eventually, unique};
+use crate::support::{PATIENT, Server, binaries, check_pairs, eventually, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
 
 const START_US: u64 = 1_800_000_000_000_000;
@@ -111,7 +111,10 @@ async fn everywhere<Fut: Future<Output = ()>>(body: impl Fn(Subject) -> Fut) {
     body(Subject::new(|builder| builder)).await;
     for binary in binaries() {
         let server = Server::start_on(&binary);
-        body(Subject::new(|builder| builder.redis(server.url()))).await;
+        body(Subject::new(|builder| {
+            builder.redis(server.url()).deadline(PATIENT)
+        }))
+        .await;
         check_pairs(&server);
     }
 }
@@ -226,7 +229,7 @@ fn sync_methods_are_refreshed_behind_as_well_with_a_runtime_and_without() {
     let server = Server::start();
     for url in [None, Some(server.url())] {
         let subject = Subject::new(|builder| match &url {
-            Some(url) => builder.redis(url),
+            Some(url) => builder.redis(url).deadline(PATIENT),
             None => builder,
         });
         assert_eq!(subject.repo.blocks("a"), Ok(0));
@@ -282,7 +285,11 @@ async fn one_process_of_many_refreshes_and_a_failure_holds_all_of_them_off() {
         let repos: Vec<_> = (0..4)
             .map(|_| {
                 let builder = Cache::builder(&name).manual_clock(clock.clone());
-                let cache = builder.redis(server.url()).build().unwrap();
+                let cache = builder
+                    .redis(server.url())
+                    .deadline(PATIENT)
+                    .build()
+                    .unwrap();
                 source.clone().cached(&cache)
             })
             .collect();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::{Server, binaries, check_pairs, unique};
+use crate::support::{PATIENT, Server, binaries, check_pairs, unique};
 use futures_util::future::{join, join_all};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Error, StructureTtl, cache_impl};
 use serde::{Deserialize, Serialize};
@@ -178,7 +178,12 @@ async fn everywhere<F: Future<Output = ()>>(test: impl Fn(CacheBuilder) -> F) {
     test(Cache::builder(unique("conditional")).memory()).await;
     for binary in binaries() {
         let server = Server::start_on(&binary);
-        test(Cache::builder(unique("conditional")).redis(server.url())).await;
+        test(
+            Cache::builder(unique("conditional"))
+                .redis(server.url())
+                .deadline(PATIENT),
+        )
+        .await;
         check_pairs(&server);
     }
 }

@@ -43,11 +43,36 @@ every_trouble! {
     a_server_that_lost_its_primary: MASTER_DOWN false;
     a_server_that_is_full_serves_hits: FULL true;
     a_server_that_cannot_save_serves_hits: CANNOT_SAVE true;
-    a_server_without_replicas_serves_hits: NO_REPLICAS true;
     a_server_that_is_a_replica_serves_hits: READ_ONLY true;
     a_server_that_is_paused_for_writes_serves_hits: PAUSED_WRITES true;
     a_server_that_forbids_scripts_serves_hits: NO_SCRIPTS true;
     a_server_that_forbids_a_command_in_scripts_serves_hits: NO_ZADD true;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_without_replicas_serves_hits() {
+    for binary in binaries() {
+        let server = Server::start_on(&binary);
+        let builder = Cache::builder(unique("writes")).redis(server.url());
+        let end = std::cell::Cell::new(None);
+        let begin = || end.set(Some((trouble::NO_REPLICAS.begin)(&server)));
+        if binary.version >= (7, 0, 0) {
+            let finish = || end.take().unwrap()(&server);
+            reads_on(trouble::NO_REPLICAS.name, builder, begin, finish).await;
+        } else {
+            // Scripts are not held to it, so nothing is refused: not even what would be as a command.
+            let outage = Outage::on(builder).await;
+            let before = outage.cache.stats();
+            begin();
+            outage.misses(20).await;
+            let handle = outage.repo.entry().find(1);
+            assert!(handle.invalidate().await.unwrap());
+            let now = outage.cache.stats();
+            let since = (now.write - before.write, now.error - before.error);
+            assert_eq!(since, (20, 0), "{binary}");
+        }
+        check_pairs(&server);
+    }
 }
 
 /// Even where each hit is a script that writes.

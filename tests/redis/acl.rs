@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Binary, Cluster, Server, binaries, check_pairs, eventually, root};
+use crate::support::{Binary, Cluster, PATIENT, Server, binaries, check_pairs, eventually, root};
 use redis_func_cache::{
     Cache, CacheBuilder, CacheExt as _, Codec, Policy, StructureTtl, Touch, cache_impl,
 };
@@ -145,7 +145,11 @@ fn few_kinds() -> Kinds {
 async fn all_of(kinds: Kinds, url: &str) -> Vec<String> {
     let mut failed = Vec::new();
     for (policy, touch) in kinds {
-        let builder = Cache::builder("acl").redis(url).policy(policy).touch(touch);
+        let builder = Cache::builder("acl")
+            .redis(url)
+            .deadline(PATIENT)
+            .policy(policy)
+            .touch(touch);
         failed.extend(everything(builder).await);
     }
     failed
@@ -176,6 +180,7 @@ async fn the_account_is_enough_for_all_that_a_cache_does() {
 async fn repair(server: &Server) {
     let cache = Cache::builder("acl-repair")
         .redis(url(server))
+        .deadline(PATIENT)
         .maxsize(3)
         .build()
         .unwrap();
@@ -204,6 +209,7 @@ async fn unreadable(server: &Server) {
     let build = |codec| {
         let builder = Cache::builder("acl-unreadable")
             .redis(url(server))
+            .deadline(PATIENT)
             .codec(codec);
         builder.build().unwrap()
     };
@@ -266,6 +272,12 @@ async fn on_a_cluster_the_account_needs_little_more() {
         url(node)
     });
     let urls: Vec<_> = urls.collect();
-    let failed = everything(Cache::builder("acl").redis_cluster(urls).multiple()).await;
+    let failed = everything(
+        Cache::builder("acl")
+            .redis_cluster(urls)
+            .deadline(PATIENT)
+            .multiple(),
+    )
+    .await;
     assert_eq!(failed, [""; 0]);
 }

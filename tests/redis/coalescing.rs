@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Server, binaries, check_pairs, unique};
+use crate::support::{PATIENT, Server, binaries, check_pairs, unique};
 use redis_func_cache::{Cache, CacheExt as _, Policy, Touch, cache_impl};
 
 struct Repo;
@@ -28,8 +28,9 @@ fn calls(server: &Server, command: &str) -> u64 {
 fn build(server: &Server, touch: Touch) -> (Cache, CachedRepo) {
     let builder = Cache::builder(unique("reads"))
         .redis(server.url())
+        .deadline(PATIENT)
         .touch(touch);
-    let cache = builder.deadline(Duration::from_secs(5)).build().unwrap();
+    let cache = builder.build().unwrap();
     let repo = Repo.cached(&cache);
     (cache, repo)
 }
@@ -104,6 +105,7 @@ async fn uses_between_two_flushes_all_count_for_lfu() {
     let server = Server::start();
     let builder = Cache::builder(unique("lfu"))
         .redis(server.url())
+        .deadline(PATIENT)
         .policy(Policy::Lfu);
     let cache = builder
         .touch(Touch::Behind(Duration::from_millis(20)))
@@ -133,6 +135,7 @@ async fn more_hits_than_one_script_takes_are_sent_at_once() {
     let server = Server::start();
     let builder = Cache::builder(unique("many"))
         .redis(server.url())
+        .deadline(PATIENT)
         .maxsize(5000);
     let cache = builder
         .touch(Touch::Behind(Duration::from_secs(50)))
@@ -196,6 +199,7 @@ async fn hits_that_are_not_worth_it_wait_for_a_second() {
         let server = Server::start();
         let builder = Cache::builder(unique("wait"))
             .redis(server.url())
+            .deadline(PATIENT)
             .policy(policy.clone());
         let cache = builder.build().unwrap();
         let repo = Repo.cached(&cache);
@@ -266,6 +270,7 @@ async fn a_put_never_overtakes_the_hits_before_it() {
     let server = Server::start();
     let builder = Cache::builder(unique("order"))
         .redis(server.url())
+        .deadline(PATIENT)
         .maxsize(2)
         .policy(Policy::Lru);
     let cache = builder
@@ -275,6 +280,7 @@ async fn a_put_never_overtakes_the_hits_before_it() {
     let repo = Repo.cached(&cache);
     let other = Cache::builder(unique("other"))
         .redis(server.url())
+        .deadline(PATIENT)
         .policy(Policy::Lru)
         .build()
         .unwrap();
@@ -328,6 +334,7 @@ async fn blocks_and_methods_choose_how_hits_are_recorded() {
     let server = Server::start();
     let cache = Cache::builder(unique("choose"))
         .redis(server.url())
+        .deadline(PATIENT)
         .build()
         .unwrap();
     let repo = Strict.cached(&cache);

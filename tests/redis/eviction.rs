@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::{Server, binaries, check_pairs, eventually, unique};
+use crate::support::{PATIENT, Server, binaries, check_pairs, eventually, unique};
 use redis_func_cache::{Cache, CacheExt as _, CustomPolicy, Policy, StructureTtl, cache_impl};
 
 #[derive(Default)]
@@ -28,6 +28,7 @@ impl Numbers {
 fn repo(server: &Server, name: &str, policy: Policy, maxsize: u64) -> (Cache, CachedNumbers) {
     let cache = Cache::builder(name)
         .redis(server.url())
+        .deadline(PATIENT)
         .policy(policy)
         .maxsize(maxsize)
         .build()
@@ -186,7 +187,7 @@ async fn rr_chooses_uniformly() {
         let builder = if memory {
             builder.memory()
         } else {
-            builder.redis(server.url())
+            builder.redis(server.url()).deadline(PATIENT)
         };
         let cache = builder.build().unwrap();
         let repo = Numbers::default().cached(&cache);
@@ -279,6 +280,7 @@ async fn a_flushed_script_cache_and_a_restart_are_survived() {
     let server = Server::start();
     let cache = Cache::builder(unique("flush"))
         .redis(server.url())
+        .deadline(PATIENT)
         .structure_ttl(StructureTtl::Never)
         .deadline(Duration::from_secs(2))
         .build()

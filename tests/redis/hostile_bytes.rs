@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::{Server, binaries, check_pairs, eventually, unique};
+use crate::support::{PATIENT, Server, binaries, check_pairs, eventually, unique};
 use redis_func_cache::private::{Call, Method, Options, discard};
 use redis_func_cache::{
     Cache, CacheExt as _, Codec, CodecError, ErrorKind, ValueCodec, cache_impl, erased_serde,
@@ -130,6 +130,7 @@ async fn whatever_stands_in_the_values_the_answer_is_right_and_they_heal() {
         let server = Server::start_on(&binary);
         let cache = Cache::builder(unique("hostile"))
             .redis(server.url())
+            .deadline(PATIENT)
             // Sixty mebibytes take their time in a build without optimisation.
             .deadline(Duration::from_secs(10))
             .build()
@@ -169,6 +170,7 @@ async fn an_entry_that_nobody_can_read_is_removed_behind_the_call() {
         let server = Server::start_on(&binary);
         let cache = Cache::builder(unique("discard"))
             .redis(server.url())
+            .deadline(PATIENT)
             .max_entry_bytes(1_000)
             .build()
             .unwrap();
@@ -196,7 +198,7 @@ async fn an_entry_over_the_limit_is_no_answer_however_sound_it_is() {
     let server = Server::start();
     let name = unique("limit");
     let build = |most| {
-        let builder = Cache::builder(&name).redis(server.url());
+        let builder = Cache::builder(&name).redis(server.url()).deadline(PATIENT);
         builder.max_entry_bytes(most).build().unwrap()
     };
     let text = "x".repeat(500);
@@ -225,7 +227,7 @@ fn an_entry_that_has_changed_since_it_was_seen_stays() {
         let server = Server::start_on(&binary);
         let name = unique("changed");
         let build = |most| {
-            let builder = Cache::builder(&name).redis(server.url());
+            let builder = Cache::builder(&name).redis(server.url()).deadline(PATIENT);
             builder.max_entry_bytes(most).build().unwrap()
         };
         let cache = build(1 << 20);
@@ -282,7 +284,9 @@ async fn a_value_that_cannot_be_stored_leaves_no_older_one_behind() {
     for mood in 0..3 {
         for builder in [
             Cache::builder(unique("older")),
-            Cache::builder(unique("older")).redis(server.url()),
+            Cache::builder(unique("older"))
+                .redis(server.url())
+                .deadline(PATIENT),
         ] {
             let cache = builder.max_entry_bytes(1_000).build().unwrap();
             let repo = Repo::default().cached(&cache);

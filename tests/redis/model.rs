@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::support::{Server, binaries, check_pairs, unique};
+use crate::support::{PATIENT, Server, binaries, check_pairs, unique};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Layout, Policy, Touch, cache_impl};
@@ -143,7 +143,7 @@ fn caches(
     };
     let caches = [
         build(Cache::builder(&name).memory()),
-        build(Cache::builder(&name).redis(url)),
+        build(Cache::builder(&name).redis(url).deadline(PATIENT)),
     ];
     (clock, caches)
 }

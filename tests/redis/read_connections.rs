@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Server, check_pairs, eventually, unique};
+use crate::support::{PATIENT, Server, check_pairs, eventually, unique};
 use futures_util::future::{join_all, poll_immediate};
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
 use tokio::runtime::{Builder, Runtime};
@@ -42,6 +42,7 @@ fn connections(server: &Server) -> usize {
 fn build(server: &Server) -> (Cache, CachedRepo) {
     let cache = Cache::builder(unique("lanes"))
         .redis(server.url())
+        .deadline(PATIENT)
         .build()
         .unwrap();
     let repo = Repo.cached(&cache);

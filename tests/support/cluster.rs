@@ -1,5 +1,6 @@
 //! A private cluster.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use super::server::data_arguments;
@@ -7,7 +8,8 @@ use super::{Binary, Proxy, Server, binary, eventually};
 
 const SLOTS: u16 = 16_384;
 /// The first slot of each primary, and the end.
-const BOUNDS: [u16; 4] = [0, 5_461, 10_922, SLOTS];
+const BOUNDS: [u16; PRIMARIES + 1] = [0, 5_461, 10_922, SLOTS];
+const PRIMARIES: usize = 3;
 
 /// Three primaries without replicas, which share the slots.
 #[derive(Debug)]
@@ -22,7 +24,26 @@ impl Cluster {
     }
 
     pub fn start_on(binary: &Binary) -> Self {
-        let nodes: Vec<_> = BOUNDS.windows(2).map(|_| start_node(binary)).collect();
+        Self::of((0..PRIMARIES).map(|_| start_node(binary)).collect())
+    }
+
+    /// Starts a cluster of the first server program found, with a proxy in front of each node that clients are sent to.
+    pub fn start_behind_proxies() -> (Self, Vec<Proxy>) {
+        let binary = binary();
+        let nodes = (0..PRIMARIES).map(|_| start_node_behind_a_proxy(&binary));
+        let (nodes, proxies): (_, Vec<Proxy>) = nodes.unzip();
+        let cluster = Self::of(nodes);
+        eventually("nodes name the proxies", Duration::from_secs(20), || {
+            cluster.nodes.iter().all(|node| {
+                let nodes: String = node.query(&["CLUSTER", "NODES"]);
+                let named = |proxy: &Proxy| nodes.contains(&format!(":{}@", proxy.port()));
+                proxies.iter().all(named)
+            })
+        });
+        (cluster, proxies)
+    }
+
+    fn of(nodes: Vec<Server>) -> Self {
         for (node, bounds) in nodes.iter().zip(BOUNDS.windows(2)) {
             redis::cmd("CLUSTER")
                 .arg("ADDSLOTS")
@@ -75,29 +96,6 @@ impl Cluster {
         replica
     }
 
-    /// Puts a proxy in front of each node, which clients are sent to from then on.
-    pub fn behind_proxies(&self) -> Vec<Proxy> {
-        let proxies: Vec<_> = self
-            .nodes
-            .iter()
-            .map(|node| Proxy::start(node.port()))
-            .collect();
-        for (node, proxy) in self.nodes.iter().zip(&proxies) {
-            let bus = (node.port() + 10_000).to_string();
-            let _: () = node.query(&["CONFIG", "SET", "cluster-announce-bus-port", &bus]);
-            let port = proxy.port().to_string();
-            let _: () = node.query(&["CONFIG", "SET", "cluster-announce-port", &port]);
-        }
-        eventually("nodes name the proxies", Duration::from_secs(20), || {
-            self.nodes.iter().all(|node| {
-                let nodes: String = node.query(&["CLUSTER", "NODES"]);
-                let named = |proxy: &Proxy| nodes.contains(&format!(":{}@", proxy.port()));
-                proxies.iter().all(named)
-            })
-        });
-        proxies
-    }
-
     pub fn urls(&self) -> Vec<String> {
         self.nodes.iter().map(Server::url).collect()
     }
@@ -121,21 +119,40 @@ impl Cluster {
 }
 
 fn start_node(binary: &Binary) -> Server {
-    Server::launch(binary, |port, _| {
-        let mut arguments = data_arguments(binary, port);
-        arguments.extend(
-            [
-                "--cluster-enabled",
-                "yes",
-                "--cluster-node-timeout",
-                "2000",
-                "--cluster-announce-ip",
-                "127.0.0.1",
-            ]
-            .map(String::from),
-        );
+    Server::launch(binary, |port, _| node_arguments(binary, port))
+}
+
+/// Its port is announced from the start: a node of Redis 6.2 does not look at `cluster-announce-port` again.
+fn start_node_behind_a_proxy(binary: &Binary) -> (Server, Proxy) {
+    let proxy = RefCell::new(None);
+    let server = Server::launch(binary, |port, _| {
+        let announced = proxy.borrow_mut().insert(Proxy::start(port)).port();
+        let mut arguments = node_arguments(binary, port);
+        arguments.extend([
+            "--cluster-announce-port".to_owned(),
+            announced.to_string(),
+            "--cluster-announce-bus-port".to_owned(),
+            (port + 10_000).to_string(),
+        ]);
         arguments
-    })
+    });
+    (server, proxy.take().unwrap())
+}
+
+fn node_arguments(binary: &Binary, port: u16) -> Vec<String> {
+    let mut arguments = data_arguments(binary, port);
+    arguments.extend(
+        [
+            "--cluster-enabled",
+            "yes",
+            "--cluster-node-timeout",
+            "2000",
+            "--cluster-announce-ip",
+            "127.0.0.1",
+        ]
+        .map(String::from),
+    );
+    arguments
 }
 
 /// The slot of a key: CRC-16 (XMODEM) of its hash tag, or of the whole key without one.

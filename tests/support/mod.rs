@@ -29,6 +29,9 @@ pub use proxy::{Meddle, Passed, Proxy, Way};
 pub use sentinel::Sentinel;
 pub use server::Server;
 
+/// The deadline of caches in tests of other things: a loaded machine may need longer than the default of 100 ms.
+pub const PATIENT: Duration = Duration::from_secs(5);
+
 /// A name that no other test has, in this process or another.
 pub fn unique(prefix: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);

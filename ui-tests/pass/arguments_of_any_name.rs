@@ -36,6 +36,7 @@ impl Repo {
         args + run + a + entry
     }
 
+    #[cache]
     fn refresh(&self, put: u8, #[cache_skip] parts: u8, peek: u8) -> u8 {
         put + parts + peek
     }

@@ -7,6 +7,7 @@ struct Matrix<const N: usize>;
 
 #[cache_impl]
 impl<const N: usize> Matrix<N> {
+    #[cache]
     fn size(&self) -> usize {
         N
     }

@@ -19,6 +19,7 @@ impl Repo {
         std::future::ready(()).await;
         *by + u8::from(id.is_empty())
     }
+    #[cache]
     fn sync(&self, #[cache_skip] by: &Cell<u8>) -> u8 {
         by.get()
     }

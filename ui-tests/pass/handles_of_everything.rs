@@ -18,6 +18,7 @@ impl Repo {
     async fn skips(&self, #[cache_skip] by: &str, id: u8) -> Option<String> {
         (id > 0).then(|| by.to_owned())
     }
+    #[cache]
     fn sync(&self, id: &str) -> Vec<String> {
         vec![id.to_owned()]
     }

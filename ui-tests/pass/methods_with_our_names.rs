@@ -12,9 +12,11 @@ impl Repo {
     fn inner(&self, id: u8) -> u8 {
         id
     }
+    #[cache]
     fn new(&self, id: u8) -> u8 {
         id
     }
+    #[cache]
     fn clone(&self) -> u8 {
         7
     }

@@ -45,6 +45,7 @@ impl Repo {
         format!("{text}{}{}", words.len(), of.0)
     }
 
+    #[cache]
     fn sync(&self, text: &str, of: Counted, (a, mut b): (u8, u8)) -> usize {
         b += a;
         text.len() + usize::from(of.0 + b + self.by)
@@ -71,6 +72,7 @@ impl Repo {
         by.0 + id
     }
 
+    #[cache]
     fn sync_skips(&self, id: u8, #[cache_skip] by: &[&'static str]) -> u8 {
         id + by
             .iter()

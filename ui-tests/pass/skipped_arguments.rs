@@ -43,6 +43,7 @@ impl Repo {
         by(&id)
     }
 
+    #[cache]
     fn sync(
         &self,
         #[cache_skip] by: &dyn Fn(&u8) -> u8,
@@ -52,6 +53,7 @@ impl Repo {
         ctx.0.len() + usize::from(by(id))
     }
 
+    #[cache]
     fn sync_generic<T>(&self, #[cache_skip] _pool: &Pool<T>, id: &str) -> usize {
         id.len()
     }

@@ -201,6 +201,10 @@ impl FromMeta for Flag {
 }
 
 impl Flag {
+    pub(crate) fn set() -> Self {
+        Self(Some(Span::call_site()))
+    }
+
     pub(crate) fn is_set(self) -> bool {
         self.0.is_some()
     }

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::{Ident, Safety};
 
 use super::method::{key_writer, path, shape};
-use super::{Context, owned, verdict};
+use super::{Context, owned, returned, verdict};
 use crate::args::MethodArgs;
 use crate::ast::{How, Invalidates, Kind, Method};
 use crate::{args, names, types, valid};
@@ -59,6 +59,8 @@ fn cached(context: &Context<'_>, method: &Method<'_>, args: &MethodArgs) -> Toke
     };
     let run = Ident::new(run, at);
     let answer = quote_spanned!(at=> #made.#run(#shape, #verdict, #call));
+    let owning = returned::owning(context, method);
+    let make = quote!(#owning #make);
     match method.how {
         How::Sync => quote!(#make #answer),
         How::Async => {

@@ -42,6 +42,8 @@ struct Handle<'a> {
     /// What the wrapper's generics do not say.
     generics: Generics,
     returned: Type,
+    /// The same, where a lifetime may be left out of it.
+    spelled: TokenStream,
 }
 
 impl<'a> Handle<'a> {
@@ -60,6 +62,7 @@ impl<'a> Handle<'a> {
         }
         Self {
             generics: own_generics(context, method, &named, &returned),
+            spelled: super::returned::spelled(context, &returned),
             context,
             method,
             keyed,
@@ -76,7 +79,7 @@ impl<'a> Handle<'a> {
         } else {
             &self.method.item.vis
         };
-        let (returned, shape) = (&self.returned, self.shape());
+        let (returned, shape) = (&self.spelled, self.shape());
         let (run, run_type) = self.run();
         let judged = verdict::of_handle(self.context, self.method, &shape);
         let handle = match self.method.how {
@@ -130,7 +133,7 @@ impl<'a> Handle<'a> {
     /// What `refresh` runs, and its type.
     fn run(&self) -> (TokenStream, TokenStream) {
         let private = &self.context.private;
-        let (core, returned) = (names::local("__core"), &self.returned);
+        let (core, returned) = (names::local("__core"), &self.spelled);
         let path = method::path(self.context, self.method);
         let arguments = self.method.args.iter().map(|argument| &argument.ident);
         let call = quote!(#path(#core.inner(), #(#arguments),*));
@@ -187,7 +190,7 @@ impl<'a> Handle<'a> {
         let keyed = self.keyed.iter().map(|(ident, _)| ident);
         let path = method::path(self.context, self.method);
         let arguments = self.method.args.iter().map(|argument| &argument.ident);
-        let returned = &self.returned;
+        let returned = &self.spelled;
         let generics = wrapper::with_entry_lifetime(self.context);
         let generics = generics::join(generics, &self.generics);
         let (impl_generics, _, where_clause) = generics.split_for_impl();

@@ -94,7 +94,8 @@ pub(super) fn in_key(argument: &Arg<'_>) -> Result<(), Error> {
             return Err(at(
                 ty,
                 format!(
-                    "`&mut` argument `{name}` may be written by the method, and a hit would skip that; add `#[nocache]`"
+                    "`&mut` argument `{name}` may be written by the method, and a hit would skip that; add `#[nocache]`, \
+                     or mark it `#[cache_skip]` if it is only the way to the data, such as a connection"
                 ),
             ));
         }

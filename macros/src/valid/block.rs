@@ -59,21 +59,57 @@ pub(crate) fn block(item: &ItemImpl) -> Result<(), Error> {
             "`default impl` cannot be cached; remove `default`",
         ));
     }
-    // What `#[async_trait]` leaves behind, if it was first.
-    let is_expanded = item.items.iter().any(|item| match item {
-        ImplItem::Fn(method) => {
-            let mut lifetimes = method.sig.generics.lifetimes();
-            lifetimes.any(|param| param.lifetime.ident == "async_trait")
-        }
-        _ => false,
-    });
-    if is_expanded {
+    if is_expanded(item) {
         return Err(Error::new(
             Span::call_site(),
             "`#[cache_impl]` must be placed above `#[async_trait]`; exchange the two attributes",
         ));
     }
     Ok(())
+}
+
+/// What `#[async_trait]` leaves behind, if it was first. The lifetime alone may be written by hand,
+/// and the names inside it may not.
+fn is_expanded(item: &ItemImpl) -> bool {
+    let is_below = item.attrs.iter().any(|attribute| {
+        let last = attribute.path().segments.last();
+        last.is_some_and(|last| last.ident == "async_trait")
+    });
+    let inside = ["__ret", "__self"].map(|name| Ident::new(name, Span::call_site()));
+    let mut methods = item.items.iter().filter_map(|item| match item {
+        ImplItem::Fn(method) => Some(method),
+        _ => None,
+    });
+    !is_below
+        && methods.any(|method| {
+            let mut lifetimes = method.sig.generics.lifetimes();
+            lifetimes.any(|param| param.lifetime.ident == "async_trait")
+                && types::find(method.block.to_token_stream(), &inside).is_some()
+        })
+}
+
+/// A type of the standard library around one of the user's: there can be no `impl` of ours for it.
+pub(crate) fn own_type(block: &Block<'_>) -> Result<(), Error> {
+    const FOREIGN: [&str; 9] = [
+        "Arc", "BTreeMap", "HashMap", "Mutex", "Option", "Rc", "RwLock", "Vec", "VecDeque",
+    ];
+    let Some(last) = types::last_segment(block.ty) else {
+        return Ok(());
+    };
+    let inner = types::arguments(last).into_iter().next();
+    let (true, Some(inner)) = (FOREIGN.iter().any(|name| last.ident == name), inner) else {
+        return Ok(());
+    };
+    let (text, inner) = (types::text(block.ty), types::text(inner));
+    let hint = if last.ident == "Arc" {
+        format!("put it on a block for `{inner}`, and call `.cached(&cache)` on the `{text}`")
+    } else {
+        format!("put it on a block for a struct of yours that holds the `{text}`")
+    };
+    Err(at(
+        &block.ty,
+        format!("`{text}` is a type of another crate, so it cannot have a wrapper here; {hint}"),
+    ))
 }
 
 /// The name of the block's type, for the wrapper's.

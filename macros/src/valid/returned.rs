@@ -1,7 +1,8 @@
 //! Rules for what a method returns.
 
 use quote::ToTokens as _;
-use syn::{Error, ReturnType, Type};
+use syn::visit::{self, Visit};
+use syn::{Error, GenericArgument, Ident, PathArguments, PathSegment, ReturnType, Type, TypePath};
 
 use super::at;
 use crate::ast::{How, Method};
@@ -29,15 +30,51 @@ pub(super) fn storable(method: &Method<'_>) -> Result<(), Error> {
     }
     match types::unstorable(stored) {
         Some(found) => Err(unstorable(&found)),
-        None => Ok(()),
+        None => owning(stored),
     }
+}
+
+/// `Page<'_>` is not read back from the store: it would have to borrow from what was read. A `Cow`
+/// is read back as owned.
+fn owning(stored: &Type) -> Result<(), Error> {
+    struct Search<'a>(Option<&'a TypePath>);
+    impl<'a> Visit<'a> for Search<'a> {
+        fn visit_type_path(&mut self, path: &'a TypePath) {
+            let last = path.path.segments.last();
+            let borrows = last.is_some_and(|last| last.ident != "Cow" && has_lifetime(last));
+            if borrows {
+                self.0.get_or_insert(path);
+            }
+            visit::visit_type_path(self, path);
+        }
+    }
+    let mut search = Search(None);
+    search.visit_type(stored);
+    let Some(found) = search.0 else {
+        return Ok(());
+    };
+    let text = types::text(&Type::Path(found.clone()));
+    Err(at(
+        found,
+        format!(
+            "`{text}` borrows, and what is stored must own what it holds; return a type without a lifetime \
+             (with `String` for `&str`, `Vec` for slices), or add `#[nocache]`"
+        ),
+    ))
+}
+
+fn has_lifetime(segment: &PathSegment) -> bool {
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
+        return false;
+    };
+    arguments.args.iter().any(|argument| {
+        matches!(argument, GenericArgument::Lifetime(lifetime) if lifetime.ident != "static")
+    })
 }
 
 fn something(method: &Method<'_>, stored: &Type) -> Result<(), Error> {
     let name = method.name();
-    let message = format!(
-        "`{name}` returns no value, so a cache hit would only skip its side effects; add `#[nocache]`"
-    );
+    let message = nothing(name);
     if matches!(method.item.sig.output, ReturnType::Default) {
         return Err(at(name, message));
     }
@@ -45,6 +82,13 @@ fn something(method: &Method<'_>, stored: &Type) -> Result<(), Error> {
         return Err(at(&method.returned, message));
     }
     Ok(())
+}
+
+/// What is said of a method without a value, here or once its type is known.
+pub(crate) fn nothing(method: &Ident) -> String {
+    format!(
+        "`{method}` returns no value, so a cache hit would only skip its side effects; add `#[nocache]`"
+    )
 }
 
 fn unstorable(found: &Unstorable) -> Error {

@@ -1,0 +1,79 @@
+//! What is wrong with a return type, where only the compiler knows the type.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::Type;
+
+use super::{Context, cfgs, is_generic};
+use crate::ast::{Kind, Method};
+use crate::{names, types, valid};
+
+pub(super) fn assertions(context: &Context<'_>) -> TokenStream {
+    let methods = context.block.methods.iter();
+    let cached = methods.filter(|method| matches!(method.kind, Kind::Cached(_)));
+    cached
+        .filter(|method| !is_generic(context, method, &super::method::returned(context, method)))
+        .map(|method| something(context, method))
+        .collect()
+}
+
+// `DbResult<()>` and `DeleteResult` are seen to hold nothing by their type, not by their name.
+//
+// Output
+//     const _: () = assert!(!Probe::<DeleteResult>::IS_NOTHING, "`delete` returns no value, …");
+fn something(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
+    let private = &context.private;
+    let returned = super::method::returned(context, method);
+    let returned = types::with_lifetime(&returned, &syn::parse_quote!('static), false);
+    let message = valid::nothing(method.name());
+    let cfgs = cfgs(&context.block.item.attrs).into_iter();
+    let cfgs = cfgs.chain(super::cfgs(&method.item.attrs));
+    let (first, last) = types::ends(&method.returned);
+    let said = quote_spanned!(last=> (
+        !{
+            use #private::PlainProbe as _;
+            <#private::Probe<#returned>>::IS_NOTHING
+        },
+        #message
+    ));
+    let assertion = quote_spanned!(first=> ::core::assert! #said);
+    quote! {
+        #(#cfgs)*
+        const _: () = #assertion;
+    }
+}
+
+// Output, in the body of the method
+//     owning::<OwnsIs<{ Lent::<fn(&()) -> Page>::OWNS }>>();
+/// Refuses a type that hides a lifetime: `Page` for `Page<'_>`. Ahead of the call, whose types could
+/// only say that something is not general enough.
+pub(super) fn owning(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
+    let private = &context.private;
+    let returned = super::method::returned(context, method);
+    if is_generic(context, method, &returned) {
+        return TokenStream::new();
+    }
+    let returned = types::with_lifetime(&returned, &syn::parse_quote!('static), false);
+    let (first, last) = types::ends(&method.returned);
+    // The compiler points at the path from end to end.
+    let private = at(private, first);
+    let answer = quote_spanned!(last=> OwnsIs<{
+        use #private::PlainLent as _;
+        <#private::Lent<fn(&()) -> #returned>>::OWNS
+    }>);
+    quote_spanned!(first=> #private::owning::<#private::#answer>();)
+}
+
+/// A type in a place where no lifetime may be left out: `ReturnedBy<fn(&'__entry ()) -> Page>`.
+pub(super) fn spelled(context: &Context<'_>, returned: &Type) -> TokenStream {
+    let (private, lifetime) = (&context.private, names::entry_lifetime());
+    quote!(#private::ReturnedBy<fn(&#lifetime ()) -> #returned>)
+}
+
+fn at(tokens: &TokenStream, place: Span) -> TokenStream {
+    let each = tokens.clone().into_iter().map(|mut token| {
+        token.set_span(token.span().located_at(place));
+        token
+    });
+    each.collect()
+}
