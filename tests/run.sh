@@ -55,6 +55,14 @@ install_servers() {
   fi
 }
 
+# What `tls-native` is built with.
+install_openssl() {
+  if ! pkg-config --exists openssl 2>/dev/null && ! { apt_install pkg-config && apt_install libssl-dev; }; then
+    echo 'the headers of OpenSSL are missing: install libssl-dev (openssl-devel) and pkg-config, and run this again.' >&2
+    exit 1
+  fi
+}
+
 add_server() {
   "$1" --version && SERVERS+=("$1")
 }
@@ -141,6 +149,7 @@ result() {
 
 heading 'servers'
 install_servers
+install_openssl
 check_lua
 
 # Features and packages are the same where possible, so that dependencies are built once.

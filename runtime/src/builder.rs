@@ -12,7 +12,7 @@ use crate::policy::Policy;
 use crate::seal::Seal;
 use crate::settings::{self, Stampede, StructureTtl, Touch};
 use crate::store::memory::Memory;
-use crate::store::redis::{Redis, Target, addresses};
+use crate::store::redis::{Redis, Target, Tls};
 use crate::store::{Clock, Store, StoreKind};
 
 /// Collects the settings of a [`Cache`]. Attributes on blocks and methods go before them.
@@ -33,6 +33,7 @@ pub struct CacheBuilder {
     name: String,
     prefix: String,
     place: Place,
+    tls: Tls,
     /// It was to come from the environment, which does not name one.
     is_unnamed: bool,
     policy: Policy,
@@ -79,6 +80,7 @@ impl CacheBuilder {
             name: name.into(),
             prefix: settings::DEFAULT_PREFIX.to_owned(),
             place: Place::Memory,
+            tls: Tls::default(),
             is_unnamed: false,
             policy: Policy::default(),
             layout: None,
@@ -108,7 +110,7 @@ impl CacheBuilder {
     }
 
     /// Keeps the entries on a Redis server: `redis://[user:password@]host[:port][/database]`,
-    /// `rediss://…` for TLS (feature `tls-rustls`), or `unix:///path`.
+    /// `rediss://…` for TLS (feature `tls-rustls` or `tls-native`), or `unix:///path`.
     pub fn redis(mut self, url: impl Into<String>) -> Self {
         self.place = Place::One(url.into());
         self
@@ -140,7 +142,9 @@ impl CacheBuilder {
 
     /// Keeps the entries on the primary that these sentinels name for `service`.
     ///
-    /// User, password and database of the first URL are used for the primary as well.
+    /// User, password and database of the first URL are used for the primary as well, and so is TLS
+    /// where the URLs begin with `rediss://`. Sentinels name the primary by its IP address, unless
+    /// they are set to `resolve-hostnames`: then its certificate has to be for that address.
     #[cfg(feature = "sentinel")]
     #[cfg_attr(docsrs, doc(cfg(feature = "sentinel")))]
     pub fn redis_sentinel<U: Into<String>>(
@@ -149,6 +153,31 @@ impl CacheBuilder {
         service: impl Into<String>,
     ) -> Self {
         self.place = Place::Sentinel(urls.into_iter().map(Into::into).collect(), service.into());
+        self
+    }
+
+    /// Trusts servers whose certificates were signed by these CAs, and no others: the text of a PEM
+    /// file with one or more of them. Without it, those that the system trusts.
+    ///
+    /// For URLs that begin with `rediss://`. A certificate is always verified, with its name.
+    #[cfg(any(feature = "tls-rustls", feature = "tls-native"))]
+    #[cfg_attr(docsrs, doc(cfg(any(feature = "tls-rustls", feature = "tls-native"))))]
+    pub fn tls_ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls.set_ca(pem.into());
+        self
+    }
+
+    /// Shows servers who we are, as those do want it that are set to `tls-auth-clients`: the texts of
+    /// two PEM files, one with the client's certificate, which others up to a CA may follow, and one
+    /// with its private key (PKCS #8).
+    #[cfg(any(feature = "tls-rustls", feature = "tls-native"))]
+    #[cfg_attr(docsrs, doc(cfg(any(feature = "tls-rustls", feature = "tls-native"))))]
+    pub fn tls_identity(
+        mut self,
+        cert_pem: impl Into<Vec<u8>>,
+        key_pem: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.tls.set_identity(cert_pem.into(), key_pem.into());
         self
     }
 
@@ -324,7 +353,7 @@ impl CacheBuilder {
         if kind == StoreKind::Memory {
             defaults.policy.in_memory()?;
         }
-        let store = self.place.open(self.clock)?;
+        let store = self.place.open(self.clock, &self.tls)?;
         if kind == StoreKind::Memory && self.is_unnamed {
             tracing::info!(
                 cache = self.name,
@@ -348,23 +377,16 @@ impl Place {
         }
     }
 
-    fn open(self, clock: Clock) -> Result<Box<dyn Store>, Error> {
-        let (target, at) = match self {
+    fn open(self, clock: Clock, tls: &Tls) -> Result<Box<dyn Store>, Error> {
+        let target = match self {
             Self::Memory => return Ok(Box::new(Memory::new(clock))),
-            Self::One(url) => (Target::one(&url)?, addresses(&[url])),
+            Self::One(url) => Target::one(&url, tls)?,
             #[cfg(feature = "cluster")]
-            Self::Cluster(urls) => {
-                let at = format!("the cluster of {}", addresses(&urls));
-                (Target::cluster(&urls)?, at)
-            }
+            Self::Cluster(urls) => Target::cluster(&urls, tls)?,
             #[cfg(feature = "sentinel")]
-            Self::Sentinel(urls, service) => {
-                let sentinels = addresses(&urls);
-                let at = format!("the primary of `{service}` behind the sentinels {sentinels}");
-                (Target::sentinel(&urls, &service)?, at)
-            }
+            Self::Sentinel(urls, service) => Target::sentinel(&urls, &service, tls)?,
         };
-        Ok(Box::new(Redis::new(target, at, clock)))
+        Ok(Box::new(Redis::new(target, clock)))
     }
 }
 

@@ -3,8 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::support::log::Log;
 use crate::support::{Cluster, Meddle, Proxy, Server, Way, check_pairs, slot, unique};
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+use tracing::Level;
 
 /// The 100 ms of a call, and 1 ms, with margins for a machine that is busy.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -66,8 +68,17 @@ impl Sharded {
     }
 
     async fn on(cluster: Cluster, proxies: Vec<Proxy>, urls: Vec<String>) -> Self {
-        let builder = Cache::builder(unique("sharded"));
-        let cache = builder.redis_cluster(urls).build().unwrap();
+        Self::with(cluster, proxies, urls, Duration::from_millis(100)).await
+    }
+
+    async fn with(
+        cluster: Cluster,
+        proxies: Vec<Proxy>,
+        urls: Vec<String>,
+        deadline: Duration,
+    ) -> Self {
+        let builder = Cache::builder(unique("sharded")).redis_cluster(urls);
+        let cache = builder.deadline(deadline).build().unwrap();
         let mut sharded = Self {
             repo: Repo::default().cached(&cache),
             cache,
@@ -239,7 +250,8 @@ async fn a_primary_that_dies_is_succeeded_by_its_replica() {
     // No proxies: what replicas are sent is no conversation.
     let cluster = Cluster::start();
     let urls = cluster.urls();
-    let sharded = Sharded::on(cluster, Vec::new(), urls).await;
+    // Nodes that vote write to the disk meanwhile, which takes a busy machine more than 100 ms.
+    let sharded = Sharded::with(cluster, Vec::new(), urls, 2 * DEADLINE).await;
     let (node, hurt, well) = sharded.apart();
     let replica = sharded.cluster.add_replica(node);
     // Otherwise the nodes that live refuse everything meanwhile.
@@ -253,6 +265,7 @@ async fn a_primary_that_dies_is_succeeded_by_its_replica() {
         info.is_ok_and(|info| info.contains("role:master"))
     };
     let mut slowest = Duration::ZERO;
+    let log = Log::start();
     while !promoted(&replica) {
         assert!(
             killed.elapsed() < Duration::from_secs(20),
@@ -262,13 +275,15 @@ async fn a_primary_that_dies_is_succeeded_by_its_replica() {
         assert_eq!(
             sharded.hits(&well).await,
             well.len() as u64 * RESIDENT,
-            "others"
+            "others, after {:?}: {:?}",
+            killed.elapsed(),
+            log.said(Level::DEBUG, "the cache failed").last()
         );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let promoted_after = killed.elapsed();
     let returned = sharded.until_hits_return(&hurt).await;
-    assert!(slowest < DEADLINE, "{slowest:?}");
+    assert!(slowest < 3 * DEADLINE, "{slowest:?}");
     println!(
         "promoted after {promoted_after:?}, hits {returned:?} later; slowest call {slowest:?}"
     );

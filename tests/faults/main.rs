@@ -2,11 +2,13 @@
 
 mod bulkhead;
 mod cluster;
+mod connecting;
 mod data;
 mod fail_open;
 mod network;
 mod outage;
 mod ping;
+mod resharding;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;

@@ -11,3 +11,4 @@ mod read_connections;
 mod scripts;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;

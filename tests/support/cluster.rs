@@ -93,6 +93,13 @@ impl Cluster {
             let nodes: String = self.nodes[2].query(&["CLUSTER", "NODES"]);
             info.contains("master_link_status:up") && nodes.matches("slave").count() == 1
         });
+        // Before that it knows no other node's slots, and clients that ask it are misled.
+        eventually("the replica knows the cluster", limit, || {
+            let info: String = replica.query(&["CLUSTER", "INFO"]);
+            ["cluster_state:ok", "cluster_size:3"]
+                .iter()
+                .all(|line| info.contains(line))
+        });
         replica
     }
 

@@ -19,6 +19,7 @@ mod process;
 mod proxy;
 mod sentinel;
 mod server;
+pub mod tls;
 pub mod trouble;
 
 pub use binary::{Binary, binaries, binary};

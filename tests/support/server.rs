@@ -234,7 +234,7 @@ pub(super) fn data_arguments(binary: &Binary, port: u16) -> Vec<String> {
 }
 
 /// A port that was free a moment ago, low enough for a cluster bus 10,000 above it.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     loop {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -1,7 +1,10 @@
 //! The store on a Redis server, a cluster, or behind sentinels.
 
+mod attempt;
 mod breaker;
 mod connection;
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+mod diagnosis;
 mod discard;
 mod driver;
 pub(crate) use driver::spawn;
@@ -17,10 +20,15 @@ mod pause;
 mod ping;
 mod probe;
 mod read;
+mod refusal;
+mod removal;
 mod reply;
 mod scan;
 mod script;
+#[cfg(feature = "sentinel")]
+mod sentinels;
 mod target;
+mod tls;
 mod topology;
 mod touch;
 mod wake;
@@ -50,7 +58,8 @@ use self::pair::Pairs;
 use self::reply::{array, found, number, unexpected};
 pub(crate) use self::script::all as scripts;
 use self::script::{PolicyScripts, Script};
-pub(crate) use self::target::{Target, addresses};
+pub(crate) use self::target::Target;
+pub(crate) use self::tls::Tls;
 use self::wake::Wakes;
 pub(crate) use self::wire::Slice;
 use super::{Begin, Begun, Clock, Found, KeySpace, Listener, Put, Seen, Store, Stored, Token};
@@ -74,8 +83,6 @@ pub(crate) struct Redis {
 
 struct Inner {
     target: Arc<Target>,
-    /// The addresses that the cache was built with, for errors.
-    at: String,
     link: Link,
     lanes: Lanes,
     endpoints: Endpoints,
@@ -89,7 +96,7 @@ struct Inner {
 }
 
 impl Redis {
-    pub(crate) fn new(target: Target, at: String, clock: Clock) -> Self {
+    pub(crate) fn new(target: Target, clock: Clock) -> Self {
         let target = Arc::new(target);
         Self {
             inner: Arc::new(Inner {
@@ -97,7 +104,6 @@ impl Redis {
                 lanes: Lanes::default(),
                 endpoints: Endpoints::default(),
                 target,
-                at,
                 clock,
                 custom: Mutex::default(),
                 pairs: Pairs::default(),
@@ -271,8 +277,10 @@ impl Store for Redis {
     ) -> Result<u64, Error> {
         let mut removed = 0;
         for batch in fields.chunks(BATCH) {
-            let args = batch.iter().map(|field| field.0.to_vec()).collect();
-            let delete = self.number(script::DELETE.clone(), pair, args, deadline);
+            let (its, batch) = (pair.clone(), batch.to_vec());
+            let delete = self.run(Some(deadline), |inner| async move {
+                inner.delete(&its.stem, &batch).await
+            });
             removed += self.inner.ask(REMOVAL, pair, deadline, delete).await?;
         }
         Ok(removed)
@@ -288,8 +296,12 @@ impl Store for Redis {
             let (mut cursor, mut removed) = (b"0".to_vec(), 0);
             loop {
                 let args = [cursor, tag.to_le_bytes().to_vec()];
-                let step = timed(inner.script(&script::DELETE_METHOD, &pair.stem, &args));
-                let step = inner.ask(REMOVAL, &pair, STEP, step).await?;
+                let step = timed(inner.removal(&script::DELETE_METHOD, &pair.stem, &args));
+                let Some(step) = inner.ask(REMOVAL, &pair, STEP, step).await? else {
+                    // More than what was asked for, but all of that.
+                    let purge = timed(inner.purge_by_key(&pair.stem));
+                    return Ok(removed + inner.ask(REMOVAL, &pair, STEP, purge).await?);
+                };
                 let Ok([Value::BulkString(next), Value::Int(n)]) =
                     <[Value; 2]>::try_from(array(step)?)
                 else {
@@ -306,7 +318,11 @@ impl Store for Redis {
     }
 
     async fn delete_pair(&self, pair: &Arc<Pair>) -> Result<u64, Error> {
-        let purge = self.number(script::PURGE.clone(), pair, Vec::new(), STEP);
+        let its = pair.clone();
+        let purge = self.run(
+            Some(STEP),
+            |inner| async move { inner.purge(&its.stem).await },
+        );
         self.inner.ask(REMOVAL, pair, STEP, purge).await
     }
 

@@ -11,7 +11,7 @@ use super::breaker::{Breaker, Outcome, Permit};
 use super::fault::Verdict;
 use super::link::Link;
 use super::topology::{self, Range};
-use super::{Inner, driver, probe, timed};
+use super::{Inner, driver, probe, refusal, timed};
 use crate::budget::Wait;
 use crate::error::Error;
 use crate::method::Pair;
@@ -198,6 +198,11 @@ impl Inner {
             Verdict::Nothing => {}
             Verdict::Answered => self.tell(asked, Outcome::Answered, error),
             Verdict::Failed => self.tell(asked, Outcome::Failed, error),
+            // Where a cluster's client does not know the node of a slot it asks any, so the one that
+            // refuses, because it is dead or has just joined, may be another than the one asked for.
+            Verdict::Refused if self.target.is_cluster() => {
+                self.tell(asked, Outcome::Failed, error);
+            }
             Verdict::Refused => self.tell(asked, Outcome::Refused, error),
             Verdict::RefusesWrites | Verdict::IsReplica => {
                 let writes = self.endpoint(asked).breaker(Side::Write);
@@ -234,12 +239,19 @@ impl Inner {
         let breaker = endpoint.breaker(asked.side);
         if let Some(pause) = breaker.tell(asked.leave.permit, outcome, Instant::now()) {
             tracing::warn!(
-                endpoint = ?endpoint.address,
+                endpoint = %self.name_of(endpoint),
                 side = ?asked.side,
                 %why,
                 "redis-func-cache: the store is away; it is not asked until it answers a probe"
             );
             probe::start(self, asked, pause);
+        }
+    }
+
+    pub(super) fn name_of(&self, endpoint: &Endpoint) -> String {
+        match &endpoint.address {
+            Some((host, port)) => refusal::host_and_port(host, *port),
+            None => self.target.name(),
         }
     }
 

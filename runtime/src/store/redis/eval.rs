@@ -4,8 +4,9 @@ use std::sync::{Arc, PoisonError};
 
 use redis::{Cmd, Value};
 
+use super::fault::Failure;
 use super::script::{self, PolicyScripts, Script};
-use super::{Inner, fault, text};
+use super::{Inner, text};
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
@@ -19,12 +20,22 @@ impl Inner {
         stem: &str,
         args: &[Vec<u8>],
     ) -> Result<Value, Error> {
+        Ok(self.try_script(script, stem, args).await?)
+    }
+
+    pub(super) async fn try_script(
+        &self,
+        script: &Script,
+        stem: &str,
+        args: &[Vec<u8>],
+    ) -> Result<Value, Failure> {
         let known = command("EVALSHA", script.sha(), stem, args);
         match self.link.send(&known).await {
-            Err(error) if fault::is_no_script(&error) => {
-                self.whole_script(script, stem, args).await
+            Err(failure) if failure.is_no_script() => {
+                let whole = command("EVAL", script.text(), stem, args);
+                self.link.send(&whole).await
             }
-            other => other.map_err(|error| fault::error(&error)),
+            other => other,
         }
     }
 
@@ -36,8 +47,7 @@ impl Inner {
         args: &[Vec<u8>],
     ) -> Result<Value, Error> {
         let whole = command("EVAL", script.text(), stem, args);
-        let sent = self.link.send(&whole).await;
-        sent.map_err(|error| fault::error(&error))
+        Ok(self.link.send(&whole).await?)
     }
 
     pub(super) fn scripts(&self, policy: &Policy) -> Arc<PolicyScripts> {

@@ -1,7 +1,10 @@
 //! From the errors of the redis crate to ours, without a word of what was sent.
 
+use std::sync::Arc;
+
 use redis::{ErrorKind as Kind, RedisError, ServerErrorKind};
 
+use super::refusal::{self, Refusal};
 use crate::error::{Error, ErrorKind};
 
 /// What an error says about the endpoint that it came from.
@@ -35,8 +38,58 @@ const REFUSALS: [&str; 8] = [
 ];
 const REFUSALS_OF_WRITES: [&str; 3] = ["OOM", "MISCONF", "NOREPLICAS"];
 
-pub(super) fn is_no_script(error: &RedisError) -> bool {
-    matches!(error.kind(), Kind::Server(ServerErrorKind::NoScript))
+/// Why a command came to nothing.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// There is no connection, because the last attempt failed.
+    Refused(Arc<Refusal>),
+    /// There is none while the first attempt at another one is on its way.
+    Reconnecting,
+    Closed,
+    /// An error in the place of an answer.
+    Reply(RedisError),
+}
+
+impl From<RedisError> for Failure {
+    fn from(error: RedisError) -> Self {
+        Self::Reply(error)
+    }
+}
+
+impl Failure {
+    pub(super) fn is_no_script(&self) -> bool {
+        self.is(ServerErrorKind::NoScript)
+    }
+
+    /// Whether the keys of the command are on two nodes, as while their slot is being moved.
+    pub(super) fn is_try_again(&self) -> bool {
+        self.is(ServerErrorKind::TryAgain)
+    }
+
+    fn is(&self, kind: ServerErrorKind) -> bool {
+        matches!(self, Self::Reply(error) if error.kind() == Kind::Server(kind))
+    }
+
+    pub(super) fn error(&self) -> Error {
+        match self {
+            Self::Refused(refusal) => refusal.error(),
+            Self::Reconnecting => {
+                Error::unavailable("the connection was lost and is being replaced")
+                    .with_verdict(Verdict::Nothing)
+            }
+            Self::Closed => {
+                let error = Error::new(ErrorKind::Closed, "the cache is closed");
+                error.with_verdict(Verdict::Nothing)
+            }
+            Self::Reply(error) => self::error(error),
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        failure.error()
+    }
 }
 
 /// Whether the connection is of no use any more: the next call needs another one.
@@ -44,20 +97,8 @@ pub(super) fn is_end_of_connection(error: &RedisError) -> bool {
     error.is_unrecoverable_error() || error.is_connection_dropped()
 }
 
-/// What callers are told while the first attempt at a new connection is on its way.
-pub(super) fn reconnecting() -> RedisError {
-    RedisError::from((
-        Kind::Client,
-        "the connection was lost and is being replaced",
-    ))
-}
-
-pub(super) fn closed() -> RedisError {
-    RedisError::from((Kind::Client, "the cache is closed"))
-}
-
 /// The server's own text may quote arguments, so it is left out: its code says enough.
-pub(super) fn error(error: &RedisError) -> Error {
+fn error(error: &RedisError) -> Error {
     if says(error, "WRONGTYPE") {
         return foreign();
     }
@@ -65,18 +106,14 @@ pub(super) fn error(error: &RedisError) -> Error {
     if error.is_timeout() {
         return Error::unavailable("the store did not answer in time").with_verdict(verdict);
     }
-    let kind = match error.kind() {
-        Kind::Server(_) | Kind::Extension => ErrorKind::Server,
-        _ => ErrorKind::Unavailable,
-    };
-    let said = match error.code() {
-        Some(code) => Error::new(kind, format!("the server refused: {code}")),
-        None => Error::new(kind, format!("the store failed: {}", error.category())),
+    let said = match error.kind() {
+        Kind::Server(_) | Kind::Extension => Error::new(ErrorKind::Server, refusal::cause(error)),
+        _ => Error::unavailable(format!("the store failed: {}", refusal::cause(error))),
     };
     said.with_verdict(verdict)
 }
 
-fn verdict(error: &RedisError) -> Verdict {
+pub(super) fn verdict(error: &RedisError) -> Verdict {
     match error.kind() {
         Kind::Client => Verdict::Nothing,
         Kind::AuthenticationFailed | Kind::InvalidClientConfig => Verdict::Refused,
@@ -110,9 +147,7 @@ pub(super) fn refused(text: &str) -> Error {
     if code == "WRONGTYPE" {
         return foreign();
     }
-    let is_code = (1..=32).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_uppercase());
-    let code = if is_code { code } else { "ERR" };
-    Error::new(ErrorKind::Server, format!("the server refused: {code}"))
+    Error::new(ErrorKind::Server, refusal::cause_of_code(code, text))
         .with_verdict(verdict_of_answer(|wanted| text.contains(wanted)))
 }
 

@@ -11,14 +11,15 @@ use redis::{Cmd, RedisError, RedisResult, Value};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::{Connection, Node, Reply, Target, driver, fault, pause, topology};
+use super::attempt::{Connected, attempt};
+use super::fault::Failure;
+use super::refusal::Refusal;
+use super::{Connection, Node, Target, driver, fault, pause, topology};
 use crate::error::{Error, ErrorKind};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Hits are to return within three seconds of the server.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// All of an attempt, such as asking several sentinels of which some are away.
-const ATTEMPT: Duration = Duration::from_secs(5);
 /// After so many time-outs in a row the connection counts as dead: a half-open one never says so.
 const SILENCE: u32 = 3;
 
@@ -47,7 +48,7 @@ enum State {
     Up(Connection, Generation),
     /// Callers are turned away at once, while one attempt follows another behind. With why the last
     /// one failed, if one has.
-    Down(Option<RedisError>),
+    Down(Option<Arc<Refusal>>),
     Closed,
 }
 
@@ -75,7 +76,7 @@ impl Link {
         self.shared.field_ttl.load(Ordering::Relaxed)
     }
 
-    pub(super) async fn send(&self, cmd: &Cmd) -> Reply {
+    pub(super) async fn send(&self, cmd: &Cmd) -> Result<Value, Failure> {
         let (mut connection, generation) = self.connection().await?;
         let reply = connection.send(cmd).await;
         self.heard(generation, reply)
@@ -83,7 +84,7 @@ impl Link {
 
     /// Sends commands on one slot together, which only read: where the connection turns out to be
     /// closed, as servers and balancers do with idle ones, they are sent once more on the next.
-    pub(super) async fn send_all(&self, pipe: &redis::Pipeline) -> RedisResult<Vec<Value>> {
+    pub(super) async fn send_all(&self, pipe: &redis::Pipeline) -> Result<Vec<Value>, Failure> {
         self.first_attempt().await;
         let (mut connection, generation) = self.connection().await?;
         let replies = connection.send_all(pipe).await;
@@ -128,14 +129,9 @@ impl Link {
     }
 
     pub(super) async fn send_to(&self, node: &Node, cmd: Cmd) -> Result<Value, Error> {
-        let reply = match self.connection().await {
-            Err(error) => Err(error),
-            Ok((mut connection, generation)) => {
-                let reply = connection.send_to(node, cmd).await;
-                self.heard(generation, reply)
-            }
-        };
-        reply.map_err(|error| fault::error(&error))
+        let (mut connection, generation) = self.connection().await?;
+        let reply = connection.send_to(node, cmd).await;
+        Ok(self.heard(generation, reply)?)
     }
 
     /// The nodes that together hold all keys.
@@ -155,8 +151,7 @@ impl Link {
 
     /// Which node of a cluster serves which slots.
     pub(super) async fn slots(&self) -> Result<Value, Error> {
-        let slots = self.send(redis::cmd("CLUSTER").arg("SLOTS")).await;
-        slots.map_err(|error| fault::error(&error))
+        Ok(self.send(redis::cmd("CLUSTER").arg("SLOTS")).await?)
     }
 
     /// A caller's deadline passed. A cluster's client has many connections, and most of them may be
@@ -189,8 +184,8 @@ impl Link {
         }
         let shared = self.shared.clone();
         self.shared.spawn(async move {
-            if let Ok(connection) = shared.attempt().await {
-                shared.settle(Ok(connection));
+            if let Ok(connected) = attempt(&shared.target).await {
+                shared.settle(Ok(connected));
             }
             shared.is_replacing.store(false, Ordering::SeqCst);
         });
@@ -198,13 +193,16 @@ impl Link {
 
     /// Sees to it that there is a connection, by an attempt of its own where the last one failed.
     pub(super) async fn connect_now(&self) -> Result<(), Error> {
-        let found = match self.connection().await {
-            Err(_) if !self.is_closed() => self.shared.attempt().await.map(|connection| {
-                self.shared.settle(Ok(connection));
-            }),
-            found => found.map(drop),
-        };
-        found.map_err(|error| fault::error(&error))
+        match self.connection().await {
+            Err(_) if !self.is_closed() => match attempt(&self.shared.target).await {
+                Ok(connected) => {
+                    self.shared.settle(Ok(connected));
+                    Ok(())
+                }
+                Err(refusal) => Err(refusal.error()),
+            },
+            found => Ok(found.map(drop)?),
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -217,17 +215,17 @@ impl Link {
         self.shared.attempted.notify_waiters();
     }
 
-    fn heard<T>(&self, generation: Generation, reply: RedisResult<T>) -> RedisResult<T> {
+    fn heard<T>(&self, generation: Generation, reply: RedisResult<T>) -> Result<T, Failure> {
         match &reply {
             Err(error) if error.is_timeout() => self.timed_out(),
             Err(error) if self.is_lost(error) => {
                 self.shared.lost(generation);
-                return Err(fault::reconnecting());
+                return Err(Failure::Reconnecting);
             }
             Err(error) if fault::is_end_of_connection(error) => self.replace(),
             _ => self.shared.timeouts.store(0, Ordering::Relaxed),
         }
-        reply
+        reply.map_err(Failure::Reply)
     }
 
     /// Whether the error is the end of the connection. A cluster's client replaces those that it
@@ -236,7 +234,7 @@ impl Link {
         fault::is_end_of_connection(error) && !self.shared.target.is_cluster()
     }
 
-    async fn connection(&self) -> RedisResult<(Connection, Generation)> {
+    async fn connection(&self) -> Result<(Connection, Generation), Failure> {
         if let State::Up(connection, generation) = &*self.shared.state() {
             return Ok((connection.clone(), *generation));
         }
@@ -254,9 +252,9 @@ impl Link {
         }
         match &*self.shared.state() {
             State::Up(connection, generation) => Ok((connection.clone(), *generation)),
-            State::Down(Some(why)) => Err(why.clone()),
-            State::Closed => Err(fault::closed()),
-            _ => Err(fault::reconnecting()),
+            State::Down(Some(why)) => Err(Failure::Refused(why.clone())),
+            State::Closed => Err(Failure::Closed),
+            _ => Err(Failure::Reconnecting),
         }
     }
 }
@@ -295,36 +293,25 @@ impl Shared {
         }
     }
 
-    async fn attempt(&self) -> RedisResult<Connection> {
-        let attempt = async {
-            let mut connection = self.target.connect().await?;
-            let command = redis::cmd("COMMAND").arg("INFO").arg("HPEXPIRE").take();
-            let answer = connection.send(&command).await;
-            let has = knows_command(answer);
-            self.field_ttl.store(has, Ordering::Relaxed);
-            Ok(connection)
-        };
-        match tokio::time::timeout(ATTEMPT, attempt).await {
-            Ok(attempted) => attempted,
-            Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
-        }
-    }
-
     /// Takes the end of an attempt down; whether no other need follow.
-    fn settle(&self, attempted: RedisResult<Connection>) -> bool {
+    fn settle(&self, attempted: Result<Connected, Refusal>) -> bool {
         static GENERATIONS: AtomicU64 = AtomicU64::new(0);
         let mut state = self.state();
         let is_over = match (&*state, attempted) {
             (State::Closed, _) | (State::Up(..), Err(_)) => true,
-            (_, Ok(connection)) => {
+            (_, Ok(connected)) => {
                 let generation = GENERATIONS.fetch_add(1, Ordering::Relaxed);
-                self.enter(&mut state, State::Up(connection, generation));
+                let has_field_ttl = connected.has_field_ttl;
+                self.field_ttl.store(has_field_ttl, Ordering::Relaxed);
+                self.enter(&mut state, State::Up(connected.connection, generation));
                 self.timeouts.store(0, Ordering::Relaxed);
                 true
             }
             (_, Err(why)) => {
-                self.enter(&mut state, State::Down(Some(why)));
-                false
+                // A lane's runtime may have no sockets, and then never will: others do its work.
+                let is_over = why.is_panic && self.runtime.is_some();
+                self.enter(&mut state, State::Down(Some(Arc::new(why))));
+                is_over
             }
         };
         drop(state);
@@ -336,10 +323,14 @@ impl Shared {
 /// One attempt after another until there is a connection, or nobody wants one.
 async fn connect(shared: Arc<Shared>) {
     let mut longest = FIRST_PAUSE;
+    let mut known = None;
     loop {
-        let attempted = shared.attempt().await;
-        if let Err(error) = &attempted {
-            told(error, longest == FIRST_PAUSE);
+        let attempted = attempt(&shared.target).await;
+        if let Err(refusal) = &attempted {
+            // A lane's connection fails as the driver's does, which says so.
+            let is_news = shared.runtime.is_none() && known.as_ref() != Some(&refusal.cause);
+            report(refusal, is_news);
+            known = Some(refusal.cause.clone());
         }
         if shared.settle(attempted) {
             return;
@@ -349,20 +340,13 @@ async fn connect(shared: Arc<Shared>) {
     }
 }
 
-fn told(error: &RedisError, is_first: bool) {
-    let error = error.category();
-    if is_first {
-        tracing::warn!(error, "redis-func-cache: cannot connect to the store");
+/// Each cause is reported once.
+fn report(refusal: &Refusal, is_news: bool) {
+    let endpoint = &refusal.server;
+    if is_news {
+        tracing::warn!(%endpoint, "redis-func-cache: {refusal}");
     } else {
-        tracing::debug!(error, "redis-func-cache: still cannot connect to the store");
-    }
-}
-
-fn knows_command(answer: Reply) -> bool {
-    match answer {
-        Ok(Value::Array(commands)) => matches!(commands.first(), Some(Value::Array(_))),
-        Ok(Value::Map(commands)) => !commands.is_empty(),
-        _ => false,
+        tracing::debug!(%endpoint, "redis-func-cache: still {refusal}");
     }
 }
 

@@ -52,7 +52,7 @@ impl Inner {
     }
 
     fn away(&self, why: &dyn std::fmt::Display) -> Error {
-        unanswered(&self.at, why)
+        unanswered(&self.target.name(), why)
     }
 }
 

@@ -49,13 +49,20 @@ pub(super) fn start(inner: &Arc<Inner>, asked: &Asked<'_>, pause: Duration) {
 
 impl Probe {
     async fn run(mut self, mut pause: Duration) {
-        loop {
+        let name = loop {
             let inner = self.inner.upgrade();
             let Some(inner) = inner.filter(|inner| !inner.link.is_closed()) else {
                 return;
             };
-            // A new connection is a reason to look at once.
-            inner.link.attempted(pause::about(pause)).await;
+            let about = pause::about(pause);
+            if inner.target.is_cluster() && inner.link.is_up() {
+                // The client is replaced below, which is no news of the node: whoever took it for
+                // such would replace one client after another, and they would ask all nodes.
+                tokio::time::sleep(about).await;
+            } else {
+                // A new connection is a reason to look at once.
+                inner.link.attempted(about).await;
+            }
             let result = self.ask(&inner).await;
             if matches!(&result, Err(error) if error.verdict() == Verdict::Garbled) {
                 inner.link.give_up();
@@ -72,12 +79,12 @@ impl Probe {
                 Some(next) => pause = next,
                 None => {
                     self.has_closed = true;
-                    break;
+                    break inner.name_of(&self.endpoint);
                 }
             }
-        }
+        };
         tracing::info!(
-            endpoint = ?self.endpoint.address,
+            endpoint = %name,
             side = ?self.side,
             "redis-func-cache: the store answers again"
         );

@@ -19,7 +19,7 @@ use super::endpoint::{Pace, Paced};
 use super::lane::{Lane, Road};
 use super::link::Link;
 use super::wire::Ask;
-use super::{Inner, Verdict, driver, fault, reply, touch};
+use super::{Inner, Verdict, driver, reply, touch};
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
@@ -260,10 +260,7 @@ pub(super) async fn ask(inner: &Inner, link: &Link, pair: &Pair, fields: &[Field
     // The clock that expiry is told by, in the same round trip.
     pipe.cmd("TIME");
     let replies = link.send_all(&pipe).await;
-    let [entries, time] = replies
-        .map_err(|error| fault::error(&error))?
-        .try_into()
-        .map_err(|_| reply::unexpected())?;
+    let [entries, time] = replies?.try_into().map_err(|_| reply::unexpected())?;
     let now_us = match inner.clock.forced_us() {
         0 => reply::time_us(time)?,
         forced => forced,

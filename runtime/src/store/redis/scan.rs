@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::reply::{number, scan_page};
-use super::script::Script;
+use super::script::{PURGE, Script};
 use super::{Inner, Redis, timed};
 use crate::error::Error;
 use crate::store::KeySpace;
@@ -17,9 +17,8 @@ impl Redis {
         self.run(None, |inner| async move {
             let mut sum = 0;
             for stem in inner.stems(&keys).await? {
-                let answer = timed(inner.script(&script, &stem, &[])).await;
-                match answer {
-                    Ok(answer) => sum += number(&answer)?,
+                match timed(inner.of_pair(&script, &stem)).await {
+                    Ok(answer) => sum += answer,
                     // Somebody else's data: it is not ours to count or to remove.
                     Err(error) if error.is_foreign() => {}
                     Err(error) => return Err(error),
@@ -32,6 +31,14 @@ impl Redis {
 }
 
 impl Inner {
+    async fn of_pair(&self, script: &Script, stem: &str) -> Result<u64, Error> {
+        match self.removal(script, stem, &[]).await? {
+            Some(answer) => number(&answer),
+            None if script.sha() == PURGE.sha() => self.purge_by_key(stem).await,
+            None => self.len_by_key(stem).await,
+        }
+    }
+
     /// The stems of all pairs of a cache, by `SCAN` over every primary.
     pub(super) async fn stems(&self, keys: &KeySpace) -> Result<BTreeSet<String>, Error> {
         let mut stems = BTreeSet::new();

@@ -8,9 +8,16 @@ use redis::io::tcp::TcpSettings;
 use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError,
+    RedisResult,
 };
 
 use super::Connection;
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+use super::diagnosis;
+use super::refusal::{self, Refusal};
+#[cfg(feature = "sentinel")]
+use super::sentinels::Sentinels;
+use super::tls::{self, Tls};
 use crate::error::Error;
 
 /// Off the path of every call, so it may take longer than a call.
@@ -22,71 +29,43 @@ const RESPONSE: Duration = Duration::from_secs(5);
 const RESPONSE_OF_NODE: Duration = Duration::from_secs(1);
 
 pub(crate) enum Target {
-    One(Client),
+    One(Box<Client>),
     #[cfg(feature = "cluster")]
     /// With a client for each node that was named.
     Cluster(Box<redis::cluster::ClusterClient>, Vec<Client>),
     #[cfg(feature = "sentinel")]
-    Sentinel(tokio::sync::Mutex<redis::sentinel::SentinelClient>),
+    Sentinel(Box<Sentinels>),
 }
 
 impl Target {
-    pub(crate) fn one(url: &str) -> Result<Self, Error> {
-        Client::open(connection_info(url)?)
-            .map(Self::One)
-            .map_err(|error| refused("redis", &error))
+    pub(crate) fn one(url: &str, tls: &Tls) -> Result<Self, Error> {
+        tls.client("redis", connection_info("redis", url)?)
+            .map(|client| Self::One(Box::new(client)))
     }
 
     #[cfg(feature = "cluster")]
-    pub(crate) fn cluster(urls: &[String]) -> Result<Self, Error> {
-        if urls.is_empty() {
-            return Err(Error::config(
-                "`redis_cluster` has no URL; name at least one node",
-            ));
-        }
-        let nodes = urls
-            .iter()
-            .map(|url| connection_info(url))
-            .collect::<Result<Vec<_>, _>>()?;
-        let seeds = nodes.iter().cloned().map(Client::open);
-        let seeds = seeds.collect::<Result<Vec<_>, _>>();
-        let seeds = seeds.map_err(|error| refused("redis_cluster", &error))?;
-        redis::cluster::ClusterClientBuilder::new(nodes)
+    pub(crate) fn cluster(urls: &[String], tls: &Tls) -> Result<Self, Error> {
+        let nodes = clients("redis_cluster", urls, tls)?;
+        let infos = nodes.iter().map(|node| node.get_connection_info().clone());
+        let builder = redis::cluster::ClusterClientBuilder::new(infos)
             .connection_timeout(CONNECT)
             .response_timeout(RESPONSE_OF_NODE)
             .overall_response_timeout(Some(RESPONSE_OF_NODE))
-            .retries(1)
+            // By way of a node that is dead or has just joined, and of one that knows better.
+            .retries(3)
             .min_retry_wait(5)
             .max_retry_wait(20)
-            .tcp_settings(tcp())
+            .tcp_settings(tcp());
+        tls.of_cluster(builder, is_tls(&nodes[0]))?
             .build()
-            .map(|client| Self::Cluster(Box::new(client), seeds))
-            .map_err(|error| refused("redis_cluster", &error))
+            .map(|client| Self::Cluster(Box::new(client), nodes))
+            .map_err(|error| tls.unusable("redis_cluster", &error))
     }
 
     #[cfg(feature = "sentinel")]
-    pub(crate) fn sentinel(urls: &[String], service: &str) -> Result<Self, Error> {
-        use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
-        let sentinels = urls
-            .iter()
-            .map(|url| connection_info(url))
-            .collect::<Result<Vec<_>, _>>()?;
-        let Some(first) = sentinels.first() else {
-            return Err(Error::config(
-                "`redis_sentinel` has no URL; name at least one sentinel",
-            ));
-        };
-        let node = SentinelNodeConnectionInfo::default()
-            .set_redis_connection_info(first.redis_settings().clone())
-            .set_tcp_settings(tcp());
-        SentinelClient::build(
-            sentinels,
-            String::from(service),
-            Some(node),
-            SentinelServerType::Master,
-        )
-        .map(|client| Self::Sentinel(tokio::sync::Mutex::new(client)))
-        .map_err(|error| refused("redis_sentinel", &error))
+    pub(crate) fn sentinel(urls: &[String], service: &str, tls: &Tls) -> Result<Self, Error> {
+        let sentinels = clients("redis_sentinel", urls, tls)?;
+        Sentinels::new(sentinels, service, tls).map(|sentinels| Self::Sentinel(Box::new(sentinels)))
     }
 
     pub(super) fn is_cluster(&self) -> bool {
@@ -99,66 +78,89 @@ impl Target {
     /// Whether a [`Wire`](super::wire::Wire) can be had: to one server, and not through TLS.
     pub(super) fn is_plain(&self) -> bool {
         match self {
-            Self::One(client) => !matches!(
-                client.get_connection_info().addr(),
-                ConnectionAddr::TcpTls { .. }
-            ),
+            Self::One(client) => !is_tls(client),
             #[cfg(feature = "cluster")]
             Self::Cluster(..) => false,
             #[cfg(feature = "sentinel")]
-            Self::Sentinel(_) => true,
+            Self::Sentinel(sentinels) => !is_tls(&sentinels.named[0]),
+        }
+    }
+
+    /// The server or servers that were named, as messages call them.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::One(client) => name(client),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(_, nodes) => format!("the cluster of {}", names(nodes)),
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(sentinels) => {
+                let named = names(&sentinels.named);
+                let service = &sentinels.service;
+                format!("the primary of `{service}` behind the sentinels {named}")
+            }
+        }
+    }
+
+    /// What is wrong with a connection that was made.
+    pub(super) fn refusal(&self, error: &RedisError) -> Refusal {
+        match self {
+            Self::One(client) => Refusal::of(client.get_connection_info(), error),
+            #[cfg(any(feature = "cluster", feature = "sentinel"))]
+            _ => Refusal::with(self.name(), error),
         }
     }
 
     /// The one server that there is at present, for whoever connects by himself.
-    pub(super) async fn server(&self) -> Result<ConnectionInfo, RedisError> {
+    pub(super) async fn server(&self) -> RedisResult<ConnectionInfo> {
+        tls::choose_provider();
         match self {
             Self::One(client) => Ok(client.get_connection_info().clone()),
             #[cfg(feature = "cluster")]
             Self::Cluster(..) => Err((redis::ErrorKind::InvalidClientConfig, "a cluster").into()),
             #[cfg(feature = "sentinel")]
-            Self::Sentinel(client) => {
-                let client = client.lock().await.async_get_client().await?;
+            Self::Sentinel(sentinels) => {
+                let client = sentinels.primary().await?;
                 Ok(client.get_connection_info().clone())
             }
         }
     }
 
-    pub(super) async fn connect(&self) -> Result<Connection, RedisError> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT))
-            .set_response_timeout(Some(RESPONSE));
+    pub(super) async fn connect(&self) -> Result<Connection, Refusal> {
+        tls::choose_provider();
         match self {
             Self::One(client) => {
-                let connection = client.get_multiplexed_async_connection_with_config(&config);
-                connection.await.map(Connection::One)
+                let connection = one(client).await;
+                connection.map_err(|error| Refusal::of(client.get_connection_info(), &error))
             }
             #[cfg(feature = "cluster")]
-            Self::Cluster(client, _) => {
-                client.get_async_connection().await.map(Connection::Cluster)
-            }
+            Self::Cluster(client, nodes) => match client.get_async_connection().await {
+                Ok(connection) => Ok(Connection::Cluster(connection)),
+                Err(error) => Err(diagnosis::of_cluster(nodes, self.name(), &error).await),
+            },
             #[cfg(feature = "sentinel")]
-            Self::Sentinel(client) => {
-                let mut client = client.lock().await;
-                client
-                    .get_async_connection_with_config(&config)
-                    .await
-                    .map(Connection::One)
+            Self::Sentinel(sentinels) => {
+                let connection = match sentinels.primary().await {
+                    Ok(primary) => one(&primary).await,
+                    Err(error) => Err(error),
+                };
+                match connection {
+                    Ok(connection) => Ok(connection),
+                    Err(error) => Err(sentinels.diagnosis(self.name(), &error).await),
+                }
             }
         }
     }
-}
 
-impl Target {
     /// A connection for messages. In a cluster any node will do: it passes on what others publish.
-    pub(super) async fn subscribe(&self) -> Result<PubSub, RedisError> {
+    pub(super) async fn subscribe(&self) -> RedisResult<PubSub> {
+        tls::choose_provider();
         match self {
             Self::One(client) => client.get_async_pubsub().await,
             #[cfg(feature = "cluster")]
-            Self::Cluster(_, seeds) => {
+            Self::Cluster(_, nodes) => {
                 let mut last = RedisError::from((redis::ErrorKind::Io, "no node was named"));
-                for seed in seeds {
-                    match seed.get_async_pubsub().await {
+                for node in nodes {
+                    match node.get_async_pubsub().await {
                         Ok(connection) => return Ok(connection),
                         Err(error) => last = error,
                     }
@@ -166,31 +168,70 @@ impl Target {
                 Err(last)
             }
             #[cfg(feature = "sentinel")]
-            Self::Sentinel(client) => {
-                let primary = client.lock().await.async_get_client().await?;
-                primary.get_async_pubsub().await
-            }
+            Self::Sentinel(sentinels) => sentinels.primary().await?.get_async_pubsub().await,
         }
     }
 }
 
-/// Where URLs lead to, without users and passwords.
-pub(crate) fn addresses(urls: &[String]) -> String {
-    let infos = urls.iter().filter_map(|url| connection_info(url).ok());
-    let addresses: Vec<_> = infos.map(|info| info.addr().to_string()).collect();
-    addresses.join(", ")
+/// A connection that is known to answer; whether it knows the password shows with the first command.
+async fn one(client: &Client) -> RedisResult<Connection> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT))
+        .set_response_timeout(Some(RESPONSE));
+    let connection = client.get_multiplexed_async_connection_with_config(&config);
+    connection.await.map(Connection::One)
 }
 
-fn connection_info(url: &str) -> Result<ConnectionInfo, Error> {
+fn name(client: &Client) -> String {
+    refusal::name(client.get_connection_info().addr())
+}
+
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+fn names(clients: &[Client]) -> String {
+    let names: Vec<_> = clients.iter().map(name).collect();
+    names.join(", ")
+}
+
+pub(super) fn is_tls(client: &Client) -> bool {
+    let address = client.get_connection_info().addr();
+    matches!(address, ConnectionAddr::TcpTls { .. })
+}
+
+/// Clients of servers that are named together, at least one, which ask for TLS all or not at all:
+/// the others may be sent the password too.
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+fn clients(what: &str, urls: &[String], tls: &Tls) -> Result<Vec<Client>, Error> {
+    if urls.is_empty() {
+        return Err(Error::config(format!(
+            "`{what}` has no URL; name at least one server"
+        )));
+    }
+    let clients = urls
+        .iter()
+        .map(|url| tls.client(what, connection_info(what, url)?));
+    let clients = clients.collect::<Result<Vec<_>, _>>()?;
+    if clients
+        .iter()
+        .any(|client| is_tls(client) != is_tls(&clients[0]))
+    {
+        return Err(Error::config(format!(
+            "some URLs given to `{what}` begin with rediss:// and others do not; write rediss:// in all of \
+             them, or in none"
+        )));
+    }
+    Ok(clients)
+}
+
+fn connection_info(what: &str, url: &str) -> Result<ConnectionInfo, Error> {
     let info = url
         .into_connection_info()
-        .map_err(|error| refused("redis", &error))?;
+        .map_err(|error| refused(what, &error))?;
     Ok(info.set_tcp_settings(tcp()))
 }
 
 /// Small requests must not wait for more to come, which is what Nagle's algorithm does. A peer whose
 /// machine is gone is noticed in seconds, not in the quarter of an hour that systems take.
-fn tcp() -> TcpSettings {
+pub(super) fn tcp() -> TcpSettings {
     let keepalive = TcpKeepalive::new()
         .with_time(Duration::from_secs(5))
         .with_interval(Duration::from_secs(1));
@@ -203,10 +244,10 @@ fn tcp() -> TcpSettings {
 }
 
 /// The URL may hold a password, so it is not shown, and neither is the text of the error.
-fn refused(what: &str, error: &RedisError) -> Error {
+pub(super) fn refused(what: &str, error: &RedisError) -> Error {
     Error::config(format!(
         "the URL given to `{what}` cannot be used ({}); write redis://[user:password@]host[:port][/database], \
-         rediss:// for TLS (feature `tls-rustls`), or unix:///path",
+         rediss:// for TLS (feature `tls-rustls` or `tls-native`), or unix:///path",
         error.category()
     ))
 }

@@ -11,7 +11,7 @@ use redis::Value;
 pub(super) use self::pending::Touches;
 use self::pending::{MOST, Touched, Worth, args_of};
 use super::reply::array;
-use super::{Inner, STEP, Side, driver, fault, text, timed};
+use super::{Inner, STEP, Side, driver, text, timed};
 use crate::entry;
 use crate::error::Error;
 use crate::field::Field;
@@ -190,7 +190,7 @@ impl Inner {
         }
         let send = timed(async {
             let sent = self.link.send_all(&pipe).await;
-            sent.map_err(|error| fault::error(&error))
+            sent.map_err(Error::from)
         });
         let replies = self.ask(Side::Write, pair, STEP, send).await?;
         if let Some(oldest) = replies.into_iter().last().and_then(instant_us) {

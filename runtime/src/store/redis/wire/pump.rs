@@ -34,7 +34,8 @@ pub(super) async fn run(shared: Arc<Shared>, pause: Duration) {
     };
     let opened = timeout(CONNECT, open(&shared)).await;
     let Ok(Ok(open)) = opened else {
-        tracing::warn!("redis-func-cache: a lane cannot connect to the store");
+        // The driver fails to connect as well, and says why.
+        tracing::debug!("redis-func-cache: a lane cannot connect to the store");
         end.stage = Stage::Down {
             until: Some(Instant::now() + pause),
             pause: (pause * 2).min(LONGEST_PAUSE),
