@@ -7,6 +7,7 @@ mod debug;
 mod expiry;
 mod fencing;
 mod guide;
+mod identity;
 mod keys;
 mod method_invalidation;
 mod public_api;
