@@ -70,6 +70,7 @@ impl Lease {
             token: lease.token(),
             manner,
             unwanted,
+            tag: bound.tag,
         };
         let patience = match bound.fresh.stampede {
             Stampede::Lease => bound.patience_abroad(),

@@ -141,6 +141,8 @@ pub(crate) struct Begin {
     pub(crate) token: Token,
     pub(crate) manner: Manner,
     pub(crate) unwanted: Unwanted,
+    /// Of the method: to invalidate all of its entries overtakes the computation.
+    pub(crate) tag: u64,
 }
 
 /// What a computation does about a lease that holds.
@@ -254,7 +256,7 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     /// That is not promised: where the store is in trouble, or busy with others, it stays.
     fn discard(&self, pair: &Arc<Pair>, field: Field, seen: Seen<'_>);
 
-    /// Removes the entries with this method tag. No computation of the pair that is under way
+    /// Removes the entries with this method tag. No computation of that method that is under way
     /// stores anything. Returns how many entries there were.
     async fn delete_method(&self, pair: &Arc<Pair>, tag: u64) -> Result<u64, Error>;
 

@@ -1,12 +1,15 @@
 //! What every store and every kind of method does.
 
 mod bounds;
+mod clock_steps;
 mod codecs;
 mod debug;
 mod expiry;
 mod fencing;
 mod guide;
+mod identity;
 mod keys;
+mod method_invalidation;
 mod public_api;
 mod runtimes;
 mod scopes;

@@ -103,7 +103,7 @@ impl Inner {
         Ok(begun)
     }
 
-    fn begin_args(&self, begin: Begin) -> [Vec<u8>; 6] {
+    fn begin_args(&self, begin: Begin) -> [Vec<u8>; 7] {
         let manner = match begin.manner {
             Manner::TakesOver => b"0",
             Manner::Waits => b"1",
@@ -121,6 +121,7 @@ impl Inner {
             text(ms(LEASE)),
             manner.to_vec(),
             unwanted,
+            begin.tag.to_le_bytes().to_vec(),
         ]
     }
 
