@@ -1,5 +1,7 @@
 //! Questions about types, and the rewriting of types that move from the user's block to ours.
 
+mod opaque;
+
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::visit::{self, Visit};
@@ -10,6 +12,7 @@ use syn::{
 };
 
 use crate::{fingerprint, names};
+pub(crate) use opaque::{is_boxed_future, is_opaque};
 
 /// A type that came through `macro_rules!` stands in an invisible group.
 pub(crate) fn peel(mut ty: &Type) -> &Type {
@@ -224,6 +227,13 @@ impl VisitMut for Named {
             *ty = syn::parse_quote!(#ident);
             return;
         }
+        // The parentheses of `&(impl A + B)` would be one pair too many around a name.
+        if let Type::Paren(paren) = ty
+            && matches!(*paren.elem, Type::ImplTrait(_))
+        {
+            *ty = (*paren.elem).clone();
+            return self.visit_type_mut(ty);
+        }
         // The lifetimes of `Fn(&T)` are its own.
         if !matches!(ty, Type::TraitObject(_) | Type::FnPtr(_)) {
             visit_mut::visit_type_mut(self, ty);
@@ -328,25 +338,6 @@ fn option(ty: &Type) -> Option<&Type> {
         return None;
     }
     arguments(segment).first().copied()
-}
-
-/// A type that is a future although it is not spelled `impl Future`.
-pub(crate) fn is_boxed_future(ty: &Type) -> bool {
-    let Some(segment) = last_segment(ty) else {
-        return false;
-    };
-    if segment.ident == "BoxFuture" || segment.ident == "LocalBoxFuture" {
-        return true;
-    }
-    let is_pin = segment.ident == "Pin";
-    let boxed = arguments(segment)
-        .first()
-        .copied()
-        .filter(|_| is_pin)
-        .and_then(last_segment);
-    boxed.is_some_and(|boxed| arguments(boxed).iter().any(|inner| {
-        matches!(peel(inner), Type::TraitObject(object) if object.to_token_stream().to_string().contains("Future"))
-    }))
 }
 
 /// Spans of ours at the first and the last token of a type.

@@ -233,7 +233,7 @@ fn held(server: &Server) -> usize {
     let [seconds, _]: [u64; 2] = server.query(&["TIME"]);
     let keys = server.keys().into_iter().filter(|key| key.ends_with(":2"));
     let leases = keys.flat_map(|key| server.query::<Vec<Vec<u8>>>(&["HVALS", &key]));
-    let deadlines = leases.filter(|lease| lease.len() == 25);
+    let deadlines = leases.filter(|lease| lease.len() == 41);
     let deadlines = deadlines.map(|lease| u64::from_le_bytes(lease[..8].try_into().unwrap()));
     deadlines
         .filter(|&until_ms| until_ms > seconds * 1000)

@@ -2,12 +2,15 @@
 
 mod bounds;
 mod cancellation;
+mod clock_steps;
 mod codecs;
 mod debug;
 mod expiry;
 mod fencing;
 mod guide;
+mod identity;
 mod keys;
+mod method_invalidation;
 mod public_api;
 mod runtimes;
 mod scopes;

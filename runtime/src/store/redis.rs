@@ -378,7 +378,9 @@ impl Inner {
                 let [evicted, swept] = &array(counts)?[..] else {
                     return Err(unexpected());
                 };
-                sweeps.found(number(swept)?);
+                if *swept != Value::Int(0) {
+                    sweeps.again();
+                }
                 Ok(Stored::Evicting(number(evicted)?))
             }
         }

@@ -157,7 +157,7 @@ impl Inner {
         Ok(begun)
     }
 
-    fn begin_args(&self, begin: Begin) -> [Vec<u8>; 6] {
+    fn begin_args(&self, begin: Begin) -> [Vec<u8>; 7] {
         let manner = match begin.manner {
             Manner::TakesOver => b"0",
             Manner::Waits => b"1",
@@ -175,6 +175,7 @@ impl Inner {
             text(ms(LEASE)),
             manner.to_vec(),
             unwanted,
+            begin.tag.to_le_bytes().to_vec(),
         ]
     }
 
@@ -292,6 +293,7 @@ mod tests {
             manner: Manner::Waits,
             unwanted: Unwanted::Nothing,
             call_has: STEP,
+            tag: 7,
         };
         let (go_on, waits) = mpsc::channel::<()>();
         driver::spawn(async move { assert!(waits.recv().is_err()) }).unwrap();
