@@ -6,6 +6,7 @@ mod method;
 mod owned;
 mod returned;
 mod verdict;
+mod warning;
 mod wrapper;
 
 use proc_macro2::TokenStream;
@@ -43,10 +44,13 @@ fn expand(
     };
     let args = args::of_block(options, errors);
     let block = Block::new(args, &item, errors)?;
-    let generated = Context::new(&block).expand();
+    let context = Context::new(&block);
+    let generated = context.expand();
+    // One mistake, one message.
+    let warnings = errors.is_empty().then(|| warning::warnings(&context));
     let mut original = item.clone();
     ast::strip(&mut original);
-    Ok(quote!(#original #generated))
+    Ok(quote!(#original #generated #warnings))
 }
 
 /// What all generated pieces of a block need to know.
@@ -213,7 +217,7 @@ impl<'a> Context<'a> {
             #[allow(
                 clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction,
                 dead_code, deprecated, missing_debug_implementations, missing_docs, non_camel_case_types,
-                single_use_lifetimes, unreachable_code, unreachable_pub, unused_qualifications,
+                single_use_lifetimes, unexpected_cfgs, unreachable_code, unreachable_pub, unused_qualifications,
                 private_bounds, private_interfaces, elided_named_lifetimes, mismatched_lifetime_syntaxes
             )]
         }

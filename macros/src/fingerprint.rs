@@ -1,9 +1,11 @@
 //! The identity of a method: a SHA-1 over its tokens, the same for every way to write them down.
 //!
-//! Not hashed: attributes and docs, visibility, spans and spaces, `None` groups that a macro left
+//! Not hashed: attributes and docs, except `#[cfg]` inside of the method, visibility, spans and spaces, `None` groups that a macro left
 //! behind, raw prefixes of identifiers, and commas before a closing bracket. Characters of
 //! punctuation are joined to operators by the table below and not by the spacing that the
 //! compiler reports, which has changed between its versions.
+
+mod conditions;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens as _;
@@ -22,6 +24,8 @@ const NO_CALLEE: [&str; 22] = [
     "as", "await", "break", "dyn", "else", "for", "if", "impl", "in", "let", "loop", "match",
     "move", "mut", "ref", "return", "static", "unsafe", "where", "while", "yield", "const",
 ];
+
+pub(crate) use conditions::conditions;
 
 pub(crate) fn method(method: &ImplItemFn) -> [u8; 20] {
     let mut method = method.clone();
@@ -65,12 +69,12 @@ fn write_text(tokens: TokenStream, text: &mut String) {
     }
 }
 
-/// Removes every attribute, at any depth.
+/// Removes every attribute, at any depth, that does not choose what is compiled.
 struct Strip;
 
 impl VisitMut for Strip {
     fn visit_attributes_mut(&mut self, attributes: &mut Vec<Attribute>) {
-        attributes.clear();
+        attributes.retain(conditions::chooses);
     }
 
     fn visit_impl_item_fn_mut(&mut self, method: &mut ImplItemFn) {

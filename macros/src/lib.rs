@@ -8,6 +8,7 @@ mod fallback;
 mod fingerprint;
 mod generics;
 mod names;
+mod reads;
 mod siblings;
 mod types;
 mod valid;

@@ -34,6 +34,16 @@ pub(crate) fn self_key() -> Ident {
     Ident::new("__self_key", Span::call_site())
 }
 
+/// Among the methods: the function that gives the path of their type, as its module would have it.
+pub(crate) fn in_module() -> Ident {
+    Ident::new("__in_module", Span::call_site())
+}
+
+/// What a warning is a use of: its name is a part of the compiler's message.
+pub(crate) fn warning(at: Span) -> Ident {
+    Ident::new("self_is_not_in_the_key", at)
+}
+
 /// The field of the wrapper.
 pub(crate) fn core() -> Ident {
     Ident::new("__func_cache_core", Span::call_site())

@@ -95,6 +95,21 @@ pub(crate) fn parameters(generics: &Generics) -> Vec<Ident> {
         .collect()
 }
 
+/// Whether only the caller of a method knows an argument's type: there is an `impl Trait` somewhere in
+/// it, or a macro that may expand to one.
+pub(crate) fn is_opaque(ty: &Type) -> bool {
+    struct Search(bool);
+    impl Visit<'_> for Search {
+        fn visit_type(&mut self, ty: &Type) {
+            self.0 |= matches!(ty, Type::ImplTrait(_) | Type::Macro(_));
+            visit::visit_type(self, ty);
+        }
+    }
+    let mut search = Search(false);
+    search.visit_type(ty);
+    search.0
+}
+
 /// Rewrites `Self`, which in a wrapper would be the wrapper, to the user's type.
 #[derive(Debug, Clone)]
 pub(crate) struct SelfType {
@@ -223,6 +238,13 @@ impl VisitMut for Named {
             self.types.push((ident.clone(), found.clone()));
             *ty = syn::parse_quote!(#ident);
             return;
+        }
+        // The parentheses of `&(impl A + B)` would be one pair too many around a name.
+        if let Type::Paren(paren) = ty
+            && matches!(*paren.elem, Type::ImplTrait(_))
+        {
+            *ty = (*paren.elem).clone();
+            return self.visit_type_mut(ty);
         }
         // The lifetimes of `Fn(&T)` are its own.
         if !matches!(ty, Type::TraitObject(_) | Type::FnPtr(_)) {

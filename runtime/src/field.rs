@@ -176,6 +176,13 @@ impl KeyWriter {
         }
     }
 
+    /// Adds an argument whose type only its caller names, such as an `impl Trait`: values of two types
+    /// may be written alike.
+    pub fn add_with_type<T: KeyPart + ?Sized>(&mut self, part: &T) {
+        self.add_type::<T>();
+        self.add(part);
+    }
+
     /// Adds the name of a type parameter's type.
     pub fn add_type<T: ?Sized>(&mut self) {
         self.add(std::any::type_name::<T>());

@@ -1,5 +1,8 @@
 //! A cached method as generated code declares it, and as one cache sees it.
 
+mod place;
+
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -15,6 +18,7 @@ use crate::policy::Policy;
 use crate::settings::{self, Early, Stampede, StructureTtl, Touch};
 use crate::stats::Counters;
 use crate::store::redis::PairShared;
+use place::Place;
 
 /// How long calls wait for one that runs the method, at least and at the most.
 const LEAST_PATIENCE: Duration = Duration::from_millis(500);
@@ -29,6 +33,7 @@ pub struct Method {
     name: &'static str,
     fingerprint: [u8; 20],
     options: Options,
+    place: Option<Place>,
     /// The binding to the first cache that used this method; others are found in their registry.
     first: OnceLock<(u64, Arc<Bound>)>,
 }
@@ -109,7 +114,24 @@ impl Method {
             name,
             fingerprint,
             options,
+            place: None,
             first: OnceLock::new(),
+        }
+    }
+
+    /// Says where the block stands: `T` is a type in it, `in_module` its path if no function is around
+    /// it. Methods of types of one name in two functions are then two.
+    #[must_use]
+    pub const fn within<T>(mut self, in_module: &'static str) -> Self {
+        self.place = Some(Place::of::<T>(in_module));
+        self
+    }
+
+    /// The site, and the function around it.
+    fn full_site(&self) -> Cow<'static, str> {
+        match self.place.and_then(Place::function) {
+            Some(function) => Cow::Owned(format!("{} in {function}", self.site)),
+            None => Cow::Borrowed(self.site),
         }
     }
 
@@ -230,7 +252,8 @@ impl Bound {
             .policy
             .map_or_else(|| defaults.policy.clone(), |policy| policy());
         let ttl_ms = options.ttl_ms.unwrap_or(defaults.ttl_ms);
-        let tag = MethodKey::method(method.site, &method.fingerprint);
+        let site = method.full_site();
+        let tag = MethodKey::method(&site, &method.fingerprint);
         let hash = format!("{tag:016x}");
         let own =
             (options.layout(defaults) == Layout::Multiple).then_some((method.name, hash.as_str()));
@@ -250,7 +273,7 @@ impl Bound {
         Ok(Self {
             site: method.site,
             pair: Arc::new(pair),
-            key: MethodKey::new(method.site, &method.fingerprint, options.version),
+            key: MethodKey::new(&site, &method.fingerprint, options.version),
             tag,
             alone: own.is_some(),
             ttl_ms,

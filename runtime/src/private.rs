@@ -14,6 +14,19 @@ pub use crate::shape::{
 pub use crate::verdict::{Life, Verdict, judge, judge_returned};
 pub use crate::wrapper::Core;
 
+/// A method's fingerprint in this build: what its `#[cfg]` attributes came to is a part of it. Their
+/// conditions are in the digest already, so one bit each is enough.
+pub const fn fingerprint(mut digest: [u8; 20], conditions: &[bool]) -> [u8; 20] {
+    let mut at = 0;
+    while at < conditions.len() {
+        if conditions[at] {
+            digest[at / 8 % 20] ^= 1 << (at % 8);
+        }
+        at += 1;
+    }
+    digest
+}
+
 /// The entry that a call would store for this value; its instants are zero. For tests.
 pub fn write_entry<T: Value>(call: Call<'_>, value: &T) -> Option<Vec<u8>> {
     let (cache, bound, key) = call.into_parts().ok()?;

@@ -6,6 +6,7 @@ mod debug;
 mod expiry;
 mod fencing;
 mod guide;
+mod identity;
 mod keys;
 mod public_api;
 mod runtimes;

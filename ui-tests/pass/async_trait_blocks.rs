@@ -22,7 +22,7 @@ pub trait Users: Send + Sync {
 
 struct Db;
 
-#[cache_impl(ttl = "5m")]
+#[cache_impl(ttl = "5m", self_key = ())]
 #[async_trait]
 impl Users for Db {
     async fn find(&self, id: u64) -> Result<String, DbError> {
@@ -48,7 +48,7 @@ trait Local {
 
 struct Thread(Rc<u64>);
 
-#[cache_impl]
+#[cache_impl(self_key = ())]
 #[async_trait(?Send)]
 impl Local for Thread {
     async fn find(&self, id: u64) -> u64 {

@@ -8,7 +8,7 @@ async fn main() {
         by: u8,
     }
 
-    #[cache_impl]
+    #[cache_impl(self_key = ())]
     impl Repo {
         async fn find(&self, id: u8) -> u8 {
             self.by + id
@@ -25,7 +25,7 @@ async fn main() {
     {
         struct Repo;
 
-        #[cache_impl]
+        #[cache_impl(self_key = ())]
         impl Repo {
             fn find(&self) -> u8 {
                 9

@@ -34,7 +34,7 @@ impl Rule for u64 {
 
 struct Repo<T>(T);
 
-#[cache_impl(cache_none = false, ttl = "1h")]
+#[cache_impl(cache_none = false, ttl = "1h", self_key = ())]
 impl<T: Rule + Clone + Serialize + DeserializeOwned> Repo<T> {
     fn is_first(of: &(T, u8)) -> bool {
         of.1 == 0
@@ -73,7 +73,7 @@ trait Texts {
 
 struct View<'v>(&'v str);
 
-#[cache_impl(ttl_none = "10s")]
+#[cache_impl(ttl_none = "10s", self_key = ())]
 #[async_trait]
 impl Texts for View<'_> {
     #[cache(cache_if = rules::is_some_text)]
@@ -85,7 +85,7 @@ impl Texts for View<'_> {
     }
 }
 
-#[cache_impl(wrapper = CachedView)]
+#[cache_impl(wrapper = CachedView, self_key = ())]
 impl<'v> View<'v> {
     #[cache(cache_if = rules::is_some_text)]
     async fn borrowed(&self, of: &str) -> Cow<'_, str> {

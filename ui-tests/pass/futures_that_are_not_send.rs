@@ -7,7 +7,7 @@ use redis_func_cache::{Cache, CacheExt as _, cache_impl};
 
 struct Repo(Rc<Cell<u8>>);
 
-#[cache_impl]
+#[cache_impl(self_key = ())]
 impl Repo {
     async fn find(&self, id: u8) -> Result<u8, Rc<str>> {
         let by = Rc::clone(&self.0);

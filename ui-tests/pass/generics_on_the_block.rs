@@ -22,7 +22,7 @@ struct Repo<D, T = u8> {
     found: T,
 }
 
-#[cache_impl]
+#[cache_impl(self_key = ())]
 impl<D: Db, T> Repo<D, T>
 where
     T: Clone + Debug,

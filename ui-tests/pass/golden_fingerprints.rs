@@ -18,7 +18,7 @@ impl Golden {
     }
 }
 
-#[cache_impl]
+#[cache_impl(self_key = ())]
 impl Golden {
     fn f(&self) -> u8 {
         1

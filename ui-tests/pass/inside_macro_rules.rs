@@ -20,7 +20,7 @@ repository!(Numbers NumberCache small: u8 => u16, large: u32 => u64; "5m" "lfu",
 
 macro_rules! whole {
     ($item:item) => {
-        #[cache_impl]
+        #[cache_impl(self_key = ())]
         $item
     };
 }

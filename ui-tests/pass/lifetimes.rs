@@ -8,7 +8,7 @@ struct View<'v> {
     text: &'v str,
 }
 
-#[cache_impl]
+#[cache_impl(self_key = ())]
 impl<'v> View<'v> {
     async fn find<'a>(&'a self, word: &'a str, other: &str) -> Option<usize> {
         self.text.find(word).or(self.text.find(other))
@@ -45,7 +45,7 @@ impl<'v> View<'v> {
 
 struct Errors;
 
-#[cache_impl]
+#[cache_impl(self_key = ())]
 impl Errors {
     async fn fixed(&self, id: u8) -> Result<u8, &'static str> {
         if id > 0 { Ok(id) } else { Err("zero") }
@@ -65,7 +65,7 @@ trait Longest<'t> {
 }
 
 /// Lifetimes without a name.
-#[cache_impl]
+#[cache_impl(self_key = ())]
 impl Words<'_, &str> {
     fn count(&self) -> usize {
         self.0.len()

@@ -13,7 +13,7 @@ struct Db {
     by: u64,
 }
 
-#[cache_impl]
+#[cache_impl(self_key = ())]
 impl Users for Db {
     async fn find(&self, id: u64) -> Result<String, u8> {
         (id > 0).then(|| format!("user {id}")).ok_or(1)
@@ -26,7 +26,7 @@ impl Users for Db {
     }
 }
 
-#[cache_impl(wrapper = CachedDb)]
+#[cache_impl(wrapper = CachedDb, self_key = ())]
 impl Db {
     /// Borrows `self`, as `impl Future` does since edition 2024.
     fn borrows(&self, id: u64) -> impl Future<Output = u64> + Send {

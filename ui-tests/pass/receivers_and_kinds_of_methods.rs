@@ -8,7 +8,7 @@ use redis_func_cache::{Cache, CacheExt as _, cache_impl};
 #[derive(Default)]
 struct Repo(u8);
 
-#[cache_impl]
+#[cache_impl(self_key = ())]
 impl Repo {
     const LIMIT: u8 = 3;
 

@@ -33,7 +33,8 @@ struct Repo {
     stale = "10m",
     soft_timeout = "50ms",
     jitter = 0.1,
-    stampede = "lease"
+    stampede = "lease",
+    self_key = ()
 )]
 impl Repo {
     async fn find(&self, id: u64) -> Result<u64, &'static str> {
@@ -124,7 +125,7 @@ trait Natives<T> {
 
 struct Native<D>(D);
 
-#[cache_impl(ttl = "5m", stale = "1d")]
+#[cache_impl(ttl = "5m", stale = "1d", self_key = ())]
 impl<D: Clone + Send + Sync + 'static> Natives<Counted> for Native<D> {
     async fn native(&self, of: &Counted) -> u8 {
         drop(self.0.clone());

@@ -12,7 +12,7 @@ trait Store<K> {
     fn get(&self, key: K) -> Result<u8, Self::Error>;
 }
 
-#[cache_impl]
+#[cache_impl(self_key = ())]
 impl<T: Clone + Send + Sync> Repo<T> {
     pub async fn find(&self, id: u8) -> u8 {
         let _ = self.value.clone();

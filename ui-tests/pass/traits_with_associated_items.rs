@@ -32,7 +32,7 @@ struct User(u64);
 #[derive(Debug, Clone)]
 struct Users;
 
-#[cache_impl]
+#[cache_impl(self_key = ())]
 impl Repository<u64> for Users {
     const TABLE: &'static str = "users";
     type Row = User;
@@ -69,7 +69,7 @@ trait Find<K> {
 
 struct Generic<D>(D);
 
-#[cache_impl]
+#[cache_impl(self_key = ())]
 impl<K: Into<u64> + Serialize, D: Clone + Into<K>> Find<K> for Generic<D>
 where
     K: Copy,

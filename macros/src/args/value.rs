@@ -266,6 +266,13 @@ impl SelfKey {
     }
 }
 
+impl SelfKey {
+    /// `()`: nothing of `self` matters, and nothing is written.
+    pub(crate) fn is_nothing(&self) -> bool {
+        matches!(&self.0, Expr::Tuple(tuple) if tuple.elems.is_empty())
+    }
+}
+
 impl Wrapper {
     fn read(expr: &Expr) -> Result<Self> {
         let path = match expr {

@@ -35,7 +35,8 @@ fn declaration(context: &Context<'_>, method: &Method<'_>, args: &MethodArgs) ->
     let Context { private, vis, .. } = context;
     let name = method.name();
     let site = context.site_of(name);
-    let fingerprint = fingerprint::method(method.item);
+    let fingerprint = fingerprint(private, method);
+    let (methods, in_module) = (context.methods_type(), names::in_module());
     let options = options(context, &context.block.args, args);
     let cfgs = cfgs(&method.item.attrs);
     let levels = lint_levels(&method.item.attrs);
@@ -46,12 +47,24 @@ fn declaration(context: &Context<'_>, method: &Method<'_>, args: &MethodArgs) ->
             static METHOD: #private::Method = #private::Method::new(
                 ::core::concat!(::core::module_path!(), "::", #site),
                 #site,
-                [#(#fingerprint),*],
+                #fingerprint,
                 #options,
-            );
+            )
+            .within::<#methods>(<#methods>::#in_module());
             &METHOD
         }
     }
+}
+
+/// Of the method's tokens; where `#[cfg]` chooses among them, also of what it chooses in this build.
+fn fingerprint(private: &TokenStream, method: &Method<'_>) -> TokenStream {
+    let digest = fingerprint::method(method.item);
+    let digest = quote!([#(#digest),*]);
+    let conditions = fingerprint::conditions(method.item);
+    if conditions.is_empty() {
+        return digest;
+    }
+    quote!(#private::fingerprint(#digest, &[#(::core::cfg!(#conditions)),*]))
 }
 
 /// What the method says, else what the block says, else nothing: then the builder decides.
@@ -253,7 +266,11 @@ pub(super) fn key_writer(
         let ident = &argument.ident;
         let (first, last) = types::ends(argument.ty);
         let part = quote_spanned!(last=> (#ident));
-        parts.push(quote_spanned!(first=> #writer.add(&#part);));
+        parts.push(if types::is_opaque(argument.ty) {
+            quote_spanned!(first=> #writer.add_with_type(&#part);)
+        } else {
+            quote_spanned!(first=> #writer.add(&#part);)
+        });
     }
     quote!(|#writer| { #(#parts)* })
 }
@@ -274,7 +291,9 @@ pub(super) fn self_key(context: &Context<'_>) -> TokenStream {
 }
 
 fn self_key_part(context: &Context<'_>, this: &TokenStream, writer: &Ident) -> Option<TokenStream> {
-    let expression = context.block.args.self_key.as_ref()?.0.to_token_stream();
+    let self_key = context.block.args.self_key.as_ref();
+    let self_key = self_key.filter(|self_key| !self_key.is_nothing())?;
+    let expression = self_key.0.to_token_stream();
     let span = Span::mixed_site().located_at(expression.span());
     let expression = context.ty.expression(expression, this);
     Some(quote_spanned!(span=> #writer.add(&(#expression));))

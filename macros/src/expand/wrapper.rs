@@ -2,7 +2,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ImplItem;
 
-use super::{Context, method};
+use super::{Context, method, warning};
 use crate::ast::Kind;
 use crate::names;
 
@@ -33,6 +33,8 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
     let accessors = accessors(context);
     let (entries, methods) = (entries(context), names::methods(wrapper));
     let self_key = method::self_key(context);
+    let warning = warning::of_joining(context);
+    let (in_module, path) = (names::in_module(), methods.to_string());
     quote! {
         #[doc = #docs]
         #lints
@@ -75,7 +77,15 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
         #vis struct #methods;
 
         #lints
-        impl #methods { #self_key }
+        impl #methods {
+            #self_key
+
+            #warning
+
+            #vis const fn #in_module() -> &'static ::core::primitive::str {
+                ::core::concat!(::core::module_path!(), "::", #path)
+            }
+        }
     }
 }
 
