@@ -79,7 +79,8 @@ async fn everything(builder: CacheBuilder) -> Vec<String> {
         .build()
         .unwrap();
     let repo = Repo.cached(&cache);
-    for id in 0..8 {
+    // Each sixteenth put looks for entries that have expired.
+    for id in 0..20 {
         assert_eq!(repo.find(id).await, id);
         assert_eq!(repo.find(id).await, id);
         assert_eq!(repo.name(id).await, id.to_string());

@@ -7,6 +7,7 @@ use futures_util::future::{join_all, poll_immediate};
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
 use tokio::runtime::{Builder, Runtime};
 
+const DEFAULT: Duration = Duration::from_millis(100);
 const SOON: Duration = Duration::from_secs(5);
 
 struct Repo;
@@ -40,9 +41,13 @@ fn connections(server: &Server) -> usize {
 }
 
 fn build(server: &Server) -> (Cache, CachedRepo) {
+    build_with(server, DEFAULT)
+}
+
+fn build_with(server: &Server, deadline: Duration) -> (Cache, CachedRepo) {
     let cache = Cache::builder(unique("lanes"))
         .redis(server.url())
-        .deadline(PATIENT)
+        .deadline(deadline)
         .build()
         .unwrap();
     let repo = Repo.cached(&cache);
@@ -96,7 +101,7 @@ fn a_closed_cache_opens_no_lane() {
 #[test]
 fn many_callers_of_a_runtime_are_all_answered() {
     let server = Server::start();
-    let (cache, repo) = build(&server);
+    let (cache, repo) = build_with(&server, PATIENT);
     let runtime = runtime(2);
     warm(&runtime, &server, &repo, 1);
     runtime.block_on(async {
