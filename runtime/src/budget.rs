@@ -7,6 +7,7 @@ use crate::error::Error;
 
 /// The time that one call may spend on the store, all its requests together.
 pub(crate) struct Budget {
+    whole: Duration,
     left: Duration,
     /// When the request began that is still to be paid for.
     since: Option<Instant>,
@@ -42,8 +43,16 @@ impl Wait {
 
 impl Budget {
     #[inline]
-    pub(crate) fn new(left: Duration) -> Self {
-        Self { left, since: None }
+    pub(crate) fn new(whole: Duration) -> Self {
+        Self {
+            whole,
+            left: whole,
+            since: None,
+        }
+    }
+
+    pub(crate) fn whole(&self) -> Duration {
+        self.whole
     }
 
     /// Begins a request. Who goes on after it [stops](Self::stop) the clock: a hit does not, and is

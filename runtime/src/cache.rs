@@ -3,6 +3,7 @@ use crate::builder::{CacheBuilder, Limits};
 use crate::error::Error;
 use crate::field::Field;
 use crate::flight::Flights;
+use crate::fork::PerProcess;
 use crate::handle;
 use crate::maxsize::MaxSizes;
 use crate::method::{Binding, Bound, Defaults, Method, Pair};
@@ -46,14 +47,40 @@ struct Inner {
     name: String,
     defaults: Defaults,
     limits: Limits,
-    store: Box<dyn Store>,
     kind: StoreKind,
+    state: PerProcess<State>,
+}
+
+/// What threads share, or wait for each other by.
+struct State {
+    /// Methods know by it whether they are bound to this state.
+    id: u64,
+    store: Box<dyn Store>,
     flights: Arc<Flights>,
     refreshes: Arc<Refreshes>,
     methods: RwLock<HashMap<usize, Option<Arc<Bound>>>>,
     maxsizes: MaxSizes,
     /// Counts what happens to methods that could not be bound.
     unbound: Counters,
+}
+
+impl State {
+    fn new(store: Box<dyn Store>) -> Self {
+        Self {
+            id: next_id(),
+            store,
+            flights: Flights::new(),
+            refreshes: Arc::default(),
+            methods: RwLock::default(),
+            maxsizes: MaxSizes::default(),
+            unbound: Counters::default(),
+        }
+    }
+}
+
+fn next_id() -> u64 {
+    static IDS: AtomicU64 = AtomicU64::new(0);
+    IDS.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Cache {
@@ -81,20 +108,21 @@ impl Cache {
         store: Box<dyn Store>,
         kind: StoreKind,
     ) -> Self {
-        static IDS: AtomicU64 = AtomicU64::new(0);
         Self(Arc::new(Inner {
-            id: IDS.fetch_add(1, Ordering::Relaxed),
+            id: next_id(),
             name,
             defaults,
             limits,
-            store,
             kind,
-            flights: Flights::new(),
-            refreshes: Arc::default(),
-            methods: RwLock::default(),
-            maxsizes: MaxSizes::default(),
-            unbound: Counters::default(),
+            state: PerProcess::new(State::new(store)),
         }))
+    }
+
+    /// The state of this process: that of a parent was left behind by its threads.
+    #[inline]
+    fn state(&self) -> &State {
+        let state = &self.0.state;
+        state.get(|of_parent| State::new(of_parent.store.in_child()))
     }
 
     /// The name that the cache was built with.
@@ -110,7 +138,7 @@ impl Cache {
     /// # Errors
     /// The store does not answer.
     pub async fn len(&self) -> Result<u64, Error> {
-        self.0.store.len(&self.key_space()).await
+        self.state().store.len(&self.key_space()).await
     }
 
     /// Whether the cache holds no entry: as [`len`](Self::len).
@@ -129,8 +157,8 @@ impl Cache {
     /// # Errors
     /// The store does not answer; some pairs may be gone already.
     pub async fn purge(&self) -> Result<u64, Error> {
-        let purged = self.0.store.purge(&self.key_space()).await;
-        self.0.flights.detach_all();
+        let purged = self.state().store.purge(&self.key_space()).await;
+        self.state().flights.detach_all();
         purged
     }
 
@@ -161,18 +189,18 @@ impl Cache {
     /// closed.
     pub async fn ping(&self) -> Result<Duration, Error> {
         let at_most = self.0.limits.deadline.max(handle::DEADLINE);
-        self.0.store.ping(at_most).await
+        self.state().store.ping(at_most).await
     }
 
     /// Gives connections back. Calls on its wrappers run their methods from now on.
     pub async fn close(&self) {
-        self.0.store.close().await;
+        self.state().store.close().await;
     }
 
     /// What has happened in this process since the cache was built.
     pub fn stats(&self) -> Stats {
-        let mut total = self.0.unbound.snapshot();
-        total.error += self.0.store.dropped_touches();
+        let mut total = self.state().unbound.snapshot();
+        total.error += self.state().store.dropped_touches();
         for bound in self.bounds() {
             total += bound.counters.snapshot();
         }
@@ -241,7 +269,7 @@ impl Cache {
 
     fn bounds(&self) -> Vec<Arc<Bound>> {
         let methods = self
-            .0
+            .state()
             .methods
             .read()
             .unwrap_or_else(PoisonError::into_inner);
@@ -250,15 +278,15 @@ impl Cache {
 
     #[inline]
     pub(crate) fn store(&self) -> &dyn Store {
-        &*self.0.store
+        &*self.state().store
     }
 
     /// [`Store::get`], without a box on the way of most hits.
     #[inline]
     pub(crate) fn get<'g>(&'g self, pair: &'g Arc<Pair>, field: Field, wait: Wait) -> Get<'g> {
-        match (self.0.store.reader(), pair.touch) {
+        match (self.state().store.reader(), pair.touch) {
             (Some(redis), Touch::Behind(_)) => Get::Redis(redis.read(pair, field, wait)),
-            _ => Get::Store(self.0.store.get(pair, field, wait.at_most)),
+            _ => Get::Store(self.state().store.get(pair, field, wait.at_most)),
         }
     }
 
@@ -267,11 +295,11 @@ impl Cache {
     }
 
     pub(crate) fn flights(&self) -> &Arc<Flights> {
-        &self.0.flights
+        &self.state().flights
     }
 
     pub(crate) fn refreshes(&self) -> &Arc<Refreshes> {
-        &self.0.refreshes
+        &self.state().refreshes
     }
 
     #[inline]
@@ -288,7 +316,7 @@ impl Cache {
     #[inline]
     pub(crate) fn count(&self, bound: Option<&Bound>, event: Event, n: u64) {
         bound
-            .map_or(&self.0.unbound, |bound| &bound.counters)
+            .map_or(&self.state().unbound, |bound| &bound.counters)
             .add(event, n);
         scope::count(self.0.id, event, n);
     }
@@ -296,12 +324,12 @@ impl Cache {
     /// The method with every option decided, or `None` where options contradict the store.
     #[inline]
     pub(crate) fn bind(&self, method: &'static Method) -> Option<Binding> {
-        if let Some(bound) = method.bound_to(self.0.id) {
+        if let Some(bound) = method.bound_to(self.state().id) {
             return Some(Binding::First(bound));
         }
         let address = std::ptr::from_ref(method).addr();
         let known = self
-            .0
+            .state()
             .methods
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -311,7 +339,7 @@ impl Cache {
             return bound.map(Binding::Other);
         }
         let mut methods = self
-            .0
+            .state()
             .methods
             .write()
             .unwrap_or_else(PoisonError::into_inner);
@@ -320,18 +348,19 @@ impl Cache {
             .or_insert_with(|| self.bind_anew(method))
             .clone();
         if let Some(bound) = &bound {
-            method.remember(self.0.id, bound);
+            method.remember(self.state().id, bound);
         }
         bound.map(Binding::Other)
     }
 
     fn bind_anew(&self, method: &Method) -> Option<Arc<Bound>> {
-        let bound = Bound::new(method, &self.0.defaults, &self.0.maxsizes).and_then(|bound| {
-            if self.0.kind == StoreKind::Memory {
-                bound.pair.policy.in_memory()?;
-            }
-            Ok(bound)
-        });
+        let bound =
+            Bound::new(method, &self.0.defaults, &self.state().maxsizes).and_then(|bound| {
+                if self.0.kind == StoreKind::Memory {
+                    bound.pair.policy.in_memory()?;
+                }
+                Ok(bound)
+            });
         match bound {
             Ok(bound) => Some(Arc::new(bound)),
             Err(error) => {
@@ -389,7 +418,7 @@ impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache")
             .field("name", &self.0.name)
-            .field("store", &self.0.store)
+            .field("store", &self.state().store)
             .finish_non_exhaustive()
     }
 }

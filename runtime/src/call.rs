@@ -94,7 +94,7 @@ impl<'a> Call<'a> {
         Fut: Future<Output = R>,
     {
         self.count(Event::count);
-        let Some((bound, key)) = self.bound.as_deref().zip(self.key) else {
+        let Some((bound, key)) = self.bound.as_ref().zip(self.key) else {
             self.count(Event::bypass);
             self.count(Event::exec);
             return method().await;
@@ -194,9 +194,9 @@ impl<'a> Call<'a> {
     /// Runs the method, stores what it returned and gives it to those who wait.
     async fn compute<S, R>(
         &self,
-        bound: &Bound,
+        bound: &Binding,
         key: CallKey,
-        (role, verdict, mut budget): (Role, impl FnOnce(&S::Stored) -> Verdict, Budget),
+        (mut role, verdict, mut budget): (Role, impl FnOnce(&S::Stored) -> Verdict, Budget),
         method: impl Future<Output = R>,
     ) -> R
     where
@@ -209,6 +209,7 @@ impl<'a> Call<'a> {
         self.count(Event::exec);
         let started = Instant::now();
         let scope = Scope::new(self.cache.id(), Frame::Computing(key.field));
+        role.starts();
         let returned = scope.run(method).await;
         let cost = started.elapsed();
 
@@ -227,7 +228,8 @@ impl<'a> Call<'a> {
             let kept = ttl_ms.is_some();
             let ttl_ms = ttl_ms.unwrap_or_default();
             let entry = value::encode(self.cache, bound, key, &stored, cost, ttl_ms);
-            let land = role.land(self.cache, bound, key, (entry, kept), &mut budget);
+            let bound = bound.to_arc();
+            let land = role.land(self.cache, &bound, key, (entry, kept), &mut budget);
             land.await;
         }
         S::join(stored)
@@ -278,15 +280,13 @@ impl<'a> Call<'a> {
             };
             match told {
                 Ok(Told::Lead(lead)) => role.lead = Some(lead),
-                Ok(Told::Landed(Some(landed))) => {
+                Ok(Told::Landed(landed)) => {
                     let Some(stored) = value::read_landed(cache, bound, key, &landed) else {
                         return Answer::Compute(role);
                     };
                     self.count(Event::coalesced);
                     return Answer::Found(stored);
                 }
-                // It is in the store only, being large.
-                Ok(Told::Landed(None)) => {}
                 Err(_) => return Answer::Compute(role),
             }
         }

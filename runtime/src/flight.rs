@@ -3,6 +3,10 @@
 //! Who misses first leads: it runs its method, and whoever misses the same call meanwhile follows,
 //! and is given the encoded value, so that neither `T` nor `E` need be `Clone`. A leader that ends
 //! without a value (cancelled, panicked, its runtime gone) hands the lead on by its drop.
+//!
+//! Another process may invalidate the value at any time, so a value is good for those only who had
+//! joined at a known moment: before the method ran, or before the store was asked whether the value
+//! is still current. Those who came later are led by one of them, who looks into the store first.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -39,8 +43,24 @@ struct State {
     abroad: usize,
     /// One of them came back, and has not had its time yet.
     is_back: bool,
-    waiting: VecDeque<oneshot::Sender<Told>>,
+    /// In the order in which they joined.
+    waiting: VecDeque<Follower>,
+    joined: u64,
     is_watched: bool,
+}
+
+struct Follower {
+    number: u64,
+    tell: oneshot::Sender<Told>,
+}
+
+/// A moment of a flight: how many had joined by then.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Joined(u64);
+
+impl Joined {
+    /// Whoever joins before the value is there.
+    pub(crate) const ALL: Self = Self(u64::MAX);
 }
 
 /// A value as the codec wrote it, with the flags of its entry.
@@ -51,9 +71,8 @@ pub(crate) struct Landed {
 
 /// What a follower is told.
 pub(crate) enum Told {
-    /// The value is here, or it is in the store only, being large.
-    Landed(Option<Arc<Landed>>),
-    /// The leader is gone or failed: whoever is told this leads.
+    Landed(Arc<Landed>),
+    /// The leader is gone or failed, or its value may be too old: whoever is told this leads.
     Lead(Lead),
 }
 
@@ -72,8 +91,7 @@ pub(crate) struct Lead {
 enum End {
     /// How many others lead in its place.
     HandsOn(usize),
-    Lands(Option<Arc<Landed>>),
-    Nothing,
+    Lands(Arc<Landed>, Joined),
 }
 
 impl Flights {
@@ -101,7 +119,9 @@ impl Flights {
             return Place::Leads(self.lead(flight));
         }
         let (tell, told) = oneshot::channel();
-        state.waiting.push_back(tell);
+        let number = state.joined;
+        state.joined += 1;
+        state.waiting.push_back(Follower { number, tell });
         let watches = !std::mem::replace(&mut state.is_watched, true);
         drop(state);
         if watches {
@@ -135,12 +155,14 @@ impl Flights {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn close(&self, flight: &Arc<Flight>) {
+    /// Takes a flight off the list whose other leaders may take long: there is a value, and nobody
+    /// is to wait for theirs.
+    fn close_if_others_lead(&self, flight: &Arc<Flight>) {
         let mut open = self.open();
-        if open
+        let is_known = open
             .get(&flight.field)
-            .is_some_and(|known| Arc::ptr_eq(known, flight))
-        {
+            .is_some_and(|known| Arc::ptr_eq(known, flight));
+        if is_known && flight.state().leaders > 1 {
             open.remove(&flight.field);
         }
     }
@@ -155,13 +177,13 @@ impl Flights {
                 return;
             }
             while let Some(next) = state.waiting.pop_front() {
-                if next.is_closed() {
+                if next.tell.is_closed() {
                     continue;
                 }
                 state.leaders += 1;
                 drop(state);
                 // If it went away just now, the lead comes back and its drop finds the next.
-                drop(next.send(Told::Lead(self.lead(flight.clone()))));
+                drop(next.tell.send(Told::Lead(self.lead(flight.clone()))));
                 state = flight.state();
                 break;
             }
@@ -189,6 +211,17 @@ impl Flights {
 impl Flight {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Those who wait and had joined by then: the first in line.
+    fn take(&mut self, joined: Joined) -> VecDeque<Follower> {
+        let later = self
+            .waiting
+            .partition_point(|follower| follower.number < joined.0);
+        let later = self.waiting.split_off(later);
+        std::mem::replace(&mut self.waiting, later)
     }
 }
 
@@ -220,15 +253,29 @@ impl Lead {
         !self.flight.state().waiting.is_empty()
     }
 
+    /// Whether anybody waits who had joined by then.
+    pub(crate) fn is_followed_since(&self, joined: Joined) -> bool {
+        let state = self.flight.state();
+        let first = state.waiting.front();
+        first.is_some_and(|first| first.number < joined.0)
+    }
+
+    /// All who have joined by now. Taken before the store is asked for something, it tells who may
+    /// be given what the store says.
+    pub(crate) fn joined(&self) -> Joined {
+        Joined(self.flight.state().joined)
+    }
+
     /// Says that another process is waited for, until the drop of what is returned.
     pub(crate) fn waits_abroad(&self) -> Abroad {
         self.flight.state().abroad += 1;
         Abroad(self.flight.clone())
     }
 
-    /// There is a value: the drop gives it to the followers, or sends them to the store.
-    pub(crate) fn computed(&mut self, landed: Option<Arc<Landed>>) {
-        self.end = End::Lands(landed);
+    /// There is a value: the drop gives it to those who had joined by then. The others go on, led
+    /// by one of them.
+    pub(crate) fn computed(&mut self, landed: Arc<Landed>, joined: Joined) {
+        self.end = End::Lands(landed, joined);
     }
 
     /// There is no value to share: twice as many followers run their methods next, up to a bound.
@@ -250,23 +297,18 @@ impl Drop for Abroad {
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        match std::mem::replace(&mut self.end, End::Nothing) {
-            End::HandsOn(places) => {
-                self.flights.hand_on(&self.flight, 1, places, MOST_LEADERS);
-            }
-            End::Lands(landed) => {
-                self.flights.close(&self.flight);
-                let waiting = {
-                    let mut state = self.flight.state();
-                    state.leaders -= 1;
-                    std::mem::take(&mut state.waiting)
-                };
-                for follower in waiting {
-                    drop(follower.send(Told::Landed(landed.clone())));
+        let places = match std::mem::replace(&mut self.end, End::HandsOn(1)) {
+            End::HandsOn(places) => places,
+            End::Lands(landed, joined) => {
+                self.flights.close_if_others_lead(&self.flight);
+                let served = self.flight.state().take(joined);
+                for follower in served {
+                    drop(follower.tell.send(Told::Landed(landed.clone())));
                 }
+                1
             }
-            End::Nothing => {}
-        }
+        };
+        self.flights.hand_on(&self.flight, 1, places, MOST_LEADERS);
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::behind;
 use crate::blocking;
 use crate::cache::Cache;
+use crate::error::Error;
 use crate::field::CallKey;
 use crate::handle::DEADLINE;
 use crate::method::{Bound, Method};
@@ -27,8 +30,10 @@ impl Invalidation {
         Self(entry.map(|(bound, key)| (bound, Some(key))))
     }
 
-    async fn apply(self, cache: &Cache) {
-        let Some((bound, key)) = self.0 else { return };
+    async fn apply(self, cache: &Cache) -> Result<(), Lost> {
+        let Some((bound, key)) = self.0 else {
+            return Ok(());
+        };
         let store = cache.store();
         let dropped = match key {
             Some(key) => store.delete(&bound.pair, vec![key.field], DEADLINE).await,
@@ -39,14 +44,58 @@ impl Invalidation {
             Some(key) => cache.flights().detach(key.field),
             None => cache.flights().detach_all(),
         }
-        if let Err(error) = dropped {
-            cache.count(Some(&bound), Event::error, 1);
-            tracing::warn!(method = bound.site, kind = %error.kind(), "redis-func-cache: an invalidation failed");
-        }
+        dropped.map(drop).map_err(|error| Lost(bound, error))
     }
 }
 
-/// Awaits a method and, if what it returned is a success, drops the entries.
+/// An invalidation that failed.
+struct Lost(Arc<Bound>, Error);
+
+/// Drops the entries, and returns what could not be dropped.
+async fn apply(cache: Cache, invalidations: Vec<Invalidation>) -> Vec<Lost> {
+    let mut lost = Vec::new();
+    for invalidation in invalidations {
+        lost.extend(invalidation.apply(&cache).await.err());
+    }
+    lost
+}
+
+fn count(cache: &Cache, lost: Vec<Lost>) {
+    for Lost(bound, error) in lost {
+        cache.count(Some(&bound), Event::error, 1);
+        tracing::warn!(method = bound.site, kind = %error.kind(), "redis-func-cache: an invalidation failed");
+    }
+}
+
+/// A method that has not ended: if it never does, being dropped or panicking, nobody knows what it
+/// has written, and what it would have made stale is dropped behind.
+struct Running<'a> {
+    cache: &'a Cache,
+    invalidations: Vec<Invalidation>,
+}
+
+impl Running<'_> {
+    fn ended(mut self) -> Vec<Invalidation> {
+        std::mem::take(&mut self.invalidations)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let invalidations = std::mem::take(&mut self.invalidations);
+        if invalidations.is_empty() {
+            return;
+        }
+        let cache = self.cache.clone();
+        behind::start(self.cache, async move {
+            let lost = apply(cache.clone(), invalidations).await;
+            count(&cache, lost);
+        });
+    }
+}
+
+/// Awaits a method and, if what it returned is a success, drops the entries before it returns. They
+/// are dropped also if the caller goes away meanwhile, or the method panics.
 #[doc(hidden)]
 pub async fn invalidate_after<S: Shape<R>, R>(
     cache: &Cache,
@@ -54,12 +103,24 @@ pub async fn invalidate_after<S: Shape<R>, R>(
     _shape: S,
     method: impl Future<Output = R>,
 ) -> R {
-    let done = match S::split(method.await) {
+    let running = Running {
+        cache,
+        invalidations,
+    };
+    let returned = method.await;
+    let invalidations = running.ended();
+    let done = match S::split(returned) {
         Ok(done) => done,
         Err(returned) => return returned,
     };
-    for invalidation in invalidations {
-        invalidation.apply(cache).await;
+    let late = {
+        let cache = cache.clone();
+        move |lost| count(&cache, lost)
+    };
+    let applied = apply(cache.clone(), invalidations);
+    // As long as it takes, which its own deadlines bound: a later call sees what was written.
+    if let Some(lost) = behind::within(cache, Duration::MAX, applied, late).await {
+        count(cache, lost);
     }
     S::join(done)
 }

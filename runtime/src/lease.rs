@@ -13,8 +13,10 @@ use crate::budget::Budget;
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::field::Field;
-use crate::flight::{Abroad, Lead};
+use crate::flight::{Abroad, Joined, Lead};
+use crate::fork::PerProcess;
 use crate::method::{Bound, Pair};
+use crate::role::Committed;
 use crate::settings::Stampede;
 use crate::store::redis::Verdict;
 use crate::store::{Begin, Begun, Found, Listener, Manner, Token, Unwanted, within};
@@ -25,7 +27,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The leases of this process.
-static HELD: LazyLock<Mutex<HashMap<Token, Weak<Held>>>> = LazyLock::new(Mutex::default);
+static HELD: LazyLock<PerProcess<AllHeld>> = LazyLock::new(PerProcess::default);
+
+type AllHeld = Mutex<HashMap<Token, Weak<Held>>>;
 
 /// A computation that may store. Once all who compute under it are gone, others begin.
 pub(crate) struct Lease(Arc<Held>);
@@ -43,10 +47,12 @@ struct Held {
 /// What asking for a lease came to.
 pub(crate) enum Asked {
     Granted(Lease),
-    /// There is an entry by now; `waited` if another process computed it meanwhile.
+    /// There is an entry by now; `waited` if another process computed it meanwhile. It is good for
+    /// all who had `joined` before the store was asked.
     Found {
         found: Found,
         waited: bool,
+        joined: Option<Joined>,
     },
     /// Another one refreshes the field, or has failed to a short while ago.
     Busy,
@@ -70,6 +76,7 @@ impl Lease {
             token: lease.token(),
             manner,
             unwanted,
+            call_has: budget.whole(),
         };
         let patience = match bound.fresh.stampede {
             Stampede::Lease => bound.patience_abroad(),
@@ -80,6 +87,7 @@ impl Lease {
         let mut pause = FIRST_PAUSE;
         loop {
             let heard = waits.as_ref().map(|(listener, _)| listener.heard());
+            let joined = lead.map(Lead::joined);
             let begun = budget
                 .spend(|left| cache.store().begin(&bound.pair, begin, left))
                 .await;
@@ -94,7 +102,11 @@ impl Lease {
                 Begun::Hit(found) => {
                     lease.close();
                     let waited = waits.is_some();
-                    return Ok(Asked::Found { found, waited });
+                    return Ok(Asked::Found {
+                        found,
+                        waited,
+                        joined,
+                    });
                 }
                 Begun::Waits { .. } if manner == Manner::Refreshes => {
                     lease.close();
@@ -149,13 +161,16 @@ impl Lease {
         self.0.token
     }
 
-    /// Whether nothing has overtaken the computation so far. Trouble with the store says nothing
-    /// against it.
-    pub(crate) async fn holds(&self, budget: &mut Budget) -> bool {
+    /// What the store says of a computation so far.
+    pub(crate) async fn holds(&self, budget: &mut Budget) -> Committed {
         let store = self.0.cache.store();
         let holds =
             budget.spend(|left| store.holds(&self.0.pair, self.0.field, self.0.token, left));
-        holds.await.unwrap_or(true)
+        match holds.await {
+            Ok(true) => Committed::Current,
+            Ok(false) => Committed::Overtaken,
+            Err(_) => Committed::Unknown,
+        }
     }
 
     /// Keeps refreshes off for a while if this one ends without a value.
@@ -172,7 +187,8 @@ impl Lease {
 }
 
 fn all_held() -> MutexGuard<'static, HashMap<Token, Weak<Held>>> {
-    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+    let held = HELD.get_or_default().lock();
+    held.unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Held {

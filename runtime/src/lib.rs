@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
 
+mod backlog;
+mod behind;
 mod blocking;
 mod brownout;
 mod budget;
@@ -15,6 +17,7 @@ mod entry;
 mod error;
 mod field;
 mod flight;
+mod fork;
 mod fresh;
 mod handle;
 mod invalidation;

@@ -4,6 +4,7 @@ use crate::budget::Budget;
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::field::CallKey;
+use crate::flight::Joined;
 use crate::fresh::Due;
 use crate::lease::{Asked, Lease};
 use crate::method::Bound;
@@ -85,11 +86,16 @@ pub(crate) async fn begin<T: Value>(
         let asked = Lease::ask(cache, bound, key.field, manner, unwanted, lead, budget).await;
         match asked {
             Ok(Asked::Granted(lease)) => role.lease = Some(lease),
-            Ok(Asked::Found { found, waited }) => {
+            Ok(Asked::Found {
+                found,
+                waited,
+                joined,
+            }) => {
                 let Some((stored, _)) = value::read(cache, bound, key, &found) else {
                     unwanted = Unwanted::Everything;
                     continue;
                 };
+                share(&mut role, &found, joined);
                 for event in [Event::read, Event::hit] {
                     cache.count(Some(bound), event, 1);
                 }
@@ -100,5 +106,15 @@ pub(crate) async fn begin<T: Value>(
             Err(error) => failed(cache, bound, &error),
         }
         return Answer::Compute(role);
+    }
+}
+
+/// Gives what was found to those who had joined before the store was asked for it.
+fn share(role: &mut Role, found: &Found, joined: Option<Joined>) {
+    if let (Some(lead), Some(joined)) = (&mut role.lead, joined)
+        && lead.is_followed_since(joined)
+        && let Some(landed) = found.entry.as_deref().and_then(value::landed_of)
+    {
+        lead.computed(landed, joined);
     }
 }

@@ -14,7 +14,7 @@ use crate::field::{CallKey, Field};
 use crate::fresh::{Due, Fresh};
 use crate::lease::{Asked, Lease};
 use crate::method::Bound;
-use crate::role;
+use crate::role::{self, Committed};
 use crate::scope::{Frame, Scope};
 use crate::shape::{Shape, Value};
 use crate::stats::Event;
@@ -100,7 +100,7 @@ impl Refresh {
         S: Shape<R>,
         S::Stored: Value,
     {
-        let (cache, bound, key) = (&self.cache, &*self.bound, self.key);
+        let (cache, bound, key) = (&self.cache, &self.bound, self.key);
         let mut budget = Budget::new(cache.limits().deadline);
         let (manner, unwanted) = (Manner::Refreshes, self.due.unwanted);
         let (field, lead) = (key.field, None);
@@ -135,8 +135,14 @@ impl Refresh {
             let put = value::encode(cache, bound, key, &stored, cost, ttl_ms);
             (put, S::join(stored))
         };
-        if role::commit(cache, bound, key, lease, put, &mut budget).await {
-            self.turn.pause = Duration::ZERO;
+        match put {
+            Ok(put) => {
+                let committed = role::commit(cache, bound, lease, put, &mut budget).await;
+                if committed != Committed::Overtaken {
+                    self.turn.pause = Duration::ZERO;
+                }
+            }
+            Err(error) => role::outdated(cache, bound, key, &error, &mut budget).await,
         }
         Some(returned)
     }

@@ -99,6 +99,17 @@ pub(crate) struct Put {
     pub(crate) token: Option<Token>,
 }
 
+impl Put {
+    /// It has waited: its life began earlier.
+    pub(crate) fn age(&mut self, by_ms: u64) {
+        for life_ms in [&mut self.soft_ms, &mut self.hard_ms] {
+            if *life_ms > 0 {
+                *life_ms = life_ms.saturating_sub(by_ms).max(1);
+            }
+        }
+    }
+}
+
 /// What a put came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stored {
@@ -141,6 +152,8 @@ pub(crate) struct Begin {
     pub(crate) token: Token,
     pub(crate) manner: Manner,
     pub(crate) unwanted: Unwanted,
+    /// What its call has for all its requests together: an answer that takes half of that is slow.
+    pub(crate) call_has: Duration,
 }
 
 /// What a computation does about a lease that holds.
@@ -199,6 +212,11 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     /// The store itself where it is Redis: its plain reads need no box for their future.
     fn reader(&self) -> Option<&redis::Redis> {
         None
+    }
+
+    /// Whether no operation ever waits.
+    fn is_immediate(&self) -> bool {
+        false
     }
 
     /// Looks an entry up and changes nothing.
@@ -282,6 +300,9 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
 
     /// Gives connections back.
     async fn close(&self);
+
+    /// A store like this one, for a forked child. It waits for no thread and no lock of the parent's.
+    fn in_child(&self) -> Box<dyn Store>;
 }
 
 /// The keys of one cache: its names, and the policies they may have.

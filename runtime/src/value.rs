@@ -128,16 +128,19 @@ pub(crate) fn encode<T: Value>(
     })
 }
 
-/// Beyond this size followers read the value from the store, instead of one more copy of it.
-const SHARED: usize = 64 << 10;
-
-/// What followers are to be given of an entry.
-pub(crate) fn landed(put: &Put, has_followers: bool) -> Option<Arc<Landed>> {
-    let payload = &put.entry.tail[entry::PAYLOAD_IN_TAIL..];
-    (payload.len() <= SHARED || has_followers).then(|| {
-        Arc::new(Landed {
-            flags: put.entry.head[2],
-            payload: payload.to_vec(),
-        })
+/// What followers are to be given of a new value.
+pub(crate) fn landed(put: &Put) -> Arc<Landed> {
+    Arc::new(Landed {
+        flags: put.entry.head[2],
+        payload: put.entry.tail[entry::PAYLOAD_IN_TAIL..].to_vec(),
     })
+}
+
+/// What followers are to be given of an entry that was found for them.
+pub(crate) fn landed_of(entry: &[u8]) -> Option<Arc<Landed>> {
+    let verified = entry::verify(entry)?;
+    Some(Arc::new(Landed {
+        flags: verified.label.flags,
+        payload: verified.payload.to_vec(),
+    }))
 }

@@ -1,6 +1,7 @@
 //! What was computed before an invalidation is not stored after it, and of two computations the one
 //! that began later counts: in every store and every stampede mode, whoever invalidates.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -285,4 +286,98 @@ async fn who_only_writes_is_fenced_as_well() {
         assert_eq!(writes.await.unwrap(), 0);
         assert_eq!(repo.entry().slow(1).peek().await.unwrap(), None);
     }
+}
+
+/// Polls a call until its value is in the store, and never again after the store has said so.
+async fn until_stored<F: Future<Output = u64> + Unpin>(call: &mut F, others: &CachedRepo) {
+    loop {
+        assert!(futures_util::poll!(&mut *call).is_pending());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        if others.entry().slow(1).peek().await.unwrap().is_some() {
+            return;
+        }
+    }
+}
+
+/// Another process drops what a leader has just stored, before the leader hears of that: calls that
+/// begin after it may join the leader, but are not given its value.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_joins_after_the_put_was_sent_is_not_given_the_value_unchecked() {
+    for binary in binaries() {
+        let server = Server::start_on(&binary);
+        for how in [How::Handle, How::One, How::All, How::Purge] {
+            for stampede in [Stampede::Lease, Stampede::Local] {
+                let name = unique("fences");
+                let build = || {
+                    let cache = Cache::builder(&name).redis(server.url());
+                    cache.stampede(stampede).deadline(PATIENT)
+                };
+                let (cache, other) = (build().build().unwrap(), build().build().unwrap());
+                let source = Arc::new(Repo::default());
+                let (repo, others) = (source.clone().cached(&cache), source.clone().cached(&other));
+
+                let mut early = Box::pin(repo.slow(1));
+                source.go_on.give();
+                until_stored(&mut early, &others).await;
+                source.row.store(1, Ordering::SeqCst);
+                overtake(how, &other, &others).await;
+                let late: Vec<_> = (0..3)
+                    .map(|_| {
+                        let repo = repo.clone();
+                        tokio::spawn(async move { repo.slow(1).await })
+                    })
+                    .collect();
+                // They miss, and join.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                for _ in 0..late.len() {
+                    source.go_on.give();
+                }
+                assert_eq!(early.await, 0);
+                for call in late {
+                    assert_eq!(call.await.unwrap(), 1, "{how:?}, {stampede:?}, {binary}");
+                }
+                assert_eq!(
+                    source.runs.load(Ordering::SeqCst),
+                    2,
+                    "the late ones share a run"
+                );
+            }
+        }
+        check_pairs(&server);
+    }
+}
+
+/// A process waits for another that computes: what it then finds, it does not look for once more
+/// for each of its calls.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_found_value_serves_all_who_had_joined_before_it_was_asked_for() {
+    let server = Server::start();
+    let name = unique("fences");
+    let build = || {
+        let cache = Cache::builder(&name).redis(server.url());
+        cache.deadline(PATIENT).build().unwrap()
+    };
+    let (cache, other) = (build(), build());
+    let source = Arc::new(Repo::default());
+    let (repo, others) = (source.clone().cached(&cache), source.clone().cached(&other));
+    let elsewhere = tokio::spawn(async move { others.slow(1).await });
+    source.read.take().await;
+    let calls: Vec<_> = (0..50)
+        .map(|_| {
+            let repo = repo.clone();
+            tokio::spawn(async move { repo.slow(1).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    for _ in 0..=calls.len() {
+        source.go_on.give();
+    }
+    assert_eq!(elsewhere.await.unwrap(), 0);
+    for call in calls {
+        assert_eq!(call.await.unwrap(), 0);
+    }
+    assert_eq!(source.runs.load(Ordering::SeqCst), 1);
+    let stats = cache.stats();
+    assert_eq!((stats.count, stats.coalesced), (50, 50), "{stats:?}");
+    check_pairs(&server);
 }

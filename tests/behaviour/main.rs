@@ -1,6 +1,7 @@
 //! What every store and every kind of method does.
 
 mod bounds;
+mod cancellation;
 mod codecs;
 mod debug;
 mod expiry;

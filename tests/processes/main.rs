@@ -2,6 +2,7 @@
 
 mod environment;
 mod examples;
+mod fork;
 mod hit_ratio;
 #[path = "../../benches/support/random.rs"]
 #[allow(clippy::cast_precision_loss)]

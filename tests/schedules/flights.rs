@@ -8,7 +8,7 @@ use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
 use shuttle::rand::{Rng as _, thread_rng};
 
 use crate::field::Field;
-use crate::flight::{Flights, Landed, Lead, Place, Told};
+use crate::flight::{Flights, Joined, Landed, Lead, Place, Told};
 use crate::sync::{self, Mutex};
 use crate::under_many_schedules;
 
@@ -114,29 +114,51 @@ impl Calls {
     }
 
     async fn answer(&self, fate: Fate) -> Option<u64> {
-        if let Some(store) = &self.store
-            && let Some(found) = store.lock().unwrap().value
-        {
-            return Some(found);
+        if let Some(store) = &self.store {
+            let found = store.lock().unwrap().value;
+            on_its_way().await;
+            if found.is_some() {
+                return found;
+            }
         }
         let told = match self.flights.join(FIELD, self.patience) {
             Place::Leads(lead) => Told::Lead(lead),
             Place::Follows(told) => told.await.expect("a follower is always told something"),
         };
         let lead = match told {
-            Told::Landed(landed) => return Some(value(&landed.unwrap())),
+            Told::Landed(landed) => return Some(value(&landed)),
             Told::Lead(lead) => lead,
         };
         let Some(store) = &self.store else {
             return self.run(lead, None, fate).await;
         };
-        match begin(store) {
-            Ok(lease) => self.run(lead, Some(lease), fate).await,
+        match self.begin(store, lead).await {
+            Ok((lead, lease)) => self.run(lead, Some(lease), fate).await,
             Err(found) => Some(found),
         }
     }
 
+    /// The right to store, or what is there by now, which is given to those who had joined before.
+    async fn begin<'s>(
+        &self,
+        store: &'s Mutex<Store>,
+        mut lead: Lead,
+    ) -> Result<(Lead, Lease<'s>), u64> {
+        let joined = lead.joined();
+        on_its_way().await;
+        let begun = begin(store);
+        on_its_way().await;
+        match begun {
+            Ok(lease) => Ok((lead, lease)),
+            Err(found) => {
+                lead.computed(landed(found), joined);
+                Err(found)
+            }
+        }
+    }
+
     async fn run(&self, mut lead: Lead, lease: Option<Lease<'_>>, fate: Fate) -> Option<u64> {
+        let before_run = lead.joined();
         let mut run = self.start();
         let state = self.world.lock().unwrap().state;
         for _ in 0..thread_rng().gen_range(0..3) {
@@ -153,11 +175,23 @@ impl Calls {
             lead.failed();
             return None;
         }
-        if lease.is_none_or(|lease| put(&lease, state)) {
-            lead.computed(Some(Arc::new(Landed {
-                flags: 0,
-                payload: state.to_be_bytes().to_vec(),
-            })));
+        let joined = match lease {
+            None => Some(Joined::ALL),
+            Some(lease) => {
+                let before_put = lead.joined();
+                on_its_way().await;
+                let is_current = put(&lease, state);
+                on_its_way().await;
+                let is_late = thread_rng().gen_range(0..4) == 0;
+                match (is_late, is_current) {
+                    (true, _) => Some(before_run),
+                    (false, true) => Some(before_put),
+                    (false, false) => None,
+                }
+            }
+        };
+        if let Some(joined) = joined {
+            lead.computed(landed(state), joined);
         }
         Some(state)
     }
@@ -173,8 +207,9 @@ impl Calls {
         }
     }
 
-    /// What `invalidate` does: from its end on the old state is no answer.
-    fn invalidate(&self) {
+    /// What `invalidate` does: from its end on the old state is no answer. Another process knows
+    /// nothing of the flights of this one.
+    async fn invalidate(&self, is_here: bool) {
         let state = {
             let mut world = self.world.lock().unwrap();
             world.state += 1;
@@ -184,7 +219,10 @@ impl Calls {
             let mut store = store.lock().unwrap();
             (store.value, store.token) = (None, None);
         }
-        self.flights.detach(FIELD);
+        on_its_way().await;
+        if is_here {
+            self.flights.detach(FIELD);
+        }
         self.world.lock().unwrap().floor = state;
     }
 
@@ -225,6 +263,18 @@ fn put(lease: &Lease, state: u64) -> bool {
         (store.value, store.token) = (Some(state), None);
     }
     may_store
+}
+
+/// What is sent arrives later, and so does the answer.
+async fn on_its_way() {
+    yield_now().await;
+}
+
+fn landed(state: u64) -> Arc<Landed> {
+    Arc::new(Landed {
+        flags: 0,
+        payload: state.to_be_bytes().to_vec(),
+    })
 }
 
 fn value(landed: &Landed) -> u64 {
@@ -350,12 +400,12 @@ fn a_leader_that_waits_for_its_follower_is_overtaken() {
     });
 }
 
-fn an_invalidation_among_calls(store: Option<Mutex<Store>>) {
+fn an_invalidation_among_calls(store: Option<Mutex<Store>>, is_here: bool) {
     let calls = Calls::new(store, NEVER);
     let early: Vec<_> = (0..2).map(|_| calls.spawn(any_fate())).collect();
     let invalidation = {
         let calls = calls.clone();
-        spawn(async move { calls.invalidate() })
+        spawn(async move { calls.invalidate(is_here).await })
     };
     let late: Vec<_> = (0..3).map(|_| calls.spawn(any_fate())).collect();
     early[0].abort();
@@ -368,10 +418,15 @@ fn an_invalidation_among_calls(store: Option<Mutex<Store>>) {
 
 #[test]
 fn no_call_is_given_what_was_computed_before_an_invalidation() {
-    under_many_schedules(|| an_invalidation_among_calls(Some(Mutex::default())));
+    under_many_schedules(|| an_invalidation_among_calls(Some(Mutex::default()), true));
+}
+
+#[test]
+fn no_call_is_given_what_was_computed_before_an_invalidation_elsewhere() {
+    under_many_schedules(|| an_invalidation_among_calls(Some(Mutex::default()), false));
 }
 
 #[test]
 fn no_call_joins_a_flight_from_before_an_invalidation() {
-    under_many_schedules(|| an_invalidation_among_calls(None));
+    under_many_schedules(|| an_invalidation_among_calls(None, true));
 }

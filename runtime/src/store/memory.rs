@@ -118,6 +118,10 @@ impl Store for Memory {
         Ok(Self::look(&mut content, now, pair, field))
     }
 
+    fn is_immediate(&self) -> bool {
+        true
+    }
+
     async fn peek(
         &self,
         pair: &Arc<Pair>,
@@ -296,6 +300,22 @@ impl Store for Memory {
 
     async fn ping(&self, _at_most: Duration) -> Result<Duration, Error> {
         self.content().map(|_| Duration::ZERO)
+    }
+
+    fn in_child(&self) -> Box<dyn Store> {
+        // Whoever held the lock at the fork is not there to give it back: the child begins with
+        // nothing then. Computations did not come along.
+        let content = self.content.try_lock().ok().map(|mut of_parent| Content {
+            pairs: std::mem::take(&mut of_parent.pairs),
+            ..Content::default()
+        });
+        Box::new(Self {
+            clock: self.clock.clone(),
+            started: self.started,
+            started_us: self.started_us,
+            content: Mutex::new(content.unwrap_or_default()),
+            closed: AtomicBool::new(self.closed.load(Ordering::Relaxed)),
+        })
     }
 
     async fn close(&self) {

@@ -19,6 +19,7 @@ mod pair;
 mod pause;
 mod ping;
 mod probe;
+mod put;
 mod read;
 mod refusal;
 mod removal;
@@ -55,6 +56,7 @@ use self::link::Link;
 pub(crate) use self::look::Look;
 pub(crate) use self::pair::PairShared;
 use self::pair::Pairs;
+use self::put::Places;
 use self::reply::{array, found, number, unexpected};
 pub(crate) use self::script::all as scripts;
 use self::script::{PolicyScripts, Script};
@@ -89,6 +91,7 @@ struct Inner {
     clock: Clock,
     custom: Mutex<HashMap<String, Arc<PolicyScripts>>>,
     pairs: Pairs,
+    puts: Places,
     leases: Leases,
     wakes: Wakes,
     discards: Arc<Discards>,
@@ -97,7 +100,10 @@ struct Inner {
 
 impl Redis {
     pub(crate) fn new(target: Target, clock: Clock) -> Self {
-        let target = Arc::new(target);
+        Self::of(Arc::new(target), clock)
+    }
+
+    fn of(target: Arc<Target>, clock: Clock) -> Self {
         Self {
             inner: Arc::new(Inner {
                 link: Link::new(target.clone(), None),
@@ -107,6 +113,7 @@ impl Redis {
                 clock,
                 custom: Mutex::default(),
                 pairs: Pairs::default(),
+                puts: Places::default(),
                 leases: Leases::default(),
                 wakes: Wakes::default(),
                 discards: Arc::default(),
@@ -125,14 +132,10 @@ impl Redis {
         let future = operation(self.inner.clone());
         let inner = self.inner.clone();
         driver::run(async move {
-            let Some(deadline) = deadline else {
-                return future.await;
-            };
-            let Ok(result) = tokio::time::timeout(deadline, future).await else {
-                inner.link.timed_out();
-                return Err(Error::unavailable("the store did not answer in time"));
-            };
-            result
+            match deadline {
+                Some(deadline) => inner.in_time(deadline, future).await,
+                None => future.await,
+            }
         })
         .await?
     }
@@ -215,12 +218,11 @@ impl Store for Redis {
     }
 
     async fn put(&self, pair: &Arc<Pair>, put: Put, deadline: Duration) -> Result<Stored, Error> {
-        let its = pair.clone();
-        let put = self.run(
-            Some(deadline),
-            |inner| async move { inner.put(&its, put).await },
-        );
-        self.inner.ask(Side::Write, pair, deadline, put).await
+        let pair = pair.clone();
+        self.run(None, |inner| async move {
+            inner.put_in_turn(&pair, put, deadline).await
+        })
+        .await
     }
 
     async fn begin(
@@ -229,11 +231,13 @@ impl Store for Redis {
         begin: Begin,
         deadline: Duration,
     ) -> Result<Begun, Error> {
+        // Known before it is on its way, so that a caller who goes away meanwhile is noticed.
+        self.inner.leases.expect(begin.token, pair, begin.field);
         let its = pair.clone();
-        let begun = self.run(Some(deadline), |inner| async move {
-            inner.begin(&its, begin).await
+        let begun = self.run(None, |inner| async move {
+            inner.begin_in_time(&its, begin, deadline).await
         });
-        self.inner.ask(Side::Write, pair, deadline, begun).await
+        begun.await
     }
 
     async fn holds(
@@ -243,10 +247,13 @@ impl Store for Redis {
         token: Token,
         deadline: Duration,
     ) -> Result<bool, Error> {
-        let args = lease::renewal(field, token);
-        let renewed = self.number(script::RENEW.clone(), pair, args, deadline);
-        let renewed = self.inner.ask(Side::Write, pair, deadline, renewed);
-        Ok(renewed.await? > 0)
+        let args = lease::renewal(&[(field, token)]);
+        let its = pair.clone();
+        let renewed = self.run(Some(deadline), |inner| async move {
+            array(inner.script(&script::RENEW, &its.stem, &args).await?)
+        });
+        let renewed = self.inner.ask(Side::Write, pair, deadline, renewed).await?;
+        Ok(renewed == [Value::Int(1)])
     }
 
     fn abandon(&self, pair: &Arc<Pair>, field: Field, token: Token, pause: Duration) {
@@ -350,9 +357,16 @@ impl Store for Redis {
     }
 
     async fn close(&self) {
-        self.inner.link.close();
-        self.inner.lanes.close();
-        self.inner.wakes.close();
+        self.inner.close();
+    }
+
+    fn in_child(&self) -> Box<dyn Store> {
+        let inner = &self.inner;
+        let child = Self::of(inner.target.clone(), inner.clock.clone());
+        if inner.lanes.is_closed() {
+            child.inner.close();
+        }
+        Box::new(child)
     }
 }
 
@@ -383,6 +397,12 @@ impl Inner {
                 Ok(Stored::Evicting(number(evicted)?))
             }
         }
+    }
+
+    fn close(&self) {
+        self.link.close();
+        self.lanes.close();
+        self.wakes.close();
     }
 
     fn shared<'p>(&self, pair: &'p Pair) -> &'p Arc<PairShared> {

@@ -5,19 +5,28 @@
 //! connections live on a runtime that outlasts them all, and callers only wait for answers.
 
 use std::future::Future;
+use std::sync::LazyLock;
 
 use once_cell::sync::OnceCell;
 use tokio::runtime::{Builder, Handle};
 
 use crate::error::{Error, ErrorKind};
+use crate::fork::PerProcess;
 
-static DRIVER: OnceCell<Handle> = OnceCell::new();
+/// A forked child has not got the thread, and starts one of its own.
+static DRIVER: LazyLock<PerProcess<OnceCell<Handle>>> = LazyLock::new(PerProcess::default);
 
-/// Runs a future on the driver. Dropping the returned future does not stop it.
+/// Runs a future on the driver. Dropping the returned future does not stop it, unless it is polled
+/// by a task of the driver already.
 pub(super) async fn run<T: Send + 'static>(
     future: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Error> {
-    let task = handle()?.spawn(future);
+    let driver = handle()?;
+    if Handle::try_current().is_ok_and(|here| here.id() == driver.id()) {
+        // A box, or every operation would have the room for this way too.
+        return Ok(Box::pin(future).await);
+    }
+    let task = driver.spawn(future);
     task.await
         .map_err(|_| Error::new(ErrorKind::Unavailable, "the task of the store was ended"))
 }
@@ -30,7 +39,7 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Result
 
 fn handle() -> Result<&'static Handle, Error> {
     // `get_or_try_init`: a thread may be refused now and granted later.
-    DRIVER.get_or_try_init(|| {
+    DRIVER.get_or_default().get_or_try_init(|| {
         let refused = |error: std::io::Error| {
             Error::unavailable("the system refused a thread for the connections").with_source(error)
         };

@@ -136,6 +136,19 @@ impl Inner {
         self.account(&asked, result.map(|value| (value, Pace::of(wait))))
     }
 
+    /// Gives an operation so much time.
+    pub(super) async fn in_time<T>(
+        &self,
+        deadline: Duration,
+        operation: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let Ok(result) = tokio::time::timeout(deadline, operation).await else {
+            self.link.timed_out();
+            return Err(Error::unavailable("the store did not answer in time"));
+        };
+        result
+    }
+
     /// Leave to ask the endpoint of a pair, unless its breaker is open.
     pub(super) fn admit(self: &Arc<Self>, side: Side, pair: &Pair) -> Result<Leave, Error> {
         let node = if self.target.is_cluster() {

@@ -180,6 +180,10 @@ impl Lanes {
         lane
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
         for lane in self.lanes().values() {

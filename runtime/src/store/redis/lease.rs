@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::Value;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::endpoint::Side;
 use super::reply::{array, unexpected};
-use super::{Inner, STEP, driver, script, text, timed};
+use super::{Inner, STEP, Verdict, driver, script, text, timed};
 use crate::error::Error;
 use crate::field::Field;
 use crate::method::Pair;
@@ -19,14 +20,33 @@ use crate::store::{Begin, Begun, Found, Manner, Token, Unwanted};
 /// What a dead process costs those who wait for it.
 const LEASE: Duration = Duration::from_secs(2);
 const RENEWAL: Duration = Duration::from_millis(600);
+/// Leases that are asked for at a time.
+const TURNS: usize = 64;
+/// With less time than this left, a lease is not asked for any more.
+const LEAST: Duration = Duration::from_millis(25);
+/// Leases of a pair that are renewed together.
+const BATCH: usize = 100;
 /// Of a computation that runs for ten minutes: nobody waits for it any more.
 const MOST_RENEWALS: u32 = 1000;
 
 /// The leases that computations of this process have or ask for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Leases {
     known: Mutex<HashMap<Token, Known>>,
     is_renewing: AtomicBool,
+    /// Those that are asked for wait for each other in this process: on their way, they would keep
+    /// the server busy also when their callers wait no longer.
+    turns: Semaphore,
+}
+
+impl Default for Leases {
+    fn default() -> Self {
+        Self {
+            known: Mutex::default(),
+            is_renewing: AtomicBool::new(false),
+            turns: Semaphore::new(TURNS),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -40,6 +60,29 @@ struct Known {
 impl Leases {
     fn known(&self) -> MutexGuard<'_, HashMap<Token, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A lease is about to be asked for.
+    pub(super) fn expect(&self, token: Token, pair: &Arc<Pair>, field: Field) {
+        self.known().entry(token).or_insert_with(|| Known {
+            pair: pair.clone(),
+            field,
+            is_granted: false,
+            renewals: 0,
+        });
+    }
+
+    /// Waits for a turn to ask. That callers wait for each other says nothing about the server.
+    async fn turn(&self, at_most: Duration) -> Result<SemaphorePermit<'_>, Error> {
+        let turn = tokio::time::timeout(at_most, self.turns.acquire()).await;
+        // Nobody closes the semaphore.
+        turn.ok().and_then(Result::ok).ok_or_else(|| {
+            Error::unavailable("too many calls ask for leases").with_verdict(Verdict::Nothing)
+        })
+    }
+
+    fn is_wanted(&self, token: Token) -> bool {
+        self.known().contains_key(&token)
     }
 
     /// The computation is over, or its caller has gone away.
@@ -70,19 +113,34 @@ impl Leases {
 }
 
 impl Inner {
-    pub(super) async fn begin(
+    /// Asks for a lease, unless its caller has gone away. If it goes away meanwhile, whatever came of
+    /// it is given back: what the caller's end has sent may have reached the server first.
+    pub(super) async fn begin_in_time(
         self: &Arc<Self>,
         pair: &Arc<Pair>,
         begin: Begin,
+        deadline: Duration,
     ) -> Result<Begun, Error> {
+        if !self.leases.is_wanted(begin.token) {
+            return Err(
+                Error::unavailable("the caller has gone away").with_verdict(Verdict::Nothing)
+            );
+        }
+        let since = Instant::now();
+        let least = LEAST.min(deadline / 2);
+        let _turn = self.leases.turn(deadline.saturating_sub(least)).await?;
+        let left = deadline.saturating_sub(since.elapsed());
+        let begun = self.in_time(left, self.begin(pair, begin));
+        let begun = self.ask(Side::Write, pair, begin.call_has, begun).await;
+        if !self.leases.is_wanted(begin.token) {
+            let args = [begin.field.0.to_vec(), begin.token.0.to_vec(), text(0)];
+            let _ = timed(self.script(&script::ABANDON, &pair.stem, &args)).await;
+        }
+        begun
+    }
+
+    async fn begin(self: &Arc<Self>, pair: &Arc<Pair>, begin: Begin) -> Result<Begun, Error> {
         let Begin { field, token, .. } = begin;
-        // Known before it is asked for, so that a caller who goes away meanwhile is noticed.
-        self.leases.known().entry(token).or_insert_with(|| Known {
-            pair: pair.clone(),
-            field,
-            is_granted: false,
-            renewals: 0,
-        });
         let args = self.begin_args(begin);
         let answer = self.script(&script::BEGIN, &pair.stem, &args).await;
         let (now_us, begun) = begun(answer?)?;
@@ -94,11 +152,7 @@ impl Inner {
             }
             Begun::Hit(_) => self.touch(pair, now_us, std::iter::once((field, 1))),
             Begun::Leads if self.leases.granted(token) => self.renew_behind(),
-            Begun::Leads => {
-                let args = [field.0.to_vec(), token.0.to_vec(), text(0)];
-                let _ = timed(self.script(&script::ABANDON, &pair.stem, &args)).await;
-            }
-            Begun::Waits { .. } => {}
+            Begun::Leads | Begun::Waits { .. } => {}
         }
         Ok(begun)
     }
@@ -144,26 +198,47 @@ impl Inner {
                         return;
                     }
                 }
-                for (token, pair, field) in due {
-                    tokio::spawn(renew(inner.clone(), token, pair, field));
+                // One after the other, so that what else is asked for is not late behind them.
+                for (pair, leases) in by_pair(due) {
+                    for leases in leases.chunks(BATCH) {
+                        renew(&inner, &pair, leases).await;
+                    }
                 }
             }
         });
     }
 }
 
-async fn renew(inner: Arc<Inner>, token: Token, pair: Arc<Pair>, field: Field) {
-    let args = renewal(field, token);
+type Leased = (Field, Token);
+
+fn by_pair(due: Vec<(Token, Arc<Pair>, Field)>) -> Vec<(Arc<Pair>, Vec<Leased>)> {
+    let mut pairs = HashMap::<String, (Arc<Pair>, Vec<Leased>)>::new();
+    for (token, pair, field) in due {
+        let known = pairs.entry(pair.stem.clone());
+        let (_, leases) = known.or_insert_with(|| (pair, Vec::new()));
+        leases.push((field, token));
+    }
+    pairs.into_values().collect()
+}
+
+async fn renew(inner: &Arc<Inner>, pair: &Arc<Pair>, leases: &[Leased]) {
+    let args = renewal(leases);
     let renewed = timed(inner.script(&script::RENEW, &pair.stem, &args));
-    let renewed = inner.ask(Side::Write, &pair, STEP, renewed).await;
-    if matches!(renewed, Ok(Value::Int(0))) {
-        inner.leases.let_go(token);
+    let renewed = inner.ask(Side::Write, pair, STEP, renewed).await;
+    if let Ok(Value::Array(renewed)) = renewed {
+        for ((_, token), renewed) in leases.iter().zip(renewed) {
+            if renewed == Value::Int(0) {
+                inner.leases.let_go(*token);
+            }
+        }
     }
 }
 
 /// The arguments of a renewal.
-pub(super) fn renewal(field: Field, token: Token) -> Vec<Vec<u8>> {
-    vec![field.0.to_vec(), token.0.to_vec(), text(ms(LEASE))]
+pub(super) fn renewal(leases: &[Leased]) -> Vec<Vec<u8>> {
+    let each = leases.iter();
+    let each = each.flat_map(|(field, token)| [field.0.to_vec(), token.0.to_vec()]);
+    std::iter::once(text(ms(LEASE))).chain(each).collect()
 }
 
 fn begun(answer: Value) -> Result<(u64, Begun), Error> {
@@ -187,4 +262,48 @@ fn begun(answer: Value) -> Result<(u64, Begun), Error> {
         _ => return Err(unexpected()),
     };
     Ok((now_us, begun))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future as _;
+    use std::pin::pin;
+    use std::sync::mpsc;
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::method::{Method, Options};
+    use crate::store::redis::{Redis, Target};
+    use crate::store::{Clock, Store as _};
+
+    static METHOD: Method = Method::new("a::lease", "lease", [7; 20], Options::NONE);
+
+    /// Its caller hands it to the driver and goes away before the driver has begun.
+    #[test]
+    fn a_lease_whose_caller_has_gone_is_not_asked_for() {
+        let cache = crate::Cache::builder("lease").build().unwrap();
+        let pair = cache.bind(&METHOD).unwrap().pair.clone();
+        let target = Target::one("redis://127.0.0.1:1").unwrap();
+        let redis = Redis::new(target, Clock::default());
+        let begin = Begin {
+            field: Field([7; 20]),
+            token: Token([7; 16]),
+            manner: Manner::Waits,
+            unwanted: Unwanted::Nothing,
+            call_has: STEP,
+        };
+        let (go_on, waits) = mpsc::channel::<()>();
+        driver::spawn(async move { assert!(waits.recv().is_err()) }).unwrap();
+        {
+            let mut begun = pin!(redis.begin(&pair, begin, STEP));
+            let poll = begun.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert!(poll.is_pending());
+        }
+        redis.let_go(begin.token);
+        drop(go_on);
+        // Behind what the driver has been given so far.
+        pollster::block_on(driver::run(async {})).unwrap();
+        let known = redis.inner.leases.known();
+        assert!(known.is_empty(), "it would be renewed: {known:?}");
+    }
 }

@@ -1,0 +1,151 @@
+//! A process that has used a cache forks, as servers of several processes do: its children have none
+//! of its threads, and locks that those held stay locked. Their calls are answered all the same.
+
+use std::env;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use fork::{Fork, fork};
+use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+
+use crate::support::{Server, check_pairs, unique};
+
+/// Names the variable that holds the server and the name of the cache.
+const ORDERS: &str = "REDIS_FUNC_CACHE_FORK";
+const FORKS: u64 = 20;
+
+#[derive(Default)]
+struct Repo(AtomicU64);
+
+#[cache_impl]
+impl Repo {
+    async fn find(&self, id: u64) -> u64 {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        id
+    }
+
+    fn find_sync(&self, id: u64) -> u64 {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        id
+    }
+}
+
+#[test]
+fn forked_children_answer_on_redis() {
+    let server = Server::start();
+    in_a_process_of_its_own(&format!("{} {}", server.url(), unique("fork")));
+    check_pairs(&server);
+}
+
+#[test]
+fn forked_children_answer_in_memory() {
+    in_a_process_of_its_own(&format!("memory {}", unique("fork")));
+}
+
+fn in_a_process_of_its_own(orders: &str) {
+    let status = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "fork::a_parent", "--ignored", "--nocapture"])
+        .env(ORDERS, orders)
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+#[ignore = "is a process of another test"]
+fn a_parent() {
+    let Ok(orders) = env::var(ORDERS) else {
+        return;
+    };
+    let (url, name) = orders.split_once(' ').unwrap();
+    let builder = Cache::builder(name);
+    let builder = if url == "memory" {
+        builder
+    } else {
+        builder.redis(url)
+    };
+    let cache = builder.build().unwrap();
+    let repo = Repo::default().cached(&cache);
+    assert_eq!(repo.find_sync(1), 1);
+    each_child(&cache, &repo, "at rest");
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let has_ended = Arc::new(AtomicBool::new(false));
+    for task in 0..8 {
+        let (repo, has_ended) = (repo.clone(), has_ended.clone());
+        runtime.spawn(async move {
+            for id in (10_000 * task..).take_while(|_| !has_ended.load(Ordering::SeqCst)) {
+                repo.find(id).await;
+                repo.find(1).await;
+            }
+        });
+    }
+    each_child(&cache, &repo, "while threads call");
+    has_ended.store(true, Ordering::SeqCst);
+    assert_eq!(repo.find_sync(2), 2, "the parent is as it was");
+}
+
+fn each_child(cache: &Cache, repo: &CachedRepo, when: &str) {
+    for nth in 0..FORKS {
+        match fork().unwrap() {
+            Fork::Child => std::process::exit(i32::from(!child_is_well(cache, repo, nth))),
+            Fork::Parent(pid) => assert!(ends_well(pid), "child {nth} {when}"),
+        }
+    }
+}
+
+fn child_is_well(cache: &Cache, repo: &CachedRepo, nth: u64) -> bool {
+    let own = 1_000_000_000 + nth;
+    let runs = || CachedRepo::inner(repo).0.load(Ordering::SeqCst);
+    let answers = |own: u64| {
+        let before = runs();
+        // Connecting may take longer than a call waits.
+        let until = Instant::now() + Duration::from_secs(5);
+        let mut called = 0;
+        while runs() - before == called && Instant::now() < until {
+            called += 1;
+            if repo.find_sync(own) != own {
+                return false;
+            }
+        }
+        runs() - before < called
+    };
+    let sync = answers(own);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let concurrent = runtime.block_on(async { repo.find(own).await == own });
+    // A grandchild, of which there is one.
+    let grandchild = nth > 0
+        || match fork().unwrap() {
+            Fork::Child => std::process::exit(i32::from(repo.find_sync(own + 1) != own + 1)),
+            Fork::Parent(pid) => ends_well(pid),
+        };
+    let stats = cache.stats();
+    sync && concurrent && grandchild && stats.hit > 0
+}
+
+/// Whether a child ends by itself, without an error.
+fn ends_well(pid: i32) -> bool {
+    let pid = Pid::from_raw(pid).unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some((_, status)) = waitpid(Some(pid), WaitOptions::NOHANG).unwrap() {
+            return status.exit_status() == Some(0);
+        }
+        if Instant::now() > until {
+            kill_process(pid, Signal::KILL).unwrap();
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
