@@ -1,5 +1,7 @@
 //! Questions about types, and the rewriting of types that move from the user's block to ours.
 
+mod opaque;
+
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::visit::{self, Visit};
@@ -10,6 +12,7 @@ use syn::{
 };
 
 use crate::{fingerprint, names};
+pub(crate) use opaque::{is_boxed_future, is_opaque};
 
 /// A type that came through `macro_rules!` stands in an invisible group.
 pub(crate) fn peel(mut ty: &Type) -> &Type {
@@ -93,21 +96,6 @@ pub(crate) fn parameters(generics: &Generics) -> Vec<Ident> {
     types
         .chain(generics.const_params().map(|param| param.ident.clone()))
         .collect()
-}
-
-/// Whether only the caller of a method knows an argument's type: there is an `impl Trait` somewhere in
-/// it, or a macro that may expand to one.
-pub(crate) fn is_opaque(ty: &Type) -> bool {
-    struct Search(bool);
-    impl Visit<'_> for Search {
-        fn visit_type(&mut self, ty: &Type) {
-            self.0 |= matches!(ty, Type::ImplTrait(_) | Type::Macro(_));
-            visit::visit_type(self, ty);
-        }
-    }
-    let mut search = Search(false);
-    search.visit_type(ty);
-    search.0
 }
 
 /// Rewrites `Self`, which in a wrapper would be the wrapper, to the user's type.
@@ -350,25 +338,6 @@ fn option(ty: &Type) -> Option<&Type> {
         return None;
     }
     arguments(segment).first().copied()
-}
-
-/// A type that is a future although it is not spelled `impl Future`.
-pub(crate) fn is_boxed_future(ty: &Type) -> bool {
-    let Some(segment) = last_segment(ty) else {
-        return false;
-    };
-    if segment.ident == "BoxFuture" || segment.ident == "LocalBoxFuture" {
-        return true;
-    }
-    let is_pin = segment.ident == "Pin";
-    let boxed = arguments(segment)
-        .first()
-        .copied()
-        .filter(|_| is_pin)
-        .and_then(last_segment);
-    boxed.is_some_and(|boxed| arguments(boxed).iter().any(|inner| {
-        matches!(peel(inner), Type::TraitObject(object) if object.to_token_stream().to_string().contains("Future"))
-    }))
 }
 
 /// Spans of ours at the first and the last token of a type.

@@ -14,7 +14,7 @@ pub struct Repo {
 impl Repo {
     #[allow(elided_lifetimes_in_paths, mismatched_lifetime_syntaxes)]
     pub fn page(&self) -> Page {
-        Page { text: &self.text }
+        Page { text: "" }
     }
 }
 

@@ -55,14 +55,14 @@ pub struct Of<T>(T);
 #[cache_impl]
 impl Of<u8> {
     pub async fn look(&self) -> u8 {
-        self.0
+        1
     }
 }
 
 #[cache_impl]
 impl Of<u16> {
     pub async fn look(&self) -> u16 {
-        self.0
+        1
     }
 }
 

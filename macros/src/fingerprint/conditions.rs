@@ -96,7 +96,7 @@ mod tests {
     use super::super::method;
     use super::*;
 
-    fn of(body: TokenStream) -> (Vec<String>, [u8; 20]) {
+    fn of(body: &TokenStream) -> (Vec<String>, [u8; 20]) {
         let item = syn::parse_quote!(fn f(&self) -> u8 { #body });
         let found = conditions(&item).into_iter();
         (
@@ -154,7 +154,7 @@ mod tests {
             &[],
         ];
         let mut seen = std::collections::BTreeSet::new();
-        for (body, expected) in bodies.into_iter().zip(expected) {
+        for (body, expected) in bodies.iter().zip(expected) {
             let (conditions, digest) = of(body);
             let squeezed = |text: &str| text.replace(' ', "");
             let found: Vec<_> = conditions.iter().map(|text| squeezed(text)).collect();
@@ -166,8 +166,8 @@ mod tests {
 
     #[test]
     fn what_takes_no_code_away_does_not_count() {
-        let plain = of(quote!(let x = 2; 1));
-        let lints = of(quote! {
+        let plain = of(&quote!(let x = 2; 1));
+        let lints = of(&quote! {
             #[allow(unused)]
             #[cfg_attr(feature = "a", allow(unused))]
             /// Docs.
@@ -176,7 +176,7 @@ mod tests {
         });
         assert_eq!(plain, lints);
         // No code of the method, and nothing that `cfg!` could answer.
-        let quoted = of(quote!(quote! { #[cfg(feature = $a)] #[cfg(x(y))] }; 1));
+        let quoted = of(&quote!(quote! { #[cfg(feature = $a)] #[cfg(x(y))] }; 1));
         assert_eq!(quoted.0, [""; 0]);
     }
 }

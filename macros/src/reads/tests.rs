@@ -1,6 +1,6 @@
 use super::*;
 
-fn of(body: proc_macro2::TokenStream) -> Vec<String> {
+fn of(body: &proc_macro2::TokenStream) -> Vec<String> {
     let method = syn::parse_quote!(async fn find(&self, id: u64) -> u64 { #body });
     reads(&method).into_iter().map(|read| read.text).collect()
 }
@@ -11,7 +11,7 @@ macro_rules! reads {
         fn $name() {
             $(
                 let expected: &[&str] = &[$($text),*];
-                assert_eq!(of(quote::quote! $body), expected, "{}", stringify!($body));
+                assert_eq!(of(&quote::quote! $body), expected, "{}", stringify!($body));
             )*
         }
     )*};

@@ -165,7 +165,7 @@ fn third_person<'a>(words: &[&'a str]) -> Option<&'a str> {
         return None;
     };
     let verb = first.strip_suffix('s')?;
-    let is_verb = words::verb(verb) == Some(Verb::Sure) && words::verb(first).is_none();
+    let is_verb = words::is_plain(verb) && words::verb(first).is_none();
     (is_verb && !words::precedes_purpose(second) && !words::is_part(second)).then_some(*first)
 }
 
