@@ -1,11 +1,11 @@
 -- lua/op/delete_method.lua
--- needs: RANKING, VALUES, LEASES, tag_of
+-- needs: RANKING, VALUES, clock, tag_of, raise_epoch
 -- ARGV: cursor, tag
 -- returns: {next cursor, how many entries of the method with that tag went in this step}
--- The first step ends all leases of the pair: nothing that is being computed will be stored.
+-- The first step raises the method's epoch: nothing that is being computed for it will be stored.
 redis.call('ZCARD', RANKING)
 local step, fields = redis.call('HSCAN', VALUES, ARGV[1], 'COUNT', 200), {}
-if ARGV[1] == '0' then redis.call('UNLINK', LEASES) end
+if ARGV[1] == '0' then raise_epoch(ARGV[2], clock(0)) end
 for i = 1, #step[2], 2 do
   if tag_of(step[2][i + 1]) == ARGV[2] then fields[#fields + 1] = step[2][i] end
 end

@@ -1,16 +1,12 @@
 -- lua/op/get.lua
--- needs: VALUES, clock, hard_ms_of, keep_alive, hit
+-- needs: VALUES, clock, is_alive, keep_alive, hit
 -- ARGV: field, forced_us, structure_ms, sliding
--- returns: {now_us, entry or false}; a hit is recorded, an entry past its hard expiry is none
+-- returns: {now_us, entry or false}; a hit is recorded, an entry that has expired is none
 local field, now_us = ARGV[1], clock(ARGV[2])
 local structure_ms, sliding = tonumber(ARGV[3]), ARGV[4] == '1'
-local now_ms = math.floor(now_us / 1000)
 
 local entry = redis.call('HGET', VALUES, field)
-if not entry then return {now_us, false} end
-
-local hard_ms = hard_ms_of(entry)
-if hard_ms > 0 and hard_ms <= now_ms then return {now_us, false} end
+if not entry or not is_alive(entry, math.floor(now_us / 1000)) then return {now_us, false} end
 
 hit(field, now_us, 1)
 if sliding then keep_alive(structure_ms, sliding, 0) end

@@ -1,5 +1,6 @@
 -- lua/shared/entry.lua
--- gives: stamp(head, tail, now_ms, soft_ms, hard_ms) -> entry, hard_ms_of(entry), tag_of(entry)
+-- gives: stamp(head, tail, now_ms, soft_ms, hard_ms) -> entry, is_alive(entry, now_ms), tag_of(entry),
+--   SKEW_MS
 -- The layout is that of runtime/src/entry.rs: 4 bytes of head, the check of the instants, the
 -- instants of creation, soft and hard expiry (0: none), then the tail that the client made.
 
@@ -13,9 +14,15 @@ local function stamp(head, tail, now_ms, soft_ms, hard_ms)
   return head .. struct.pack('<I4I8I8I8', check, now_ms, soft_at, hard_at) .. tail
 end
 
-local function hard_ms_of(entry)
-  if #entry < 64 then return 0 end
-  return (struct.unpack('<I8', entry, 25))
+-- What was stamped later than now was stamped before the server's clock was set back: nobody knows
+-- its age, so it has expired. After a failover a clock may be behind by as much as SKEW_MS.
+local SKEW_MS = 100
+
+-- What else is wrong with an entry, the client finds.
+local function is_alive(entry, now_ms)
+  if #entry < 64 then return true end
+  local created_ms, _, hard_ms = struct.unpack('<I8I8I8', entry, 9)
+  return created_ms <= now_ms + SKEW_MS and (hard_ms == 0 or hard_ms > now_ms)
 end
 
 local function tag_of(entry)

@@ -1,25 +1,34 @@
 -- lua/shared/lease.lua
--- needs: LEASES
--- gives: lease_of(field) -> deadline_ms, token, awaited,
---   set_lease(field, deadline_ms, token, awaited), end_lease(field), NOBODY
--- A lease is 8 bytes of deadline, 16 of token, 1 that tells whether somebody waits for its end.
--- The deadline says when others may take over; the token, who may store.
-local NOBODY = string.rep('\0', 16)
+-- needs: LEASES, pair_clock, epoch_of
+-- gives: lease_of(field) -> deadline_ms, token, awaited, began; origin(tag) -> began,
+--   set_lease(field, deadline_ms, token, awaited, began), end_lease(field), NOBODY, LONGEST_PAUSE_MS
+-- A lease is 8 bytes of deadline, 16 of token, 1 that tells whether somebody waits for its end, and
+-- where its computation began: 8 of the pair's clock, 8 of the method's tag. The deadline says when
+-- others may take over; the token, who may store. One whose method was stamped since is none.
+local NOBODY, LONGEST_PAUSE_MS = string.rep('\0', 16), 30000
+
+local function origin(tag)
+  return struct.pack('<I8', pair_clock()) .. tag
+end
 
 local function lease_of(field)
   local lease = redis.call('HGET', LEASES, field)
-  if not lease or #lease ~= 25 then return 0, '', false end
-  return (struct.unpack('<I8', lease)), string.sub(lease, 9, 24), string.byte(lease, 25) == 1
+  if not lease or #lease ~= 41 then return 0, '', false end
+  local began_us = struct.unpack('<I8', lease, 26)
+  if epoch_of(string.sub(lease, 34)) > began_us then return 0, '', false end
+  local deadline_ms, awaited = struct.unpack('<I8', lease), string.byte(lease, 25) == 1
+  return deadline_ms, string.sub(lease, 9, 24), awaited, string.sub(lease, 26)
 end
 
-local function set_lease(field, deadline_ms, token, awaited)
+local function set_lease(field, deadline_ms, token, awaited, began)
   local flag = string.char(awaited and 1 or 0)
-  redis.call('HSET', LEASES, field, struct.pack('<I8', deadline_ms) .. token .. flag)
+  redis.call('HSET', LEASES, field, struct.pack('<I8', deadline_ms) .. token .. flag .. began)
 end
 
 local function end_lease(field)
-  local _, _, awaited = lease_of(field)
+  local lease = redis.call('HGET', LEASES, field)
+  if not lease then return end
   redis.call('HDEL', LEASES, field)
-  -- pcall: who waits looks again by himself, later, where messages are not allowed.
-  if awaited then redis.pcall('PUBLISH', LEASES, field) end
+  -- pcall: where messages are not allowed, those who wait look again later.
+  if string.byte(lease, 25) == 1 then redis.pcall('PUBLISH', LEASES, field) end
 end

@@ -1,5 +1,5 @@
 -- lua/shared/sweep.lua
--- needs: RANKING, VALUES, hard_ms_of
+-- needs: RANKING, VALUES, is_alive
 -- gives: sweep(now_ms) -> how many expired entries went
 -- Looks at a few members, so that entries which have expired make room for those which live.
 -- Large values are left to the policy: reading them here would cost more than the slot is worth.
@@ -9,11 +9,11 @@ local function sweep(now_ms)
   local dead = {}
   for _, field in ipairs(redis.call('ZRANDMEMBER', RANKING, SWEEP_SAMPLE)) do
     local size = redis.call('HSTRLEN', VALUES, field)
-    local hard_ms = 0
+    local is_dead = size == 0
     if size > 0 and size <= SWEEP_BYTES then
-      hard_ms = hard_ms_of(redis.call('HGET', VALUES, field) or '')
+      is_dead = not is_alive(redis.call('HGET', VALUES, field), now_ms)
     end
-    if size == 0 or (hard_ms > 0 and hard_ms <= now_ms) then dead[#dead + 1] = field end
+    if is_dead then dead[#dead + 1] = field end
   end
   if #dead == 0 then return 0 end
   redis.call('HDEL', VALUES, unpack(dead))

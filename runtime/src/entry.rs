@@ -48,6 +48,19 @@ pub(crate) struct Times {
     pub(crate) hard_ms: u64,
 }
 
+/// How far a server's clock may be behind the one that stamped an entry, as after a failover.
+const SKEW_MS: u64 = 100;
+
+impl Times {
+    /// Whether the entry may be served. One that was stamped later than now was stamped before the
+    /// server's clock was set back: nobody knows its age, so it has expired.
+    #[inline]
+    pub(crate) fn are_alive(self, now_ms: u64) -> bool {
+        self.created_ms <= now_ms.saturating_add(SKEW_MS)
+            && (self.hard_ms == 0 || self.hard_ms > now_ms)
+    }
+}
+
 /// An entry whose every byte was verified.
 #[derive(PartialEq, Eq)]
 pub(crate) struct Verified<'a> {
@@ -144,12 +157,10 @@ pub(crate) fn verify(bytes: &[u8]) -> Option<Verified<'_>> {
     })
 }
 
-/// The hard expiry as the scripts read it: no check, 0 where there is none.
-pub(crate) fn hard_ms_of(bytes: &[u8]) -> u64 {
-    if bytes.len() < HEADER {
-        return 0;
-    }
-    u64_at(bytes, 24)
+/// Whether an entry is alive as the scripts read it: what else is wrong with it, the call finds.
+#[inline]
+pub(crate) fn is_alive(bytes: &[u8], now_ms: u64) -> bool {
+    bytes.len() < HEADER || times(bytes).are_alive(now_ms)
 }
 
 /// The method's digest as the scripts read it.
@@ -246,8 +257,15 @@ mod tests {
         let verified = verify(&bytes).unwrap();
         assert_eq!((verified.label, verified.times), (LABEL, TIMES));
         assert_eq!(verified.payload, b"payload");
-        assert_eq!(hard_ms_of(&bytes), TIMES.hard_ms);
+        assert!(is_alive(&bytes, TIMES.hard_ms - 1) && !is_alive(&bytes, TIMES.hard_ms));
         assert_eq!(method_of(&bytes), Some(LABEL.method));
+    }
+
+    #[test]
+    fn what_was_stamped_later_than_now_is_not_alive() {
+        let bytes = entry();
+        assert!(is_alive(&bytes, TIMES.created_ms - SKEW_MS));
+        assert!(!is_alive(&bytes, TIMES.created_ms - SKEW_MS - 1));
     }
 
     #[test]

@@ -99,7 +99,7 @@ where
             return Ok(None);
         };
         let hard_ms = verified.times.hard_ms;
-        if value::is_past(hard_ms, found.now_us / 1000) {
+        if !verified.times.are_alive(found.now_us / 1000) {
             return Ok(None);
         }
         let own = (hard_ms > 0).then(|| hard_ms - found.now_us / 1000);

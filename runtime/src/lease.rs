@@ -77,6 +77,7 @@ impl Lease {
             manner,
             unwanted,
             call_has: budget.whole(),
+            tag: bound.tag,
         };
         let patience = match bound.fresh.stampede {
             Stampede::Lease => bound.patience_abroad(),

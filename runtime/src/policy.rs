@@ -111,7 +111,8 @@ impl fmt::Display for Policy {
 /// * *hit* (`field`, `now_us`, `n`) records `n` uses of a field that may have left the ranking (`XX`);
 /// * *victims* (`n`) takes at most `n` fields out of the ranking and returns them as a list.
 ///
-/// `above_all()` gives a score above every other, `pop(command, n)` runs `ZPOPMIN` or `ZPOPMAX`
+/// `above_all()` gives a score above every other, `newest(now_us)` the instant or, where the server's
+/// clock has been set back, a score above every other, and `pop(command, n)` runs `ZPOPMIN` or `ZPOPMAX`
 /// and returns the fields. Pass numbers as numbers: `tostring` keeps 14 digits only.
 ///
 /// ```
@@ -158,7 +159,7 @@ impl CustomPolicy {
     pub fn new(name: impl Into<String>) -> CustomPolicyBuilder {
         CustomPolicyBuilder(Parts {
             name: name.into(),
-            admit: Cow::Borrowed("redis.call('ZADD', RANKING, now_us, field)"),
+            admit: Cow::Borrowed("redis.call('ZADD', RANKING, newest(now_us), field)"),
             hit: Cow::Borrowed(""),
             victims: Cow::Borrowed("return pop('ZPOPMIN', n)"),
             overwrite_is_hit: false,

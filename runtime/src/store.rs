@@ -154,6 +154,8 @@ pub(crate) struct Begin {
     pub(crate) unwanted: Unwanted,
     /// What its call has for all its requests together: an answer that takes half of that is slow.
     pub(crate) call_has: Duration,
+    /// Of the method: to invalidate all of its entries overtakes the computation.
+    pub(crate) tag: u64,
 }
 
 /// What a computation does about a lease that holds.
@@ -272,7 +274,7 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     /// That is not promised: where the store is in trouble, or busy with others, it stays.
     fn discard(&self, pair: &Arc<Pair>, field: Field, seen: Seen<'_>);
 
-    /// Removes the entries with this method tag. No computation of the pair that is under way
+    /// Removes the entries with this method tag. No computation of that method that is under way
     /// stores anything. Returns how many entries there were.
     async fn delete_method(&self, pair: &Arc<Pair>, tag: u64) -> Result<u64, Error>;
 

@@ -25,7 +25,8 @@ pub(crate) struct Age {
 
 impl Age {
     pub(crate) fn is_soft_past(&self) -> bool {
-        is_past(self.times.soft_ms, self.now_us / 1000)
+        let soft_ms = self.times.soft_ms;
+        soft_ms > 0 && soft_ms <= self.now_us / 1000
     }
 }
 
@@ -48,7 +49,7 @@ pub(crate) fn read<T: Value>(
     };
     // Whoever stored it may have had a use for stale values; here nobody has.
     let is_stale = age.is_soft_past() && bound.fresh.stale_ms.is_none();
-    if is_stale || is_past(age.times.hard_ms, found.now_us / 1000) {
+    if is_stale || !age.times.are_alive(found.now_us / 1000) {
         return None;
     }
     match payload::open(cache, bound, key, verified.label.flags, verified.payload) {
@@ -66,11 +67,6 @@ pub(crate) fn verify<'e>(bound: &Bound, key: CallKey, bytes: &'e [u8]) -> Option
             && label.method == bound.tag
             && label.codec == bound.codec.id()
     })
-}
-
-#[inline]
-pub(crate) fn is_past(instant_ms: u64, now_ms: u64) -> bool {
-    instant_ms > 0 && instant_ms <= now_ms
 }
 
 /// What a flight gives to those who follow.

@@ -82,7 +82,7 @@ async fn an_entry_is_never_served_past_its_ttl_whatever_else_is_read() {
 }
 
 #[tokio::test]
-async fn sixteen_puts_find_what_has_expired() {
+async fn what_has_expired_goes_before_what_lives() {
     everywhere(|builder, _server| async move {
         let clock = Arc::new(AtomicU64::new(START_US));
         // Most recently used goes first: without the sweep the live entries would be the victims.
@@ -96,17 +96,43 @@ async fn sixteen_puts_find_what_has_expired() {
         repo.long(2).await;
         repo.long(3).await;
         clock.fetch_add(11 * MINUTE_US, Ordering::SeqCst);
-        for n in 4..20 {
+        repo.long(4).await;
+        for n in 1..5 {
+            assert!(repo.entry().long(n).peek().await.unwrap().is_some(), "{n}");
+        }
+        assert_eq!(cache.stats().evicted, 0);
+        assert_eq!(cache.len().await.unwrap(), 4);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sixteen_puts_find_what_has_expired() {
+    everywhere(|builder, _server| async move {
+        let clock = Arc::new(AtomicU64::new(START_US));
+        let (cache, repo) = build(builder.manual_clock(clock.clone()).policy(Policy::Mru));
+        repo.brief(1).await;
+        repo.brief(2).await;
+        repo.long(1).await;
+        repo.long(2).await;
+        // It looks for expired ones, and there are none.
+        repo.long(3).await;
+        assert_eq!(cache.stats().evicted, 1);
+        clock.fetch_add(11 * MINUTE_US, Ordering::SeqCst);
+        for n in 10..26 {
             repo.long(n).await;
         }
-        // All but one of the puts evict a live entry: the place of the expired one is taken once.
-        assert_eq!(cache.stats().evicted, 15);
+        assert_eq!(
+            cache.stats().evicted,
+            16,
+            "all but the last evicted a live one"
+        );
+        // One sweep found both: there is room for one more.
+        repo.long(30).await;
+        assert_eq!(cache.stats().evicted, 16);
+        repo.long(31).await;
+        assert_eq!(cache.stats().evicted, 17);
         assert_eq!(cache.len().await.unwrap(), 4);
-        let mut kept = 0;
-        for n in 1..20 {
-            kept += usize::from(repo.entry().long(n).peek().await.unwrap().is_some());
-        }
-        assert_eq!(kept, 4, "the expired entry went");
     })
     .await;
 }

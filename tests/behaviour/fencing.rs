@@ -169,6 +169,12 @@ async fn a_value_from_before_an_invalidation_is_not_stored_after_it() {
 /// is not theirs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_joins_after_an_invalidation_elsewhere_is_not_given_an_older_value() {
+    for how in [How::Handle, How::All] {
+        is_not_given_an_older_value(how).await;
+    }
+}
+
+async fn is_not_given_an_older_value(how: How) {
     let server = Server::start();
     let name = unique("fences");
     let build = || {
@@ -189,7 +195,7 @@ async fn who_joins_after_an_invalidation_elsewhere_is_not_given_an_older_value()
     });
     source.read.take().await;
     source.row.store(1, Ordering::SeqCst);
-    overtake(How::Handle, &build(), &others).await;
+    overtake(how, &build(), &others).await;
     let late: Vec<_> = (0..20)
         .map(|_| {
             let repo = repo.clone();

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod cancellation;
+mod clock_steps;
 mod codecs;
 mod debug;
 mod expiry;
@@ -9,6 +10,7 @@ mod fencing;
 mod guide;
 mod identity;
 mod keys;
+mod method_invalidation;
 mod public_api;
 mod runtimes;
 mod scopes;

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::support::{PATIENT, Server, binaries, check_pairs, unique};
 use proptest::prelude::*;
@@ -39,6 +40,14 @@ impl Subject {
     }
 
     #[nocache]
+    #[invalidates(three(..))]
+    async fn drop_three(&self) {}
+
+    #[nocache]
+    #[invalidates(brief(..))]
+    async fn drop_brief(&self) {}
+
+    #[nocache]
     fn next(&self, key: u8) -> (u8, u64) {
         (key, self.runs.fetch_add(1, Ordering::SeqCst))
     }
@@ -62,7 +71,15 @@ enum Step {
     Put(Method, u8),
     Refresh(Method, u8),
     Invalidate(Method, u8),
-    Pass { minutes: u64 },
+    DropThree,
+    DropBrief,
+    Pass {
+        minutes: u64,
+    },
+    /// The server's clock is set back.
+    Back {
+        minutes: u64,
+    },
     Purge,
 }
 
@@ -75,7 +92,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => call.clone().prop_map(|(m, k)| Step::Put(m, k)),
         1 => call.clone().prop_map(|(m, k)| Step::Refresh(m, k)),
         2 => call.prop_map(|(m, k)| Step::Invalidate(m, k)),
+        1 => Just(Step::DropThree),
+        1 => Just(Step::DropBrief),
         3 => (1..50u64).prop_map(|minutes| Step::Pass { minutes }),
+        1 => (1..90u64).prop_map(|minutes| Step::Back { minutes }),
         1 => Just(Step::Purge),
     ];
     prop::collection::vec(step, 1..60)
@@ -113,7 +133,9 @@ async fn apply(cache: &Cache, repo: &CachedSubject, step: &Step) -> String {
             "{:?}",
             of!(repo.entry(), method, key, .invalidate().await.unwrap())
         ),
-        Step::Pass { .. } => String::new(),
+        Step::DropThree => format!("{:?}", repo.drop_three().await),
+        Step::DropBrief => format!("{:?}", repo.drop_brief().await),
+        Step::Pass { .. } | Step::Back { .. } => String::new(),
         Step::Purge => format!("{}", cache.purge().await.unwrap()),
     }
 }
@@ -138,6 +160,8 @@ fn caches(
     let build = |builder: CacheBuilder| {
         settings(builder)
             .manual_clock(clock.clone())
+            // It is not about time.
+            .deadline(Duration::from_secs(5))
             .build()
             .unwrap()
     };
@@ -173,11 +197,15 @@ fn same_answers(server: &Server, policy: &Policy, layout: Layout, cluster: bool,
             let (clock, [memory, redis]) = caches(&url, settings);
             let repos = [&memory, &redis].map(|cache| Subject::default().cached(cache));
             for (at, step) in steps.iter().enumerate() {
-                let passed = match step {
-                    Step::Pass { minutes } => minutes * 60_000_000,
-                    _ => 1,
+                match step {
+                    Step::Pass { minutes } => {
+                        clock.fetch_add(minutes * 60_000_000, Ordering::SeqCst)
+                    }
+                    Step::Back { minutes } => {
+                        clock.fetch_sub(minutes * 60_000_000, Ordering::SeqCst)
+                    }
+                    _ => clock.fetch_add(1, Ordering::SeqCst),
                 };
-                clock.fetch_add(passed, Ordering::SeqCst);
                 let expected = apply(&memory, &repos[0], step).await;
                 let found = apply(&redis, &repos[1], step).await;
                 prop_assert_eq!(&found, &expected, "answer of step {}: {:?}", at, step);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use self::pair::{MemoryPair, is_expired};
+use self::pair::MemoryPair;
 use self::ranking::Ranking;
 use super::sweep::SweepSchedule;
 use super::{
@@ -38,7 +38,16 @@ struct Content {
     pairs: BTreeMap<String, MemoryPair>,
     /// Who may store, by the stem of the pair. In one process nobody waits for a lease: calls that
     /// would have joined already.
-    leases: BTreeMap<String, Fields<Token>>,
+    leases: BTreeMap<String, Fields<Lease>>,
+    /// They outlive their pairs, as a client of a server does.
+    sweeps: BTreeMap<String, SweepSchedule>,
+}
+
+#[derive(Clone, Copy)]
+struct Lease {
+    token: Token,
+    /// Of the method that computes.
+    tag: u64,
 }
 
 /// An instant, in microseconds.
@@ -68,7 +77,7 @@ impl Memory {
     fn look(content: &mut Content, now: Now, pair: &Pair, field: Field) -> Found {
         let live = content.pairs.get_mut(&pair.stem).and_then(|memory| {
             let entry = memory.values.get(&field)?.clone();
-            (!is_expired(&entry, now.us / 1000)).then(|| {
+            entry::is_alive(&entry, now.us / 1000).then(|| {
                 memory.ranking.hit(field, now.us);
                 memory.keep_alive(pair.structure, 0, now.own_us, true);
                 entry
@@ -140,7 +149,10 @@ impl Store for Memory {
 
     async fn put(&self, pair: &Arc<Pair>, put: Put, _deadline: Duration) -> Result<Stored, Error> {
         let policy = pair.policy.in_memory()?;
-        let (mut content, now) = self.content_now()?;
+        let (mut guard, now) = self.content_now()?;
+        let content = &mut *guard;
+        let schedule = content.sweeps.entry(pair.stem.clone()).or_default();
+        let sweeps = put.hard_ms > 0 && schedule.is_due();
         if put.token.is_some() && put.token != content.lease(&pair.stem, put.field) {
             return Ok(Stored::Overtaken);
         }
@@ -152,10 +164,15 @@ impl Store for Memory {
                 ranking: Ranking::new(policy.clone()),
                 values: Fields::default(),
                 ends_us: None,
-                sweeps: SweepSchedule::default(),
             });
-        let evicted = memory.put(&put, pair.maxsize.get(), now.us);
+        let (evicted, swept) = memory.put(&put, pair.maxsize.get(), now.us, sweeps);
         memory.keep_alive(pair.structure, put.hard_ms, now.own_us, false);
+        if sweeps
+            && swept != Some(0)
+            && let Some(schedule) = content.sweeps.get(&pair.stem)
+        {
+            schedule.again();
+        }
         Ok(Stored::Evicting(evicted))
     }
 
@@ -189,7 +206,8 @@ impl Store for Memory {
             return Ok(Begun::Waits { left, holder });
         }
         let leases = content.leases.entry(pair.stem.clone()).or_default();
-        leases.insert(begin.field, begin.token);
+        let Begin { token, tag, .. } = begin;
+        leases.insert(begin.field, Lease { token, tag });
         Ok(Begun::Leads)
     }
 
@@ -257,7 +275,10 @@ impl Store for Memory {
 
     async fn delete_method(&self, pair: &Arc<Pair>, tag: u64) -> Result<u64, Error> {
         let mut content = self.content()?;
-        content.leases.remove(&pair.stem);
+        // As in lua/shared/epoch.lua, where it is a stamp that leases are compared with.
+        if let Some(leases) = content.leases.get_mut(&pair.stem) {
+            leases.retain(|_, lease| lease.tag != tag);
+        }
         let Some(memory) = content.pairs.get_mut(&pair.stem) else {
             return Ok(0);
         };
@@ -290,9 +311,9 @@ impl Store for Memory {
     }
 
     async fn purge(&self, _keys: &KeySpace) -> Result<u64, Error> {
-        let content = std::mem::take(&mut *self.content()?);
-        Ok(content
-            .pairs
+        let mut content = self.content()?;
+        content.leases.clear();
+        Ok(std::mem::take(&mut content.pairs)
             .values()
             .map(|memory| memory.ranking.len() as u64)
             .sum())
@@ -328,7 +349,7 @@ impl Store for Memory {
 
 impl Content {
     fn lease(&self, stem: &str, field: Field) -> Option<Token> {
-        self.leases.get(stem)?.get(&field).copied()
+        Some(self.leases.get(stem)?.get(&field)?.token)
     }
 
     fn end_lease(&mut self, stem: &str, field: Field) {

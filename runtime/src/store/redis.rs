@@ -154,21 +154,6 @@ impl Redis {
         })
         .await
     }
-
-    /// Runs a script that answers with a number.
-    async fn number(
-        &self,
-        script: Script,
-        pair: &Arc<Pair>,
-        args: Vec<Vec<u8>>,
-        deadline: Duration,
-    ) -> Result<u64, Error> {
-        let pair = pair.clone();
-        self.run(Some(deadline), |inner| async move {
-            number(&inner.script(&script, &pair.stem, &args).await?)
-        })
-        .await
-    }
 }
 
 #[async_trait]
@@ -393,7 +378,9 @@ impl Inner {
                 let [evicted, swept] = &array(counts)?[..] else {
                     return Err(unexpected());
                 };
-                sweeps.found(number(swept)?);
+                if *swept != Value::Int(0) {
+                    sweeps.again();
+                }
                 Ok(Stored::Evicting(number(evicted)?))
             }
         }

@@ -5,7 +5,6 @@ use crate::entry::{self, Times};
 use crate::field::{Field, Fields};
 use crate::settings::StructureTtl;
 use crate::store::Put;
-use crate::store::sweep::SweepSchedule;
 
 // As in lua/shared/sweep.lua.
 const SWEEP_SAMPLE: usize = 8;
@@ -16,12 +15,18 @@ pub(super) struct MemoryPair {
     pub(super) values: Fields<Bytes>,
     /// When the pair ends, in microseconds of the store's own clock.
     pub(super) ends_us: Option<u64>,
-    pub(super) sweeps: SweepSchedule,
 }
 
 impl MemoryPair {
-    /// As in lua/op/put.lua.
-    pub(super) fn put(&mut self, put: &Put, maxsize: u64, now_us: u64) -> u64 {
+    /// As in lua/op/put.lua. How many entries the policy evicted, and how many a sweep found,
+    /// if there was one.
+    pub(super) fn put(
+        &mut self,
+        put: &Put,
+        maxsize: u64,
+        now_us: u64,
+        sweeps: bool,
+    ) -> (u64, Option<u64>) {
         let maxsize = usize::try_from(maxsize).unwrap_or(usize::MAX);
         let now_ms = now_us / 1000;
         let mut whole = self.values.contains_key(&put.field);
@@ -29,14 +34,12 @@ impl MemoryPair {
             self.remove(put.field);
             whole = false;
         }
-        let mut evicted = 0;
+        let (mut evicted, mut swept) = (0, None);
         if whole {
             self.ranking.overwrite(put.field, now_us);
         } else {
-            let sweeps = put.hard_ms > 0 && self.sweeps.is_due();
             if sweeps && self.ranking.len() >= maxsize {
-                let swept = self.sweep(now_ms);
-                self.sweeps.found(swept);
+                swept = Some(self.sweep(now_ms));
             }
             while self.ranking.len() >= maxsize {
                 let Some(victim) = self.ranking.victim() else {
@@ -54,7 +57,7 @@ impl MemoryPair {
         };
         self.values
             .insert(put.field, entry::stamp(&put.entry, times).into());
-        evicted
+        (evicted, swept)
     }
 
     /// How many expired entries went.
@@ -62,7 +65,7 @@ impl MemoryPair {
         let mut swept = 0;
         for field in self.ranking.sample(SWEEP_SAMPLE) {
             let entry = &self.values[&field];
-            if entry.len() <= SWEEP_BYTES && is_expired(entry, now_ms) {
+            if entry.len() <= SWEEP_BYTES && !entry::is_alive(entry, now_ms) {
                 self.remove(field);
                 swept += 1;
             }
@@ -103,9 +106,4 @@ impl MemoryPair {
 /// 0 stays 0: never.
 fn after(now_ms: u64, life_ms: u64) -> u64 {
     if life_ms > 0 { now_ms + life_ms } else { 0 }
-}
-
-pub(super) fn is_expired(entry: &[u8], now_ms: u64) -> bool {
-    let hard_ms = entry::hard_ms_of(entry);
-    hard_ms > 0 && hard_ms <= now_ms
 }

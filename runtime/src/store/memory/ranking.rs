@@ -36,7 +36,7 @@ impl Ranking {
     pub(super) fn admit(&mut self, field: Field, now_us: u64) {
         let score = match self.policy {
             Policy::Fifo | Policy::Lru | Policy::Mru => self.above_all(),
-            Policy::FifoT | Policy::LruT => now_us,
+            Policy::FifoT | Policy::LruT => now_us.max(self.above_all()),
             Policy::Lfu => 1,
             Policy::Rr | Policy::Custom(_) => 0,
         };
@@ -49,7 +49,7 @@ impl Ranking {
         };
         match self.policy {
             Policy::Lru | Policy::Mru => self.set(field, self.above_all()),
-            Policy::LruT => self.set(field, now_us),
+            Policy::LruT => self.set(field, score.max(now_us)),
             Policy::Lfu => self.set(field, score + 1),
             Policy::Fifo | Policy::FifoT | Policy::Rr | Policy::Custom(_) => {}
         }
@@ -57,7 +57,7 @@ impl Ranking {
 
     pub(super) fn overwrite(&mut self, field: Field, now_us: u64) {
         if matches!(self.policy, Policy::Lru | Policy::LruT | Policy::Mru) {
-            self.hit(field, now_us);
+            self.admit(field, now_us);
         }
     }
 

@@ -157,7 +157,7 @@ impl Inner {
         Ok(begun)
     }
 
-    fn begin_args(&self, begin: Begin) -> [Vec<u8>; 6] {
+    fn begin_args(&self, begin: Begin) -> [Vec<u8>; 7] {
         let manner = match begin.manner {
             Manner::TakesOver => b"0",
             Manner::Waits => b"1",
@@ -175,6 +175,7 @@ impl Inner {
             text(ms(LEASE)),
             manner.to_vec(),
             unwanted,
+            begin.tag.to_le_bytes().to_vec(),
         ]
     }
 
@@ -273,7 +274,7 @@ mod tests {
 
     use super::*;
     use crate::method::{Method, Options};
-    use crate::store::redis::{Redis, Target};
+    use crate::store::redis::{Redis, Target, Tls};
     use crate::store::{Clock, Store as _};
 
     static METHOD: Method = Method::new("a::lease", "lease", [7; 20], Options::NONE);
@@ -283,7 +284,7 @@ mod tests {
     fn a_lease_whose_caller_has_gone_is_not_asked_for() {
         let cache = crate::Cache::builder("lease").build().unwrap();
         let pair = cache.bind(&METHOD).unwrap().pair.clone();
-        let target = Target::one("redis://127.0.0.1:1").unwrap();
+        let target = Target::one("redis://127.0.0.1:1", &Tls::default()).unwrap();
         let redis = Redis::new(target, Clock::default());
         let begin = Begin {
             field: Field([7; 20]),
@@ -291,6 +292,7 @@ mod tests {
             manner: Manner::Waits,
             unwanted: Unwanted::Nothing,
             call_has: STEP,
+            tag: 7,
         };
         let (go_on, waits) = mpsc::channel::<()>();
         driver::spawn(async move { assert!(waits.recv().is_err()) }).unwrap();

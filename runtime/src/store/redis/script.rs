@@ -74,6 +74,7 @@ macro_rules! put_script {
             "shared/ttl",
             "shared/rank",
             $policy,
+            "shared/epoch",
             "shared/lease",
             "shared/touch",
             "shared/heal",
@@ -124,12 +125,12 @@ macro_rules! operations {
 }
 operations! {
     PEEK: "shared/keys", "shared/clock", "op/peek";
-    BEGIN: "shared/keys", "shared/clock", "shared/entry", "shared/lease", "shared/lease_life", "op/begin";
-    RENEW: "shared/keys", "shared/clock", "shared/lease", "shared/lease_life", "op/renew";
-    ABANDON: "shared/keys", "shared/clock", "shared/lease", "op/abandon";
-    DELETE: "shared/keys", "shared/lease", "op/delete";
+    BEGIN: "shared/keys", "shared/clock", "shared/entry", "shared/epoch", "shared/lease", "shared/lease_life", "op/begin";
+    RENEW: "shared/keys", "shared/clock", "shared/epoch", "shared/lease", "shared/lease_life", "op/renew";
+    ABANDON: "shared/keys", "shared/clock", "shared/epoch", "shared/lease", "op/abandon";
+    DELETE: "shared/keys", "shared/epoch", "shared/lease", "op/delete";
     DISCARD: "shared/keys", "op/discard";
-    DELETE_METHOD: "shared/keys", "shared/entry", "op/delete_method";
+    DELETE_METHOD: "shared/keys", "shared/clock", "shared/entry", "shared/epoch", "op/delete_method";
     PURGE: "shared/keys", "op/purge";
     LEN: "shared/keys", "op/len";
 }

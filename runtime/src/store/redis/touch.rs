@@ -23,10 +23,9 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// Between two looks at the end of a pair.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Whether an entry counts as a hit with the policy; what else is wrong with it, the call finds.
+/// Whether an entry counts as a hit with the policy.
 pub(super) fn is_alive(entry: &[u8], now_us: u64) -> bool {
-    let hard_ms = entry::hard_ms_of(entry);
-    hard_ms == 0 || hard_ms > now_us / 1000
+    entry::is_alive(entry, now_us / 1000)
 }
 
 impl Inner {
