@@ -249,7 +249,9 @@ impl Caller {
         let log = |event| CachedRepo::inner(&self.repo).log.write(&event);
         log(Event::Invoked { call, op, question });
         let task = tokio::spawn(CALL.scope(call, self.clone().ask(op, question)));
-        if let (Some(patience), Op::Call | Op::Refresh) = (patience, op) {
+        // Nobody cancels a thread: the call would go on, and what became of it would not be known.
+        let can_be_cancelled = question.method != Method::Look;
+        if let (Some(patience), Op::Call | Op::Refresh, true) = (patience, op, can_be_cancelled) {
             sleep(patience).await;
             task.abort();
         }
