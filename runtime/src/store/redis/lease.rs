@@ -274,7 +274,7 @@ mod tests {
 
     use super::*;
     use crate::method::{Method, Options};
-    use crate::store::redis::{Redis, Target};
+    use crate::store::redis::{Redis, Target, Tls};
     use crate::store::{Clock, Store as _};
 
     static METHOD: Method = Method::new("a::lease", "lease", [7; 20], Options::NONE);
@@ -284,8 +284,7 @@ mod tests {
     fn a_lease_whose_caller_has_gone_is_not_asked_for() {
         let cache = crate::Cache::builder("lease").build().unwrap();
         let pair = cache.bind(&METHOD).unwrap().pair.clone();
-        let target =
-            Target::one("redis://127.0.0.1:1", &crate::store::redis::Tls::default()).unwrap();
+        let target = Target::one("redis://127.0.0.1:1", &Tls::default()).unwrap();
         let redis = Redis::new(target, Clock::default());
         let begin = Begin {
             field: Field([7; 20]),
