@@ -133,7 +133,7 @@ fn urls_are_checked_and_not_shown() {
     }
     refused(
         shop().redis_cluster(Vec::<String>::new()),
-        &["no URL", "at least one node"],
+        &["no URL", "at least one server"],
     );
     refused(shop().redis_cluster(["nonsense"]), &["URL"]);
     refused(
