@@ -160,10 +160,10 @@ async fn while_every_reply_is_late_values_are_stored_behind_their_callers() {
         assert_eq!(repo.quick(id).await, id);
         let took = began.elapsed();
         assert!(took < Duration::from_secs(5), "{took:?}");
-        if cache.stats().write >= 10 {
+        if cache.stats().write >= 3 {
             break;
         }
-        assert!(id < 300, "{:?}", cache.stats());
+        assert!(id < 600, "{:?}", cache.stats());
     }
     proxy.heal();
     check_pairs(&server);
