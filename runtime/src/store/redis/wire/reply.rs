@@ -302,7 +302,10 @@ mod tests {
         let bytes = b"*1\r\n$1\r\na\r\n-NOPERM no TIME for you\r\n";
         let whole = Reader::default().read(bytes, &[1]).unwrap().unwrap();
         let error = whole.now_us.unwrap_err();
-        assert_eq!(error.to_string(), "the server refuses this user the command or the key (NOPERM)");
+        assert_eq!(
+            error.to_string(),
+            "the server refuses this user the command or the key (NOPERM)"
+        );
         assert_eq!(whole.end, bytes.len());
     }
 }
