@@ -1,8 +1,11 @@
+mod place;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use self::place::Place;
 use crate::cache::Cache;
 use crate::codec::Codec;
 use crate::error::Error;
@@ -11,9 +14,8 @@ use crate::method::Defaults;
 use crate::policy::Policy;
 use crate::seal::Seal;
 use crate::settings::{self, Stampede, StructureTtl, Touch};
-use crate::store::memory::Memory;
-use crate::store::redis::{Redis, Target, Tls};
-use crate::store::{Clock, Store, StoreKind};
+use crate::store::redis::Tls;
+use crate::store::{Clock, StoreKind};
 
 /// Collects the settings of a [`Cache`]. Attributes on blocks and methods go before them.
 ///
@@ -53,16 +55,6 @@ pub struct CacheBuilder {
     deadline: Duration,
     key_format: Option<Arc<dyn KeyFormat>>,
     clock: Clock,
-}
-
-/// Where the entries are to live.
-enum Place {
-    Memory,
-    One(String),
-    #[cfg(feature = "cluster")]
-    Cluster(Vec<String>),
-    #[cfg(feature = "sentinel")]
-    Sentinel(Vec<String>, String),
 }
 
 /// What calls need of the settings.
@@ -362,31 +354,6 @@ impl CacheBuilder {
             );
         }
         Ok(Cache::new(self.name, defaults, limits, store, kind))
-    }
-}
-
-impl Place {
-    fn kind(&self) -> StoreKind {
-        match self {
-            Self::Memory => StoreKind::Memory,
-            Self::One(_) => StoreKind::Redis,
-            #[cfg(feature = "cluster")]
-            Self::Cluster(_) => StoreKind::RedisCluster,
-            #[cfg(feature = "sentinel")]
-            Self::Sentinel(..) => StoreKind::RedisSentinel,
-        }
-    }
-
-    fn open(self, clock: Clock, tls: &Tls) -> Result<Box<dyn Store>, Error> {
-        let target = match self {
-            Self::Memory => return Ok(Box::new(Memory::new(clock))),
-            Self::One(url) => Target::one(&url, tls)?,
-            #[cfg(feature = "cluster")]
-            Self::Cluster(urls) => Target::cluster(&urls, tls)?,
-            #[cfg(feature = "sentinel")]
-            Self::Sentinel(urls, service) => Target::sentinel(&urls, &service, tls)?,
-        };
-        Ok(Box::new(Redis::new(target, clock)))
     }
 }
 

@@ -1,5 +1,8 @@
 //! What looks alike and is not shares no entries: arguments of two types, types of two functions.
 
+// An `impl Trait` by value is what is tested.
+#![allow(clippy::needless_pass_by_value)]
+
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
 use serde::Serialize;
 

@@ -57,7 +57,7 @@ pub(crate) use self::look::Look;
 pub(crate) use self::pair::PairShared;
 use self::pair::Pairs;
 use self::put::Places;
-use self::reply::{array, found, number, unexpected};
+use self::reply::{array, found, unexpected};
 pub(crate) use self::script::all as scripts;
 use self::script::{PolicyScripts, Script};
 pub(crate) use self::target::Target;
@@ -356,36 +356,6 @@ impl Store for Redis {
 }
 
 impl Inner {
-    async fn put(&self, pair: &Pair, put: Put) -> Result<Stored, Error> {
-        let script = self.scripts(&pair.policy).put.clone();
-        let field = put.field;
-        let sweeps = &self.shared(pair).sweeps;
-        let mut args = self.common_args(pair, field);
-        args.extend([
-            text(pair.maxsize.get()),
-            text(put.soft_ms),
-            text(put.hard_ms),
-            text(u64::from(self.link.has_field_ttl())),
-            text(u64::from(put.hard_ms > 0 && sweeps.is_due())),
-            put.entry.head.to_vec(),
-            put.entry.tail,
-            put.token.map_or_else(Vec::new, |token| token.0.to_vec()),
-        ]);
-        args.extend(self.take_touches(pair, field));
-        match self.script(&script, &pair.stem, &args).await? {
-            Value::Int(-1) => Ok(Stored::Overtaken),
-            counts => {
-                let [evicted, swept] = &array(counts)?[..] else {
-                    return Err(unexpected());
-                };
-                if *swept != Value::Int(0) {
-                    sweeps.again();
-                }
-                Ok(Stored::Evicting(number(evicted)?))
-            }
-        }
-    }
-
     fn close(&self) {
         self.link.close();
         self.lanes.close();

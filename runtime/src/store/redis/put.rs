@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use redis::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::Inner;
 use super::endpoint::Side;
+use super::reply::{array, number, unexpected};
+use super::{Inner, text};
 use crate::error::Error;
 use crate::method::Pair;
 use crate::settings::ms;
@@ -61,5 +63,35 @@ impl Inner {
         }
         let put = self.in_time(deadline, self.put(pair, put));
         self.ask(Side::Write, pair, deadline, put).await
+    }
+
+    pub(super) async fn put(&self, pair: &Pair, put: Put) -> Result<Stored, Error> {
+        let script = self.scripts(&pair.policy).put.clone();
+        let field = put.field;
+        let sweeps = &self.shared(pair).sweeps;
+        let mut args = self.common_args(pair, field);
+        args.extend([
+            text(pair.maxsize.get()),
+            text(put.soft_ms),
+            text(put.hard_ms),
+            text(u64::from(self.link.has_field_ttl())),
+            text(u64::from(put.hard_ms > 0 && sweeps.is_due())),
+            put.entry.head.to_vec(),
+            put.entry.tail,
+            put.token.map_or_else(Vec::new, |token| token.0.to_vec()),
+        ]);
+        args.extend(self.take_touches(pair, field));
+        match self.script(&script, &pair.stem, &args).await? {
+            Value::Int(-1) => Ok(Stored::Overtaken),
+            counts => {
+                let [evicted, swept] = &array(counts)?[..] else {
+                    return Err(unexpected());
+                };
+                if *swept != Value::Int(0) {
+                    sweeps.again();
+                }
+                Ok(Stored::Evicting(number(evicted)?))
+            }
+        }
     }
 }

@@ -1,0 +1,41 @@
+//! Where the entries are to live.
+
+use crate::error::Error;
+use crate::store::memory::Memory;
+use crate::store::redis::{Redis, Target, Tls};
+use crate::store::{Clock, Store, StoreKind};
+
+/// Where the entries are to live.
+pub(super) enum Place {
+    Memory,
+    One(String),
+    #[cfg(feature = "cluster")]
+    Cluster(Vec<String>),
+    #[cfg(feature = "sentinel")]
+    Sentinel(Vec<String>, String),
+}
+
+impl Place {
+    pub(super) fn kind(&self) -> StoreKind {
+        match self {
+            Self::Memory => StoreKind::Memory,
+            Self::One(_) => StoreKind::Redis,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(_) => StoreKind::RedisCluster,
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(..) => StoreKind::RedisSentinel,
+        }
+    }
+
+    pub(super) fn open(self, clock: Clock, tls: &Tls) -> Result<Box<dyn Store>, Error> {
+        let target = match self {
+            Self::Memory => return Ok(Box::new(Memory::new(clock))),
+            Self::One(url) => Target::one(&url, tls)?,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(urls) => Target::cluster(&urls, tls)?,
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(urls, service) => Target::sentinel(&urls, &service, tls)?,
+        };
+        Ok(Box::new(Redis::new(target, clock)))
+    }
+}
