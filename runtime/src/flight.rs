@@ -72,7 +72,7 @@ pub(crate) struct Landed {
 /// What a follower is told.
 pub(crate) enum Told {
     Landed(Arc<Landed>),
-    /// The leader is gone or failed, or its value may be too old: whoever is told this leads.
+    /// The leader is gone or failed, or its value may be too old: the receiver leads.
     Lead(Lead),
 }
 

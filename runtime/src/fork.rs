@@ -1,6 +1,6 @@
 //! Forks: a child process has none of its parent's threads, and locks that they held are never
-//! given back. So each process makes anew whatever threads share, when it first needs it. That a
-//! process is a child is told by a handler which counts forks, without a system call.
+//! given back. So each process makes its own copy of what threads share, when it first needs it. A
+//! handler that counts forks tells a child from its parent, without a system call.
 
 use std::fmt;
 use std::sync::OnceLock;

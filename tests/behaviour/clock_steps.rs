@@ -74,7 +74,7 @@ impl Many {
 
 struct Many;
 
-/// One body for every store, policy and way to record hits, with the clock moved by hand.
+/// One body for every store, policy and way to record hits, with a clock that the test moves.
 async fn everywhere<F: Future<Output = ()>>(
     policies: &[Policy],
     test: impl Fn(Arc<AtomicU64>, Cache, CachedRepo, String) -> F,
@@ -128,7 +128,7 @@ async fn a_full_pair_keeps_what_is_new() {
             repo.plain(n).await;
         }
         clock.store(START_US, Ordering::SeqCst);
-        // Also when some of the old ones have been stored anew.
+        // Also when some of the old ones have been stored again.
         repo.plain(3).await;
         for first in [10, 20, 30] {
             for n in first..first + 4 {

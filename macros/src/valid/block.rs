@@ -68,7 +68,7 @@ pub(crate) fn block(item: &ItemImpl) -> Result<(), Error> {
     Ok(())
 }
 
-/// What `#[async_trait]` leaves behind, if it was first. The lifetime alone may be written by hand,
+/// What `#[async_trait]` leaves behind, if it was first. The lifetime alone may be in the source,
 /// and the names inside it may not.
 fn is_expanded(item: &ItemImpl) -> bool {
     let is_below = item.attrs.iter().any(|attribute| {
