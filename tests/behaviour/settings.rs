@@ -138,7 +138,7 @@ fn urls_are_checked_and_not_shown() {
     refused(shop().redis_cluster(["nonsense"]), &["URL"]);
     refused(
         shop().redis_sentinel(Vec::<String>::new(), "primary"),
-        &["at least one sentinel"],
+        &["redis_sentinel", "at least one server"],
     );
 }
 
