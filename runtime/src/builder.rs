@@ -28,7 +28,7 @@ use crate::store::{Clock, StoreKind};
 /// * [`codec`](Self::codec): [`Codec::Cbor`]
 /// * [`touch`](Self::touch): behind, by 10 ms at the most
 /// * [`stampede`](Self::stampede): one computation among all processes
-/// * [`deadline`](Self::deadline): 100 ms; no [`max_runs_while_away`](Self::max_runs_while_away)
+/// * [`deadline`](Self::deadline): 100 ms; no [`fallback_concurrency`](Self::fallback_concurrency)
 /// * [`max_entry_bytes`](Self::max_entry_bytes): 1 MiB
 #[must_use = "a cache is made by `build()`"]
 pub struct CacheBuilder {
@@ -48,7 +48,7 @@ pub struct CacheBuilder {
     touch: Touch,
     stampede: Stampede,
     ttl_jitter: f64,
-    most_runs_while_away: Option<usize>,
+    fallback_concurrency: Option<usize>,
     compress_above: Option<usize>,
     max_entry_bytes: usize,
     seal: Seal,
@@ -84,7 +84,7 @@ impl CacheBuilder {
             touch: Touch::default(),
             stampede: Stampede::default(),
             ttl_jitter: 0.0,
-            most_runs_while_away: None,
+            fallback_concurrency: None,
             compress_above: None,
             max_entry_bytes: settings::DEFAULT_MAX_ENTRY_BYTES,
             seal: Seal::default(),
@@ -259,8 +259,8 @@ impl CacheBuilder {
     ///
     /// A cache that answers nine calls in ten protects what is behind it, and is missed when it
     /// goes. Calls from inside a cached method are not held back.
-    pub fn max_runs_while_away(mut self, calls: usize) -> Self {
-        self.most_runs_while_away = Some(calls);
+    pub fn fallback_concurrency(mut self, calls: usize) -> Self {
+        self.fallback_concurrency = Some(calls);
         self
     }
 
@@ -339,7 +339,7 @@ impl CacheBuilder {
             touch: settings::check_touch(self.touch)?,
             stampede: self.stampede,
             jitter_permille: settings::check_jitter(self.ttl_jitter)?,
-            most_runs_while_away: settings::check_most_runs(self.most_runs_while_away)?,
+            fallback_concurrency: settings::check_fallback_concurrency(self.fallback_concurrency)?,
         };
         let kind = self.place.kind();
         if kind == StoreKind::Memory {

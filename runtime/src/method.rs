@@ -236,7 +236,7 @@ pub(crate) struct Defaults {
     pub(crate) ttl_ms: u64,
     pub(crate) stampede: Stampede,
     pub(crate) jitter_permille: u16,
-    pub(crate) most_runs_while_away: Option<usize>,
+    pub(crate) fallback_concurrency: Option<usize>,
     pub(crate) structure: StructureTtl,
     pub(crate) codec: Codec,
 }
@@ -282,7 +282,7 @@ impl Bound {
                 .codec
                 .map_or_else(|| defaults.codec.clone(), |codec| codec()),
             counters: Counters::default(),
-            guard: Guard::new(defaults.most_runs_while_away),
+            guard: Guard::new(defaults.fallback_concurrency),
             average_us: AtomicU64::new(0),
             has_unstorable: AtomicBool::new(false),
         })
@@ -338,7 +338,7 @@ mod tests {
             ttl_ms,
             stampede: Stampede::Local,
             jitter_permille: 100,
-            most_runs_while_away: None,
+            fallback_concurrency: None,
             structure: StructureTtl::Never,
             codec: Codec::Cbor,
         };

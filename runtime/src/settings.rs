@@ -161,10 +161,10 @@ pub(crate) fn check_jitter(share: f64) -> Result<u16, Error> {
     )))
 }
 
-pub(crate) fn check_most_runs(calls: Option<usize>) -> Result<Option<usize>, Error> {
+pub(crate) fn check_fallback_concurrency(calls: Option<usize>) -> Result<Option<usize>, Error> {
     if calls == Some(0) {
         return Err(Error::config(
-            "`max_runs_while_away` is 0, so nothing would be answered; it must be at least 1 (leave it out for no limit)",
+            "`fallback_concurrency` is 0, so nothing would be answered; it must be at least 1 (leave it out for no limit)",
         ));
     }
     Ok(calls)

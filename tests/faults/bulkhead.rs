@@ -36,7 +36,7 @@ impl Repo {
 async fn most_of_thirty(url: &str, most: Option<usize>) -> u64 {
     let builder = Cache::builder(unique("brownout")).redis(url);
     let builder = match most {
-        Some(most) => builder.max_runs_while_away(most),
+        Some(most) => builder.fallback_concurrency(most),
         None => builder,
     };
     let source = Arc::<Repo>::default();
