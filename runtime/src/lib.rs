@@ -19,6 +19,8 @@ mod field;
 mod flight;
 mod fork;
 mod fresh;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod handle;
 mod invalidation;
 mod kept;
