@@ -1,19 +1,20 @@
-mod place;
+pub(crate) mod backend;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use self::place::Place;
-use crate::cache::Cache;
-use crate::codec::Codec;
+use self::backend::Place;
+use super::Cache;
+use crate::entry::codec::Codec;
+use crate::entry::seal::Seal;
 use crate::error::Error;
-use crate::layout::{KeyFormat, Layout, Names};
+use crate::key::names::{KeyFormat, Layout, Names};
 use crate::method::Defaults;
 use crate::policy::Policy;
-use crate::seal::Seal;
-use crate::settings::{self, Stampede, StructureTtl, Touch};
+use crate::settings;
+use crate::settings::{Stampede, StructureTtl, Touch};
 use crate::store::redis::Tls;
 use crate::store::{Clock, StoreKind};
 

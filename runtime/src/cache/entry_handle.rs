@@ -6,22 +6,19 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::blocking;
-use crate::budget::Budget;
-use crate::cache::Cache;
-use crate::call::Call;
-use crate::discard;
+use super::Cache;
+use super::invalidation::Invalidation;
+use crate::call::lease::{Asked, Lease};
+use crate::call::{Call, discard, encoding, unstorable};
+use crate::deadline::Budget;
 use crate::error::Error;
-use crate::field::CallKey;
-use crate::invalidation::Invalidation;
-use crate::lease::{Asked, Lease};
+use crate::key::digest::CallKey;
 use crate::method::Bound;
-use crate::shape::{Shape, Value};
+use crate::method::cacheability::Verdict;
+use crate::method::return_type::{Shape, Value};
+use crate::rt::blocking;
 use crate::stats::Event;
 use crate::store::{Manner, Stored, Unwanted};
-use crate::unstorable;
-use crate::value;
-use crate::verdict::Verdict;
 
 /// Whoever asks for an entry by name waits longer than a call does.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(1);
@@ -52,7 +49,7 @@ where
     pub async fn peek(&self) -> Result<Option<S::Stored>, Error> {
         let (cache, bound, key) = self.parts()?;
         let found = cache.store().peek(&bound.pair, key.field, DEADLINE).await?;
-        Ok(value::read(cache, bound, *key, &found).map(|(value, _)| value))
+        Ok(encoding::read(cache, bound, *key, &found).map(|(value, _)| value))
     }
 
     /// Removes the entry; tells whether there was one.
@@ -76,7 +73,7 @@ where
     pub async fn put(&self, value: &S::Stored) -> Result<(), Error> {
         let put = {
             let (cache, bound, key) = self.parts()?;
-            value::encode(cache, bound, *key, value, Duration::ZERO, bound.ttl_ms)
+            encoding::encode(cache, bound, *key, value, Duration::ZERO, bound.ttl_ms)
         };
         self.store(put).await
     }
@@ -94,7 +91,7 @@ where
         let Some(verified) = found
             .entry
             .as_deref()
-            .and_then(|bytes| value::verify(bound, *key, bytes))
+            .and_then(|bytes| encoding::verify(bound, *key, bytes))
         else {
             return Ok(None);
         };
@@ -141,7 +138,7 @@ where
         // The caller asked for the method's answer: trouble with the store is counted, not told.
         match asked {
             Ok(Asked::Granted(mut lease)) => {
-                let mut put = value::encode(cache, &bound, key, &stored, cost, ttl_ms);
+                let mut put = encoding::encode(cache, &bound, key, &stored, cost, ttl_ms);
                 if let Ok(put) = &mut put {
                     put.token = Some(lease.token());
                 }

@@ -4,14 +4,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::behind;
-use crate::blocking;
-use crate::cache::Cache;
+use super::Cache;
+use super::entry_handle::DEADLINE;
+use crate::engine::detached;
 use crate::error::Error;
-use crate::field::CallKey;
-use crate::handle::DEADLINE;
+use crate::key::digest::CallKey;
+use crate::method::return_type::Shape;
 use crate::method::{Bound, Method};
-use crate::shape::Shape;
+use crate::rt::blocking;
 use crate::stats::Event;
 
 /// Entries that a method with `#[invalidates(…)]` drops after it succeeded.
@@ -87,7 +87,7 @@ impl Drop for Running<'_> {
             return;
         }
         let cache = self.cache.clone();
-        behind::start(self.cache, async move {
+        detached::start(self.cache, async move {
             let lost = apply(cache.clone(), invalidations).await;
             count(&cache, lost);
         });
@@ -119,7 +119,7 @@ pub async fn invalidate_after<S: Shape<R>, R>(
     };
     let applied = apply(cache.clone(), invalidations);
     // As long as it takes, which its own deadlines bound: a later call sees what was written.
-    if let Some(lost) = behind::within(cache, Duration::MAX, applied, late).await {
+    if let Some(lost) = detached::within(cache, Duration::MAX, applied, late).await {
         count(cache, lost);
     }
     S::join(done)

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::cache::Cache;
+use super::Cache;
 
 /// A type with a block marked `#[cache_impl]`. The attribute implements it.
 #[diagnostic::on_unimplemented(

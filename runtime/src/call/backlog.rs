@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::fork::PerProcess;
+use crate::rt::fork::PerProcess;
 
 /// Of all caches of this process. What would be more is not stored.
 static BACKLOG: LazyLock<PerProcess<Backlog>> = LazyLock::new(PerProcess::default);

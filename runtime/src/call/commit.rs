@@ -3,20 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backlog;
-use crate::behind;
-use crate::budget::Budget;
+use super::lease::Lease;
+use super::{backlog, discard, encoding, unstorable};
 use crate::cache::Cache;
-use crate::discard;
+use crate::deadline::Budget;
+use crate::engine::detached;
+use crate::engine::single_flight::{Joined, Lead};
 use crate::error::Error;
-use crate::field::CallKey;
-use crate::flight::{Joined, Lead};
-use crate::lease::Lease;
+use crate::key::digest::CallKey;
 use crate::method::Bound;
 use crate::stats::Event;
 use crate::store::{Put, Stored};
-use crate::unstorable;
-use crate::value;
 
 /// What storing a value may take once its turn has come, most of it behind its caller.
 const STORING: Duration = Duration::from_secs(1);
@@ -86,7 +83,7 @@ impl Role {
         let Some(lease) = self.lease.take() else {
             // The store is in trouble, and cannot tell whether anything has overtaken the value.
             if let Some(lead) = &mut self.lead {
-                lead.computed(value::landed(&put), Joined::ALL);
+                lead.computed(encoding::landed(&put), Joined::ALL);
             }
             return;
         };
@@ -97,7 +94,7 @@ impl Role {
         };
         let landed = before_asking
             .filter(|&joined| is_followed(joined))
-            .map(|_| value::landed(&put));
+            .map(|_| encoding::landed(&put));
         let committed = if kept {
             commit(cache, bound, lease, put, budget).await
         } else {
@@ -148,7 +145,7 @@ pub(crate) async fn commit(
         committed(&its_cache, &its_bound, stored);
     };
     let wait = budget.start();
-    let stored = behind::within(cache, wait.at_most, storing, late).await;
+    let stored = detached::within(cache, wait.at_most, storing, late).await;
     budget.stop();
     stored.map_or(Committed::Unknown, |stored| committed(cache, bound, stored))
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use super::payload;
 use crate::cache::Cache;
 use crate::error::Error;
-use crate::field::CallKey;
+use crate::key::digest::CallKey;
 use crate::method::Bound;
-use crate::payload;
 use crate::stats::Event;
 use crate::store::Seen;
 

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::{discard, payload};
 use crate::cache::Cache;
-use crate::codec;
-use crate::discard;
-use crate::entry::{self, Label, Times, Verified};
+use crate::engine::single_flight::Landed;
+use crate::entry::header::{Label, Times, Verified};
+use crate::entry::{codec, header};
 use crate::error::{Error, ErrorKind};
-use crate::field::CallKey;
-use crate::flight::Landed;
+use crate::key::digest::CallKey;
 use crate::method::Bound;
-use crate::payload;
-use crate::shape::Value;
+use crate::method::return_type::Value;
 use crate::store::{Found, Put};
 
 /// How old an entry is, and what it cost.
@@ -61,7 +60,7 @@ pub(crate) fn read<T: Value>(
 /// The header of an entry, if every byte is as it was written and it belongs to this call.
 #[inline]
 pub(crate) fn verify<'e>(bound: &Bound, key: CallKey, bytes: &'e [u8]) -> Option<Verified<'e>> {
-    entry::verify(bytes).filter(|verified| {
+    header::verify(bytes).filter(|verified| {
         let label = verified.label;
         label.identity == key.identity
             && label.method == bound.tag
@@ -89,12 +88,12 @@ pub(crate) fn encode<T: Value>(
     ttl_ms: u64,
 ) -> Result<Put, Error> {
     let limits = cache.limits();
-    let mut tail = entry::tail();
+    let mut tail = header::tail();
     bound
         .codec
         .encode(value, &mut tail)
         .map_err(|_| Error::new(ErrorKind::Encode, "the codec cannot encode the value"))?;
-    let bytes = entry::payload_len(&tail);
+    let bytes = header::payload_len(&tail);
     if bytes > limits.max_entry_bytes {
         return Err(Error::new(
             ErrorKind::TooLarge,
@@ -104,7 +103,7 @@ pub(crate) fn encode<T: Value>(
             ),
         ));
     }
-    let flags = codec::compress(&mut tail, entry::PAYLOAD_IN_TAIL, limits.compress_above);
+    let flags = codec::compress(&mut tail, header::PAYLOAD_IN_TAIL, limits.compress_above);
     let mut label = Label {
         codec: bound.codec.id(),
         flags,
@@ -116,7 +115,7 @@ pub(crate) fn encode<T: Value>(
     payload::seal(cache, bound, key, &mut label, &mut tail, hard_ms)?;
     Ok(Put {
         field: key.field,
-        entry: entry::close(label, tail)
+        entry: header::close(label, tail)
             .ok_or_else(|| Error::new(ErrorKind::TooLarge, "the value has over 4 GiB"))?,
         soft_ms,
         hard_ms,
@@ -128,13 +127,13 @@ pub(crate) fn encode<T: Value>(
 pub(crate) fn landed(put: &Put) -> Arc<Landed> {
     Arc::new(Landed {
         flags: put.entry.head[2],
-        payload: put.entry.tail[entry::PAYLOAD_IN_TAIL..].to_vec(),
+        payload: put.entry.tail[header::PAYLOAD_IN_TAIL..].to_vec(),
     })
 }
 
 /// What followers are to be given of an entry that was found for them.
 pub(crate) fn landed_of(entry: &[u8]) -> Option<Arc<Landed>> {
-    let verified = entry::verify(entry)?;
+    let verified = header::verify(entry)?;
     Some(Arc::new(Landed {
         flags: verified.label.flags,
         payload: verified.payload.to_vec(),

@@ -9,18 +9,18 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant};
 
-use crate::budget::Budget;
+use super::commit::Committed;
 use crate::cache::Cache;
+use crate::deadline::Budget;
+use crate::engine::single_flight::{Abroad, Joined, Lead};
 use crate::error::Error;
-use crate::field::Field;
-use crate::flight::{Abroad, Joined, Lead};
-use crate::fork::PerProcess;
+use crate::key::digest::Field;
 use crate::method::{Bound, Pair};
-use crate::role::Committed;
+use crate::rt::fork::PerProcess;
+use crate::rt::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 use crate::settings::Stampede;
 use crate::store::redis::Verdict;
 use crate::store::{Begin, Begun, Found, Listener, Manner, Token, Unwanted, within};
-use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// Between two looks while somebody else computes; a message makes it shorter.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);

@@ -1,18 +1,18 @@
 //! Looking for a value before the method runs.
 
-use crate::budget::Budget;
+use super::commit::{Role, failed};
+use super::encoding;
+use super::lease::{Asked, Lease};
 use crate::cache::Cache;
+use crate::deadline::Budget;
+use crate::engine::single_flight::Joined;
 use crate::error::Error;
-use crate::field::CallKey;
-use crate::flight::Joined;
-use crate::fresh::Due;
-use crate::lease::{Asked, Lease};
+use crate::key::digest::CallKey;
 use crate::method::Bound;
-use crate::role::{Role, failed};
-use crate::shape::Value;
+use crate::method::freshness::Due;
+use crate::method::return_type::Value;
 use crate::stats::Event;
 use crate::store::{Found, Manner, Unwanted};
-use crate::value;
 
 /// What is to be done for a call.
 pub(crate) enum Answer<T> {
@@ -47,7 +47,7 @@ pub(crate) fn see<T: Value>(
             return Looked::Failed;
         }
     };
-    match value::read(cache, bound, key, &found) {
+    match encoding::read(cache, bound, key, &found) {
         Some((stored, age)) => {
             cache.count(Some(bound), Event::hit, 1);
             Looked::Hit(stored, bound.fresh.due(&age))
@@ -91,7 +91,7 @@ pub(crate) async fn begin<T: Value>(
                 waited,
                 joined,
             }) => {
-                let Some((stored, _)) = value::read(cache, bound, key, &found) else {
+                let Some((stored, _)) = encoding::read(cache, bound, key, &found) else {
                     unwanted = Unwanted::Everything;
                     continue;
                 };
@@ -113,7 +113,7 @@ pub(crate) async fn begin<T: Value>(
 fn share(role: &mut Role, found: &Found, joined: Option<Joined>) {
     if let (Some(lead), Some(joined)) = (&mut role.lead, joined)
         && lead.is_followed_since(joined)
-        && let Some(landed) = found.entry.as_deref().and_then(value::landed_of)
+        && let Some(landed) = found.entry.as_deref().and_then(encoding::landed_of)
     {
         lead.computed(landed, joined);
     }

@@ -1,18 +1,19 @@
 //! What stands between a payload as it is stored and the value: limit, seal, compression, codec.
 
 use crate::cache::Cache;
-use crate::codec::{self, CodecError};
-use crate::entry::{self, Label};
+use crate::entry::codec::CodecError;
+use crate::entry::header::Label;
+use crate::entry::seal::Context;
+use crate::entry::{codec, header, seal};
 use crate::error::{Error, ErrorKind};
-use crate::field::CallKey;
+use crate::key::digest::CallKey;
 use crate::method::Bound;
-use crate::seal::{self, Context};
-use crate::shape::Value;
+use crate::method::return_type::Value;
 
 /// The bytes of an entry, if this cache could have stored that many.
 #[inline]
 pub(crate) fn within_limit<'e>(cache: &Cache, bytes: &'e [u8]) -> Option<&'e [u8]> {
-    let most = cache.limits().max_entry_bytes + entry::HEADER + seal::OVERHEAD;
+    let most = cache.limits().max_entry_bytes + header::HEADER + seal::OVERHEAD;
     (bytes.len() <= most).then_some(bytes)
 }
 
@@ -43,7 +44,7 @@ pub(crate) fn seal(
     let seal = &cache.limits().seal;
     label.flags |= seal.flag();
     let context = context(bound, key, label.flags);
-    let sealed = seal.close(&context, tail, entry::PAYLOAD_IN_TAIL, ttl_ms);
+    let sealed = seal.close(&context, tail, header::PAYLOAD_IN_TAIL, ttl_ms);
     sealed.map_err(|_| Error::new(ErrorKind::Encode, "the value cannot be sealed"))
 }
 

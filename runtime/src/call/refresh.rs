@@ -7,21 +7,21 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
-use crate::blocking;
-use crate::budget::Budget;
+use super::commit::Committed;
+use super::lease::{Asked, Lease};
+use super::{commit, encoding};
 use crate::cache::Cache;
-use crate::field::{CallKey, Field};
-use crate::fresh::{Due, Fresh};
-use crate::lease::{Asked, Lease};
+use crate::deadline::Budget;
+use crate::engine::scope::{Frame, Scope};
+use crate::key::digest::{CallKey, Field};
 use crate::method::Bound;
-use crate::role::{self, Committed};
-use crate::scope::{Frame, Scope};
-use crate::shape::{Shape, Value};
+use crate::method::cacheability::Verdict;
+use crate::method::freshness::{Due, Fresh};
+use crate::method::return_type::{Shape, Value};
+use crate::rt::blocking;
 use crate::stats::Event;
 use crate::store::Manner;
 use crate::store::redis::Blocked;
-use crate::value;
-use crate::verdict::Verdict;
 
 /// Refreshes under way, and pauses after them, of one cache. More than that wait for a later call.
 const MOST: usize = 4096;
@@ -116,7 +116,7 @@ impl Refresh {
                 return None;
             }
             Err(error) => {
-                role::failed(cache, bound, &error);
+                commit::failed(cache, bound, &error);
                 return None;
             }
         };
@@ -132,17 +132,17 @@ impl Refresh {
             let stored = S::split(returned).ok()?;
             bound.took(cost);
             let ttl_ms = verdict(&stored).ttl_ms(bound.ttl_ms)?;
-            let put = value::encode(cache, bound, key, &stored, cost, ttl_ms);
+            let put = encoding::encode(cache, bound, key, &stored, cost, ttl_ms);
             (put, S::join(stored))
         };
         match put {
             Ok(put) => {
-                let committed = role::commit(cache, bound, lease, put, &mut budget).await;
+                let committed = commit::commit(cache, bound, lease, put, &mut budget).await;
                 if committed != Committed::Overtaken {
                     self.turn.pause = Duration::ZERO;
                 }
             }
-            Err(error) => role::outdated(cache, bound, key, &error, &mut budget).await,
+            Err(error) => commit::outdated(cache, bound, key, &error, &mut budget).await,
         }
         Some(returned)
     }

@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
 
 use crate::cache::Cache;
-use crate::store::redis::spawn;
+use crate::rt::background::spawn;
 
 /// Begins work, and waits for it `at_most` so long. What it comes to later is for `late`.
 pub(crate) async fn within<T: Send + 'static>(

@@ -10,7 +10,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::field::Field;
+use crate::key::digest::Field;
 use crate::stats::{Counters, Event, Stats};
 
 /// What cached calls may do with the store; both by default.

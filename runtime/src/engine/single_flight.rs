@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::field::Field;
-use crate::store::redis::spawn;
-use crate::sync::{Mutex, MutexGuard, PoisonError, sleep};
+use crate::key::digest::Field;
+use crate::rt::background::spawn;
+use crate::rt::sync::{Mutex, MutexGuard, PoisonError, sleep};
 
 /// Computations of one call at the same time, after some have failed.
 const MOST_LEADERS: usize = 8;

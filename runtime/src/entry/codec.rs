@@ -1,20 +1,20 @@
 //! How values become payloads.
 
 #[cfg(feature = "bson")]
-mod bson;
-mod cbor;
-mod custom;
-mod guard;
+pub(crate) mod bson;
+pub(crate) mod cbor;
+pub(crate) mod custom;
 #[cfg(feature = "json")]
-mod json;
+pub(crate) mod json;
+pub(crate) mod limits;
 #[cfg(feature = "lz4")]
-mod lz4;
+pub(crate) mod lz4;
 #[cfg(feature = "msgpack")]
-mod msgpack;
+pub(crate) mod msgpack;
 #[cfg(feature = "postcard")]
-mod postcard;
+pub(crate) mod postcard;
 #[cfg(feature = "yaml")]
-mod yaml;
+pub(crate) mod yaml;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn entry_bytes_are_golden() {
         let hex: String = entry().iter().map(|b| format!("{b:02x}")).collect();
-        assert_eq!(hex, include_str!("../../tests/golden/entry.hex").trim());
+        assert_eq!(hex, include_str!("../../../tests/golden/entry.hex").trim());
     }
 
     #[test]

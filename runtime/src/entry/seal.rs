@@ -1,13 +1,13 @@
 //! Sealed values: whoever can write to the store cannot make an answer up.
 
 #[cfg(feature = "seal")]
-mod keys;
+pub(crate) mod keys;
 
 use std::borrow::Cow;
 
-use crate::codec::CodecError;
+use super::codec::CodecError;
 use crate::error::Error;
-use crate::field::Field;
+use crate::key::digest::Field;
 
 #[cfg(feature = "seal")]
 pub use self::keys::SealKeys;

@@ -6,11 +6,12 @@
 //! `u64`), and the entries of maps are sorted by the bytes of their keys. Lists, maps and structs
 //! end in a break code, so a length that an implementation announces wrongly does no harm.
 
-mod compound;
+pub(crate) mod compound;
 
 use std::fmt;
 
-use serde::ser::{self, Serialize};
+use serde::ser;
+use serde::ser::Serialize;
 
 use self::compound::{Sequence, SortedMap};
 
@@ -32,12 +33,12 @@ const ARRAY: u8 = 0x9f;
 const MAP: u8 = 0xbf;
 const BREAK: u8 = 0xff;
 
-pub(super) struct Canonical<'a> {
+pub(crate) struct Canonical<'a> {
     out: &'a mut Vec<u8>,
 }
 
 impl<'a> Canonical<'a> {
-    pub(super) fn new(out: &'a mut Vec<u8>) -> Self {
+    pub(crate) fn new(out: &'a mut Vec<u8>) -> Self {
         Self { out }
     }
 
@@ -320,7 +321,7 @@ impl<'a> ser::Serializer for Canonical<'a> {
 }
 
 /// Why a value cannot be a key: what its own `Serialize` says.
-pub(super) struct Unfit(std::borrow::Cow<'static, str>);
+pub(crate) struct Unfit(std::borrow::Cow<'static, str>);
 
 impl Unfit {
     const VALUE_WITHOUT_KEY: Self = Self(std::borrow::Cow::Borrowed(

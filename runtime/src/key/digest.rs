@@ -1,7 +1,5 @@
 //! From the arguments of a call to the 20 bytes that name its entry.
 
-mod canonical;
-
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
@@ -14,7 +12,7 @@ use sha1::block_api::compress;
 use sha1::{Digest as _, Sha1};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use canonical::Canonical;
+use super::canonical::Canonical;
 
 /// The digest of one call: the member of the ranking and the field of the values.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -296,7 +294,7 @@ mod tests {
         let call = call.unwrap();
         assert_eq!(
             format!("{:?} {:016x}", call.field, call.identity),
-            include_str!("../../tests/golden/field.hex").trim()
+            include_str!("../../../tests/golden/field.hex").trim()
         );
     }
 

@@ -1,6 +1,7 @@
 //! The names of keys: which pair a method's entries live in, and which keys are a cache's own.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::policy::Policy;

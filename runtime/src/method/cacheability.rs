@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::return_type::Shape;
 use crate::settings;
-use crate::shape::Shape;
 
 /// What is to become of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

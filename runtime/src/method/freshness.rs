@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::chance;
+use super::{Defaults, Options};
+use crate::call::encoding::Age;
 use crate::error::Error;
-use crate::method::{Defaults, Options};
+use crate::rt::random;
 use crate::settings::{Early, Stampede};
 use crate::store::Unwanted;
-use crate::value::Age;
 
 const LEAST_PAUSE: Duration = Duration::from_millis(50);
 const MOST_PAUSE: Duration = Duration::from_secs(30);
@@ -62,7 +62,7 @@ impl Fresh {
         let most = ttl_ms as f64 * f64::from(self.jitter_permille) / 1000.0;
         let ttl_ms = match self.jitter_permille {
             0 => ttl_ms,
-            _ => (ttl_ms - (most * chance::share()) as u64).max(1),
+            _ => (ttl_ms - (most * random::share()) as u64).max(1),
         };
         match self.stale_ms {
             Some(stale_ms) => (ttl_ms, ttl_ms.saturating_add(stale_ms)),
@@ -105,7 +105,7 @@ fn is_old(early: Early, age: &Age) -> bool {
         // XFetch, with a beta of 1: Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache
         // Stampede Prevention", 2015.
         Early::XFetch => {
-            let head_start_us = f64::from(age.cost_us) * -chance::share().ln();
+            let head_start_us = f64::from(age.cost_us) * -random::share().ln();
             age.now_us as f64 + head_start_us >= ends_ms as f64 * 1000.0
         }
     }
@@ -114,7 +114,7 @@ fn is_old(early: Early, age: &Age) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::Times;
+    use crate::entry::header::Times;
 
     fn fresh(early: Option<Early>, jitter_permille: u16, stale_ms: Option<u64>) -> Fresh {
         Fresh {

@@ -10,15 +10,15 @@ use std::sync::LazyLock;
 use once_cell::sync::OnceCell;
 use tokio::runtime::{Builder, Handle};
 
+use super::fork::PerProcess;
 use crate::error::{Error, ErrorKind};
-use crate::fork::PerProcess;
 
 /// A forked child has not got the thread, and starts one of its own.
 static DRIVER: LazyLock<PerProcess<OnceCell<Handle>>> = LazyLock::new(PerProcess::default);
 
 /// Runs a future on the driver. Dropping the returned future does not stop it, unless it is polled
 /// by a task of the driver already.
-pub(super) async fn run<T: Send + 'static>(
+pub(crate) async fn run<T: Send + 'static>(
     future: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Error> {
     let driver = handle()?;

@@ -4,12 +4,12 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 /// Any time up to this one, so that a fleet that has lost its server does not come back as one.
-pub(super) fn up_to(longest: Duration) -> Duration {
+pub(crate) fn up_to(longest: Duration) -> Duration {
     longest.mul_f64(random())
 }
 
 /// This time, or up to a quarter less.
-pub(super) fn about(pause: Duration) -> Duration {
+pub(crate) fn about(pause: Duration) -> Duration {
     pause.mul_f64(1.0 - random() / 4.0)
 }
 

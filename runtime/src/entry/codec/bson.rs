@@ -2,7 +2,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::CodecError;
-use super::guard::Inside;
+use super::limits::Inside;
 
 /// A BSON document is a map at its top; other values need a field to stand in.
 #[derive(Serialize, Deserialize)]

@@ -1,10 +1,12 @@
-mod read;
+#[cfg(test)]
+pub(crate) mod differential;
+pub(crate) mod read;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::CodecError;
-use super::guard::{DEPTH, Inside};
+use super::limits::{DEPTH, Inside};
 
 /// So many levels, options and newtypes among them, fit every stack: such values need no guard.
 const FLAT: usize = 24;
@@ -120,9 +122,6 @@ fn scan(bytes: &[u8]) -> Result<usize, CodecError> {
 }
 
 const CUT: &str = "the value is cut short";
-
-#[cfg(test)]
-mod differential;
 
 #[cfg(test)]
 mod tests {

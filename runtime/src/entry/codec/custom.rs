@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Codec;
-use super::guard::Guard;
+use super::limits::Guard;
 use crate::error::Error;
 
 /// Why a codec could not encode or decode. It is logged by its kind only, never by its text.

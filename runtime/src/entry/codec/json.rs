@@ -2,7 +2,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::CodecError;
-use super::guard::Guard;
+use super::limits::Guard;
 
 pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
     Ok(serde_json::to_writer(out, value)?)

@@ -1,10 +1,10 @@
-mod block;
+pub(crate) mod block;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::CodecError;
-use super::guard::Guard;
+use super::limits::Guard;
 
 pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
     Ok(serde_norway::to_writer(out, value)?)

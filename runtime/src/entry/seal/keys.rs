@@ -6,7 +6,7 @@ use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 
 use super::{Context, SEALED};
-use crate::codec::CodecError;
+use crate::entry::codec::CodecError;
 use crate::error::Error;
 
 const ID: usize = 4;
@@ -168,7 +168,7 @@ impl fmt::Debug for SealKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::field::Field;
+    use crate::key::digest::Field;
 
     const NOW: u64 = 1_800_000_000_000;
     const HOUR: u64 = 3_600_000;

@@ -1,11 +1,12 @@
 //! Lists, tuples, structs and maps.
 
-use serde::ser::{self, Serialize};
+use serde::ser;
+use serde::ser::Serialize;
 
 use super::{BREAK, Canonical, Done, MAP, Unfit};
 
 /// Everything that is written in the order it comes in, up to a break code.
-pub(in crate::field) struct Sequence<'a> {
+pub(crate) struct Sequence<'a> {
     out: &'a mut Vec<u8>,
 }
 
@@ -72,7 +73,7 @@ macro_rules! named_sequence {
 named_sequence!(SerializeStruct, SerializeStructVariant);
 
 /// Collects the entries of a map behind the output, and sorts them when the map ends.
-pub(in crate::field) struct SortedMap<'a> {
+pub(crate) struct SortedMap<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
     /// Where the key and the value of each entry begin.

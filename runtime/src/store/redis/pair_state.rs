@@ -5,37 +5,37 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use tokio::runtime::Id;
 
-use super::lane::Lane;
 use super::read::Queue;
-use super::touch::Touches;
+use super::read::lane::Lane;
+use super::write::hits::Touches;
 use crate::store::sweep::SweepSchedule;
 
 /// Shared by all methods whose entries live in the pair.
 #[derive(Debug, Default)]
 pub(crate) struct PairShared {
     touches: Mutex<Touches>,
-    pub(super) sweeps: SweepSchedule,
+    pub(crate) sweeps: SweepSchedule,
     /// Of a cluster.
-    pub(super) slot: OnceLock<u16>,
+    pub(crate) slot: OnceLock<u16>,
     /// Of the driver; lanes have their own.
-    pub(super) queue: Arc<Queue>,
+    pub(crate) queue: Arc<Queue>,
     /// Of the first runtime that read the pair, which is the only one in most processes. Weak: the
     /// methods, which are static, keep what is here.
-    pub(super) first_lane: OnceLock<(Id, Weak<Lane>, Arc<Queue>)>,
+    pub(crate) first_lane: OnceLock<(Id, Weak<Lane>, Arc<Queue>)>,
 }
 
 impl PairShared {
-    pub(super) fn touches(&self) -> MutexGuard<'_, Touches> {
+    pub(crate) fn touches(&self) -> MutexGuard<'_, Touches> {
         self.touches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The pairs of one store, by their stem.
 #[derive(Debug, Default)]
-pub(super) struct Pairs(Mutex<HashMap<String, Arc<PairShared>>>);
+pub(crate) struct Pairs(Mutex<HashMap<String, Arc<PairShared>>>);
 
 impl Pairs {
-    pub(super) fn of(&self, stem: &str) -> Arc<PairShared> {
+    pub(crate) fn of(&self, stem: &str) -> Arc<PairShared> {
         let mut pairs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match pairs.get(stem) {
             Some(shared) => shared.clone(),

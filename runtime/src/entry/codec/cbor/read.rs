@@ -4,11 +4,11 @@
 //! beyond 64 bits) to ciborium: whatever is odd ends the reading, and nobody asks why. Lengths are
 //! not believed beyond what the payload can hold, and nesting is counted.
 
-mod access;
+pub(crate) mod access;
 
 use half::f16;
-use serde::Deserialize;
-use serde::de::{self, Deserializer, Visitor};
+use serde::de::{Deserializer, Visitor};
+use serde::{Deserialize, de};
 
 use self::access::{Elements, Variant, name, utf8};
 

@@ -4,7 +4,7 @@
 //! The parser behind `serde_norway` takes time by the square of the depth of brackets, before a
 //! value is asked for; and an alias of a few bytes stands for as much as one likes.
 
-use crate::codec::guard::DEPTH;
+use crate::entry::codec::limits::DEPTH;
 
 type Refused = Result<(), &'static str>;
 

@@ -7,20 +7,21 @@ use futures_util::FutureExt as _;
 use redis::{RedisError, Value};
 use tokio::time::timeout;
 
+use super::classify;
 use super::refusal::Refusal;
-use super::{Connection, Reply, Target, fault};
+use crate::store::redis::{Connection, Reply, Target};
 
 /// All of an attempt, such as asking several sentinels of which some are away.
 const ATTEMPT: Duration = Duration::from_secs(5);
 
 /// A connection that works, and what is known of its server.
-pub(super) struct Connected {
-    pub(super) connection: Connection,
+pub(crate) struct Connected {
+    pub(crate) connection: Connection,
     /// Whether the server has `HPEXPIRE`.
-    pub(super) has_field_ttl: bool,
+    pub(crate) has_field_ttl: bool,
 }
 
-pub(super) async fn attempt(target: &Target) -> Result<Connected, Refusal> {
+pub(crate) async fn attempt(target: &Target) -> Result<Connected, Refusal> {
     // Such as on a runtime without sockets or timers, or by the application's own cryptography.
     caught(target, async {
         match timeout(ATTEMPT, connect(target)).await {
@@ -63,7 +64,7 @@ async fn connect(target: &Target) -> Result<Connected, Refusal> {
 
 /// A server that wants a password says so with the first command, and closes nothing.
 fn is_of_no_use(error: &RedisError) -> bool {
-    error.code() == Some("NOAUTH") || fault::is_end_of_connection(error)
+    error.code() == Some("NOAUTH") || classify::is_end_of_connection(error)
 }
 
 fn knows_command(answer: Reply) -> bool {
@@ -77,7 +78,7 @@ fn knows_command(answer: Reply) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::redis::tls::Tls;
+    use crate::store::redis::connection::tls::Tls;
 
     #[test]
     fn a_panic_is_a_failed_attempt() {

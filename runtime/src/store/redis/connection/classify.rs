@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use redis::{ErrorKind as Kind, RedisError, ServerErrorKind};
 
-use super::refusal::{self, Refusal};
+use super::refusal;
+use super::refusal::Refusal;
 use crate::error::{Error, ErrorKind};
 
 /// What an error says about the endpoint that it came from.
@@ -40,7 +41,7 @@ const REFUSALS_OF_WRITES: [&str; 3] = ["OOM", "MISCONF", "NOREPLICAS"];
 
 /// Why a command came to nothing.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// There is no connection, because the last attempt failed.
     Refused(Arc<Refusal>),
     /// There is none while the first attempt at another one is on its way.
@@ -57,12 +58,12 @@ impl From<RedisError> for Failure {
 }
 
 impl Failure {
-    pub(super) fn is_no_script(&self) -> bool {
+    pub(crate) fn is_no_script(&self) -> bool {
         self.is(ServerErrorKind::NoScript)
     }
 
     /// Whether the keys of the command are on two nodes, as while their slot is being moved.
-    pub(super) fn is_try_again(&self) -> bool {
+    pub(crate) fn is_try_again(&self) -> bool {
         self.is(ServerErrorKind::TryAgain)
     }
 
@@ -70,7 +71,7 @@ impl Failure {
         matches!(self, Self::Reply(error) if error.kind() == Kind::Server(kind))
     }
 
-    pub(super) fn error(&self) -> Error {
+    pub(crate) fn error(&self) -> Error {
         match self {
             Self::Refused(refusal) => refusal.error(),
             Self::Reconnecting => {
@@ -81,7 +82,7 @@ impl Failure {
                 let error = Error::new(ErrorKind::Closed, "the cache is closed");
                 error.with_verdict(Verdict::Nothing)
             }
-            Self::Reply(error) => self::error(error),
+            Self::Reply(error) => crate::store::redis::connection::classify::error(error),
         }
     }
 }
@@ -93,7 +94,7 @@ impl From<Failure> for Error {
 }
 
 /// Whether the connection is of no use any more: the next call needs another one.
-pub(super) fn is_end_of_connection(error: &RedisError) -> bool {
+pub(crate) fn is_end_of_connection(error: &RedisError) -> bool {
     error.is_unrecoverable_error() || error.is_connection_dropped()
 }
 
@@ -113,7 +114,7 @@ fn error(error: &RedisError) -> Error {
     said.with_verdict(verdict)
 }
 
-pub(super) fn verdict(error: &RedisError) -> Verdict {
+pub(crate) fn verdict(error: &RedisError) -> Verdict {
     match error.kind() {
         Kind::Client => Verdict::Nothing,
         Kind::AuthenticationFailed | Kind::InvalidClientConfig => Verdict::Refused,
@@ -142,7 +143,7 @@ fn verdict_of_answer(says: impl Fn(&str) -> bool) -> Verdict {
 }
 
 /// What a server says in place of an answer, where the redis crate does not read it.
-pub(super) fn refused(text: &str) -> Error {
+pub(crate) fn refused(text: &str) -> Error {
     let code = text.split(' ').next().unwrap_or_default();
     if code == "WRONGTYPE" {
         return foreign();
@@ -167,7 +168,7 @@ fn says(error: &RedisError, code: &str) -> bool {
     })
 }
 
-pub(super) fn foreign() -> Error {
+pub(crate) fn foreign() -> Error {
     Error::new(
         ErrorKind::Foreign,
         "a key of this cache holds data of another type, which was left alone; \

@@ -9,7 +9,7 @@ use super::target::CONNECT;
 
 /// Of the first node that has something to say; of the client's own error if they are all well.
 #[cfg(feature = "cluster")]
-pub(super) async fn of_cluster(nodes: &[Client], name: String, error: &RedisError) -> Refusal {
+pub(crate) async fn of_cluster(nodes: &[Client], name: String, error: &RedisError) -> Refusal {
     for node in nodes {
         if let Err(error) = ask(node, redis::cmd("CLUSTER").arg("SLOTS")).await {
             return Refusal::of(node.get_connection_info(), &error);
@@ -20,7 +20,7 @@ pub(super) async fn of_cluster(nodes: &[Client], name: String, error: &RedisErro
 
 /// Of the primary, or of the sentinels if none of them answers.
 #[cfg(feature = "sentinel")]
-pub(super) async fn of_sentinels(
+pub(crate) async fn of_sentinels(
     sentinels: &[Client],
     service: &str,
     name: String,
@@ -37,7 +37,12 @@ pub(super) async fn of_sentinels(
             }
             Ok(None) => {
                 let cause = format!("the sentinel knows no primary `{service}`");
-                first.get_or_insert_with(|| Refusal::new(super::refusal::name(info.addr()), cause));
+                first.get_or_insert_with(|| {
+                    Refusal::new(
+                        crate::store::redis::connection::refusal::name(info.addr()),
+                        cause,
+                    )
+                });
             }
             Ok(Some((host, port))) => {
                 let primary = at(info, host, port);

@@ -12,10 +12,12 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::attempt::{Connected, attempt};
-use super::fault::Failure;
+use super::classify::Failure;
 use super::refusal::Refusal;
-use super::{Connection, Node, Target, driver, fault, pause, topology};
+use super::{classify, topology};
 use crate::error::{Error, ErrorKind};
+use crate::rt::{background, backoff};
+use crate::store::redis::{Connection, Node, Target};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Hits are to return within three seconds of the server.
@@ -23,7 +25,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// After so many time-outs in a row the connection counts as dead: a half-open one never says so.
 const SILENCE: u32 = 3;
 
-pub(super) struct Link {
+pub(crate) struct Link {
     shared: Arc<Shared>,
 }
 
@@ -56,7 +58,7 @@ enum State {
 type Generation = u64;
 
 impl Link {
-    pub(super) fn new(target: Arc<Target>, runtime: Option<Handle>) -> Self {
+    pub(crate) fn new(target: Arc<Target>, runtime: Option<Handle>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 target,
@@ -72,11 +74,11 @@ impl Link {
     }
 
     /// Whether the server has `HPEXPIRE`: asked once per connection.
-    pub(super) fn has_field_ttl(&self) -> bool {
+    pub(crate) fn has_field_ttl(&self) -> bool {
         self.shared.field_ttl.load(Ordering::Relaxed)
     }
 
-    pub(super) async fn send(&self, cmd: &Cmd) -> Result<Value, Failure> {
+    pub(crate) async fn send(&self, cmd: &Cmd) -> Result<Value, Failure> {
         let (mut connection, generation) = self.connection().await?;
         let reply = connection.send(cmd).await;
         self.heard(generation, reply)
@@ -84,7 +86,7 @@ impl Link {
 
     /// Sends commands on one slot together, which only read: where the connection turns out to be
     /// closed, as servers and balancers do with idle ones, they are sent once more on the next.
-    pub(super) async fn send_all(&self, pipe: &redis::Pipeline) -> Result<Vec<Value>, Failure> {
+    pub(crate) async fn send_all(&self, pipe: &redis::Pipeline) -> Result<Vec<Value>, Failure> {
         self.first_attempt().await;
         let (mut connection, generation) = self.connection().await?;
         let replies = connection.send_all(pipe).await;
@@ -112,7 +114,7 @@ impl Link {
     }
 
     /// Whether there is a connection now. If nobody has asked for one yet, an attempt starts behind.
-    pub(super) fn is_up(&self) -> bool {
+    pub(crate) fn is_up(&self) -> bool {
         if self.shared.is_up.load(Ordering::Relaxed) {
             return true;
         }
@@ -124,18 +126,18 @@ impl Link {
     }
 
     /// Waits until an attempt has been made, at most so long.
-    pub(super) async fn attempted(&self, at_most: Duration) {
+    pub(crate) async fn attempted(&self, at_most: Duration) {
         let _ = tokio::time::timeout(at_most, self.shared.attempted.notified()).await;
     }
 
-    pub(super) async fn send_to(&self, node: &Node, cmd: Cmd) -> Result<Value, Error> {
+    pub(crate) async fn send_to(&self, node: &Node, cmd: Cmd) -> Result<Value, Error> {
         let (mut connection, generation) = self.connection().await?;
         let reply = connection.send_to(node, cmd).await;
         Ok(self.heard(generation, reply)?)
     }
 
     /// The nodes that together hold all keys.
-    pub(super) async fn nodes(&self) -> Result<Vec<Node>, Error> {
+    pub(crate) async fn nodes(&self) -> Result<Vec<Node>, Error> {
         if !self.shared.target.is_cluster() {
             return Ok(vec![Node::Only]);
         }
@@ -150,13 +152,13 @@ impl Link {
     }
 
     /// Which node of a cluster serves which slots.
-    pub(super) async fn slots(&self) -> Result<Value, Error> {
+    pub(crate) async fn slots(&self) -> Result<Value, Error> {
         Ok(self.send(redis::cmd("CLUSTER").arg("SLOTS")).await?)
     }
 
     /// A caller's deadline passed. A cluster's client has many connections, and most of them may be
     /// well: there, whoever probes a node has it [replaced](Self::replace).
-    pub(super) fn timed_out(&self) {
+    pub(crate) fn timed_out(&self) {
         let shared = &self.shared;
         if shared.target.is_cluster() {
             return;
@@ -167,7 +169,7 @@ impl Link {
     }
 
     /// Does without the connection at once, and makes another one.
-    pub(super) fn give_up(&self) {
+    pub(crate) fn give_up(&self) {
         let generation = match &*self.shared.state() {
             State::Up(_, generation) => *generation,
             _ => return,
@@ -176,7 +178,7 @@ impl Link {
     }
 
     /// Makes another connection behind, and uses this one until then.
-    pub(super) fn replace(&self) {
+    pub(crate) fn replace(&self) {
         if !self.shared.is_up.load(Ordering::Relaxed)
             || self.shared.is_replacing.swap(true, Ordering::SeqCst)
         {
@@ -192,7 +194,7 @@ impl Link {
     }
 
     /// Sees to it that there is a connection, by an attempt of its own where the last one failed.
-    pub(super) async fn connect_now(&self) -> Result<(), Error> {
+    pub(crate) async fn connect_now(&self) -> Result<(), Error> {
         match self.connection().await {
             Err(_) if !self.is_closed() => match attempt(&self.shared.target).await {
                 Ok(connected) => {
@@ -205,11 +207,11 @@ impl Link {
         }
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         matches!(*self.shared.state(), State::Closed)
     }
 
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         let mut state = self.shared.state();
         self.shared.enter(&mut state, State::Closed);
         self.shared.attempted.notify_waiters();
@@ -222,7 +224,7 @@ impl Link {
                 self.shared.lost(generation);
                 return Err(Failure::Reconnecting);
             }
-            Err(error) if fault::is_end_of_connection(error) => self.replace(),
+            Err(error) if classify::is_end_of_connection(error) => self.replace(),
             _ => self.shared.timeouts.store(0, Ordering::Relaxed),
         }
         reply.map_err(Failure::Reply)
@@ -231,7 +233,7 @@ impl Link {
     /// Whether the error is the end of the connection. A cluster's client replaces those that it
     /// loses by itself.
     fn is_lost(&self, error: &RedisError) -> bool {
-        fault::is_end_of_connection(error) && !self.shared.target.is_cluster()
+        classify::is_end_of_connection(error) && !self.shared.target.is_cluster()
     }
 
     async fn connection(&self) -> Result<(Connection, Generation), Failure> {
@@ -289,7 +291,7 @@ impl Shared {
         match &self.runtime {
             Some(runtime) => drop(runtime.spawn(task)),
             // Without a driver there was no connection, and nobody who asks for one.
-            None => drop(driver::spawn(task)),
+            None => drop(background::spawn(task)),
         }
     }
 
@@ -335,7 +337,7 @@ async fn connect(shared: Arc<Shared>) {
         if shared.settle(attempted) {
             return;
         }
-        tokio::time::sleep(pause::up_to(longest)).await;
+        tokio::time::sleep(backoff::up_to(longest)).await;
         longest = (longest * 2).min(LONGEST_PAUSE);
     }
 }

@@ -14,16 +14,17 @@ use redis::RedisResult;
 use redis::aio::PubSub;
 use tokio::sync::mpsc;
 
-use super::{Target, driver};
-use crate::field::Field;
+use crate::key::digest::Field;
 use crate::method::Pair;
+use crate::rt::background;
+use crate::store::redis::Target;
 use crate::store::{Listener, Listeners};
 
 const CONNECT: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
-pub(super) struct Wakes {
+pub(crate) struct Wakes {
     listeners: Arc<Listeners>,
     state: Mutex<State>,
 }
@@ -37,7 +38,7 @@ struct State {
 }
 
 impl Wakes {
-    pub(super) fn listen(&self, target: &Arc<Target>, pair: &Pair, field: Field) -> Listener {
+    pub(crate) fn listen(&self, target: &Arc<Target>, pair: &Pair, field: Field) -> Listener {
         self.subscribe(target, format!("{}:2", pair.stem));
         self.listeners.listen(field)
     }
@@ -50,13 +51,13 @@ impl Wakes {
         let subscribe = state.subscribe.get_or_insert_with(|| {
             let (subscribe, wanted) = mpsc::unbounded_channel();
             // Without a driver there is nobody who could wait.
-            let _ = driver::spawn(hear(target.clone(), self.listeners.clone(), wanted));
+            let _ = background::spawn(hear(target.clone(), self.listeners.clone(), wanted));
             subscribe
         });
         let _ = subscribe.send(channel);
     }
 
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         let mut state = self.state();
         state.is_closed = true;
         state.subscribe = None;

@@ -5,28 +5,28 @@
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
-use std::fmt;
-use std::io;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use redis::{ConnectionAddr, ConnectionInfo, ErrorKind as Kind, RedisError};
 
-use super::fault::{self, Verdict};
+use super::classify;
+use super::classify::Verdict;
 use crate::error::{Error, ErrorKind};
 
 /// An attempt to connect that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) server: String,
-    pub(super) cause: Cow<'static, str>,
+pub(crate) struct Refusal {
+    pub(crate) server: String,
+    pub(crate) cause: Cow<'static, str>,
     kind: ErrorKind,
     verdict: Verdict,
-    pub(super) is_panic: bool,
+    pub(crate) is_panic: bool,
 }
 
 impl Refusal {
     /// Of a server that did not answer, or not as it should.
-    pub(super) fn new(server: impl Into<String>, cause: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn new(server: impl Into<String>, cause: impl Into<Cow<'static, str>>) -> Self {
         Self {
             server: server.into(),
             cause: cause.into(),
@@ -36,14 +36,14 @@ impl Refusal {
         }
     }
 
-    pub(super) fn panicked(server: String) -> Self {
+    pub(crate) fn panicked(server: String) -> Self {
         Self {
             is_panic: true,
             ..Self::new(server, "a panic in this process while connecting")
         }
     }
 
-    pub(super) fn of(server: &ConnectionInfo, error: &RedisError) -> Self {
+    pub(crate) fn of(server: &ConnectionInfo, error: &RedisError) -> Self {
         let name = name(server.addr());
         Self {
             cause: cause_at(server, error),
@@ -52,7 +52,7 @@ impl Refusal {
     }
 
     /// Where more than one server was asked.
-    pub(super) fn with(server: String, error: &RedisError) -> Self {
+    pub(crate) fn with(server: String, error: &RedisError) -> Self {
         let answered = code(error).is_some() || error.kind() == Kind::AuthenticationFailed;
         Self {
             server,
@@ -62,7 +62,7 @@ impl Refusal {
             } else {
                 ErrorKind::Unavailable
             },
-            verdict: match fault::verdict(error) {
+            verdict: match classify::verdict(error) {
                 Verdict::Failed => Verdict::Failed,
                 // The next call will fare no better without a connection.
                 _ => Verdict::Refused,
@@ -71,7 +71,7 @@ impl Refusal {
         }
     }
 
-    pub(super) fn error(&self) -> Error {
+    pub(crate) fn error(&self) -> Error {
         Error::new(self.kind, self.to_string()).with_verdict(self.verdict)
     }
 }
@@ -83,7 +83,7 @@ impl fmt::Display for Refusal {
 }
 
 /// How a server is called in messages.
-pub(super) fn name(address: &ConnectionAddr) -> String {
+pub(crate) fn name(address: &ConnectionAddr) -> String {
     match address {
         ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
             host_and_port(host, *port)
@@ -93,7 +93,7 @@ pub(super) fn name(address: &ConnectionAddr) -> String {
     }
 }
 
-pub(super) fn host_and_port(host: &str, port: u16) -> String {
+pub(crate) fn host_and_port(host: &str, port: u16) -> String {
     if host.contains(':') {
         format!("[{host}]:{port}")
     } else {
@@ -127,7 +127,7 @@ fn cause_at(server: &ConnectionInfo, error: &RedisError) -> Cow<'static, str> {
 }
 
 /// What an error comes to in a few words.
-pub(super) fn cause(error: &RedisError) -> Cow<'static, str> {
+pub(crate) fn cause(error: &RedisError) -> Cow<'static, str> {
     if error.is_timeout() {
         return "no answer in time".into();
     }
@@ -150,7 +150,7 @@ pub(super) fn cause(error: &RedisError) -> Cow<'static, str> {
 }
 
 /// What a server says with a code. Its own words may quote arguments.
-pub(super) fn cause_of_code(code: &str, detail: &str) -> Cow<'static, str> {
+pub(crate) fn cause_of_code(code: &str, detail: &str) -> Cow<'static, str> {
     match code {
         "NOAUTH" => "the server wants a password (NOAUTH)",
         "WRONGPASS" => "the server refuses this user or password (WRONGPASS)",

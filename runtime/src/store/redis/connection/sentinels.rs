@@ -14,12 +14,12 @@ use crate::error::Error;
 pub(crate) struct Sentinels {
     client: Mutex<SentinelClient>,
     /// Those that were named, at least one.
-    pub(super) named: Vec<Client>,
-    pub(super) service: String,
+    pub(crate) named: Vec<Client>,
+    pub(crate) service: String,
 }
 
 impl Sentinels {
-    pub(super) fn new(named: Vec<Client>, service: &str, tls: &Tls) -> Result<Self, Error> {
+    pub(crate) fn new(named: Vec<Client>, service: &str, tls: &Tls) -> Result<Self, Error> {
         let client = match tls.of_sentinels(&named, service)? {
             Some(builder) => builder.build(),
             None => plain(&named, service),
@@ -32,11 +32,11 @@ impl Sentinels {
         })
     }
 
-    pub(super) async fn primary(&self) -> RedisResult<Client> {
+    pub(crate) async fn primary(&self) -> RedisResult<Client> {
         self.client.lock().await.async_get_client().await
     }
 
-    pub(super) async fn diagnosis(&self, name: String, error: &RedisError) -> Refusal {
+    pub(crate) async fn diagnosis(&self, name: String, error: &RedisError) -> Refusal {
         diagnosis::of_sentinels(&self.named, &self.service, name, error).await
     }
 }

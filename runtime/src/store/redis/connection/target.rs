@@ -11,17 +11,18 @@ use redis::{
     RedisResult,
 };
 
-use super::Connection;
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 use super::diagnosis;
-use super::refusal::{self, Refusal};
+use super::refusal::Refusal;
 #[cfg(feature = "sentinel")]
 use super::sentinels::Sentinels;
-use super::tls::{self, Tls};
+use super::tls::Tls;
+use super::{refusal, tls};
 use crate::error::Error;
+use crate::store::redis::Connection;
 
 /// Off the path of every call, so it may take longer than a call.
-pub(super) const CONNECT: Duration = Duration::from_secs(1);
+pub(crate) const CONNECT: Duration = Duration::from_secs(1);
 /// A last resort under the deadlines of calls.
 const RESPONSE: Duration = Duration::from_secs(5);
 /// While a cluster's client asks a frozen node for the topology, it serves nobody.
@@ -68,15 +69,15 @@ impl Target {
         Sentinels::new(sentinels, service, tls).map(|sentinels| Self::Sentinel(Box::new(sentinels)))
     }
 
-    pub(super) fn is_cluster(&self) -> bool {
+    pub(crate) fn is_cluster(&self) -> bool {
         #[cfg(feature = "cluster")]
         return matches!(self, Self::Cluster(..));
         #[cfg(not(feature = "cluster"))]
         false
     }
 
-    /// Whether a [`Wire`](super::wire::Wire) can be had: to one server, and not through TLS.
-    pub(super) fn is_plain(&self) -> bool {
+    /// Whether a [`Wire`](crate::store::redis::read::pipeline::Wire) can be had: to one server, and not through TLS.
+    pub(crate) fn is_plain(&self) -> bool {
         match self {
             Self::One(client) => !is_tls(client),
             #[cfg(feature = "cluster")]
@@ -87,7 +88,7 @@ impl Target {
     }
 
     /// The server or servers that were named, as messages call them.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::One(client) => name(client),
             #[cfg(feature = "cluster")]
@@ -102,7 +103,7 @@ impl Target {
     }
 
     /// What is wrong with a connection that was made.
-    pub(super) fn refusal(&self, error: &RedisError) -> Refusal {
+    pub(crate) fn refusal(&self, error: &RedisError) -> Refusal {
         match self {
             Self::One(client) => Refusal::of(client.get_connection_info(), error),
             #[cfg(any(feature = "cluster", feature = "sentinel"))]
@@ -111,7 +112,7 @@ impl Target {
     }
 
     /// The one server that there is at present, for whoever connects by himself.
-    pub(super) async fn server(&self) -> RedisResult<ConnectionInfo> {
+    pub(crate) async fn server(&self) -> RedisResult<ConnectionInfo> {
         tls::choose_provider();
         match self {
             Self::One(client) => Ok(client.get_connection_info().clone()),
@@ -125,7 +126,7 @@ impl Target {
         }
     }
 
-    pub(super) async fn connect(&self) -> Result<Connection, Refusal> {
+    pub(crate) async fn connect(&self) -> Result<Connection, Refusal> {
         tls::choose_provider();
         match self {
             Self::One(client) => {
@@ -152,7 +153,7 @@ impl Target {
     }
 
     /// A connection for messages. In a cluster any node will do: it passes on what others publish.
-    pub(super) async fn subscribe(&self) -> RedisResult<PubSub> {
+    pub(crate) async fn subscribe(&self) -> RedisResult<PubSub> {
         tls::choose_provider();
         match self {
             Self::One(client) => client.get_async_pubsub().await,
@@ -192,7 +193,7 @@ fn names(clients: &[Client]) -> String {
     names.join(", ")
 }
 
-pub(super) fn is_tls(client: &Client) -> bool {
+pub(crate) fn is_tls(client: &Client) -> bool {
     let address = client.get_connection_info().addr();
     matches!(address, ConnectionAddr::TcpTls { .. })
 }
@@ -231,7 +232,7 @@ fn connection_info(what: &str, url: &str) -> Result<ConnectionInfo, Error> {
 
 /// Small requests must not wait for more to come, which is what Nagle's algorithm does. A peer whose
 /// machine is gone is noticed in seconds, not in the quarter of an hour that systems take.
-pub(super) fn tcp() -> TcpSettings {
+pub(crate) fn tcp() -> TcpSettings {
     let keepalive = TcpKeepalive::new()
         .with_time(Duration::from_secs(5))
         .with_interval(Duration::from_secs(1));
@@ -244,7 +245,7 @@ pub(super) fn tcp() -> TcpSettings {
 }
 
 /// The URL may hold a password, so it is not shown, and neither is the text of the error.
-pub(super) fn refused(what: &str, error: &RedisError) -> Error {
+pub(crate) fn refused(what: &str, error: &RedisError) -> Error {
     Error::config(format!(
         "the URL given to `{what}` cannot be used ({}); write redis://[user:password@]host[:port][/database], \
          rediss:// for TLS (feature `tls-rustls` or `tls-native`), or unix:///path",

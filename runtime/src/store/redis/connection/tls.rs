@@ -33,7 +33,7 @@ impl Tls {
     }
 
     /// A client of a server, with all that its URL and TLS ask for.
-    pub(super) fn client(&self, what: &str, info: ConnectionInfo) -> Result<Client, Error> {
+    pub(crate) fn client(&self, what: &str, info: ConnectionInfo) -> Result<Client, Error> {
         let secure = match info.addr() {
             ConnectionAddr::TcpTls { insecure: true, .. } => {
                 return Err(Error::config(format!(
@@ -58,7 +58,7 @@ impl Tls {
     }
 
     /// Which of the two a failure to make a client is to be blamed on.
-    pub(super) fn unusable(&self, what: &str, error: &RedisError) -> Error {
+    pub(crate) fn unusable(&self, what: &str, error: &RedisError) -> Error {
         if self.is_set() {
             unreadable("`tls_ca` or `tls_identity`")
         } else {
@@ -133,7 +133,7 @@ impl Tls {
 #[cfg(feature = "cluster")]
 impl Tls {
     /// Has the client of a cluster use the certificates for the nodes that it finds as well.
-    pub(super) fn of_cluster(
+    pub(crate) fn of_cluster(
         &self,
         builder: redis::cluster::ClusterClientBuilder,
         is_tls: bool,
@@ -154,13 +154,15 @@ impl Tls {
 #[cfg(feature = "sentinel")]
 impl Tls {
     /// A client of sentinels that uses certificates for them and for the primary, if there are any.
-    pub(super) fn of_sentinels(
+    pub(crate) fn of_sentinels(
         &self,
         named: &[Client],
         service: &str,
     ) -> Result<Option<redis::sentinel::SentinelClientBuilder>, Error> {
         #[cfg(feature = "tls-rustls")]
-        return match self.certificates_if(super::target::is_tls(&named[0]))? {
+        return match self
+            .certificates_if(crate::store::redis::connection::target::is_tls(&named[0]))?
+        {
             Some(certificates) => sentinel_builder(named, service, certificates).map(Some),
             None => Ok(None),
         };
@@ -203,8 +205,8 @@ fn sentinel_builder(
     let mut builder = builder
         .map_err(|error| refused("redis_sentinel", &error))?
         .set_client_to_redis_db(named[0].get_connection_info().redis_settings().db())
-        .set_client_to_redis_tcp_settings(super::target::tcp())
-        .set_client_to_sentinel_tcp_settings(super::target::tcp())
+        .set_client_to_redis_tcp_settings(crate::store::redis::connection::target::tcp())
+        .set_client_to_sentinel_tcp_settings(crate::store::redis::connection::target::tcp())
         .set_client_to_redis_tls_mode(Secure)
         .set_client_to_sentinel_tls_mode(Secure)
         .set_client_to_redis_certificates(certificates.clone())
@@ -268,11 +270,11 @@ fn system_roots() -> Option<Vec<u8>> {
 /// Without TLS in the redis crate URLs that ask for it are refused before.
 #[cfg(not(any(feature = "tls-rustls", feature = "tls-native")))]
 mod none {
-    use super::{Client, ConnectionInfo, Error, RedisError, Tls};
+    use crate::store::redis::connection::tls::{Client, ConnectionInfo, Error, RedisError, Tls};
 
-    pub(super) enum Certificates {}
+    pub(crate) enum Certificates {}
 
-    pub(super) fn with_certificates(
+    pub(crate) fn with_certificates(
         _: ConnectionInfo,
         certificates: Certificates,
     ) -> Result<Client, RedisError> {
@@ -280,7 +282,7 @@ mod none {
     }
 
     impl Tls {
-        pub(super) fn certificates_if(&self, _: bool) -> Result<Option<Certificates>, Error> {
+        pub(crate) fn certificates_if(&self, _: bool) -> Result<Option<Certificates>, Error> {
             self.check_pem().map(|()| None)
         }
     }
@@ -290,7 +292,7 @@ use none::with_certificates;
 
 /// Before a connection is made: rustls panics where a process has not chosen who does its
 /// cryptography, and more than one could. A choice that the application has made stays.
-pub(super) fn choose_provider() {
+pub(crate) fn choose_provider() {
     #[cfg(feature = "tls-rustls")]
     if ::rustls::crypto::CryptoProvider::get_default().is_none() {
         // Lost to somebody who was faster, it is chosen all the same.
@@ -306,11 +308,11 @@ mod rustls {
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
     use rustls::{ClientConfig, RootCertStore};
 
-    use super::{Tls, unreadable};
     use crate::error::Error;
+    use crate::store::redis::connection::tls::{Tls, unreadable};
 
     /// Whether rustls will take it: the redis crate would find out at each attempt to connect.
-    pub(super) fn check(tls: &Tls) -> Result<(), Error> {
+    pub(crate) fn check(tls: &Tls) -> Result<(), Error> {
         let mut roots = RootCertStore::empty();
         if let Some(ca) = &tls.ca {
             for certificate in parse(ca, "`tls_ca`")? {

@@ -2,21 +2,21 @@
 
 use redis::Value;
 
-use super::Node;
+use crate::store::redis::Node;
 
 const SLOTS: u16 = 16_384;
 
 /// Slots in a row, and the node that serves them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Range {
-    pub(super) first: u16,
-    pub(super) last: u16,
-    pub(super) host: String,
-    pub(super) port: u16,
+pub(crate) struct Range {
+    pub(crate) first: u16,
+    pub(crate) last: u16,
+    pub(crate) host: String,
+    pub(crate) port: u16,
 }
 
 /// What `CLUSTER SLOTS` answers, in the order of slots.
-pub(super) fn ranges(slots: &Value) -> Vec<Range> {
+pub(crate) fn ranges(slots: &Value) -> Vec<Range> {
     let Value::Array(ranges) = slots else {
         return Vec::new();
     };
@@ -50,7 +50,7 @@ fn range(range: &Value) -> Option<Range> {
 }
 
 #[cfg(feature = "cluster")]
-pub(super) fn primaries(slots: &Value) -> Vec<Node> {
+pub(crate) fn primaries(slots: &Value) -> Vec<Node> {
     let ranges = ranges(slots).into_iter();
     let nodes: std::collections::BTreeSet<_> =
         ranges.map(|range| (range.host, range.port)).collect();
@@ -59,12 +59,12 @@ pub(super) fn primaries(slots: &Value) -> Vec<Node> {
 }
 
 #[cfg(not(feature = "cluster"))]
-pub(super) fn primaries(_slots: &Value) -> Vec<Node> {
+pub(crate) fn primaries(_slots: &Value) -> Vec<Node> {
     vec![Node::Only]
 }
 
 /// The slot of a key: the CRC-16 (XMODEM) of its hash tag, or of all of it if it has none.
-pub(super) fn slot(key: &str) -> u16 {
+pub(crate) fn slot(key: &str) -> u16 {
     let tag = key
         .split_once('{')
         .and_then(|(_, rest)| rest.split_once('}'))

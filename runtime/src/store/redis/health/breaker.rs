@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
+use crate::rt::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// So many failures, with no answer between them, are no accident.
 const IN_A_ROW: u32 = 5;

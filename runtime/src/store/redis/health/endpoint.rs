@@ -8,24 +8,27 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::breaker::{Breaker, Outcome, Permit};
-use super::fault::Verdict;
-use super::link::Link;
-use super::topology::{self, Range};
-use super::{Inner, driver, probe, refusal, timed};
-use crate::budget::Wait;
+use super::probe;
+use crate::deadline::Wait;
 use crate::error::Error;
 use crate::method::Pair;
+use crate::rt::background;
+use crate::store::redis::connection::classify::Verdict;
+use crate::store::redis::connection::manager::Link;
+use crate::store::redis::connection::topology::Range;
+use crate::store::redis::connection::{refusal, topology};
+use crate::store::redis::{Inner, timed};
 
 /// What an operation does on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub(crate) enum Side {
     Read,
     Write,
 }
 
 /// How fast an answer came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pace {
+pub(crate) enum Pace {
     Quick,
     /// In more than half of the time that there was.
     Slow,
@@ -34,11 +37,11 @@ pub(super) enum Pace {
 }
 
 /// What an operation that says its pace comes to.
-pub(super) type Paced<T> = Result<(T, Pace), Error>;
+pub(crate) type Paced<T> = Result<(T, Pace), Error>;
 
 impl Pace {
     /// Of an answer that comes now.
-    pub(super) fn of(wait: Wait) -> Self {
+    pub(crate) fn of(wait: Wait) -> Self {
         if Instant::now() > wait.patience() {
             Self::Slow
         } else {
@@ -48,16 +51,16 @@ impl Pace {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Endpoint {
+pub(crate) struct Endpoint {
     /// Of a node of a cluster.
-    pub(super) address: Option<(String, u16)>,
+    pub(crate) address: Option<(String, u16)>,
     reads: Breaker,
     writes: Breaker,
 }
 
 /// The server, or the nodes of a cluster by the slots that they serve.
 #[derive(Debug, Default)]
-pub(super) struct Endpoints {
+pub(crate) struct Endpoints {
     /// The server; of a cluster, all that is not known better yet.
     only: Arc<Endpoint>,
     slots: RwLock<Vec<Slots>>,
@@ -72,7 +75,7 @@ struct Slots {
 }
 
 impl Endpoint {
-    pub(super) fn breaker(&self, side: Side) -> &Breaker {
+    pub(crate) fn breaker(&self, side: Side) -> &Breaker {
         match side {
             Side::Read => &self.reads,
             Side::Write => &self.writes,
@@ -117,7 +120,7 @@ impl Endpoints {
 
 impl Inner {
     /// Asks the endpoint of a pair, unless its breaker is open, and tells the breaker how it went.
-    pub(super) async fn ask<T>(
+    pub(crate) async fn ask<T>(
         self: &Arc<Self>,
         side: Side,
         pair: &Arc<Pair>,
@@ -137,7 +140,7 @@ impl Inner {
     }
 
     /// Gives an operation so much time.
-    pub(super) async fn in_time<T>(
+    pub(crate) async fn in_time<T>(
         &self,
         deadline: Duration,
         operation: impl Future<Output = Result<T, Error>>,
@@ -150,7 +153,7 @@ impl Inner {
     }
 
     /// Leave to ask the endpoint of a pair, unless its breaker is open.
-    pub(super) fn admit(self: &Arc<Self>, side: Side, pair: &Pair) -> Result<Leave, Error> {
+    pub(crate) fn admit(self: &Arc<Self>, side: Side, pair: &Pair) -> Result<Leave, Error> {
         let node = if self.target.is_cluster() {
             let node = self.node(pair);
             if node.is_none() {
@@ -168,7 +171,7 @@ impl Inner {
     }
 
     /// Tells the breaker how it went, for each leave once.
-    pub(super) fn account<T>(
+    pub(crate) fn account<T>(
         self: &Arc<Self>,
         asked: &Asked<'_>,
         result: Paced<T>,
@@ -190,12 +193,12 @@ impl Inner {
         }
     }
 
-    pub(super) fn endpoint<'e>(&'e self, asked: &'e Asked<'_>) -> &'e Arc<Endpoint> {
+    pub(crate) fn endpoint<'e>(&'e self, asked: &'e Asked<'_>) -> &'e Arc<Endpoint> {
         asked.leave.node.as_ref().unwrap_or(&self.endpoints.only)
     }
 
     /// Answers to reads on the server, which were quick and which nobody else tells of.
-    pub(super) fn answered(&self, reads: u64) {
+    pub(crate) fn answered(&self, reads: u64) {
         self.endpoints.only.reads.answered(reads);
     }
 
@@ -261,7 +264,7 @@ impl Inner {
         }
     }
 
-    pub(super) fn name_of(&self, endpoint: &Endpoint) -> String {
+    pub(crate) fn name_of(&self, endpoint: &Endpoint) -> String {
         match &endpoint.address {
             Some((host, port)) => refusal::host_and_port(host, *port),
             None => self.target.name(),
@@ -269,11 +272,11 @@ impl Inner {
     }
 
     /// Whether reads of the pair are turned away.
-    pub(super) fn is_away(&self, pair: &Pair) -> bool {
+    pub(crate) fn is_away(&self, pair: &Pair) -> bool {
         self.is_open(Side::Read, pair)
     }
 
-    pub(super) fn is_open(&self, side: Side, pair: &Pair) -> bool {
+    pub(crate) fn is_open(&self, side: Side, pair: &Pair) -> bool {
         if self.target.is_cluster()
             && let Some(node) = self.node(pair)
         {
@@ -283,13 +286,13 @@ impl Inner {
     }
 
     /// Asks a cluster behind which node serves which slots; one question at a time.
-    pub(super) fn learn_topology(self: &Arc<Self>) {
+    pub(crate) fn learn_topology(self: &Arc<Self>) {
         if self.endpoints.is_asking.swap(true, Ordering::SeqCst) {
             return;
         }
         let inner = Arc::downgrade(self);
         // Without a driver nothing was asked.
-        let _ = driver::spawn(async move {
+        let _ = background::spawn(async move {
             let Some(inner) = inner.upgrade() else { return };
             if let Ok(slots) = timed(inner.link.slots()).await {
                 inner.endpoints.learn(topology::ranges(&slots));
@@ -304,16 +307,16 @@ impl Inner {
 const BETWEEN_QUESTIONS: Duration = Duration::from_millis(500);
 
 /// Leave to ask an endpoint.
-pub(super) struct Leave {
+pub(crate) struct Leave {
     /// Of a cluster, where it is known.
     node: Option<Arc<Endpoint>>,
     permit: Permit,
 }
 
 /// What an endpoint is asked for.
-pub(super) struct Asked<'p> {
-    pub(super) leave: Leave,
-    pub(super) side: Side,
-    pub(super) pair: &'p Arc<Pair>,
-    pub(super) deadline: Duration,
+pub(crate) struct Asked<'p> {
+    pub(crate) leave: Leave,
+    pub(crate) side: Side,
+    pub(crate) pair: &'p Arc<Pair>,
+    pub(crate) deadline: Duration,
 }

@@ -5,15 +5,16 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 
-use super::connection::Node;
-use super::{Inner, Redis, driver, ms};
 use crate::error::{Error, ErrorKind};
+use crate::rt::background;
+use crate::store::redis::connection::Node;
+use crate::store::redis::{Inner, Redis, ms};
 
 impl Redis {
     /// Asks the server, or every primary of a cluster, and returns how long the slowest took.
-    pub(super) async fn ping_all(&self, at_most: Duration) -> Result<Duration, Error> {
+    pub(crate) async fn ping_all(&self, at_most: Duration) -> Result<Duration, Error> {
         let inner = self.inner.clone();
-        let pinged = driver::run(async move {
+        let pinged = background::run(async move {
             match tokio::time::timeout(at_most, inner.ping()).await {
                 Ok(pinged) => pinged,
                 Err(_) => {

@@ -9,15 +9,17 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use super::endpoint::{Asked, Endpoint, Side};
-use super::fault::Verdict;
-use super::{Inner, driver, pause, read};
-use crate::entry::{self, Label};
+use crate::entry::header;
+use crate::entry::header::Label;
 use crate::error::Error;
-use crate::field::Field;
-use crate::maxsize::MaxSize;
+use crate::key::digest::Field;
 use crate::method::Pair;
+use crate::rt::{background, backoff};
 use crate::settings::{DEFAULT_DEADLINE, StructureTtl, Touch};
 use crate::store::Put;
+use crate::store::maxsize::MaxSize;
+use crate::store::redis::connection::classify::Verdict;
+use crate::store::redis::{Inner, read};
 
 const LIFE: Duration = Duration::from_secs(1);
 const FIELD: Field = Field([0; 20]);
@@ -33,7 +35,7 @@ struct Probe {
 }
 
 /// Probes until the breaker is closed.
-pub(super) fn start(inner: &Arc<Inner>, asked: &Asked<'_>, pause: Duration) {
+pub(crate) fn start(inner: &Arc<Inner>, asked: &Asked<'_>, pause: Duration) {
     let probe = Probe {
         inner: Arc::downgrade(inner),
         endpoint: inner.endpoint(asked).clone(),
@@ -44,7 +46,7 @@ pub(super) fn start(inner: &Arc<Inner>, asked: &Asked<'_>, pause: Duration) {
         has_closed: false,
     };
     // A breaker that nobody probes must not stay open: see `drop`.
-    let _ = driver::spawn(probe.run(pause));
+    let _ = background::spawn(probe.run(pause));
 }
 
 impl Probe {
@@ -54,7 +56,7 @@ impl Probe {
             let Some(inner) = inner.filter(|inner| !inner.link.is_closed()) else {
                 return;
             };
-            let about = pause::about(pause);
+            let about = backoff::about(pause);
             if inner.target.is_cluster() && inner.link.is_up() {
                 // The client is replaced below, which is no news of the node: whoever took it for
                 // such would replace one client after another, and they would ask all nodes.
@@ -143,7 +145,7 @@ fn put() -> Result<Put, Error> {
         method: 0,
         cost_us: 0,
     };
-    let entry = entry::close(label, entry::tail());
+    let entry = header::close(label, header::tail());
     Ok(Put {
         field: FIELD,
         entry: entry.ok_or_else(|| Error::unavailable("an empty entry is too long"))?,

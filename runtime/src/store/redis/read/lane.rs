@@ -1,6 +1,6 @@
 //! Connections on the runtimes of callers, for reads.
 //!
-//! The [`driver`](super::driver) serves everybody, but each answer crosses from its thread to the
+//! The [`background`](crate::rt::background) serves everybody, but each answer crosses from its thread to the
 //! caller's, which costs more than the read itself. So a multi-thread runtime that reads gets a
 //! connection of its own. It is made behind, used only while it is up, and only by those who are
 //! polled by that runtime: a thread that blocks may be the one that the connection needs.
@@ -15,12 +15,13 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 use tokio::sync::oneshot;
 
-use super::link::Link;
-use super::pair::PairShared;
-use super::read::Queue;
-use super::wire::{Ask, Seat, Wires};
-use super::{Inner, driver};
+use super::Queue;
+use super::pipeline::{Ask, Seat, Wires};
 use crate::error::Error;
+use crate::rt::background;
+use crate::store::redis::Inner;
+use crate::store::redis::connection::manager::Link;
+use crate::store::redis::pair_state::PairShared;
 
 /// How often somebody looks for callers whose time is over.
 const TICK: Duration = Duration::from_millis(25);
@@ -29,7 +30,7 @@ const IDLE: u32 = 40;
 
 /// The lanes of a store, by their runtime.
 #[derive(Debug)]
-pub(super) struct Lanes {
+pub(crate) struct Lanes {
     /// Never that of another store, as an address might be.
     store: u64,
     open: Open,
@@ -42,8 +43,8 @@ type Open = Arc<Mutex<HashMap<Id, Arc<Lane>>>>;
 /// A connection that lives on a runtime of the callers.
 #[derive(Debug)]
 pub(crate) struct Lane {
-    pub(super) id: Id,
-    pub(super) road: Road,
+    pub(crate) id: Id,
+    pub(crate) road: Road,
     /// By the address of what they belong to, which lives as long as the store.
     queues: Mutex<HashMap<usize, Arc<Queue>>>,
     /// Dropped with the lane, which ends the task that watches for the end of the runtime.
@@ -52,7 +53,7 @@ pub(crate) struct Lane {
 
 /// How a lane reaches the store.
 #[derive(Debug)]
-pub(super) enum Road {
+pub(crate) enum Road {
     Wire(Wires),
     /// Through the redis crate: for clusters, and for TLS.
     Link(Link),
@@ -101,7 +102,7 @@ impl Drop for Lanes {
 
 impl Lanes {
     /// A seat in the wire that tasks on this thread have used before.
-    pub(super) fn seat(&self, ask: &Ask<'_>, waker: &Waker) -> Option<Result<Seat, Error>> {
+    pub(crate) fn seat(&self, ask: &Ask<'_>, waker: &Waker) -> Option<Result<Seat, Error>> {
         // Another runtime may be at work on this thread, but not in a task of it.
         if BLOCKED.get() || tokio::task::try_id().is_none() {
             return None;
@@ -117,7 +118,7 @@ impl Lanes {
 
     /// The lane of the runtime that polls the caller, if it can be used now, and who waits there
     /// for the pair.
-    pub(super) fn here(
+    pub(crate) fn here(
         &self,
         inner: &Arc<Inner>,
         shared: &Arc<PairShared>,
@@ -180,11 +181,11 @@ impl Lanes {
         lane
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }
 
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
         for lane in self.lanes().values() {
             match &lane.road {
@@ -195,7 +196,7 @@ impl Lanes {
     }
 
     /// Has all lanes connect anew: what they are connected to is not what it was.
-    pub(super) fn connect_anew(&self) {
+    pub(crate) fn connect_anew(&self) {
         for lane in self.lanes().values() {
             match &lane.road {
                 Road::Wire(wire) => wire.give_up(),
@@ -204,7 +205,7 @@ impl Lanes {
         }
     }
 
-    pub(super) fn each(&self, act: impl Fn(&Link)) {
+    pub(crate) fn each(&self, act: impl Fn(&Link)) {
         let lanes: Vec<_> = self.lanes().values().cloned().collect();
         for lane in lanes {
             if let Road::Link(link) = &lane.road {
@@ -219,13 +220,13 @@ impl Lanes {
 
     /// Sees to it that no call waits beyond its time, even where all threads of its runtime are
     /// blocked and its timers with them: the driver looks.
-    pub(super) fn watch(&self, inner: &Arc<Inner>) {
+    pub(crate) fn watch(&self, inner: &Arc<Inner>) {
         if self.watched.load(Ordering::Relaxed) || self.watched.swap(true, Ordering::SeqCst) {
             return;
         }
         let inner = Arc::downgrade(inner);
         // Without a driver there is no thread to be had, and calls go on unwatched.
-        let _ = driver::spawn(async move {
+        let _ = background::spawn(async move {
             let mut idle = 0;
             loop {
                 tokio::time::sleep(TICK).await;
@@ -271,14 +272,14 @@ impl Lanes {
 }
 
 impl Lane {
-    pub(super) fn link(&self) -> Option<&Link> {
+    pub(crate) fn link(&self) -> Option<&Link> {
         match &self.road {
             Road::Link(link) => Some(link),
             Road::Wire(_) => None,
         }
     }
 
-    pub(super) fn queue(&self, shared: &Arc<PairShared>) -> Arc<Queue> {
+    pub(crate) fn queue(&self, shared: &Arc<PairShared>) -> Arc<Queue> {
         let address = Arc::as_ptr(shared).addr();
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         queues.entry(address).or_default().clone()

@@ -5,15 +5,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::endpoint::{Asked, Leave, Paced, Side};
-use super::read::{is_lost, read_otherwise};
-use super::wire::{Ask, Seat};
-use super::{Inner, Redis};
-use crate::budget::Wait;
+use super::pipeline::{Ask, Seat};
+use super::{is_lost, read_otherwise};
+use crate::deadline::Wait;
 use crate::error::Error;
-use crate::field::Field;
+use crate::key::digest::Field;
 use crate::method::Pair;
 use crate::store::Found;
+use crate::store::redis::health::endpoint::{Asked, Leave, Paced, Side};
+use crate::store::redis::{Inner, Redis};
 
 /// Waits for the entry of a field, read together with others, and records the hit. A future made by
 /// hand, for it is small: it is moved when it is made, and so are those that it stands in.

@@ -5,13 +5,13 @@
 //! is no timer, so a lone caller waits for nobody. A caller that goes away leaves an empty seat and
 //! nothing else, since only the pump touches the socket.
 
-mod batch;
-mod dial;
-mod gate;
-mod pump;
-mod reply;
-mod request;
-mod wires;
+pub(crate) mod batch;
+pub(crate) mod by_size;
+pub(crate) mod handshake;
+pub(crate) mod io_task;
+pub(crate) mod parser;
+pub(crate) mod queue_shards;
+pub(crate) mod request;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -23,16 +23,15 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 use self::batch::Batch;
-pub(super) use self::batch::Seat;
-pub(crate) use self::batch::Slice;
-use self::gate::Gates;
-use self::wires::Known;
-pub(super) use self::wires::Wires;
-use super::{Inner, Target, Verdict};
-use crate::budget::Wait;
+pub(crate) use self::batch::{Seat, Slice};
+use self::by_size::Known;
+pub(crate) use self::by_size::Wires;
+use self::queue_shards::Gates;
+use crate::deadline::Wait;
 use crate::error::Error;
-use crate::field::Field;
+use crate::key::digest::Field;
 use crate::method::Pair;
+use crate::store::redis::{Inner, Target, Verdict};
 
 /// Requests in the air, each with the batches of all threads: the server works on one while the
 /// next one is made. Three were no faster.
@@ -44,10 +43,10 @@ const SILENCE: u32 = 3;
 
 /// What a caller wants to read, and how long it can wait.
 #[derive(Clone, Copy)]
-pub(super) struct Ask<'a> {
-    pub(super) pair: &'a Arc<Pair>,
-    pub(super) field: Field,
-    pub(super) wait: Wait,
+pub(crate) struct Ask<'a> {
+    pub(crate) pair: &'a Arc<Pair>,
+    pub(crate) field: Field,
+    pub(crate) wait: Wait,
 }
 
 /// Dropped, it closes its connection.
@@ -116,7 +115,7 @@ impl Wire {
             && until.is_none_or(|until| Instant::now() >= until)
         {
             state.stage = Stage::Connecting;
-            handle.spawn(pump::run(self.0.clone(), pause));
+            handle.spawn(io_task::run(self.0.clone(), pause));
         }
         false
     }

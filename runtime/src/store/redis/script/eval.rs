@@ -4,17 +4,17 @@ use std::sync::{Arc, PoisonError};
 
 use redis::{Cmd, Value};
 
-use super::fault::Failure;
-use super::script::{self, PolicyScripts, Script};
-use super::{Inner, text};
+use super::{PolicyScripts, Script};
 use crate::error::Error;
-use crate::field::Field;
+use crate::key::digest::Field;
 use crate::method::Pair;
 use crate::policy::Policy;
+use crate::store::redis::connection::classify::Failure;
+use crate::store::redis::{Inner, script, text};
 
 impl Inner {
     /// `EVALSHA`, and `EVAL` where the server does not know the script: one node, one command.
-    pub(super) async fn script(
+    pub(crate) async fn script(
         &self,
         script: &Script,
         stem: &str,
@@ -23,7 +23,7 @@ impl Inner {
         Ok(self.try_script(script, stem, args).await?)
     }
 
-    pub(super) async fn try_script(
+    pub(crate) async fn try_script(
         &self,
         script: &Script,
         stem: &str,
@@ -40,7 +40,7 @@ impl Inner {
     }
 
     /// `EVAL`: the text goes along, so the script runs in its place among the commands.
-    pub(super) async fn whole_script(
+    pub(crate) async fn whole_script(
         &self,
         script: &Script,
         stem: &str,
@@ -50,7 +50,7 @@ impl Inner {
         Ok(self.link.send(&whole).await?)
     }
 
-    pub(super) fn scripts(&self, policy: &Policy) -> Arc<PolicyScripts> {
+    pub(crate) fn scripts(&self, policy: &Policy) -> Arc<PolicyScripts> {
         let Policy::Custom(custom) = policy else {
             return script::built_in(policy.tag());
         };
@@ -62,7 +62,7 @@ impl Inner {
     }
 
     /// The arguments that the scripts have in the same places.
-    pub(super) fn common_args(&self, pair: &Pair, field: Field) -> Vec<Vec<u8>> {
+    pub(crate) fn common_args(&self, pair: &Pair, field: Field) -> Vec<Vec<u8>> {
         let mut args = Vec::with_capacity(10);
         args.push(field.0.to_vec());
         args.push(text(self.clock.forced_us()));

@@ -2,12 +2,12 @@
 
 use redis::Value;
 
-use super::fault::Verdict;
 use crate::error::{Error, ErrorKind};
 use crate::store::Found;
+use crate::store::redis::connection::classify::Verdict;
 
 /// What `TIME` answers, in microseconds.
-pub(super) fn time_us(reply: Value) -> Result<u64, Error> {
+pub(crate) fn time_us(reply: Value) -> Result<u64, Error> {
     let number = |part: &Value| match part {
         Value::BulkString(digits) => std::str::from_utf8(digits).ok()?.parse::<u64>().ok(),
         _ => None,
@@ -23,7 +23,7 @@ pub(super) fn time_us(reply: Value) -> Result<u64, Error> {
 }
 
 /// What `HMGET` answers.
-pub(super) fn entries(reply: Value) -> Result<Vec<Option<Vec<u8>>>, Error> {
+pub(crate) fn entries(reply: Value) -> Result<Vec<Option<Vec<u8>>>, Error> {
     let each = array(reply)?.into_iter().map(|entry| match entry {
         Value::BulkString(entry) => Ok(Some(entry)),
         Value::Nil => Ok(None),
@@ -32,7 +32,7 @@ pub(super) fn entries(reply: Value) -> Result<Vec<Option<Vec<u8>>>, Error> {
     each.collect()
 }
 
-pub(super) fn found(reply: Value) -> Result<Found, Error> {
+pub(crate) fn found(reply: Value) -> Result<Found, Error> {
     let mut parts = array(reply)?.into_iter();
     let (Some(Value::Int(now_us)), Some(entry)) = (parts.next(), parts.next()) else {
         return Err(unexpected());
@@ -53,21 +53,21 @@ pub(super) fn found(reply: Value) -> Result<Found, Error> {
     })
 }
 
-pub(super) fn number(reply: &Value) -> Result<u64, Error> {
+pub(crate) fn number(reply: &Value) -> Result<u64, Error> {
     match reply {
         Value::Int(n) => Ok(u64::try_from(*n).unwrap_or_default()),
         _ => Err(unexpected()),
     }
 }
 
-pub(super) fn array(reply: Value) -> Result<Vec<Value>, Error> {
+pub(crate) fn array(reply: Value) -> Result<Vec<Value>, Error> {
     match reply {
         Value::Array(parts) => Ok(parts),
         _ => Err(unexpected()),
     }
 }
 
-pub(super) fn scan_page(reply: Value) -> Result<(Vec<u8>, Vec<Vec<u8>>), Error> {
+pub(crate) fn scan_page(reply: Value) -> Result<(Vec<u8>, Vec<Vec<u8>>), Error> {
     let Ok([Value::BulkString(next), Value::Array(keys)]) = <[Value; 2]>::try_from(array(reply)?)
     else {
         return Err(unexpected());
@@ -79,7 +79,7 @@ pub(super) fn scan_page(reply: Value) -> Result<(Vec<u8>, Vec<Vec<u8>>), Error> 
     Ok((next, keys.collect()))
 }
 
-pub(super) fn unexpected() -> Error {
+pub(crate) fn unexpected() -> Error {
     Error::new(
         ErrorKind::Server,
         "the server's answer is not of the form that was asked for",

@@ -3,17 +3,18 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Inner, driver, script, text, timed};
-use crate::field::Field;
+use crate::key::digest::Field;
 use crate::method::Pair;
+use crate::rt::background;
 use crate::store::Seen;
+use crate::store::redis::{Inner, script, text, timed};
 
 /// Each holds a copy of an entry: whoever floods a pair with garbage shall not fill our memory.
 const UNDER_WAY: usize = 16;
 
 /// Fields that are being discarded.
 #[derive(Debug, Default)]
-pub(super) struct Discards(Mutex<HashSet<Field>>);
+pub(crate) struct Discards(Mutex<HashSet<Field>>);
 
 /// A place among them, given back by its drop.
 struct Place {
@@ -42,7 +43,7 @@ impl Drop for Place {
 }
 
 impl Inner {
-    pub(super) fn discard(self: &Arc<Self>, pair: &Arc<Pair>, field: Field, seen: Seen<'_>) {
+    pub(crate) fn discard(self: &Arc<Self>, pair: &Arc<Pair>, field: Field, seen: Seen<'_>) {
         let Some(place) = self.discards.place(field) else {
             return;
         };
@@ -53,7 +54,7 @@ impl Inner {
         let args = [field.0.to_vec(), text(length as u64), bytes];
         let (inner, pair) = (self.clone(), pair.clone());
         // Without a driver nothing was found either.
-        let _ = driver::spawn(async move {
+        let _ = background::spawn(async move {
             let _place = place;
             // Nobody waits for it: a store in trouble keeps the entry, which stays a miss.
             if inner.link.is_up() {

@@ -1,6 +1,6 @@
 //! Hits on their way to the server, behind the calls.
 
-mod pending;
+pub(crate) mod pending;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use redis::Value;
 
-pub(super) use self::pending::Touches;
+pub(crate) use self::pending::Touches;
 use self::pending::{MOST, Touched, Worth, args_of};
-use super::reply::array;
-use super::{Inner, STEP, Side, driver, text, timed};
-use crate::entry;
+use crate::entry::header;
 use crate::error::Error;
-use crate::field::Field;
+use crate::key::digest::Field;
 use crate::method::Pair;
+use crate::rt::background;
 use crate::settings::Touch;
+use crate::store::redis::script::reply::array;
+use crate::store::redis::{Inner, STEP, Side, text, timed};
 
 /// Between two looks for hits that wait.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -24,13 +25,13 @@ const SWEEP: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Whether an entry counts as a hit with the policy.
-pub(super) fn is_alive(entry: &[u8], now_us: u64) -> bool {
-    entry::is_alive(entry, now_us / 1000)
+pub(crate) fn is_alive(entry: &[u8], now_us: u64) -> bool {
+    header::is_alive(entry, now_us / 1000)
 }
 
 impl Inner {
     /// Records hits, each a field and how many there were, to be sent behind.
-    pub(super) fn touch(
+    pub(crate) fn touch(
         self: &Arc<Self>,
         pair: &Arc<Pair>,
         now_us: u64,
@@ -78,7 +79,7 @@ impl Inner {
         };
         let (inner, pair) = (self.clone(), pair.clone());
         // Without a driver there was no hit.
-        let _ = driver::spawn(async move {
+        let _ = background::spawn(async move {
             tokio::time::sleep(pause).await;
             inner.send_touches(&pair).await;
         });
@@ -88,7 +89,7 @@ impl Inner {
     fn sweep(self: &Arc<Self>, pair: &Arc<Pair>, pause: Duration) {
         let (inner, pair) = (Arc::downgrade(self), pair.clone());
         // Without a driver there was no hit.
-        let _ = driver::spawn(async move {
+        let _ = background::spawn(async move {
             loop {
                 tokio::time::sleep(pause).await;
                 let Some(inner) = inner.upgrade() else { return };
@@ -107,7 +108,7 @@ impl Inner {
     }
 
     /// The hits that are not recorded yet, for the script that stores this field.
-    pub(super) fn take_touches(&self, pair: &Pair, field: Field) -> impl Iterator<Item = Vec<u8>> {
+    pub(crate) fn take_touches(&self, pair: &Pair, field: Field) -> impl Iterator<Item = Vec<u8>> {
         let mut touches = self.shared(pair).touches();
         let taken = touches.take(Worth::of(&pair.policy));
         touches.starts_anew(field);
@@ -157,7 +158,7 @@ impl Inner {
     /// Has the end of a sliding pair moved, soon, for all the hits until then.
     fn keep(self: &Arc<Self>, pair: &Arc<Pair>) {
         let (inner, pair) = (self.clone(), pair.clone());
-        let _ = driver::spawn(async move {
+        let _ = background::spawn(async move {
             tokio::time::sleep(pause(&pair)).await;
             inner.shared(&pair).touches().is_kept = false;
             // What fails now is done after the next hit.

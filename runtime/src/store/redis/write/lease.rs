@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use redis::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::endpoint::Side;
-use super::reply::{array, unexpected};
-use super::{Inner, STEP, Verdict, driver, script, text, timed};
 use crate::error::Error;
-use crate::field::Field;
+use crate::key::digest::Field;
 use crate::method::Pair;
+use crate::rt::background;
 use crate::settings::{Touch, ms};
+use crate::store::redis::health::endpoint::Side;
+use crate::store::redis::script::reply::{array, unexpected};
+use crate::store::redis::{Inner, STEP, Verdict, script, text, timed};
 use crate::store::{Begin, Begun, Found, Manner, Token, Unwanted};
 
 /// What a dead process costs those who wait for it.
@@ -31,7 +32,7 @@ const MOST_RENEWALS: u32 = 1000;
 
 /// The leases that computations of this process have or ask for.
 #[derive(Debug)]
-pub(super) struct Leases {
+pub(crate) struct Leases {
     known: Mutex<HashMap<Token, Known>>,
     is_renewing: AtomicBool,
     /// Those that are asked for wait for each other in this process: on their way, they would keep
@@ -63,7 +64,7 @@ impl Leases {
     }
 
     /// A lease is about to be asked for.
-    pub(super) fn expect(&self, token: Token, pair: &Arc<Pair>, field: Field) {
+    pub(crate) fn expect(&self, token: Token, pair: &Arc<Pair>, field: Field) {
         self.known().entry(token).or_insert_with(|| Known {
             pair: pair.clone(),
             field,
@@ -86,7 +87,7 @@ impl Leases {
     }
 
     /// The computation is over, or its caller has gone away.
-    pub(super) fn let_go(&self, token: Token) {
+    pub(crate) fn let_go(&self, token: Token) {
         self.known().remove(&token);
     }
 
@@ -115,7 +116,7 @@ impl Leases {
 impl Inner {
     /// Asks for a lease, unless its caller has gone away. If it goes away meanwhile, whatever came of
     /// it is given back: what the caller's end has sent may have reached the server first.
-    pub(super) async fn begin_in_time(
+    pub(crate) async fn begin_in_time(
         self: &Arc<Self>,
         pair: &Arc<Pair>,
         begin: Begin,
@@ -185,7 +186,7 @@ impl Inner {
             return;
         }
         let inner = Arc::downgrade(self);
-        let _ = driver::spawn(async move {
+        let _ = background::spawn(async move {
             loop {
                 tokio::time::sleep(RENEWAL).await;
                 let Some(inner) = inner.upgrade() else { return };
@@ -236,7 +237,7 @@ async fn renew(inner: &Arc<Inner>, pair: &Arc<Pair>, leases: &[Leased]) {
 }
 
 /// The arguments of a renewal.
-pub(super) fn renewal(leases: &[Leased]) -> Vec<Vec<u8>> {
+pub(crate) fn renewal(leases: &[Leased]) -> Vec<Vec<u8>> {
     let each = leases.iter();
     let each = each.flat_map(|(field, token)| [field.0.to_vec(), token.0.to_vec()]);
     std::iter::once(text(ms(LEASE))).chain(each).collect()
@@ -295,7 +296,7 @@ mod tests {
             tag: 7,
         };
         let (go_on, waits) = mpsc::channel::<()>();
-        driver::spawn(async move { assert!(waits.recv().is_err()) }).unwrap();
+        background::spawn(async move { assert!(waits.recv().is_err()) }).unwrap();
         {
             let mut begun = pin!(redis.begin(&pair, begin, STEP));
             let poll = begun.as_mut().poll(&mut Context::from_waker(Waker::noop()));
@@ -304,7 +305,7 @@ mod tests {
         redis.let_go(begin.token);
         drop(go_on);
         // Behind what the driver has been given so far.
-        pollster::block_on(driver::run(async {})).unwrap();
+        pollster::block_on(background::run(async {})).unwrap();
         let known = redis.inner.leases.known();
         assert!(known.is_empty(), "it would be renewed: {known:?}");
     }

@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 use redis::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::endpoint::Side;
-use super::reply::{array, number, unexpected};
-use super::{Inner, text};
 use crate::error::Error;
 use crate::method::Pair;
 use crate::settings::ms;
-use crate::store::redis::Verdict;
+use crate::store::redis::health::endpoint::Side;
+use crate::store::redis::script::reply::{array, number, unexpected};
+use crate::store::redis::{Inner, Verdict, text};
 use crate::store::{Put, Stored};
 
 /// What may be on its way at a time: so many small values, or a megabyte of large ones. Behind more
@@ -25,7 +24,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// The places of puts that are on their way.
 #[derive(Debug)]
-pub(super) struct Places(Semaphore);
+pub(crate) struct Places(Semaphore);
 
 impl Default for Places {
     fn default() -> Self {
@@ -48,7 +47,7 @@ impl Places {
 impl Inner {
     /// Stores a value when its turn has come. Its time and the breaker's count from then on: that
     /// values wait for each other says nothing about the server.
-    pub(super) async fn put_in_turn(
+    pub(crate) async fn put_in_turn(
         self: &Arc<Self>,
         pair: &Arc<Pair>,
         mut put: Put,
@@ -65,7 +64,7 @@ impl Inner {
         self.ask(Side::Write, pair, deadline, put).await
     }
 
-    pub(super) async fn put(&self, pair: &Pair, put: Put) -> Result<Stored, Error> {
+    pub(crate) async fn put(&self, pair: &Pair, put: Put) -> Result<Stored, Error> {
         let script = self.scripts(&pair.policy).put.clone();
         let field = put.field;
         let sweeps = &self.shared(pair).sweeps;

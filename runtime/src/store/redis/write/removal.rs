@@ -6,11 +6,11 @@
 
 use redis::{Cmd, Value};
 
-use super::Inner;
-use super::reply::number;
-use super::script::{self, Script};
 use crate::error::Error;
-use crate::field::Field;
+use crate::key::digest::Field;
+use crate::store::redis::script::Script;
+use crate::store::redis::script::reply::number;
+use crate::store::redis::{Inner, script};
 
 const RANKING: u8 = 0;
 const VALUES: u8 = 1;
@@ -18,7 +18,7 @@ const LEASES: u8 = 2;
 
 impl Inner {
     /// Removes entries; returns how many there were.
-    pub(super) async fn delete(&self, stem: &str, fields: &[Field]) -> Result<u64, Error> {
+    pub(crate) async fn delete(&self, stem: &str, fields: &[Field]) -> Result<u64, Error> {
         let args: Vec<_> = fields.iter().map(|field| field.0.to_vec()).collect();
         if let Some(removed) = self.removal(&script::DELETE, stem, &args).await? {
             return number(&removed);
@@ -30,14 +30,14 @@ impl Inner {
     }
 
     /// Removes a whole pair; returns how many entries it held.
-    pub(super) async fn purge(&self, stem: &str) -> Result<u64, Error> {
+    pub(crate) async fn purge(&self, stem: &str) -> Result<u64, Error> {
         match self.removal(&script::PURGE, stem, &[]).await? {
             Some(removed) => number(&removed),
             None => self.purge_by_key(stem).await,
         }
     }
 
-    pub(super) async fn purge_by_key(&self, stem: &str) -> Result<u64, Error> {
+    pub(crate) async fn purge_by_key(&self, stem: &str) -> Result<u64, Error> {
         // Where a key is of a foreign type it ends here, before anything is removed.
         let held = self.on(stem, RANKING, "ZCARD", &[]).await?;
         self.on(stem, VALUES, "HLEN", &[]).await?;
@@ -48,12 +48,12 @@ impl Inner {
         number(&held)
     }
 
-    pub(super) async fn len_by_key(&self, stem: &str) -> Result<u64, Error> {
+    pub(crate) async fn len_by_key(&self, stem: &str) -> Result<u64, Error> {
         number(&self.on(stem, RANKING, "ZCARD", &[]).await?)
     }
 
     /// Runs a script on the pair; `None` if it cannot, because its keys are on two nodes.
-    pub(super) async fn removal(
+    pub(crate) async fn removal(
         &self,
         script: &Script,
         stem: &str,

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::reply::{number, scan_page};
-use super::script::{PURGE, Script};
-use super::{Inner, Redis, timed};
 use crate::error::Error;
 use crate::store::KeySpace;
+use crate::store::redis::script::reply::{number, scan_page};
+use crate::store::redis::script::{PURGE, Script};
+use crate::store::redis::{Inner, Redis, timed};
 
 const COUNT: usize = 1000;
 
 impl Redis {
     /// Runs a script on every pair of a cache and adds the answers up.
-    pub(super) async fn sum(&self, script: Script, keys: &KeySpace) -> Result<u64, Error> {
+    pub(crate) async fn sum(&self, script: Script, keys: &KeySpace) -> Result<u64, Error> {
         let keys = keys.clone();
         self.run(None, |inner| async move {
             let mut sum = 0;
@@ -40,7 +40,7 @@ impl Inner {
     }
 
     /// The stems of all pairs of a cache, by `SCAN` over every primary.
-    pub(super) async fn stems(&self, keys: &KeySpace) -> Result<BTreeSet<String>, Error> {
+    pub(crate) async fn stems(&self, keys: &KeySpace) -> Result<BTreeSet<String>, Error> {
         let mut stems = BTreeSet::new();
         for pattern in keys.names.patterns(&keys.policies) {
             for node in timed(self.link.nodes()).await? {

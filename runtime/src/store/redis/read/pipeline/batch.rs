@@ -11,10 +11,10 @@ use bytes::Bytes;
 
 use super::Ask;
 use super::request::Place;
-use crate::budget::Wait;
+use crate::deadline::Wait;
 use crate::error::Error;
-use crate::field::Field;
-use crate::store::redis::endpoint::{Pace, Paced};
+use crate::key::digest::Field;
+use crate::store::redis::health::endpoint::{Pace, Paced};
 use crate::store::{Entry, Found};
 
 /// Callers tell by it whether they are answered, without a channel each.

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use super::{Ask, Inner, Seat, Wire};
 use crate::error::Error;
-use crate::field::Field;
+use crate::key::digest::Field;
 
 /// From this size on an entry takes the server and the socket longer than a whole batch of small
 /// ones does.
@@ -20,7 +20,7 @@ const MOST: usize = 4096;
 
 /// The wires of a lane. The one for large entries is opened when the first has been seen.
 #[derive(Debug)]
-pub(in crate::store::redis) struct Wires {
+pub(crate) struct Wires {
     small: Wire,
     large: Wire,
     known: Arc<Known>,
@@ -34,7 +34,7 @@ pub(super) struct Known {
 }
 
 impl Wires {
-    pub(in crate::store::redis) fn new(store: &Arc<Inner>) -> Self {
+    pub(crate) fn new(store: &Arc<Inner>) -> Self {
         let known = Arc::<Known>::default();
         Self {
             small: Wire::new(store, known.clone()),
@@ -44,16 +44,12 @@ impl Wires {
     }
 
     /// Whether there is a connection now. If there is none, an attempt starts behind, on this runtime.
-    pub(in crate::store::redis) fn is_up(&self, handle: &Handle) -> bool {
+    pub(crate) fn is_up(&self, handle: &Handle) -> bool {
         self.small.is_up(handle)
     }
 
     /// A seat in the next batch, if there is a connection.
-    pub(in crate::store::redis) fn seat(
-        &self,
-        ask: &Ask<'_>,
-        waker: &Waker,
-    ) -> Option<Result<Seat, Error>> {
+    pub(crate) fn seat(&self, ask: &Ask<'_>, waker: &Waker) -> Option<Result<Seat, Error>> {
         if self.known.has(ask.field)
             && let Ok(handle) = Handle::try_current()
             && self.large.is_up(&handle)
@@ -64,18 +60,18 @@ impl Wires {
     }
 
     /// Wakes whose time is over, so that they go. Returns whether anybody is on his way.
-    pub(in crate::store::redis) fn send_away(&self, now: Instant) -> bool {
+    pub(crate) fn send_away(&self, now: Instant) -> bool {
         let small = self.small.send_away(now);
         self.large.send_away(now) || small
     }
 
     /// Ends the connections; whoever reads next has another one made.
-    pub(in crate::store::redis) fn give_up(&self) {
+    pub(crate) fn give_up(&self) {
         self.small.give_up();
         self.large.give_up();
     }
 
-    pub(in crate::store::redis) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.small.close();
         self.large.close();
     }

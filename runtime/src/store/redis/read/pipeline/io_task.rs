@@ -13,13 +13,13 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::time::timeout;
 
 use super::batch::Answer;
-use super::dial::{self, Open};
-use super::gate::Departed;
-use super::reply::{Reader, Surprise};
+use super::handshake::Open;
+use super::parser::{Reader, Surprise};
+use super::queue_shards::Departed;
 use super::request::Request;
-use super::{FIRST_PAUSE, FLIGHTS, LONGEST_PAUSE, Shared, Stage};
+use super::{FIRST_PAUSE, FLIGHTS, LONGEST_PAUSE, Shared, Stage, handshake};
 use crate::store::redis::Inner;
-use crate::store::redis::target::CONNECT;
+use crate::store::redis::connection::target::CONNECT;
 
 /// Room for what one read of the socket may bring: some hundred small entries.
 const CHUNK: usize = 64 << 10;
@@ -56,7 +56,7 @@ pub(super) async fn run(shared: Arc<Shared>, pause: Duration) {
 
 async fn open(shared: &Shared) -> io::Result<Open> {
     let server = shared.target.server().await;
-    dial::open(&server.map_err(io::Error::other)?).await
+    handshake::open(&server.map_err(io::Error::other)?).await
 }
 
 struct End {

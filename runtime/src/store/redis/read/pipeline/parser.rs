@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::error::Error;
 use crate::settings::LARGEST_ENTRY_BYTES;
-use crate::store::redis::fault;
+use crate::store::redis::connection::classify;
 
 /// The largest entry there can be, and more than its header needs.
 const LARGEST: usize = LARGEST_ENTRY_BYTES + (1 << 12);
@@ -188,7 +188,7 @@ fn time_us(bytes: &[u8], parts: &[Range<usize>]) -> Result<u64, Surprise> {
 
 /// The server's own text may quote arguments, so it is left out: its code says enough.
 fn refused(text: &[u8]) -> Error {
-    fault::refused(&String::from_utf8_lossy(text))
+    classify::refused(&String::from_utf8_lossy(text))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Where callers wait for a place in the air: a thread always at the same gate.
 //!
 //! One lock, which all threads took for every read, was the largest item of a hit on the client. The
-//! [`pump`](super::pump) goes from gate to gate and lets a party out of each.
+//! [`pump`](crate::store::redis::read::pipeline::io_task) goes from gate to gate and lets a party out of each.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -196,12 +196,12 @@ mod tests {
 
     use bytes::Bytes;
 
-    use super::super::batch::Answer;
     use super::*;
-    use crate::budget::Wait;
-    use crate::field::Field;
+    use crate::deadline::Wait;
+    use crate::key::digest::Field;
     use crate::method::{Method, Options};
     use crate::store::redis::Verdict;
+    use crate::store::redis::read::pipeline::batch::Answer;
 
     #[derive(Debug, Default)]
     struct Wakes(AtomicUsize);

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use bytes::{BufMut as _, BytesMut};
 
-use super::wires::Known;
-use crate::field::Field;
+use super::by_size::Known;
+use crate::key::digest::Field;
 use crate::method::Pair;
-use crate::store::redis::{PairShared, touch};
+use crate::store::redis::PairShared;
+use crate::store::redis::write::hits;
 
 /// Fields that are asked for together.
 pub(super) const FIELDS: usize = 256;
@@ -139,7 +140,7 @@ impl Group {
     ) -> impl Iterator<Item = (Field, u64)> + 'a {
         let known = self.fields.iter().zip(entries);
         known.filter_map(move |(hits, entry)| {
-            touch::is_alive(&bytes[entry.clone()?], now_us).then_some(*hits)
+            hits::is_alive(&bytes[entry.clone()?], now_us).then_some(*hits)
         })
     }
 }

@@ -3,7 +3,10 @@
 //! Where a policy ranks by an instant or a count, most hits on an entry that is hit all the time
 //! would move it by nothing that matters. They wait: for one that does, for a put, or for a second.
 
-use crate::field::{Field, Fields};
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::key::digest::{Field, Fields};
 use crate::policy::Policy;
 
 /// So many hits that are due are sent at once. Of those that wait, a script is given no more.
@@ -23,7 +26,7 @@ const PART_OF_HITS: u64 = 4;
 
 /// The hits of a pair.
 #[derive(Debug, Default)]
-pub(in crate::store::redis) struct Touches {
+pub(crate) struct Touches {
     by_field: Fields<Record>,
     /// Whose hits are to be sent with the next flush.
     due: Vec<Field>,
@@ -257,6 +260,3 @@ pub(super) fn args_of(touched: Vec<(Field, Touched)>) -> impl Iterator<Item = Ve
         ]
     })
 }
-
-#[cfg(test)]
-mod tests;
