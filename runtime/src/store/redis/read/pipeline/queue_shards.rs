@@ -13,8 +13,8 @@ use super::batch::{Batch, Caller, Seat};
 use super::request::{FIELDS, Place, Request};
 use super::{Ask, lost};
 use crate::error::Error;
-use crate::method::Pair;
-use crate::stats::{SHARDS, shard};
+use crate::rt::shard::{SHARDS, shard};
+use crate::store::Pair;
 
 /// Callers that may wait at one gate; more than that are turned away.
 const WAITING: usize = 16_384;
@@ -197,10 +197,10 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::deadline::Wait;
+    use crate::deadline::Timeout;
+    use crate::error::Fault;
     use crate::key::digest::Field;
-    use crate::method::{Method, Options};
-    use crate::store::redis::Verdict;
+    use crate::method::{Method, options::Options};
     use crate::store::redis::read::pipeline::batch::Answer;
 
     #[derive(Debug, Default)]
@@ -235,7 +235,7 @@ mod tests {
     struct Hall {
         gates: Gates,
         pair: Arc<Pair>,
-        wait: Wait,
+        wait: Timeout,
     }
 
     impl Hall {
@@ -245,7 +245,7 @@ mod tests {
             Self {
                 gates,
                 pair: pair(&ONE),
-                wait: Wait::new(Duration::from_secs(60)),
+                wait: Timeout::new(Duration::from_secs(60)),
             }
         }
 
@@ -349,9 +349,9 @@ mod tests {
         }
         assert_eq!(wakes.count(), 1);
         let error = seat.own(hall.wait).unwrap_err();
-        assert_eq!(error.verdict(), Verdict::Nothing);
+        assert_eq!(error.fault(), Fault::Nothing);
         let error = hall.take_in(1, &wakes).unwrap_err();
-        assert_eq!(error.verdict(), Verdict::Nothing);
+        assert_eq!(error.fault(), Fault::Nothing);
         assert!(!hall.gates.is_occupied());
     }
 
