@@ -1,7 +1,8 @@
-//! The servers and the proxy that the other tests use, and what the documents say of tests.
+//! The servers and the proxy that the other tests use, and what the documents say.
 
 mod documents;
 mod proxy;
+mod readme;
 mod servers;
 #[path = "../support/mod.rs"]
 mod support;
