@@ -3,5 +3,3 @@
 mod documents;
 mod proxy;
 mod servers;
-#[path = "../support/mod.rs"]
-mod support;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use crate::history::{By, End, Event, Log, Method, Op, Outcome, Question, RunId, Value, now_us};
-use crate::random::{Random, zipf};
+use support::random::{Random, zipf};
 
 /// Of every value, together with the time in which it is served although it is stale.
 pub const TTL_MS: u64 = 1_000;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::history::{Fault, now_us};
-use crate::random::Random;
-use crate::support::Server;
+use support::Server;
+use support::random::Random;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Broken {

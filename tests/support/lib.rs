@@ -2,9 +2,6 @@
 //!
 //! [`Server`], [`Cluster`] and [`Sentinel`] are processes of their own on free ports; dropping one ends it.
 
-// Every test file compiles this module for itself and uses a part of it.
-#![allow(dead_code, unreachable_pub, unused_imports)]
-
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,8 +12,10 @@ mod check;
 mod cluster;
 mod frame;
 pub mod log;
+pub mod outage;
 mod process;
 mod proxy;
+pub mod random;
 mod sentinel;
 mod server;
 pub mod tls;
@@ -40,7 +39,7 @@ pub fn unique(prefix: &str) -> String {
     format!("{prefix}-{}-{count}", std::process::id())
 }
 
-/// The root of the repository: this module is compiled in packages of one of its folders.
+/// The root of the repository.
 pub fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package

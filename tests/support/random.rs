@@ -1,5 +1,7 @@
 //! Repeatable randomness.
 
+#![allow(clippy::cast_precision_loss)]
+
 /// `SplitMix64`.
 #[derive(Debug, Clone)]
 pub struct Random(pub u64);
