@@ -1,19 +1,23 @@
+pub(crate) mod builder;
+pub(crate) mod entry_handle;
+pub(crate) mod invalidation;
 mod scopes;
+pub(crate) mod wrapper;
 
-use crate::budget::Wait;
-use crate::builder::{CacheBuilder, Limits};
+use self::builder::{CacheBuilder, Limits};
+use crate::call::refresh::Refreshes;
+use crate::deadline::Wait;
+use crate::engine::scope;
+use crate::engine::scope::Mode;
+use crate::engine::single_flight::Flights;
 use crate::error::Error;
-use crate::field::Field;
-use crate::flight::Flights;
-use crate::fork::PerProcess;
-use crate::handle;
-use crate::maxsize::MaxSizes;
+use crate::key::digest::Field;
 use crate::method::{Binding, Bound, Defaults, Method, Pair};
 use crate::policy::Policy;
-use crate::refresh::Refreshes;
-use crate::scope::{self, Mode};
+use crate::rt::fork::PerProcess;
 use crate::settings::Touch;
 use crate::stats::{Counters, Event, Stats};
+use crate::store::maxsize::MaxSizes;
 use crate::store::redis::Look;
 use crate::store::{Found, KeySpace, Store, StoreKind};
 use std::collections::{BTreeMap, HashMap};
@@ -190,7 +194,7 @@ impl Cache {
     /// that is longer), or has answered with an error; the message names its address. The cache was
     /// closed.
     pub async fn ping(&self) -> Result<Duration, Error> {
-        let at_most = self.0.limits.deadline.max(handle::DEADLINE);
+        let at_most = self.0.limits.deadline.max(entry_handle::DEADLINE);
         self.state().store.ping(at_most).await
     }
 

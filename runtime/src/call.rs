@@ -1,5 +1,15 @@
 //! One call of a cached method, from its arguments to its answer.
 
+pub(crate) mod backlog;
+pub(crate) mod commit;
+pub(crate) mod discard;
+pub(crate) mod encoding;
+pub(crate) mod lease;
+pub(crate) mod lookup;
+pub(crate) mod payload;
+pub(crate) mod refresh;
+pub(crate) mod unstorable;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,24 +17,24 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::blocking;
-use crate::budget::Budget;
+use self::commit::Role;
+use self::lookup::{Answer, Looked, begin, see};
+use self::refresh::Refresh;
 use crate::cache::Cache;
+use crate::deadline::Budget;
+use crate::engine::scope;
+use crate::engine::scope::{Frame, Mode, Scope};
+use crate::engine::single_flight::{Place, Told};
 use crate::error::{Error, ErrorKind};
-use crate::field::{CallKey, KeyWriter};
-use crate::flight::{Place, Told};
-use crate::look::{Answer, Looked, begin, see};
+use crate::key::digest::{CallKey, KeyWriter};
+use crate::method::cacheability::Verdict;
+use crate::method::return_type::{Shape, Value};
 use crate::method::{Binding, Bound, Method};
-use crate::refresh::{self, Refresh};
-use crate::role::Role;
-use crate::scope::{self, Frame, Mode, Scope};
+use crate::rt::blocking;
 use crate::settings::Stampede;
-use crate::shape::{Shape, Value};
 use crate::stats::Event;
 use crate::store::redis::Blocked;
 use crate::store::{Manner, Unwanted, within};
-use crate::value;
-use crate::verdict::Verdict;
 
 /// A call whose arguments have become a key.
 #[derive(Debug)]
@@ -227,7 +237,7 @@ impl<'a> Call<'a> {
             // Encoded before the wait, so that the value need not be `Sync`.
             let kept = ttl_ms.is_some();
             let ttl_ms = ttl_ms.unwrap_or_default();
-            let entry = value::encode(self.cache, bound, key, &stored, cost, ttl_ms);
+            let entry = encoding::encode(self.cache, bound, key, &stored, cost, ttl_ms);
             let bound = bound.to_arc();
             let land = role.land(self.cache, &bound, key, (entry, kept), &mut budget);
             land.await;
@@ -281,7 +291,7 @@ impl<'a> Call<'a> {
             match told {
                 Ok(Told::Lead(lead)) => role.lead = Some(lead),
                 Ok(Told::Landed(landed)) => {
-                    let Some(stored) = value::read_landed(cache, bound, key, &landed) else {
+                    let Some(stored) = encoding::read_landed(cache, bound, key, &landed) else {
                         return Answer::Compute(role);
                     };
                     self.count(Event::coalesced);

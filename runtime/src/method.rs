@@ -1,24 +1,30 @@
 //! A cached method as generated code declares it, and as one cache sees it.
 
-mod place;
+pub(crate) mod bulkhead;
+pub(crate) mod cacheability;
+pub(crate) mod enclosing;
+pub(crate) mod freshness;
+pub(crate) mod owned_args;
+pub(crate) mod return_type;
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::brownout::Guard;
-use crate::codec::Codec;
+use self::bulkhead::Guard;
+use self::enclosing::Place;
+use self::freshness::Fresh;
+use crate::entry::codec::Codec;
 use crate::error::Error;
-use crate::field::MethodKey;
-use crate::fresh::Fresh;
-use crate::layout::Layout;
-use crate::maxsize::{MaxSize, MaxSizes};
+use crate::key::digest::MethodKey;
+use crate::key::names::Layout;
 use crate::policy::Policy;
-use crate::settings::{self, Early, Stampede, StructureTtl, Touch};
+use crate::settings;
+use crate::settings::{Early, Stampede, StructureTtl, Touch};
 use crate::stats::Counters;
+use crate::store::maxsize::{MaxSize, MaxSizes};
 use crate::store::redis::PairShared;
-use place::Place;
 
 /// How long calls wait for one that runs the method, at least and at the most.
 const LEAST_PATIENCE: Duration = Duration::from_millis(500);
@@ -227,7 +233,7 @@ impl std::ops::Deref for Binding {
 /// The builder's part of a binding.
 #[derive(Debug, Clone)]
 pub(crate) struct Defaults {
-    pub(crate) names: crate::layout::Names,
+    pub(crate) names: crate::key::names::Names,
     pub(crate) policy: Policy,
     /// `None` where the builder says nothing of it.
     pub(crate) layout: Option<Layout>,
@@ -326,7 +332,7 @@ impl Bound {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::Names;
+    use crate::key::names::Names;
 
     fn bound(options: Options, ttl_ms: u64) -> Result<Fresh, Error> {
         let defaults = Defaults {

@@ -1,18 +1,18 @@
 //! All that generated code may name. Not guarded by semver: the macro is pinned to this version.
 
+pub use crate::cache::entry_handle::{Needs, Ready, Run};
+pub use crate::cache::invalidation::{Invalidation, invalidate_after, invalidate_after_blocking};
+pub use crate::cache::wrapper::Core;
 pub use crate::call::Call;
-pub use crate::field::{KeyWriter, canonical_bytes};
-pub use crate::handle::{Needs, Ready, Run};
-pub use crate::invalidation::{Invalidation, invalidate_after, invalidate_after_blocking};
-pub use crate::kept::Keep;
-pub use crate::method::{Method, Options};
-pub use crate::settings::Early;
-pub use crate::shape::{
+pub use crate::key::digest::{KeyWriter, canonical_bytes};
+pub use crate::method::cacheability::{Life, Verdict, judge, judge_returned};
+pub use crate::method::owned_args::Keep;
+pub use crate::method::return_type::{
     Lent, Owning, OwnsIs, PlainLent, PlainProbe, Probe, ReturnedBy, Returns, Shape, ShapeOf, Value,
     owning,
 };
-pub use crate::verdict::{Life, Verdict, judge, judge_returned};
-pub use crate::wrapper::Core;
+pub use crate::method::{Method, Options};
+pub use crate::settings::Early;
 
 /// A method's fingerprint in this build: what its `#[cfg]` attributes came to is a part of it. Their
 /// conditions are in the digest already, so one bit each is enough.
@@ -30,7 +30,7 @@ pub const fn fingerprint(mut digest: [u8; 20], conditions: &[bool]) -> [u8; 20] 
 /// The entry that a call would store for this value; its instants are zero. For tests.
 pub fn write_entry<T: Value>(call: Call<'_>, value: &T) -> Option<Vec<u8>> {
     let (cache, bound, key) = call.into_parts().ok()?;
-    let put = crate::value::encode(
+    let put = crate::call::encoding::encode(
         cache,
         &bound,
         key,
@@ -39,12 +39,12 @@ pub fn write_entry<T: Value>(call: Call<'_>, value: &T) -> Option<Vec<u8>> {
         bound.ttl_ms,
     )
     .ok()?;
-    let times = crate::entry::Times {
+    let times = crate::entry::header::Times {
         created_ms: 0,
         soft_ms: 0,
         hard_ms: 0,
     };
-    Some(crate::entry::stamp(&put.entry, times))
+    Some(crate::entry::header::stamp(&put.entry, times))
 }
 
 /// What a call makes of an entry that it finds. For tests that hold hostile bytes against it.
@@ -55,13 +55,13 @@ pub fn read_entry<T: Value>(call: Call<'_>, bytes: Vec<u8>) -> Option<T> {
         entry: Some(bytes.into()),
         pair_ms: None,
     };
-    crate::value::read(cache, &bound, key, &found).map(|(value, _)| value)
+    crate::call::encoding::read(cache, &bound, key, &found).map(|(value, _)| value)
 }
 
 /// Has an entry removed that looks like this and cannot be read, as a call does. For tests.
 pub fn discard(call: Call<'_>, seen: &[u8]) {
     if let Ok((cache, bound, key)) = call.into_parts() {
-        crate::discard::unreadable::<()>(cache, &bound, key, seen);
+        crate::call::discard::unreadable::<()>(cache, &bound, key, seen);
     }
 }
 

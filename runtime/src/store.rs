@@ -1,6 +1,7 @@
 //! Where entries live: Redis, or the memory of this process. Both give the same answers.
 
 mod listener;
+pub(crate) mod maxsize;
 pub(crate) mod memory;
 pub(crate) mod redis;
 pub(crate) mod sweep;
@@ -17,10 +18,10 @@ use bytes::Bytes;
 
 pub(crate) use self::listener::{Listener, Listeners, within};
 
-use crate::entry::Unstamped;
+use crate::entry::header::Unstamped;
 use crate::error::Error;
-use crate::field::Field;
-use crate::layout::Names;
+use crate::key::digest::Field;
+use crate::key::names::Names;
 use crate::method::Pair;
 use crate::policy::Policy;
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
 use shuttle::rand::{Rng as _, thread_rng};
 
-use crate::field::Field;
-use crate::flight::{Flights, Joined, Landed, Lead, Place, Told};
+use crate::key::digest::Field;
+use crate::single_flight::{Flights, Joined, Landed, Lead, Place, Told};
 use crate::sync::{self, Mutex};
 use crate::under_many_schedules;
 

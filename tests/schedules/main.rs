@@ -1,28 +1,32 @@
 //! Files of the library under a scheduler that decides who runs next: every lock, atomic and await
 //! is a place where another task may go on. A failure prints its seed.
 //!
-//! The files are compiled here once more, with what is in [`sync`] and [`store`] in place of the
+//! The files are compiled here once more, with what is in [`sync`] and [`rt`] in place of the
 //! real locks and tasks.
 
-#[path = "../../runtime/src/store/redis/breaker.rs"]
+#[path = "../../runtime/src/store/redis/health/breaker.rs"]
 #[allow(unreachable_pub)]
 mod breaker;
 mod calls_and_probes;
-#[path = "../../runtime/src/flight.rs"]
-#[allow(dead_code, unreachable_pub)]
-mod flight;
 mod flights;
+#[path = "../../runtime/src/engine/single_flight.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod single_flight;
 mod sync;
 
 use std::cell::Cell;
 
-mod field {
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-    pub(crate) struct Field(pub(crate) [u8; 20]);
+mod key {
+    pub(crate) mod digest {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub(crate) struct Field(pub(crate) [u8; 20]);
+    }
 }
 
-mod store {
-    pub(crate) mod redis {
+mod rt {
+    pub(crate) use crate::sync;
+
+    pub(crate) mod background {
         use std::convert::Infallible;
         use std::future::Future;
 

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use super::Cache;
-use crate::scope::{Frame, Mode, Scope};
+use crate::engine::scope::{Frame, Mode, Scope};
 use crate::stats::Stats;
 
 impl Cache {

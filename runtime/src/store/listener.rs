@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::sync::futures::OwnedNotified;
 use tokio::sync::{Notify, oneshot};
 
-use super::redis::spawn;
-use crate::field::Field;
+use crate::key::digest::Field;
+use crate::rt::background::spawn;
 
 /// Who waits for the computation of which field.
 #[derive(Debug, Default)]

@@ -19,9 +19,9 @@ use super::{
     Begin, Begun, Clock, Entry, Found, KeySpace, Listener, Listeners, Manner, Put, Seen, Store,
     Stored, Token, Unwanted,
 };
-use crate::entry;
+use crate::entry::header;
 use crate::error::{Error, ErrorKind};
-use crate::field::{Field, Fields};
+use crate::key::digest::{Field, Fields};
 use crate::method::Pair;
 
 /// All pairs of one cache, behind one lock: an operation is as atomic as a script.
@@ -77,7 +77,7 @@ impl Memory {
     fn look(content: &mut Content, now: Now, pair: &Pair, field: Field) -> Found {
         let live = content.pairs.get_mut(&pair.stem).and_then(|memory| {
             let entry = memory.values.get(&field)?.clone();
-            entry::is_alive(&entry, now.us / 1000).then(|| {
+            header::is_alive(&entry, now.us / 1000).then(|| {
                 memory.ranking.hit(field, now.us);
                 memory.keep_alive(pair.structure, 0, now.own_us, true);
                 entry
@@ -283,7 +283,7 @@ impl Store for Memory {
             return Ok(0);
         };
         let of_method = |(field, entry): (&Field, &Bytes)| {
-            (entry::method_of(entry) == Some(tag)).then_some(*field)
+            (header::method_of(entry) == Some(tag)).then_some(*field)
         };
         let fields: Vec<_> = memory.values.iter().filter_map(of_method).collect();
         let removed = fields
@@ -382,7 +382,7 @@ fn micros(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::field::MethodKey;
+    use crate::key::digest::MethodKey;
     use crate::method::{Method, Options};
 
     static METHOD: Method = Method::new("a::b", "b", [7; 20], Options::NONE);
@@ -397,7 +397,7 @@ mod tests {
             .field;
         let put = Put {
             field,
-            entry: entry::Unstamped {
+            entry: header::Unstamped {
                 head: [1; 4],
                 tail: vec![2; 32],
             },

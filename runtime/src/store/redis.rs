@@ -1,39 +1,11 @@
 //! The store on a Redis server, a cluster, or behind sentinels.
 
-mod attempt;
-mod breaker;
 mod connection;
-#[cfg(any(feature = "cluster", feature = "sentinel"))]
-mod diagnosis;
-mod discard;
-mod driver;
-pub(crate) use driver::spawn;
-mod endpoint;
-mod eval;
-mod fault;
-mod lane;
-mod lease;
-mod link;
-mod look;
-mod pair;
-mod pause;
-mod ping;
-mod probe;
-mod put;
+pub(crate) mod health;
+pub(crate) mod pair_state;
 mod read;
-mod refusal;
-mod removal;
-mod reply;
-mod scan;
 mod script;
-#[cfg(feature = "sentinel")]
-mod sentinels;
-mod target;
-mod tls;
-mod topology;
-mod touch;
-mod wake;
-mod wire;
+pub(crate) mod write;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -45,30 +17,32 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redis::Value;
 
+pub(crate) use self::connection::classify::Verdict;
+use self::connection::manager::Link;
+use self::connection::pubsub::Wakes;
+pub(crate) use self::connection::target::Target;
+pub(crate) use self::connection::tls::Tls;
 use self::connection::{Connection, Node, Reply};
-use self::discard::Discards;
-use self::endpoint::{Endpoints, Side};
-pub(crate) use self::fault::Verdict;
-pub(crate) use self::lane::Blocked;
-use self::lane::Lanes;
-use self::lease::Leases;
-use self::link::Link;
-pub(crate) use self::look::Look;
-pub(crate) use self::pair::PairShared;
-use self::pair::Pairs;
-use self::put::Places;
-use self::reply::{array, found, unexpected};
+use self::health::endpoint::{Endpoints, Side};
+pub(crate) use self::pair_state::PairShared;
+use self::pair_state::Pairs;
+pub(crate) use self::read::lane::Blocked;
+use self::read::lane::Lanes;
+pub(crate) use self::read::lookup::Look;
+pub(crate) use self::read::pipeline::Slice;
 pub(crate) use self::script::all as scripts;
+use self::script::reply::{array, found, unexpected};
 use self::script::{PolicyScripts, Script};
-pub(crate) use self::target::Target;
-pub(crate) use self::tls::Tls;
-use self::wake::Wakes;
-pub(crate) use self::wire::Slice;
+use self::write::discard::Discards;
+use self::write::lease::Leases;
+use self::write::put::Places;
+use self::write::{hits, lease};
 use super::{Begin, Begun, Clock, Found, KeySpace, Listener, Put, Seen, Store, Stored, Token};
-use crate::budget::Wait;
+use crate::deadline::Wait;
 use crate::error::Error;
-use crate::field::Field;
+use crate::key::digest::Field;
 use crate::method::Pair;
+use crate::rt::background;
 use crate::settings::{Touch, ms};
 
 /// One step of an operation that takes many, such as a page of a scan.
@@ -78,12 +52,12 @@ const REMOVAL: Side = Side::Read;
 /// `unpack` in Lua refuses some 8,000 values; the scripts ask for at most this many.
 const BATCH: usize = 1000;
 
-/// The store. Its connection is owned by a thread of this crate: see [`driver`].
+/// The store. Its connection is owned by a thread of this crate: see [`background`].
 pub(crate) struct Redis {
     inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     target: Arc<Target>,
     link: Link,
     lanes: Lanes,
@@ -131,7 +105,7 @@ impl Redis {
     {
         let future = operation(self.inner.clone());
         let inner = self.inner.clone();
-        driver::run(async move {
+        background::run(async move {
             match deadline {
                 Some(deadline) => inner.in_time(deadline, future).await,
                 None => future.await,
@@ -172,7 +146,7 @@ impl Store for Redis {
             // Where nothing can be written, hits are hits all the same.
             let found = self.read(pair, field, Wait::new(deadline)).await?;
             let entry = found.entry.as_deref();
-            let is_hit = entry.is_some_and(|entry| touch::is_alive(entry, found.now_us));
+            let is_hit = entry.is_some_and(|entry| hits::is_alive(entry, found.now_us));
             let unrecorded = u64::from(is_hit);
             inner
                 .dropped_touches
@@ -245,7 +219,7 @@ impl Store for Redis {
         let (inner, pair) = (self.inner.clone(), pair.clone());
         inner.leases.let_go(token);
         // Without a driver there was no lease.
-        let _ = driver::spawn(async move {
+        let _ = background::spawn(async move {
             let args = [field.0.to_vec(), token.0.to_vec(), text(ms(pause))];
             // Who waits for a lease that could not be ended waits until its deadline.
             let abandon = timed(inner.script(&script::ABANDON, &pair.stem, &args));

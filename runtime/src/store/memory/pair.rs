@@ -1,8 +1,9 @@
 use bytes::Bytes;
 
 use super::ranking::Ranking;
-use crate::entry::{self, Times};
-use crate::field::{Field, Fields};
+use crate::entry::header;
+use crate::entry::header::Times;
+use crate::key::digest::{Field, Fields};
 use crate::settings::StructureTtl;
 use crate::store::Put;
 
@@ -56,7 +57,7 @@ impl MemoryPair {
             hard_ms: after(now_ms, put.hard_ms),
         };
         self.values
-            .insert(put.field, entry::stamp(&put.entry, times).into());
+            .insert(put.field, header::stamp(&put.entry, times).into());
         (evicted, swept)
     }
 
@@ -65,7 +66,7 @@ impl MemoryPair {
         let mut swept = 0;
         for field in self.ranking.sample(SWEEP_SAMPLE) {
             let entry = &self.values[&field];
-            if entry.len() <= SWEEP_BYTES && !entry::is_alive(entry, now_ms) {
+            if entry.len() <= SWEEP_BYTES && !header::is_alive(entry, now_ms) {
                 self.remove(field);
                 swept += 1;
             }

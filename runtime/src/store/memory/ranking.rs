@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use crate::field::{Field, Fields};
+use crate::key::digest::{Field, Fields};
 use crate::policy::Policy;
 
 /// The ranking of one pair: what a ZSET and a policy's three Lua functions are together.

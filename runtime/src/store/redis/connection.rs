@@ -1,10 +1,23 @@
 //! What a command goes through.
 
+pub(crate) mod attempt;
+pub(crate) mod classify;
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+pub(crate) mod diagnosis;
+pub(crate) mod manager;
+pub(crate) mod pubsub;
+pub(crate) mod refusal;
+#[cfg(feature = "sentinel")]
+pub(crate) mod sentinels;
+pub(crate) mod target;
+pub(crate) mod tls;
+pub(crate) mod topology;
+
 use redis::{Cmd, Value};
 
 /// A node of the store, to send a command to that concerns no key.
 #[derive(Debug, Clone)]
-pub(super) enum Node {
+pub(crate) enum Node {
     Only,
     #[cfg(feature = "cluster")]
     At {
@@ -13,18 +26,18 @@ pub(super) enum Node {
     },
 }
 
-pub(super) type Reply = redis::RedisResult<Value>;
+pub(crate) type Reply = redis::RedisResult<Value>;
 
 /// What a command goes through: one server's connection or a cluster's.
 #[derive(Clone)]
-pub(super) enum Connection {
+pub(crate) enum Connection {
     One(redis::aio::MultiplexedConnection),
     #[cfg(feature = "cluster")]
     Cluster(redis::cluster_async::ClusterConnection),
 }
 
 impl Connection {
-    pub(super) async fn send(&mut self, cmd: &Cmd) -> Reply {
+    pub(crate) async fn send(&mut self, cmd: &Cmd) -> Reply {
         match self {
             Self::One(one) => cmd.query_async(one).await,
             #[cfg(feature = "cluster")]
@@ -33,7 +46,7 @@ impl Connection {
     }
 
     /// Sends commands on one slot together.
-    pub(super) async fn send_all(
+    pub(crate) async fn send_all(
         &mut self,
         pipe: &redis::Pipeline,
     ) -> redis::RedisResult<Vec<Value>> {
@@ -44,7 +57,7 @@ impl Connection {
         }
     }
 
-    pub(super) async fn send_to(&mut self, node: &Node, cmd: Cmd) -> Reply {
+    pub(crate) async fn send_to(&mut self, node: &Node, cmd: Cmd) -> Reply {
         #[cfg(feature = "cluster")]
         if let (Self::Cluster(cluster), Node::At { host, port }) = (&mut *self, node) {
             use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};

@@ -1,6 +1,9 @@
 //! Reads that join: whatever has come together while earlier reads of a pair were on their way
 //! goes out as one `HMGET`. There is no timer, so a lone caller waits for nobody.
 
+pub(crate) mod lane;
+pub(crate) mod lookup;
+pub(crate) mod pipeline;
 mod queue;
 
 use std::collections::HashMap;
@@ -13,20 +16,23 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-pub(super) use self::queue::Queue;
+use self::lane::{Lane, Road};
+use self::pipeline::Ask;
+pub(crate) use self::queue::Queue;
 use self::queue::{Place, Waiting};
-use super::endpoint::{Pace, Paced};
-use super::lane::{Lane, Road};
-use super::link::Link;
-use super::wire::Ask;
-use super::{Inner, Verdict, driver, reply, touch};
+use super::connection::manager::Link;
+use super::health::endpoint::{Pace, Paced};
+use super::script::reply;
+use super::write::hits;
+use super::{Inner, Verdict};
 use crate::error::Error;
-use crate::field::Field;
+use crate::key::digest::Field;
 use crate::method::Pair;
+use crate::rt::background;
 use crate::store::Found;
 
 /// A read where this thread has no wire at hand.
-pub(super) async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Paced<Found> {
+pub(crate) async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Paced<Found> {
     let Ask { pair, field, wait } = ask;
     let shared = inner.shared(pair);
     let found = match inner.lanes.here(inner, shared) {
@@ -50,7 +56,7 @@ pub(super) async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Paced<Fo
         None => read_by_the_driver(inner, &ask).await?,
     };
     if let Some(entry) = &found.entry
-        && touch::is_alive(entry, found.now_us)
+        && hits::is_alive(entry, found.now_us)
     {
         inner.touch(pair, found.now_us, std::iter::once((field, 1)));
     }
@@ -59,7 +65,7 @@ pub(super) async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Paced<Fo
 
 /// Whether it says that the connection is lost, as an idle one may be at any time: the driver has
 /// another.
-pub(super) fn is_lost<T>(answer: &Result<T, Error>) -> bool {
+pub(crate) fn is_lost<T>(answer: &Result<T, Error>) -> bool {
     matches!(answer, Err(error) if error.verdict() == Verdict::Nothing)
 }
 
@@ -70,7 +76,7 @@ async fn read_by_the_driver(inner: &Arc<Inner>, ask: &Ask<'_>) -> Result<Found, 
     let (tell, told) = oneshot::channel();
     if queue.join(Waiting { field, until, tell })? {
         let flight = Flight::new(queue.clone());
-        driver::spawn(fly(inner.clone(), pair.clone(), None, flight))?;
+        background::spawn(fly(inner.clone(), pair.clone(), None, flight))?;
     }
     answer_of(told).await
 }
@@ -137,7 +143,7 @@ impl Drop for Relay<'_> {
         // Dropped elsewhere, such as by the thread that shuts the runtime down.
         match Handle::try_current() {
             Ok(handle) if handle.id() == self.lane.id => drop(handle.spawn(fly)),
-            _ => drop(driver::spawn(fly)),
+            _ => drop(background::spawn(fly)),
         }
     }
 }
@@ -191,7 +197,7 @@ impl Drop for Flight {
     }
 }
 
-pub(super) type Answers = Result<(u64, Vec<Option<Vec<u8>>>), Error>;
+pub(crate) type Answers = Result<(u64, Vec<Option<Vec<u8>>>), Error>;
 
 /// Tells everybody in a batch what his field holds.
 fn tell(batch: Vec<Waiting>, places: Vec<usize>, answers: Answers) {
@@ -251,7 +257,7 @@ async fn ask_in_time(inner: &Inner, pair: &Pair, fields: &[Field], until: Instan
     answers
 }
 
-pub(super) async fn ask(inner: &Inner, link: &Link, pair: &Pair, fields: &[Field]) -> Answers {
+pub(crate) async fn ask(inner: &Inner, link: &Link, pair: &Pair, fields: &[Field]) -> Answers {
     let mut pipe = redis::Pipeline::with_capacity(2);
     let get = pipe.cmd("HMGET").arg(&pair.values);
     for field in fields {

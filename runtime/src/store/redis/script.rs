@@ -1,5 +1,8 @@
 //! The scripts: fragments of `lua/`, joined at compile time by the table below.
 
+pub(crate) mod eval;
+pub(crate) mod reply;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
@@ -116,7 +119,7 @@ policies!("fifo", "fifo_t", "lru", "lru_t", "mru", "lfu", "rr");
 
 macro_rules! operations {
     ($($name:ident: $($part:literal),*;)*) => {
-        $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| Script::new(join!($($part),*)));)*
+        $(pub(crate) static $name: LazyLock<Script> = LazyLock::new(|| Script::new(join!($($part),*)));)*
 
         fn operations() -> Vec<(&'static str, Script)> {
             vec![$((stringify!($name), $name.clone())),*]
@@ -135,7 +138,7 @@ operations! {
     LEN: "shared/keys", "op/len";
 }
 
-pub(super) fn built_in(tag: &str) -> Arc<PolicyScripts> {
+pub(crate) fn built_in(tag: &str) -> Arc<PolicyScripts> {
     let known = POLICIES.iter().find(|(name, _)| *name == tag);
     known
         .expect("the table has every built-in policy")
@@ -144,7 +147,7 @@ pub(super) fn built_in(tag: &str) -> Arc<PolicyScripts> {
 }
 
 /// The scripts of a user's policy: its three bodies take the place of a file in `lua/policy`.
-pub(super) fn custom(lua: PolicyLua<'_>) -> PolicyScripts {
+pub(crate) fn custom(lua: PolicyLua<'_>) -> PolicyScripts {
     // The built-in scripts, cut where the policy stands.
     let around = |script: &str| {
         let policy = join!("policy/rr");

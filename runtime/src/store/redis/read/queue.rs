@@ -6,7 +6,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use crate::error::Error;
-use crate::field::Field;
+use crate::key::digest::Field;
 use crate::store::Found;
 
 /// Reads of one pair on their way at the same time.
@@ -18,7 +18,7 @@ const WAITING: usize = 16_384;
 
 /// Who waits for a read of the pair.
 #[derive(Debug, Default)]
-pub(in crate::store::redis) struct Queue(Mutex<Waiters>);
+pub(crate) struct Queue(Mutex<Waiters>);
 
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
@@ -99,7 +99,7 @@ impl Queue {
     }
 
     /// Sends away whose time is over. Returns whether anybody was, and whether anybody is left.
-    pub(in crate::store::redis) fn send_away(&self, now: Instant) -> (bool, bool) {
+    pub(crate) fn send_away(&self, now: Instant) -> (bool, bool) {
         let mut waiters = self.waiters();
         let before = waiters.waiting.len() + waiters.alone.len();
         waiters.waiting.retain(|waiting| waiting.until > now);

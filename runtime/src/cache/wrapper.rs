@@ -1,0 +1,102 @@
+//! The traits between a user's type and its generated wrapper.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Cache;
+
+/// A type with a block marked `#[cache_impl]`. The attribute implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no cached wrapper",
+    label = "no `impl` block of this type is marked `#[cache_impl]`",
+    note = "put `#[cache_impl]` on one of its `impl` blocks"
+)]
+pub trait Cacheable: Sized {
+    /// The wrapper, by default `Cached` and the name of the type.
+    type Wrapper;
+
+    #[doc(hidden)]
+    fn wrap(core: Core<Self>) -> Self::Wrapper;
+}
+
+/// Gives values with a `#[cache_impl]` block their method `cached`.
+///
+/// ```
+/// use std::sync::Arc;
+/// use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+///
+/// struct Rates;
+///
+/// #[cache_impl]
+/// impl Rates {
+///     async fn tax(&self, country: String) -> f64 {
+///         0.19
+///     }
+/// }
+///
+/// let cache = Cache::builder("shop").build()?;
+/// let owned = Rates.cached(&cache);
+/// let shared = Arc::new(Rates).cached(&cache);
+/// # Ok::<(), redis_func_cache::Error>(())
+/// ```
+pub trait CacheExt {
+    /// The wrapper.
+    type Cached;
+
+    /// Wraps the value: the same methods, answered through this cache.
+    fn cached(self, cache: &Cache) -> Self::Cached;
+}
+
+impl<T: Cacheable> CacheExt for T {
+    type Cached = T::Wrapper;
+
+    fn cached(self, cache: &Cache) -> T::Wrapper {
+        Arc::new(self).cached(cache)
+    }
+}
+
+impl<T: Cacheable> CacheExt for Arc<T> {
+    type Cached = T::Wrapper;
+
+    fn cached(self, cache: &Cache) -> T::Wrapper {
+        T::wrap(Core {
+            inner: self,
+            cache: cache.clone(),
+        })
+    }
+}
+
+/// What a wrapper holds.
+#[doc(hidden)]
+pub struct Core<T> {
+    inner: Arc<T>,
+    cache: Cache,
+}
+
+impl<T> Core<T> {
+    pub fn inner(&self) -> &T {
+        &self.inner
+    }
+
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+}
+
+impl<T> Clone for Core<T> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            cache: self.cache.clone(),
+        }
+    }
+}
+
+/// Without the user's value, which may hold passwords and shows itself where it is to.
+impl<T> fmt::Debug for Core<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
+    }
+}

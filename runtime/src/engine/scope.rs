@@ -1,0 +1,167 @@
+//! Modes and statistics that hold for one future or one closure.
+//!
+//! A scope is a list of frames in a thread-local cell. A future in a scope puts its frames there
+//! while it is polled and takes them away after, so tasks on one thread do not see each other's,
+//! whatever the runtime is.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::key::digest::Field;
+use crate::stats::{Counters, Event, Stats};
+
+/// What cached calls may do with the store; both by default.
+///
+/// | | `read: true` | `read: false` |
+/// |---|---|---|
+/// | **`write: true`** | normal | always runs the method, stores the result |
+/// | **`write: false`** | answers from the cache, stores nothing | as if there were no cache |
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Mode {
+    /// Whether calls look the result up.
+    pub read: bool,
+    /// Whether calls store what the method returned.
+    pub write: bool,
+}
+
+impl Default for Mode {
+    fn default() -> Self {
+        Self {
+            read: true,
+            write: true,
+        }
+    }
+}
+
+pub(crate) enum Frame {
+    Mode(Mode),
+    Stats(Box<Counters>),
+    /// The method of this field runs.
+    Computing(Field),
+}
+
+struct Node {
+    cache: u64,
+    frame: Frame,
+    outer: Option<Arc<Node>>,
+}
+
+type Frames = Option<Arc<Node>>;
+
+thread_local! {
+    static FRAMES: RefCell<Frames> = const { RefCell::new(None) };
+}
+
+/// The mode that the innermost scope of this cache asks for.
+#[inline]
+pub(crate) fn mode(cache: u64) -> Mode {
+    let mut mode = None;
+    each(cache, |frame| match frame {
+        Frame::Mode(inner) if mode.is_none() => mode = Some(*inner),
+        _ => {}
+    });
+    mode.unwrap_or_default()
+}
+
+/// Whether the method of this field runs here, further out.
+pub(crate) fn computes(cache: u64, field: Field) -> bool {
+    let mut found = false;
+    each(cache, |frame| {
+        found |= matches!(frame, Frame::Computing(outer) if *outer == field);
+    });
+    found
+}
+
+/// Whether any method of this cache runs here, further out.
+pub(crate) fn runs(cache: u64) -> bool {
+    let mut found = false;
+    each(cache, |frame| found |= matches!(frame, Frame::Computing(_)));
+    found
+}
+
+/// Counts an event in every statistics scope of this cache that is open here.
+#[inline]
+pub(crate) fn count(cache: u64, event: Event, n: u64) {
+    each(cache, |frame| {
+        if let Frame::Stats(counters) = frame {
+            counters.add(event, n);
+        }
+    });
+}
+
+#[inline]
+fn each(cache: u64, mut visit: impl FnMut(&Frame)) {
+    FRAMES.with_borrow(|frames| {
+        let mut node = frames;
+        while let Some(here) = node {
+            if here.cache == cache {
+                visit(&here.frame);
+            }
+            node = &here.outer;
+        }
+    });
+}
+
+/// One more frame, to be entered by one future or closure.
+pub(crate) struct Scope(Arc<Node>);
+
+impl Scope {
+    pub(crate) fn new(cache: u64, frame: Frame) -> Self {
+        Self(Arc::new(Node {
+            cache,
+            frame,
+            outer: FRAMES.with_borrow(Clone::clone),
+        }))
+    }
+
+    pub(crate) fn enter<T>(&self, run: impl FnOnce() -> T) -> T {
+        let _restore = Entered {
+            outside: FRAMES.replace(Some(self.0.clone())),
+        };
+        run()
+    }
+
+    pub(crate) async fn run<F: Future>(&self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        Scoped {
+            scope: self,
+            future: future.as_mut(),
+        }
+        .await
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        match &self.0.frame {
+            Frame::Stats(counters) => counters.snapshot(),
+            Frame::Mode(_) | Frame::Computing(_) => Stats::default(),
+        }
+    }
+}
+
+/// Puts back what was there, also when a panic passes through.
+struct Entered {
+    outside: Frames,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        FRAMES.set(self.outside.take());
+    }
+}
+
+struct Scoped<'a, F> {
+    scope: &'a Scope,
+    future: Pin<&'a mut F>,
+}
+
+impl<F: Future> Future for Scoped<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = &mut *self;
+        this.scope.enter(|| this.future.as_mut().poll(cx))
+    }
+}

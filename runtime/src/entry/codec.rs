@@ -1,0 +1,169 @@
+//! How values become payloads.
+
+#[cfg(feature = "bson")]
+pub(crate) mod bson;
+pub(crate) mod cbor;
+pub(crate) mod custom;
+#[cfg(feature = "json")]
+pub(crate) mod json;
+pub(crate) mod limits;
+#[cfg(feature = "lz4")]
+pub(crate) mod lz4;
+#[cfg(feature = "msgpack")]
+pub(crate) mod msgpack;
+#[cfg(feature = "postcard")]
+pub(crate) mod postcard;
+#[cfg(feature = "yaml")]
+pub(crate) mod yaml;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use custom::{CodecError, CustomCodec, ValueCodec};
+
+/// How a value is encoded. Each entry says its codec, so changing it is a miss at worst.
+///
+/// | codec | feature | id | notes |
+/// |---|---|---|---|
+/// | [`Cbor`](Codec::Cbor) (default) | | 1 | self-describing; `Some(None)` reads back as `None` |
+/// | `Json` | `json` | 2 | readable; map keys must be strings, no NaN |
+/// | `MsgPack` | `msgpack` | 3 | self-describing, compact, structs by name |
+/// | `Bson` | `bson` | 4 | for values that hold BSON dates or object ids; no `u64` above `i64::MAX` |
+/// | `Yaml` | `yaml` | 5 | readable, slow |
+/// | `Postcard` | `postcard` | 6 | smallest; *not* self-describing: raise `version` when a type changes |
+/// | [`Custom`](Codec::Custom) | | 128 to 255 | yours, see [`ValueCodec`] |
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub enum Codec {
+    /// CBOR, written by ciborium, and read by it where a faster reader does not know better.
+    #[default]
+    Cbor,
+    /// JSON, by `serde_json`.
+    #[cfg(feature = "json")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+    Json,
+    /// `MessagePack`, by `rmp-serde`.
+    #[cfg(feature = "msgpack")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "msgpack")))]
+    MsgPack,
+    /// BSON, by `bson`.
+    #[cfg(feature = "bson")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "bson")))]
+    Bson,
+    /// YAML, by `serde_norway`.
+    #[cfg(feature = "yaml")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "yaml")))]
+    Yaml,
+    /// Postcard, by `postcard`.
+    #[cfg(feature = "postcard")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "postcard")))]
+    Postcard,
+    /// A codec of your own.
+    Custom(CustomCodec),
+}
+
+impl Codec {
+    pub(crate) fn id(&self) -> u8 {
+        match self {
+            Self::Cbor => 1,
+            #[cfg(feature = "json")]
+            Self::Json => 2,
+            #[cfg(feature = "msgpack")]
+            Self::MsgPack => 3,
+            #[cfg(feature = "bson")]
+            Self::Bson => 4,
+            #[cfg(feature = "yaml")]
+            Self::Yaml => 5,
+            #[cfg(feature = "postcard")]
+            Self::Postcard => 6,
+            Self::Custom(custom) => custom.id(),
+        }
+    }
+
+    /// Appends the encoded value to `out`, which is of no use after an error.
+    pub(crate) fn encode<T: Serialize>(
+        &self,
+        value: &T,
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        caught(|| match self {
+            Self::Cbor => cbor::encode(value, out),
+            #[cfg(feature = "json")]
+            Self::Json => json::encode(value, out),
+            #[cfg(feature = "msgpack")]
+            Self::MsgPack => msgpack::encode(value, out),
+            #[cfg(feature = "bson")]
+            Self::Bson => bson::encode(value, out),
+            #[cfg(feature = "yaml")]
+            Self::Yaml => yaml::encode(value, out),
+            #[cfg(feature = "postcard")]
+            Self::Postcard => postcard::encode(value, out),
+            Self::Custom(custom) => custom.encode(value, out),
+        })
+    }
+
+    /// Decodes a whole payload; bytes that are left over are an error.
+    pub(crate) fn decode<T: DeserializeOwned>(&self, payload: &[u8]) -> Result<T, CodecError> {
+        caught(|| match self {
+            Self::Cbor => cbor::decode(payload),
+            #[cfg(feature = "json")]
+            Self::Json => json::decode(payload),
+            #[cfg(feature = "msgpack")]
+            Self::MsgPack => msgpack::decode(payload),
+            #[cfg(feature = "bson")]
+            Self::Bson => bson::decode(payload),
+            #[cfg(feature = "yaml")]
+            Self::Yaml => yaml::decode(payload),
+            #[cfg(feature = "postcard")]
+            Self::Postcard => postcard::decode(payload),
+            Self::Custom(custom) => custom.decode(payload),
+        })
+    }
+}
+
+/// A `Serialize`, a `Deserialize` or a codec of the user may panic, and so may a decoder that meets
+/// bytes its author did not think of: the cache is not why a call panics. What they were at work on
+/// is thrown away, so nothing half done is seen.
+fn caught<T>(work: impl FnOnce() -> Result<T, CodecError>) -> Result<T, CodecError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the codec panicked".into()))
+}
+
+/// Flag of an entry whose payload is compressed.
+pub(crate) const COMPRESSED: u8 = 1;
+
+/// Compresses the payload behind `from` where it is at least `above` bytes long and gets smaller.
+/// Returns the flags of the entry.
+#[cfg(feature = "lz4")]
+pub(crate) fn compress(bytes: &mut Vec<u8>, from: usize, above: Option<usize>) -> u8 {
+    match above {
+        Some(above) if bytes.len() - from >= above => lz4::compress(bytes, from),
+        _ => 0,
+    }
+}
+
+#[cfg(not(feature = "lz4"))]
+pub(crate) fn compress(_bytes: &mut Vec<u8>, _from: usize, _above: Option<usize>) -> u8 {
+    0
+}
+
+/// The payload as the codec wrote it, of at most `limit` bytes.
+pub(crate) fn decompress(
+    payload: &[u8],
+    flags: u8,
+    limit: usize,
+) -> Result<std::borrow::Cow<'_, [u8]>, CodecError> {
+    match flags {
+        0 => Ok(payload.into()),
+        #[cfg(feature = "lz4")]
+        COMPRESSED => Ok(lz4::decompress(payload, limit)?.into()),
+        _ => Err(format!(
+            "flags {flags:#x} of an entry (limit {limit}) are not known to this build"
+        )
+        .into()),
+    }
+}
+
+#[cfg(not(feature = "lz4"))]
+const _: u8 = COMPRESSED;

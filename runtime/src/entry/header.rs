@@ -1,0 +1,301 @@
+//! The bytes of an entry: a fixed header that is verified whole before a codec sees the payload.
+//!
+//! ```text
+//!  0  version   1     format version, 1
+//!  1  codec     1     id of the codec
+//!  2  flags     1     bit 0: payload is compressed by lz4, bit 1: payload is sealed
+//!  3  reserved  1     0
+//!  4  times     4  *  check of the three instants
+//!  8  created   8  *  milliseconds of server time
+//! 16  soft      8  *  soft expiry, 0: none
+//! 24  hard      8  *  hard expiry, 0: none
+//! 32  identity  8     a second digest of the call, independent of the field
+//! 40  method    8     digest of the method, for dropping all entries of one
+//! 48  cost      4     microseconds the method took, saturating
+//! 52  length    4     of the payload
+//! 56  checksum  8     of bytes 0..4, 32..56 and the payload
+//! 64  payload
+//! ```
+//! Everything is little-endian. The lines with a star are stamped by the server (or by the memory
+//! store), so that no client's clock matters: `lua/shared/entry.lua`.
+
+use std::fmt;
+
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+pub(crate) const HEADER: usize = 64;
+pub(crate) const HEAD: usize = 4;
+const STAMP: usize = 28;
+const VERSION: u8 = 1;
+const TIMES_MODULUS: u64 = 4_294_967_291;
+
+/// What the client knows of an entry before the server stamps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Label {
+    pub(crate) codec: u8,
+    pub(crate) flags: u8,
+    pub(crate) identity: u64,
+    pub(crate) method: u64,
+    pub(crate) cost_us: u32,
+}
+
+/// The instants of an entry, in milliseconds of server time; 0 means never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_field_names)] // the unit belongs to the name
+pub(crate) struct Times {
+    pub(crate) created_ms: u64,
+    pub(crate) soft_ms: u64,
+    pub(crate) hard_ms: u64,
+}
+
+/// How far a server's clock may be behind the one that stamped an entry, as after a failover.
+const SKEW_MS: u64 = 100;
+
+impl Times {
+    /// Whether the entry may be served. One that was stamped later than now was stamped before the
+    /// server's clock was set back: nobody knows its age, so it has expired.
+    #[inline]
+    pub(crate) fn are_alive(self, now_ms: u64) -> bool {
+        self.created_ms <= now_ms.saturating_add(SKEW_MS)
+            && (self.hard_ms == 0 || self.hard_ms > now_ms)
+    }
+}
+
+/// An entry whose every byte was verified.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Verified<'a> {
+    pub(crate) label: Label,
+    pub(crate) times: Times,
+    pub(crate) payload: &'a [u8],
+}
+
+/// An entry but for the instants, in the two parts that the put script wants.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Unstamped {
+    pub(crate) head: [u8; HEAD],
+    pub(crate) tail: Vec<u8>,
+}
+
+// Payloads are not for logs.
+impl fmt::Debug for Verified<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified")
+            .field("label", &self.label)
+            .field("times", &self.times)
+            .field("bytes", &self.payload.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Unstamped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unstamped")
+            .field("bytes", &payload_len(&self.tail))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Starts a tail: room for the label, to be followed by the payload and closed by [`close`].
+pub(crate) fn tail() -> Vec<u8> {
+    vec![0; HEADER - HEAD - STAMP]
+}
+
+/// How many bytes of payload a tail holds.
+pub(crate) fn payload_len(tail: &[u8]) -> usize {
+    tail.len() - (HEADER - HEAD - STAMP)
+}
+
+/// Where the payload of a tail begins.
+pub(crate) const PAYLOAD_IN_TAIL: usize = HEADER - HEAD - STAMP;
+
+/// Writes the label in front of the payload. `None` if the payload is longer than 4 GiB.
+pub(crate) fn close(label: Label, mut tail: Vec<u8>) -> Option<Unstamped> {
+    let length = u32::try_from(payload_len(&tail)).ok()?;
+    let head = [VERSION, label.codec, label.flags, 0];
+    tail[0..8].copy_from_slice(&label.identity.to_le_bytes());
+    tail[8..16].copy_from_slice(&label.method.to_le_bytes());
+    tail[16..20].copy_from_slice(&label.cost_us.to_le_bytes());
+    tail[20..24].copy_from_slice(&length.to_le_bytes());
+    let checksum = checksum(&head, &tail[0..24], &tail[PAYLOAD_IN_TAIL..]);
+    tail[24..32].copy_from_slice(&checksum.to_le_bytes());
+    Some(Unstamped { head, tail })
+}
+
+/// What the put script does with the two parts: the memory store's twin of `stamp` in Lua.
+pub(crate) fn stamp(entry: &Unstamped, times: Times) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEAD + STAMP + entry.tail.len());
+    bytes.extend_from_slice(&entry.head);
+    bytes.extend_from_slice(&times_check(times).to_le_bytes());
+    bytes.extend_from_slice(&times.created_ms.to_le_bytes());
+    bytes.extend_from_slice(&times.soft_ms.to_le_bytes());
+    bytes.extend_from_slice(&times.hard_ms.to_le_bytes());
+    bytes.extend_from_slice(&entry.tail);
+    bytes
+}
+
+/// The entry behind these bytes, or `None` if a single bit of them is not as it was written.
+#[inline]
+pub(crate) fn verify(bytes: &[u8]) -> Option<Verified<'_>> {
+    if bytes.len() < HEADER || bytes[0] != VERSION || bytes[3] != 0 {
+        return None;
+    }
+    let payload = &bytes[HEADER..];
+    let times = times(bytes);
+    let intact = u64::from(u32_at(bytes, 52)) == payload.len() as u64
+        && u32_at(bytes, 4) == times_check(times)
+        && u64_at(bytes, 56) == checksum(&bytes[0..HEAD], &bytes[32..56], payload);
+    intact.then(|| Verified {
+        label: Label {
+            codec: bytes[1],
+            flags: bytes[2],
+            identity: u64_at(bytes, 32),
+            method: u64_at(bytes, 40),
+            cost_us: u32_at(bytes, 48),
+        },
+        times,
+        payload,
+    })
+}
+
+/// Whether an entry is alive as the scripts read it: what else is wrong with it, the call finds.
+#[inline]
+pub(crate) fn is_alive(bytes: &[u8], now_ms: u64) -> bool {
+    bytes.len() < HEADER || times(bytes).are_alive(now_ms)
+}
+
+/// The method's digest as the scripts read it.
+pub(crate) fn method_of(bytes: &[u8]) -> Option<u64> {
+    (bytes.len() >= HEADER).then(|| u64_at(bytes, 40))
+}
+
+#[inline]
+fn times(bytes: &[u8]) -> Times {
+    Times {
+        created_ms: u64_at(bytes, 8),
+        soft_ms: u64_at(bytes, 16),
+        hard_ms: u64_at(bytes, 24),
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)] // the modulus is below 2^32
+#[inline]
+fn times_check(times: Times) -> u32 {
+    let sum = u128::from(times.created_ms) * 3
+        + u128::from(times.soft_ms) * 5
+        + u128::from(times.hard_ms) * 7;
+    (sum % u128::from(TIMES_MODULUS)) as u32
+}
+
+#[inline]
+fn checksum(head: &[u8], label: &[u8], payload: &[u8]) -> u64 {
+    // Most entries are small: to bring the parts together costs less than to set up a hasher.
+    let together = match payload.len() {
+        0..200 => checksum_together::<{ 200 + 28 }>(head, label, payload),
+        _ => checksum_together::<512>(head, label, payload),
+    };
+    if let Some(checksum) = together {
+        return checksum;
+    }
+    let mut hasher = Xxh3::new();
+    hasher.update(head);
+    hasher.update(label);
+    hasher.update(payload);
+    hasher.digest()
+}
+
+#[inline]
+fn checksum_together<const N: usize>(head: &[u8], label: &[u8], payload: &[u8]) -> Option<u64> {
+    let mut whole = [0; N];
+    let before = head.len() + label.len();
+    let whole = whole.get_mut(..before + payload.len())?;
+    whole[..head.len()].copy_from_slice(head);
+    whole[head.len()..before].copy_from_slice(label);
+    whole[before..].copy_from_slice(payload);
+    Some(xxh3_64(whole))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LABEL: Label = Label {
+        codec: 1,
+        flags: 0,
+        identity: 0x1122_3344_5566_7788,
+        method: 0x99aa_bbcc_ddee_ff00,
+        cost_us: 1234,
+    };
+    const TIMES: Times = Times {
+        created_ms: 1_700_000_000_123,
+        soft_ms: 0,
+        hard_ms: 1_700_000_300_123,
+    };
+
+    fn entry() -> Vec<u8> {
+        let mut tail = tail();
+        tail.extend_from_slice(b"payload");
+        stamp(&close(LABEL, tail).unwrap(), TIMES)
+    }
+
+    #[test]
+    fn entry_bytes_are_golden() {
+        let hex: String = entry().iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(hex, include_str!("../../../tests/golden/entry.hex").trim());
+    }
+
+    #[test]
+    fn an_entry_is_read_back_whole() {
+        let bytes = entry();
+        let verified = verify(&bytes).unwrap();
+        assert_eq!((verified.label, verified.times), (LABEL, TIMES));
+        assert_eq!(verified.payload, b"payload");
+        assert!(is_alive(&bytes, TIMES.hard_ms - 1) && !is_alive(&bytes, TIMES.hard_ms));
+        assert_eq!(method_of(&bytes), Some(LABEL.method));
+    }
+
+    #[test]
+    fn what_was_stamped_later_than_now_is_not_alive() {
+        let bytes = entry();
+        assert!(is_alive(&bytes, TIMES.created_ms - SKEW_MS));
+        assert!(!is_alive(&bytes, TIMES.created_ms - SKEW_MS - 1));
+    }
+
+    #[test]
+    fn the_checksum_of_small_and_large_entries_is_one() {
+        for length in [0, 1, 199, 200, 201, 400, 483, 484, 485, 600, 5000] {
+            let payload = vec![7; length];
+            let mut hasher = Xxh3::new();
+            hasher.update(&[1, 2, 3, 4]);
+            hasher.update(&[5; 24]);
+            hasher.update(&payload);
+            let checksum = checksum(&[1, 2, 3, 4], &[5; 24], &payload);
+            assert_eq!(checksum, hasher.digest(), "{length}");
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_cut_and_added_byte_is_noticed() {
+        let bytes = entry();
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(verify(&flipped), None, "bit {bit}");
+        }
+        for len in 0..bytes.len() {
+            assert_eq!(verify(&bytes[..len]), None, "cut to {len}");
+        }
+        for more in 1..=8 {
+            let mut longer = bytes.clone();
+            longer.resize(bytes.len() + more, 0);
+            assert_eq!(verify(&longer), None, "{more} more");
+        }
+    }
+}

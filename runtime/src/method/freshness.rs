@@ -1,0 +1,184 @@
+//! When a value is due to be computed anew, though it may still be served.
+
+use std::time::Duration;
+
+use super::{Defaults, Options};
+use crate::call::encoding::Age;
+use crate::error::Error;
+use crate::rt::random;
+use crate::settings::{Early, Stampede};
+use crate::store::Unwanted;
+
+const LEAST_PAUSE: Duration = Duration::from_millis(50);
+const MOST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Who computes a value, and when anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fresh {
+    pub(crate) stampede: Stampede,
+    pub(crate) jitter_permille: u16,
+    pub(crate) stale_ms: Option<u64>,
+    pub(crate) soft_timeout_ms: Option<u64>,
+    pub(crate) early: Option<Early>,
+}
+
+/// An entry that is good enough to be served, and due to be computed anew.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Due {
+    /// Anything but this one is fresher.
+    pub(crate) unwanted: Unwanted,
+    /// Whether its TTL has passed.
+    pub(crate) is_stale: bool,
+}
+
+impl Fresh {
+    /// What becomes stale, or is old, does so after a TTL.
+    pub(crate) fn new(options: &Options, defaults: &Defaults, ttl_ms: u64) -> Result<Self, Error> {
+        let needs_ttl = options.stale_ms.is_some() || options.early.is_some();
+        if needs_ttl && ttl_ms == 0 && !options.has_ttl_fn {
+            return Err(Error::config(
+                "`stale` and `early` count from the `ttl` of an entry; give the method, its block or the builder one",
+            ));
+        }
+        Ok(Self {
+            stampede: options.stampede.unwrap_or(defaults.stampede),
+            jitter_permille: options.jitter_permille.unwrap_or(defaults.jitter_permille),
+            stale_ms: options.stale_ms,
+            soft_timeout_ms: options.soft_timeout_ms,
+            early: options.early,
+        })
+    }
+
+    /// The soft and the hard life of an entry with this TTL, in milliseconds; 0 for none.
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )]
+    pub(crate) fn lives(&self, ttl_ms: u64) -> (u64, u64) {
+        if ttl_ms == 0 {
+            return (0, 0);
+        }
+        let most = ttl_ms as f64 * f64::from(self.jitter_permille) / 1000.0;
+        let ttl_ms = match self.jitter_permille {
+            0 => ttl_ms,
+            _ => (ttl_ms - (most * random::share()) as u64).max(1),
+        };
+        match self.stale_ms {
+            Some(stale_ms) => (ttl_ms, ttl_ms.saturating_add(stale_ms)),
+            None => (0, ttl_ms),
+        }
+    }
+
+    /// Whether an entry is to be computed anew. Its hard expiry has not passed.
+    #[inline]
+    pub(crate) fn due(&self, age: &Age) -> Option<Due> {
+        let is_stale = age.is_soft_past();
+        (is_stale || self.early.is_some_and(|early| is_old(early, age))).then(|| Due {
+            unwanted: Unwanted::Created(age.times.created_ms.to_le_bytes()),
+            is_stale,
+        })
+    }
+
+    /// For how long nobody tries again, after a refresh that came to nothing.
+    pub(crate) fn pause(ttl_ms: u64) -> Duration {
+        Duration::from_millis(ttl_ms / 2).clamp(LEAST_PAUSE, MOST_PAUSE)
+    }
+}
+
+#[allow(clippy::cast_precision_loss)] // exact for milliseconds of 285,000 years
+fn is_old(early: Early, age: &Age) -> bool {
+    let ends_ms = match age.times.soft_ms {
+        0 => age.times.hard_ms,
+        soft_ms => soft_ms,
+    };
+    if ends_ms == 0 {
+        return false;
+    }
+    let now_ms = age.now_us / 1000;
+    match early {
+        Early::At(permille) => {
+            let life_ms = ends_ms.saturating_sub(age.times.created_ms);
+            let passed_ms = now_ms.saturating_sub(age.times.created_ms);
+            passed_ms.saturating_mul(1000) >= life_ms.saturating_mul(u64::from(permille))
+        }
+        // XFetch, with a beta of 1: Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache
+        // Stampede Prevention", 2015.
+        Early::XFetch => {
+            let head_start_us = f64::from(age.cost_us) * -random::share().ln();
+            age.now_us as f64 + head_start_us >= ends_ms as f64 * 1000.0
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::header::Times;
+
+    fn fresh(early: Option<Early>, jitter_permille: u16, stale_ms: Option<u64>) -> Fresh {
+        Fresh {
+            stampede: Stampede::Lease,
+            jitter_permille,
+            stale_ms,
+            soft_timeout_ms: None,
+            early,
+        }
+    }
+
+    fn age(now_ms: u64, soft_ms: u64, hard_ms: u64, cost_us: u32) -> Age {
+        Age {
+            times: Times {
+                created_ms: 1000,
+                soft_ms,
+                hard_ms,
+            },
+            cost_us,
+            now_us: now_ms * 1000,
+        }
+    }
+
+    #[test]
+    fn a_share_of_the_ttl_makes_an_entry_old() {
+        let at = fresh(Some(Early::At(900)), 0, None);
+        assert!(at.due(&age(1899, 0, 2000, 0)).is_none());
+        assert!(!at.due(&age(1900, 0, 2000, 0)).unwrap().is_stale);
+        // With a soft expiry it counts up to there.
+        assert!(at.due(&age(1449, 1500, 2000, 0)).is_none());
+        assert!(!at.due(&age(1450, 1500, 2000, 0)).unwrap().is_stale);
+        assert!(at.due(&age(1500, 1500, 2000, 0)).unwrap().is_stale);
+        assert!(at.due(&age(1_000_000, 0, 0, 0)).is_none());
+    }
+
+    #[test]
+    fn xfetch_is_likelier_near_the_end_and_for_what_costs_more() {
+        let xfetch = fresh(Some(Early::XFetch), 0, None);
+        let often = |now_ms, cost_us| {
+            let due = || xfetch.due(&age(now_ms, 0, 2000, cost_us)).is_some();
+            (0..4000).map(|_| u32::from(due())).sum::<u32>()
+        };
+        // The share is e^(-left / cost).
+        for (now_ms, cost_us, expected) in [
+            (1900, 100_000, 0.368),
+            (1900, 50_000, 0.135),
+            (1990, 10_000, 0.368),
+        ] {
+            let share = f64::from(often(now_ms, cost_us)) / 4000.0;
+            assert!((share - expected).abs() < 0.05, "{share} is not {expected}");
+        }
+        assert_eq!(often(1900, 0), 0);
+    }
+
+    #[test]
+    fn jitter_shortens_and_stale_lengthens() {
+        assert_eq!(fresh(None, 0, None).lives(1000), (0, 1000));
+        assert_eq!(fresh(None, 0, Some(500)).lives(1000), (1000, 1500));
+        assert_eq!(fresh(None, 500, Some(500)).lives(0), (0, 0));
+        let lives: Vec<_> = (0..1000)
+            .map(|_| fresh(None, 500, None).lives(1000).1)
+            .collect();
+        assert!(lives.iter().all(|life| (500..=1000).contains(life)));
+        assert!(lives.iter().max().unwrap() - lives.iter().min().unwrap() > 400);
+        assert_eq!(fresh(None, 500, None).lives(1), (0, 1));
+    }
+}

@@ -1,0 +1,266 @@
+//! Where to connect to, and how a connection is made.
+
+use std::fmt;
+use std::time::Duration;
+
+use redis::aio::PubSub;
+use redis::io::tcp::TcpSettings;
+use redis::io::tcp::socket2::TcpKeepalive;
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError,
+    RedisResult,
+};
+
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+use super::diagnosis;
+use super::refusal::Refusal;
+#[cfg(feature = "sentinel")]
+use super::sentinels::Sentinels;
+use super::tls::Tls;
+use super::{refusal, tls};
+use crate::error::Error;
+use crate::store::redis::Connection;
+
+/// Off the path of every call, so it may take longer than a call.
+pub(crate) const CONNECT: Duration = Duration::from_secs(1);
+/// A last resort under the deadlines of calls.
+const RESPONSE: Duration = Duration::from_secs(5);
+/// While a cluster's client asks a frozen node for the topology, it serves nobody.
+#[cfg(feature = "cluster")]
+const RESPONSE_OF_NODE: Duration = Duration::from_secs(1);
+
+pub(crate) enum Target {
+    One(Box<Client>),
+    #[cfg(feature = "cluster")]
+    /// With a client for each node that was named.
+    Cluster(Box<redis::cluster::ClusterClient>, Vec<Client>),
+    #[cfg(feature = "sentinel")]
+    Sentinel(Box<Sentinels>),
+}
+
+impl Target {
+    pub(crate) fn one(url: &str, tls: &Tls) -> Result<Self, Error> {
+        tls.client("redis", connection_info("redis", url)?)
+            .map(|client| Self::One(Box::new(client)))
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(crate) fn cluster(urls: &[String], tls: &Tls) -> Result<Self, Error> {
+        let nodes = clients("redis_cluster", urls, tls)?;
+        let infos = nodes.iter().map(|node| node.get_connection_info().clone());
+        let builder = redis::cluster::ClusterClientBuilder::new(infos)
+            .connection_timeout(CONNECT)
+            .response_timeout(RESPONSE_OF_NODE)
+            .overall_response_timeout(Some(RESPONSE_OF_NODE))
+            // By way of a node that is dead or has just joined, and of one that knows better.
+            .retries(3)
+            .min_retry_wait(5)
+            .max_retry_wait(20)
+            .tcp_settings(tcp());
+        tls.of_cluster(builder, is_tls(&nodes[0]))?
+            .build()
+            .map(|client| Self::Cluster(Box::new(client), nodes))
+            .map_err(|error| tls.unusable("redis_cluster", &error))
+    }
+
+    #[cfg(feature = "sentinel")]
+    pub(crate) fn sentinel(urls: &[String], service: &str, tls: &Tls) -> Result<Self, Error> {
+        let sentinels = clients("redis_sentinel", urls, tls)?;
+        Sentinels::new(sentinels, service, tls).map(|sentinels| Self::Sentinel(Box::new(sentinels)))
+    }
+
+    pub(crate) fn is_cluster(&self) -> bool {
+        #[cfg(feature = "cluster")]
+        return matches!(self, Self::Cluster(..));
+        #[cfg(not(feature = "cluster"))]
+        false
+    }
+
+    /// Whether a [`Wire`](crate::store::redis::read::pipeline::Wire) can be had: to one server, and not through TLS.
+    pub(crate) fn is_plain(&self) -> bool {
+        match self {
+            Self::One(client) => !is_tls(client),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(..) => false,
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(sentinels) => !is_tls(&sentinels.named[0]),
+        }
+    }
+
+    /// The server or servers that were named, as messages call them.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::One(client) => name(client),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(_, nodes) => format!("the cluster of {}", names(nodes)),
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(sentinels) => {
+                let named = names(&sentinels.named);
+                let service = &sentinels.service;
+                format!("the primary of `{service}` behind the sentinels {named}")
+            }
+        }
+    }
+
+    /// What is wrong with a connection that was made.
+    pub(crate) fn refusal(&self, error: &RedisError) -> Refusal {
+        match self {
+            Self::One(client) => Refusal::of(client.get_connection_info(), error),
+            #[cfg(any(feature = "cluster", feature = "sentinel"))]
+            _ => Refusal::with(self.name(), error),
+        }
+    }
+
+    /// The one server that there is at present, for whoever connects by himself.
+    pub(crate) async fn server(&self) -> RedisResult<ConnectionInfo> {
+        tls::choose_provider();
+        match self {
+            Self::One(client) => Ok(client.get_connection_info().clone()),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(..) => Err((redis::ErrorKind::InvalidClientConfig, "a cluster").into()),
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(sentinels) => {
+                let client = sentinels.primary().await?;
+                Ok(client.get_connection_info().clone())
+            }
+        }
+    }
+
+    pub(crate) async fn connect(&self) -> Result<Connection, Refusal> {
+        tls::choose_provider();
+        match self {
+            Self::One(client) => {
+                let connection = one(client).await;
+                connection.map_err(|error| Refusal::of(client.get_connection_info(), &error))
+            }
+            #[cfg(feature = "cluster")]
+            Self::Cluster(client, nodes) => match client.get_async_connection().await {
+                Ok(connection) => Ok(Connection::Cluster(connection)),
+                Err(error) => Err(diagnosis::of_cluster(nodes, self.name(), &error).await),
+            },
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(sentinels) => {
+                let connection = match sentinels.primary().await {
+                    Ok(primary) => one(&primary).await,
+                    Err(error) => Err(error),
+                };
+                match connection {
+                    Ok(connection) => Ok(connection),
+                    Err(error) => Err(sentinels.diagnosis(self.name(), &error).await),
+                }
+            }
+        }
+    }
+
+    /// A connection for messages. In a cluster any node will do: it passes on what others publish.
+    pub(crate) async fn subscribe(&self) -> RedisResult<PubSub> {
+        tls::choose_provider();
+        match self {
+            Self::One(client) => client.get_async_pubsub().await,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(_, nodes) => {
+                let mut last = RedisError::from((redis::ErrorKind::Io, "no node was named"));
+                for node in nodes {
+                    match node.get_async_pubsub().await {
+                        Ok(connection) => return Ok(connection),
+                        Err(error) => last = error,
+                    }
+                }
+                Err(last)
+            }
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(sentinels) => sentinels.primary().await?.get_async_pubsub().await,
+        }
+    }
+}
+
+/// A connection that is known to answer; whether it knows the password shows with the first command.
+async fn one(client: &Client) -> RedisResult<Connection> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT))
+        .set_response_timeout(Some(RESPONSE));
+    let connection = client.get_multiplexed_async_connection_with_config(&config);
+    connection.await.map(Connection::One)
+}
+
+fn name(client: &Client) -> String {
+    refusal::name(client.get_connection_info().addr())
+}
+
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+fn names(clients: &[Client]) -> String {
+    let names: Vec<_> = clients.iter().map(name).collect();
+    names.join(", ")
+}
+
+pub(crate) fn is_tls(client: &Client) -> bool {
+    let address = client.get_connection_info().addr();
+    matches!(address, ConnectionAddr::TcpTls { .. })
+}
+
+/// Clients of servers that are named together, at least one, which ask for TLS all or not at all:
+/// the others may be sent the password too.
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+fn clients(what: &str, urls: &[String], tls: &Tls) -> Result<Vec<Client>, Error> {
+    if urls.is_empty() {
+        return Err(Error::config(format!(
+            "`{what}` has no URL; name at least one server"
+        )));
+    }
+    let clients = urls
+        .iter()
+        .map(|url| tls.client(what, connection_info(what, url)?));
+    let clients = clients.collect::<Result<Vec<_>, _>>()?;
+    if clients
+        .iter()
+        .any(|client| is_tls(client) != is_tls(&clients[0]))
+    {
+        return Err(Error::config(format!(
+            "some URLs given to `{what}` begin with rediss:// and others do not; write rediss:// in all of \
+             them, or in none"
+        )));
+    }
+    Ok(clients)
+}
+
+fn connection_info(what: &str, url: &str) -> Result<ConnectionInfo, Error> {
+    let info = url
+        .into_connection_info()
+        .map_err(|error| refused(what, &error))?;
+    Ok(info.set_tcp_settings(tcp()))
+}
+
+/// Small requests must not wait for more to come, which is what Nagle's algorithm does. A peer whose
+/// machine is gone is noticed in seconds, not in the quarter of an hour that systems take.
+pub(crate) fn tcp() -> TcpSettings {
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(5))
+        .with_interval(Duration::from_secs(1));
+    let settings = TcpSettings::default()
+        .set_nodelay(true)
+        .set_keepalive(keepalive);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(Duration::from_secs(2));
+    settings
+}
+
+/// The URL may hold a password, so it is not shown, and neither is the text of the error.
+pub(crate) fn refused(what: &str, error: &RedisError) -> Error {
+    Error::config(format!(
+        "the URL given to `{what}` cannot be used ({}); write redis://[user:password@]host[:port][/database], \
+         rediss:// for TLS (feature `tls-rustls` or `tls-native`), or unix:///path",
+        error.category()
+    ))
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::One(_) => "One(..)",
+            #[cfg(feature = "cluster")]
+            Self::Cluster(..) => "Cluster(..)",
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(_) => "Sentinel(..)",
+        })
+    }
+}

@@ -1,0 +1,283 @@
+//! Whether an endpoint is worth asking: a circuit breaker for one side of it, reading or writing.
+//!
+//! Nothing here waits or sends. Calls ask to be [admitted](Breaker::admit) and tell what became of
+//! them; whoever is told that the breaker has opened sees to it that somebody probes until it is
+//! closed. No caller ever probes.
+
+use std::time::{Duration, Instant};
+
+use crate::rt::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
+
+/// So many failures, with no answer between them, are no accident.
+const IN_A_ROW: u32 = 5;
+/// Shares are those of this time, and of at least so many calls.
+const WINDOW: Duration = Duration::from_secs(10);
+const LEAST_CALLS: u64 = 20;
+
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Hits are to return within three seconds, so probes cannot be further apart.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What became of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The endpoint answered, whatever it said.
+    Answered,
+    /// It answered, but took longer than half of what a call has.
+    Slow,
+    /// It did not answer.
+    Failed,
+    /// It said, or a refused connection says, that the next call will fare no better.
+    Refused,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Breaker {
+    /// Even while it is closed, odd while it is open. What began in an earlier epoch counts no more.
+    epoch: AtomicU64,
+    /// Answers so far. Counting one is all that a call costs while nothing is wrong.
+    answers: AtomicU64,
+    record: Mutex<Record>,
+}
+
+/// Leave to ask the endpoint.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Permit {
+    epoch: u64,
+}
+
+/// What speaks against the endpoint.
+#[derive(Debug, Default)]
+struct Record {
+    in_a_row: u32,
+    /// How many answers there were when it failed last.
+    answers_at_failure: u64,
+    /// The time that shares are of; it begins with the first thing that is wrong.
+    window: Option<Window>,
+    /// Before the next probe.
+    pause: Duration,
+}
+
+#[derive(Debug)]
+struct Window {
+    since: Instant,
+    answers_before: u64,
+    failed: u64,
+    slow: u64,
+}
+
+impl Breaker {
+    /// Leave to ask; `None` while it is open.
+    pub(crate) fn admit(&self) -> Option<Permit> {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        epoch.is_multiple_of(2).then_some(Permit { epoch })
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.admit().is_none()
+    }
+
+    /// Takes down so many answers, none of them slow.
+    pub(crate) fn answered(&self, answers: u64) {
+        self.answers.fetch_add(answers, Ordering::Relaxed);
+    }
+
+    /// Takes down what became of a call. To exactly one call, `Some` says that the breaker opens by
+    /// it, and when to probe for the first time.
+    pub(crate) fn tell(&self, permit: Permit, outcome: Outcome, now: Instant) -> Option<Duration> {
+        if outcome == Outcome::Answered {
+            self.answered(1);
+            return None;
+        }
+        let mut record = self.record();
+        if self.epoch.load(Ordering::Relaxed) != permit.epoch {
+            return None;
+        }
+        if outcome == Outcome::Slow {
+            self.answered(1);
+        }
+        let answers = self.answers.load(Ordering::Relaxed);
+        if !record.opens(outcome, answers, now) {
+            return None;
+        }
+        *record = Record {
+            pause: FIRST_PAUSE,
+            ..Record::default()
+        };
+        self.epoch.store(permit.epoch + 1, Ordering::Release);
+        Some(FIRST_PAUSE)
+    }
+
+    /// Takes down how a probe fared. `None` says that the breaker is closed now, `Some` when to
+    /// probe again.
+    pub(crate) fn probed(&self, answered: bool) -> Option<Duration> {
+        let mut record = self.record();
+        let epoch = self.epoch.load(Ordering::Relaxed);
+        if epoch.is_multiple_of(2) {
+            return None;
+        }
+        if !answered {
+            record.pause = (record.pause * 2).min(LONGEST_PAUSE);
+            return Some(record.pause);
+        }
+        *record = Record {
+            answers_at_failure: self.answers.load(Ordering::Relaxed),
+            ..Record::default()
+        };
+        self.epoch.store(epoch + 1, Ordering::Release);
+        None
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Record {
+    /// Whether this is one thing too many.
+    fn opens(&mut self, outcome: Outcome, answers: u64, now: Instant) -> bool {
+        let before = answers - u64::from(outcome == Outcome::Slow);
+        let window = self.window.get_or_insert_with(|| Window::new(now, before));
+        if now.saturating_duration_since(window.since) > WINDOW {
+            *window = Window::new(now, before);
+        }
+        if outcome == Outcome::Slow {
+            window.slow += 1;
+        } else {
+            window.failed += 1;
+            let answered = answers != self.answers_at_failure;
+            self.in_a_row = if answered { 1 } else { self.in_a_row + 1 };
+            self.answers_at_failure = answers;
+        }
+        let calls = answers - window.answers_before + window.failed;
+        let share_failed = window.failed * 2 >= calls;
+        let share_slow = (window.slow + window.failed) * 5 >= calls * 4;
+        outcome == Outcome::Refused
+            || self.in_a_row >= IN_A_ROW
+            || (calls >= LEAST_CALLS && (share_failed || share_slow))
+    }
+}
+
+impl Window {
+    fn new(since: Instant, answers_before: u64) -> Self {
+        Self {
+            since,
+            answers_before,
+            failed: 0,
+            slow: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Tells outcomes to a breaker; at which of them it opened.
+    fn opens_at(breaker: &Breaker, outcomes: &[Outcome], apart: Duration) -> Option<usize> {
+        let mut now = Instant::now();
+        outcomes.iter().position(|&outcome| {
+            now += apart;
+            let permit = breaker.admit().expect("still closed");
+            breaker.tell(permit, outcome, now).is_some()
+        })
+    }
+
+    fn fresh(outcomes: &[Outcome]) -> Option<usize> {
+        opens_at(&Breaker::default(), outcomes, Duration::from_millis(1))
+    }
+
+    #[test]
+    fn five_failures_in_a_row_open_it_and_four_do_not() {
+        use Outcome::{Answered, Failed};
+        assert_eq!(fresh(&[Failed; 9]), Some(4));
+        let mut four = [Failed; 9];
+        four[4] = Answered;
+        assert_eq!(fresh(&four), None);
+        // However long it takes: a method that is seldom called has an endpoint as dead as others.
+        let breaker = Breaker::default();
+        assert_eq!(opens_at(&breaker, &[Failed; 9], 60 * SECOND), Some(4));
+    }
+
+    #[test]
+    fn half_of_the_calls_of_ten_seconds_open_it() {
+        use Outcome::{Answered, Failed};
+        let half: Vec<_> = [Failed, Answered].into_iter().cycle().take(60).collect();
+        assert_eq!(
+            fresh(&half),
+            Some(20),
+            "with the first failure after 20 calls"
+        );
+        let third: Vec<_> = [Failed, Answered, Answered]
+            .into_iter()
+            .cycle()
+            .take(600)
+            .collect();
+        assert_eq!(fresh(&third), None);
+        assert_eq!(
+            opens_at(&Breaker::default(), &half, SECOND),
+            None,
+            "too few in ten seconds"
+        );
+    }
+
+    #[test]
+    fn an_endpoint_that_is_always_slow_is_no_better_than_none() {
+        use Outcome::{Answered, Slow};
+        assert_eq!(fresh(&[Slow; 30]), Some(19));
+        let most: Vec<_> = [Slow, Slow, Slow, Answered]
+            .into_iter()
+            .cycle()
+            .take(600)
+            .collect();
+        assert_eq!(fresh(&most), None);
+    }
+
+    #[test]
+    fn one_refusal_opens_it_and_one_probe_closes_it() {
+        let breaker = Breaker::default();
+        let (early, now) = (breaker.admit().unwrap(), Instant::now());
+        let permit = breaker.admit().unwrap();
+        assert_eq!(breaker.tell(permit, Outcome::Refused, now), Some(SECOND));
+        assert!(breaker.is_open());
+        assert_eq!(
+            breaker.tell(early, Outcome::Refused, now),
+            None,
+            "it opens once"
+        );
+        assert_eq!(breaker.probed(false), Some(2 * SECOND));
+        assert_eq!(
+            breaker.probed(false),
+            Some(2 * SECOND),
+            "hits return within 3 s"
+        );
+        assert_eq!(breaker.probed(true), None);
+        // What began before it opened says nothing about the endpoint now.
+        assert_eq!(breaker.tell(early, Outcome::Refused, now), None);
+        assert!(!breaker.is_open());
+        let permit = breaker.admit().unwrap();
+        assert_eq!(
+            breaker.tell(permit, Outcome::Refused, now),
+            Some(SECOND),
+            "anew"
+        );
+    }
+
+    #[test]
+    fn what_was_counted_before_it_opened_is_forgotten_when_it_closes() {
+        let breaker = Breaker::default();
+        let now = Instant::now();
+        for _ in 0..5 {
+            breaker.tell(breaker.admit().unwrap(), Outcome::Failed, now);
+        }
+        breaker.probed(true);
+        for _ in 0..4 {
+            assert_eq!(
+                breaker.tell(breaker.admit().unwrap(), Outcome::Failed, now),
+                None
+            );
+        }
+    }
+}

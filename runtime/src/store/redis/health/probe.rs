@@ -1,0 +1,156 @@
+//! Who asks an endpoint whose breaker is open, until it is closed: this, and no caller.
+//!
+//! A probe is a call like any other, by the same code, on a pair of its own that nothing else reads:
+//! so it is refused whatever a call would be refused, by permissions on commands and keys, for want
+//! of memory or replicas, in the slot's state. A `PING` passes where all of that is broken. What the
+//! probe of the writing side stores is an empty entry, and its pair ends after a second.
+
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use super::endpoint::{Asked, Endpoint, Side};
+use crate::entry::header;
+use crate::entry::header::Label;
+use crate::error::Error;
+use crate::key::digest::Field;
+use crate::method::Pair;
+use crate::rt::{background, backoff};
+use crate::settings::{DEFAULT_DEADLINE, StructureTtl, Touch};
+use crate::store::Put;
+use crate::store::maxsize::MaxSize;
+use crate::store::redis::connection::classify::Verdict;
+use crate::store::redis::{Inner, read};
+
+const LIFE: Duration = Duration::from_secs(1);
+const FIELD: Field = Field([0; 20]);
+
+struct Probe {
+    inner: Weak<Inner>,
+    endpoint: Arc<Endpoint>,
+    side: Side,
+    pair: Arc<Pair>,
+    /// An answer that takes longer than a call may spend on half of it is none.
+    patience: Duration,
+    has_closed: bool,
+}
+
+/// Probes until the breaker is closed.
+pub(crate) fn start(inner: &Arc<Inner>, asked: &Asked<'_>, pause: Duration) {
+    let probe = Probe {
+        inner: Arc::downgrade(inner),
+        endpoint: inner.endpoint(asked).clone(),
+        side: asked.side,
+        pair: Arc::new(reserved(asked.pair)),
+        // What a call has left for its put says little.
+        patience: asked.deadline.max(DEFAULT_DEADLINE) / 2,
+        has_closed: false,
+    };
+    // A breaker that nobody probes must not stay open: see `drop`.
+    let _ = background::spawn(probe.run(pause));
+}
+
+impl Probe {
+    async fn run(mut self, mut pause: Duration) {
+        let name = loop {
+            let inner = self.inner.upgrade();
+            let Some(inner) = inner.filter(|inner| !inner.link.is_closed()) else {
+                return;
+            };
+            let about = backoff::about(pause);
+            if inner.target.is_cluster() && inner.link.is_up() {
+                // The client is replaced below, which is no news of the node: whoever took it for
+                // such would replace one client after another, and they would ask all nodes.
+                tokio::time::sleep(about).await;
+            } else {
+                // A new connection is a reason to look at once.
+                inner.link.attempted(about).await;
+            }
+            let result = self.ask(&inner).await;
+            if matches!(&result, Err(error) if error.verdict() == Verdict::Garbled) {
+                inner.link.give_up();
+            }
+            let answered = !matches!(&result, Err(error) if error.verdict() != Verdict::Answered);
+            if inner.target.is_cluster() {
+                inner.learn_topology();
+                if matches!(&result, Err(error) if error.is_unavailable()) {
+                    inner.link.replace();
+                    inner.lanes.connect_anew();
+                }
+            }
+            match self.endpoint.breaker(self.side).probed(answered) {
+                Some(next) => pause = next,
+                None => {
+                    self.has_closed = true;
+                    break inner.name_of(&self.endpoint);
+                }
+            }
+        };
+        tracing::info!(
+            endpoint = %name,
+            side = ?self.side,
+            "redis-func-cache: the store answers again"
+        );
+    }
+
+    async fn ask(&self, inner: &Arc<Inner>) -> Result<(), Error> {
+        let asked = async {
+            match self.side {
+                Side::Read => read::ask(inner, &inner.link, &self.pair, &[FIELD])
+                    .await
+                    .map(drop),
+                Side::Write => inner.put(&self.pair, put()?).await.map(drop),
+            }
+        };
+        match tokio::time::timeout(self.patience, asked).await {
+            Ok(result) => result,
+            Err(_) => {
+                inner.link.timed_out();
+                Err(Error::unavailable("the store did not answer in time"))
+            }
+        }
+    }
+}
+
+/// However a probe ends, by a panic below it or for want of a driver, it leaves no breaker open.
+impl Drop for Probe {
+    fn drop(&mut self) {
+        // By now it may be open again, and another one's to close.
+        if !self.has_closed {
+            self.endpoint.breaker(self.side).probed(true);
+        }
+    }
+}
+
+/// The pair for probes beside another: in its slot, under its policy, with a name that is no cache's.
+fn reserved(pair: &Pair) -> Pair {
+    let stem = format!("{}:probe", pair.stem);
+    Pair {
+        ranking: format!("{stem}:0"),
+        values: format!("{stem}:1"),
+        stem,
+        policy: pair.policy.clone(),
+        structure: StructureTtl::Fixed(LIFE),
+        maxsize: MaxSize::new(1),
+        touch: Touch::BEHIND,
+        // Not one of the pairs that the store keeps in mind.
+        shared: OnceLock::from(Arc::default()),
+    }
+}
+
+fn put() -> Result<Put, Error> {
+    let label = Label {
+        codec: 0,
+        flags: 0,
+        identity: 0,
+        method: 0,
+        cost_us: 0,
+    };
+    let entry = header::close(label, header::tail());
+    Ok(Put {
+        field: FIELD,
+        entry: entry.ok_or_else(|| Error::unavailable("an empty entry is too long"))?,
+        soft_ms: 0,
+        hard_ms: 0,
+        token: None,
+    })
+}

@@ -1,0 +1,238 @@
+//! A lane's own connection to one server: it reads entries, and does nothing else.
+//!
+//! Callers take a seat in a batch, and one task, the [`pump`], asks for batch after batch and hands
+//! the answers out. Whoever came while enough batches are in the air goes with the next one: there
+//! is no timer, so a lone caller waits for nobody. A caller that goes away leaves an empty seat and
+//! nothing else, since only the pump touches the socket.
+
+pub(crate) mod batch;
+pub(crate) mod by_size;
+pub(crate) mod handshake;
+pub(crate) mod io_task;
+pub(crate) mod parser;
+pub(crate) mod queue_shards;
+pub(crate) mod request;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+
+use self::batch::Batch;
+pub(crate) use self::batch::{Seat, Slice};
+use self::by_size::Known;
+pub(crate) use self::by_size::Wires;
+use self::queue_shards::Gates;
+use crate::deadline::Wait;
+use crate::error::Error;
+use crate::key::digest::Field;
+use crate::method::Pair;
+use crate::store::redis::{Inner, Target, Verdict};
+
+/// Requests in the air, each with the batches of all threads: the server works on one while the
+/// next one is made. Three were no faster.
+const FLIGHTS: usize = 2;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// After so many late answers in a row the connection counts as dead: a half-open one never says so.
+const SILENCE: u32 = 3;
+
+/// What a caller wants to read, and how long it can wait.
+#[derive(Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    pub(crate) pair: &'a Arc<Pair>,
+    pub(crate) field: Field,
+    pub(crate) wait: Wait,
+}
+
+/// Dropped, it closes its connection.
+struct Wire(Arc<Shared>);
+
+struct Shared {
+    target: Arc<Target>,
+    /// For its clock and for hits to be recorded.
+    store: Weak<Inner>,
+    known: Arc<Known>,
+    /// What the state says, for those who ask often.
+    is_up: AtomicBool,
+    gates: Gates,
+    state: Mutex<State>,
+}
+
+struct State {
+    stage: Stage,
+    in_air: VecDeque<Arc<Batch>>,
+    flights: usize,
+    /// Of the pump, while it has nothing to do.
+    sleeper: Option<Waker>,
+    silences: u32,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// After `until`, whoever asks starts an attempt behind.
+    Down {
+        until: Option<Instant>,
+        pause: Duration,
+    },
+    Connecting,
+    Up,
+    Closed,
+}
+
+impl Wire {
+    fn new(store: &Arc<Inner>, known: Arc<Known>) -> Self {
+        Self(Arc::new(Shared {
+            target: store.target.clone(),
+            store: Arc::downgrade(store),
+            known,
+            is_up: AtomicBool::new(false),
+            gates: Gates::default(),
+            state: Mutex::new(State {
+                stage: Stage::Down {
+                    until: None,
+                    pause: FIRST_PAUSE,
+                },
+                in_air: VecDeque::new(),
+                flights: 0,
+                sleeper: None,
+                silences: 0,
+            }),
+        }))
+    }
+
+    /// Whether there is a connection now. If there is none, an attempt starts behind, on this runtime.
+    fn is_up(&self, handle: &Handle) -> bool {
+        if self.0.is_up.load(Ordering::Relaxed) {
+            return true;
+        }
+        let mut state = self.0.state();
+        if let Stage::Down { until, pause } = state.stage
+            && until.is_none_or(|until| Instant::now() >= until)
+        {
+            state.stage = Stage::Connecting;
+            handle.spawn(io_task::run(self.0.clone(), pause));
+        }
+        false
+    }
+
+    /// A seat in the next batch, if there is a connection.
+    fn seat(&self, ask: &Ask<'_>, waker: &Waker) -> Option<Result<Seat, Error>> {
+        let is_up = self.0.is_up.load(Ordering::Relaxed);
+        is_up.then(|| self.0.take_in(ask, waker))
+    }
+
+    /// Wakes whose time is over, so that they go. Returns whether anybody is on his way.
+    fn send_away(&self, now: Instant) -> bool {
+        let (is_late, waits) = self.0.gates.wake_late(now);
+        let mut state = self.0.state();
+        let in_air: Vec<_> = state.in_air.iter().cloned().collect();
+        let late = in_air.iter().filter(|batch| batch.wake_late(now)).count();
+        if is_late || late > 0 {
+            state.silences += 1;
+            if state.silences >= SILENCE {
+                self.0.leave(state, false);
+            }
+        }
+        waits || !in_air.is_empty()
+    }
+
+    fn give_up(&self) {
+        self.0.leave(self.0.state(), false);
+    }
+
+    fn close(&self) {
+        self.0.leave(self.0.state(), true);
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_in(&self, ask: &Ask<'_>, waker: &Waker) -> Result<Seat, Error> {
+        let (seat, is_first) = self.gates.take_in(ask, waker)?;
+        if is_first {
+            // The pump leaves its waker before it looks at the gates for the last time.
+            let mut state = self.state();
+            let pump = if state.flights < FLIGHTS {
+                state.sleeper.take()
+            } else {
+                None
+            };
+            drop(state);
+            if let Some(pump) = pump {
+                pump.wake();
+            }
+        }
+        Ok(seat)
+    }
+
+    /// Has the pump end the connection, for good or until somebody wants another one.
+    fn leave(&self, mut state: MutexGuard<'_, State>, for_good: bool) {
+        self.is_up.store(false, Ordering::Relaxed);
+        if for_good {
+            state.stage = Stage::Closed;
+        } else if matches!(state.stage, Stage::Up) {
+            state.stage = Stage::Connecting;
+        }
+        let pump = state.sleeper.take();
+        drop(state);
+        if let Some(pump) = pump {
+            pump.wake();
+        }
+    }
+
+    fn rise(&self) {
+        let mut state = self.state();
+        if !matches!(state.stage, Stage::Closed) {
+            state.stage = Stage::Up;
+            state.silences = 0;
+            self.gates.open();
+            self.is_up.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The connection is gone: whoever waits is told.
+    fn fall(&self, next: Stage) {
+        let mut state = self.state();
+        self.is_up.store(false, Ordering::Relaxed);
+        if !matches!(state.stage, Stage::Closed) {
+            state.stage = next;
+        }
+        state.sleeper = None;
+        state.flights = 0;
+        let in_air = std::mem::take(&mut state.in_air);
+        // Before somebody else may open them.
+        let waiting = self.gates.close();
+        drop(state);
+        for batch in in_air.into_iter().chain(waiting) {
+            batch.fail(lost());
+        }
+    }
+}
+
+/// Which says nothing of the server: it may have closed an idle connection.
+fn lost() -> Error {
+    Error::unavailable("the connection was lost").with_verdict(Verdict::Nothing)
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire")
+            .field("target", &self.0.target)
+            .field("stage", &self.0.state().stage)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,311 @@
+//! The server's answer to a batch, read where it lies, as it comes.
+
+use std::ops::Range;
+
+use crate::error::Error;
+use crate::settings::LARGEST_ENTRY_BYTES;
+use crate::store::redis::connection::classify;
+
+/// The largest entry there can be, and more than its header needs.
+const LARGEST: usize = LARGEST_ENTRY_BYTES + (1 << 12);
+/// The longest first line of a reply: a number, or the text of an error.
+const LONGEST_LINE: usize = 4096;
+
+/// Something that no server answers to what was asked: the connection is of no use any more.
+#[derive(Debug)]
+pub(super) struct Surprise;
+
+/// How far the answer to a batch has been read.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    at: usize,
+    /// Replies that are whole, but for the last one.
+    groups: Vec<Group>,
+    /// The parts of `TIME`.
+    time: Option<Vec<Range<usize>>>,
+}
+
+type Group = Result<Vec<Option<Range<usize>>>, Error>;
+
+/// An answer that is whole: it ends at `end`, and what is there behind it belongs to the next one.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) end: usize,
+    pub(super) groups: Vec<Group>,
+    pub(super) now_us: Result<u64, Error>,
+}
+
+/// One line, of which the number or the text has been read.
+enum Line<'a> {
+    Array(usize),
+    Bulk(usize),
+    Nil,
+    Error(&'a [u8]),
+}
+
+impl Reader {
+    /// Reads on in what has come so far; `Ok(Err(n))` if it takes at least `n` bytes more.
+    pub(super) fn read(
+        &mut self,
+        bytes: &[u8],
+        form: &[usize],
+    ) -> Result<Result<Whole, usize>, Surprise> {
+        loop {
+            let open = self.groups.len();
+            if let Some(Ok(group)) = self.groups.last_mut()
+                && group.len() < form[open - 1]
+            {
+                match item(bytes, self.at)? {
+                    Ok((entry, next)) => {
+                        group.push(entry);
+                        self.at = next;
+                        continue;
+                    }
+                    Err(missing) => return Ok(Err(missing)),
+                }
+            }
+            if let Some(parts) = &mut self.time {
+                if parts.len() < 2 {
+                    match item(bytes, self.at)? {
+                        Ok((Some(part), next)) => {
+                            parts.push(part);
+                            self.at = next;
+                            continue;
+                        }
+                        Ok((None, _)) => return Err(Surprise),
+                        Err(missing) => return Ok(Err(missing)),
+                    }
+                }
+                let now_us = time_us(bytes, parts)?;
+                return Ok(Ok(self.whole(Ok(now_us))));
+            }
+            let Some((line, next)) = line(bytes, self.at)? else {
+                return Ok(Err(1));
+            };
+            self.at = next;
+            match (line, form.get(self.groups.len())) {
+                (Line::Array(len), Some(asked)) if len == *asked => {
+                    self.groups.push(Ok(Vec::with_capacity(len)));
+                }
+                (Line::Array(2), None) => self.time = Some(Vec::with_capacity(2)),
+                (Line::Error(text), Some(_)) => self.groups.push(Err(refused(text))),
+                (Line::Error(text), None) => {
+                    let refused = refused(text);
+                    return Ok(Ok(self.whole(Err(refused))));
+                }
+                _ => return Err(Surprise),
+            }
+        }
+    }
+
+    fn whole(&mut self, now_us: Result<u64, Error>) -> Whole {
+        let Self { at, groups, .. } = std::mem::take(self);
+        Whole {
+            end: at,
+            groups,
+            now_us,
+        }
+    }
+}
+
+/// An item of an array and where the next one begins, or how many bytes are missing.
+#[allow(clippy::type_complexity)]
+fn item(bytes: &[u8], at: usize) -> Result<Result<(Option<Range<usize>>, usize), usize>, Surprise> {
+    let Some((line, start)) = line(bytes, at)? else {
+        return Ok(Err(1));
+    };
+    let len = match line {
+        Line::Bulk(len) => len,
+        Line::Nil => return Ok(Ok((None, start))),
+        Line::Array(_) | Line::Error(_) => return Err(Surprise),
+    };
+    let end = start + len;
+    match bytes.get(end..end + 2) {
+        Some(b"\r\n") => Ok(Ok((Some(start..end), end + 2))),
+        Some(_) => Err(Surprise),
+        None => Ok(Err(end + 2 - bytes.len())),
+    }
+}
+
+/// The line that begins here, and where the next one does; `None` if its end has not come.
+fn line(bytes: &[u8], at: usize) -> Result<Option<(Line<'_>, usize)>, Surprise> {
+    let rest = &bytes[at..];
+    let looked_at = &rest[..rest.len().min(LONGEST_LINE)];
+    let Some(end) = looked_at.iter().position(|&byte| byte == b'\r') else {
+        return if looked_at.len() < LONGEST_LINE {
+            Ok(None)
+        } else {
+            Err(Surprise)
+        };
+    };
+    match rest.get(end + 1) {
+        None => return Ok(None),
+        Some(b'\n') => {}
+        Some(_) => return Err(Surprise),
+    }
+    let text = &rest[1..end];
+    let line = match rest[0] {
+        b'*' => Line::Array(number(text)?),
+        b'$' if text == b"-1" => Line::Nil,
+        b'$' => Line::Bulk(number(text)?),
+        b'-' => Line::Error(text),
+        _ => return Err(Surprise),
+    };
+    Ok(Some((line, at + end + 2)))
+}
+
+fn number(digits: &[u8]) -> Result<usize, Surprise> {
+    if digits.is_empty() || digits.len() > 9 {
+        return Err(Surprise);
+    }
+    let mut number = 0;
+    for digit in digits {
+        if !digit.is_ascii_digit() {
+            return Err(Surprise);
+        }
+        number = number * 10 + usize::from(digit - b'0');
+    }
+    if number > LARGEST {
+        return Err(Surprise);
+    }
+    Ok(number)
+}
+
+/// What `TIME` answers, in microseconds.
+fn time_us(bytes: &[u8], parts: &[Range<usize>]) -> Result<u64, Surprise> {
+    let number = |part: &Range<usize>| {
+        let digits = std::str::from_utf8(&bytes[part.clone()]).ok()?;
+        digits.parse::<u64>().ok()
+    };
+    match (number(&parts[0]), number(&parts[1])) {
+        (Some(seconds), Some(micros)) if micros < 1_000_000 => seconds
+            .checked_mul(1_000_000)
+            .and_then(|us| us.checked_add(micros))
+            .ok_or(Surprise),
+        _ => Err(Surprise),
+    }
+}
+
+/// The server's own text may quote arguments, so it is left out: its code says enough.
+fn refused(text: &[u8]) -> Error {
+    classify::refused(&String::from_utf8_lossy(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANSWER: &[u8] = b"*3\r\n$5\r\nab\r\nc\r\n$-1\r\n$0\r\n\r\n\
+        -WRONGTYPE Operation against a key\r\n*2\r\n$10\r\n1700000000\r\n$6\r\n000123\r\n";
+    const FORM: [usize; 2] = [3, 1];
+
+    fn check(whole: &Whole, bytes: &[u8]) {
+        assert_eq!(*whole.now_us.as_ref().unwrap(), 1_700_000_000_000_123);
+        let [Ok(entries), Err(refused)] = &whole.groups[..] else {
+            panic!("{:?}", whole.groups);
+        };
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|entry| entry.clone().map(|range| &bytes[range]))
+            .collect();
+        assert_eq!(entries, [Some(&b"ab\r\nc"[..]), None, Some(&b""[..])]);
+        assert!(refused.is_foreign());
+    }
+
+    #[test]
+    fn an_answer_cut_at_any_byte_is_read_when_the_rest_has_come() {
+        for cut in 0..ANSWER.len() {
+            let mut reader = Reader::default();
+            let missing = reader.read(&ANSWER[..cut], &FORM).unwrap().unwrap_err();
+            assert!(
+                missing >= 1 && missing <= ANSWER.len() - cut,
+                "cut at {cut}"
+            );
+            let whole = reader.read(ANSWER, &FORM).unwrap().unwrap();
+            assert_eq!(whole.end, ANSWER.len(), "cut at {cut}");
+            check(&whole, ANSWER);
+        }
+        let mut reader = Reader::default();
+        for cut in 0..ANSWER.len() {
+            assert!(reader.read(&ANSWER[..cut], &FORM).unwrap().is_err());
+        }
+        check(&reader.read(ANSWER, &FORM).unwrap().unwrap(), ANSWER);
+    }
+
+    #[test]
+    fn what_follows_an_answer_is_left_for_the_next() {
+        let two = [ANSWER, ANSWER].concat();
+        let mut reader = Reader::default();
+        let whole = reader.read(&two, &FORM).unwrap().unwrap();
+        assert_eq!(whole.end, ANSWER.len());
+        let whole = reader.read(&two[whole.end..], &FORM).unwrap().unwrap();
+        check(&whole, ANSWER);
+    }
+
+    #[test]
+    fn an_answer_to_another_question_is_a_surprise() {
+        for form in [&[2, 1][..], &[4, 1], &[], &[1, 3]] {
+            let read = Reader::default().read(ANSWER, form);
+            assert!(matches!(read, Err(Surprise)), "{form:?} {read:?}");
+        }
+    }
+
+    #[test]
+    fn what_no_server_says_is_a_surprise() {
+        let surprises: [&[u8]; 14] = [
+            b"+OK\r\n",
+            b":1\r\n",
+            b"*-1\r\n",
+            b"$3\r\n",
+            b"*1\r\r",
+            b"*01234567890\r\n",
+            b"*1\r\n*1\r\n",
+            b"*1\r\n-ERR\r\n",
+            b"*1\r\n$99999999999\r\n",
+            b"*1\r\n$999999999\r\n",
+            b"*1\r\n$-2\r\n",
+            b"*1\r\n$1\r\nabc",
+            b">2\r\n",
+            b"*1\r\n$1\r\na\r\n*2\r\n$1\r\n1\r\n$7\r\n1000000\r\n",
+        ];
+        for bytes in surprises {
+            let read = Reader::default().read(bytes, &[1]);
+            assert!(
+                matches!(read, Err(Surprise)),
+                "{:?} {read:?}",
+                String::from_utf8_lossy(bytes)
+            );
+        }
+        let endless = [b'-'; LONGEST_LINE + 1];
+        assert!(Reader::default().read(&endless, &[1]).is_err());
+    }
+
+    #[test]
+    fn a_flipped_byte_is_a_surprise_or_is_told_by_nothing_but_the_entry() {
+        for at in 0..ANSWER.len() {
+            for bit in 0..8 {
+                let mut bytes = ANSWER.to_vec();
+                bytes[at] ^= 1 << bit;
+                // No panic, and never more than what is there.
+                if let Ok(Ok(whole)) = Reader::default().read(&bytes, &FORM) {
+                    assert!(whole.end <= bytes.len());
+                    for range in whole.groups.iter().flatten().flatten().flatten() {
+                        assert!(range.end <= whole.end);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_refused_clock_is_an_error_of_the_whole_batch() {
+        let bytes = b"*1\r\n$1\r\na\r\n-NOPERM no TIME for you\r\n";
+        let whole = Reader::default().read(bytes, &[1]).unwrap().unwrap();
+        let error = whole.now_us.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the server refuses this user the command or the key (NOPERM)"
+        );
+        assert_eq!(whole.end, bytes.len());
+    }
+}

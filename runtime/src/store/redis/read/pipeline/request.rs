@@ -1,0 +1,180 @@
+//! What a batch asks for: one `HMGET` for each pair, and the clock.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::{BufMut as _, BytesMut};
+
+use super::by_size::Known;
+use crate::key::digest::Field;
+use crate::method::Pair;
+use crate::store::redis::PairShared;
+use crate::store::redis::write::hits;
+
+/// Fields that are asked for together.
+pub(super) const FIELDS: usize = 256;
+/// Twice the fields, so that a search for a free slot is short.
+const SLOTS: usize = 2 * FIELDS;
+
+/// What a batch asks for.
+#[derive(Debug, Default)]
+pub(super) struct Request {
+    pub(super) groups: Vec<Group>,
+}
+
+/// The fields of one pair.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) pair: Arc<Pair>,
+    /// And how many callers wait for each.
+    fields: Vec<(Field, u64)>,
+    /// Where a field stands, plus one, by its first bytes: it is a digest already.
+    slots: Vec<u16>,
+}
+
+/// Where the answer to a caller stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) group: usize,
+    pub(super) entry: usize,
+}
+
+impl Request {
+    /// How many different ones there are.
+    pub(super) fn fields(&self) -> usize {
+        self.groups.iter().map(|group| group.fields.len()).sum()
+    }
+
+    /// Adds a field, once.
+    pub(super) fn add(&mut self, pair: &Arc<Pair>, field: Field) -> Place {
+        let known = self.groups.iter().rposition(|group| group.is_of(pair));
+        let group = known.unwrap_or_else(|| {
+            self.groups.push(Group {
+                pair: pair.clone(),
+                fields: Vec::new(),
+                slots: Vec::new(),
+            });
+            self.groups.len() - 1
+        });
+        let entry = self.groups[group].add(field);
+        Place { group, entry }
+    }
+
+    /// How many entries each group asks for.
+    pub(super) fn form(&self) -> Vec<usize> {
+        self.groups.iter().map(|group| group.fields.len()).collect()
+    }
+
+    pub(super) fn write(&self, out: &mut BytesMut) {
+        for group in &self.groups {
+            array(out, group.fields.len() + 2);
+            bulk(out, b"HMGET");
+            bulk(out, group.pair.values.as_bytes());
+            for (field, _) in &group.fields {
+                bulk(out, &field.0);
+            }
+        }
+        // The clock that expiry is told by, in the same round trip, after everything was read.
+        out.extend_from_slice(b"*1\r\n$4\r\nTIME\r\n");
+    }
+}
+
+impl Group {
+    fn is_of(&self, pair: &Arc<Pair>) -> bool {
+        Arc::ptr_eq(&self.pair, pair)
+            || match (self.pair.shared.get(), pair.shared.get()) {
+                (Some(own), Some(other)) => Arc::<PairShared>::ptr_eq(own, other),
+                _ => false,
+            }
+    }
+
+    fn add(&mut self, field: Field) -> usize {
+        if self.fields.is_empty() {
+            self.fields.push((field, 1));
+            return 0;
+        }
+        if self.slots.is_empty() {
+            self.slots.resize(SLOTS, 0);
+            let first = self.slot(self.fields[0].0);
+            self.slots[first] = 1;
+        }
+        let slot = self.slot(field);
+        match self.slots[slot] {
+            0 => {
+                self.fields.push((field, 1));
+                self.slots[slot] = u16::try_from(self.fields.len()).unwrap_or(0);
+                self.fields.len() - 1
+            }
+            known => {
+                let entry = usize::from(known) - 1;
+                self.fields[entry].1 += 1;
+                entry
+            }
+        }
+    }
+
+    /// The slot of a field, or the free one that it would have.
+    fn slot(&self, field: Field) -> usize {
+        let mut slot = usize::from(u16::from_le_bytes([field.0[0], field.0[1]])) % SLOTS;
+        loop {
+            match self.slots[slot] {
+                0 => return slot,
+                known if self.fields[usize::from(known) - 1].0 == field => return slot,
+                _ => slot = (slot + 1) % SLOTS,
+            }
+        }
+    }
+
+    pub(super) fn saw(&self, entries: &[Option<Range<usize>>], known: &Known) {
+        for ((field, _), entry) in self.fields.iter().zip(entries) {
+            known.saw(*field, entry.as_ref().map_or(0, Range::len));
+        }
+    }
+
+    /// The fields whose entries the policy counts as hit.
+    pub(super) fn hits<'a>(
+        &'a self,
+        entries: &'a [Option<Range<usize>>],
+        bytes: &'a [u8],
+        now_us: u64,
+    ) -> impl Iterator<Item = (Field, u64)> + 'a {
+        let known = self.fields.iter().zip(entries);
+        known.filter_map(move |(hits, entry)| {
+            hits::is_alive(&bytes[entry.clone()?], now_us).then_some(*hits)
+        })
+    }
+}
+
+fn array(out: &mut BytesMut, len: usize) {
+    header(out, b'*', len);
+}
+
+pub(super) fn bulk(out: &mut BytesMut, bytes: &[u8]) {
+    header(out, b'$', bytes.len());
+    out.extend_from_slice(bytes);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn header(out: &mut BytesMut, kind: u8, len: usize) {
+    out.put_u8(kind);
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    let mut left = len;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(left % 10).unwrap_or(0);
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+    out.extend_from_slice(b"\r\n");
+}
+
+pub(super) fn command(out: &mut BytesMut, words: &[&[u8]]) {
+    array(out, words.len());
+    for word in words {
+        bulk(out, word);
+    }
+}

@@ -1,0 +1,84 @@
+//! Running scripts.
+
+use std::sync::{Arc, PoisonError};
+
+use redis::{Cmd, Value};
+
+use super::{PolicyScripts, Script};
+use crate::error::Error;
+use crate::key::digest::Field;
+use crate::method::Pair;
+use crate::policy::Policy;
+use crate::store::redis::connection::classify::Failure;
+use crate::store::redis::{Inner, script, text};
+
+impl Inner {
+    /// `EVALSHA`, and `EVAL` where the server does not know the script: one node, one command.
+    pub(crate) async fn script(
+        &self,
+        script: &Script,
+        stem: &str,
+        args: &[Vec<u8>],
+    ) -> Result<Value, Error> {
+        Ok(self.try_script(script, stem, args).await?)
+    }
+
+    pub(crate) async fn try_script(
+        &self,
+        script: &Script,
+        stem: &str,
+        args: &[Vec<u8>],
+    ) -> Result<Value, Failure> {
+        let known = command("EVALSHA", script.sha(), stem, args);
+        match self.link.send(&known).await {
+            Err(failure) if failure.is_no_script() => {
+                let whole = command("EVAL", script.text(), stem, args);
+                self.link.send(&whole).await
+            }
+            other => other,
+        }
+    }
+
+    /// `EVAL`: the text goes along, so the script runs in its place among the commands.
+    pub(crate) async fn whole_script(
+        &self,
+        script: &Script,
+        stem: &str,
+        args: &[Vec<u8>],
+    ) -> Result<Value, Error> {
+        let whole = command("EVAL", script.text(), stem, args);
+        Ok(self.link.send(&whole).await?)
+    }
+
+    pub(crate) fn scripts(&self, policy: &Policy) -> Arc<PolicyScripts> {
+        let Policy::Custom(custom) = policy else {
+            return script::built_in(policy.tag());
+        };
+        let mut known = self.custom.lock().unwrap_or_else(PoisonError::into_inner);
+        known
+            .entry(policy.tag().to_owned())
+            .or_insert_with(|| Arc::new(script::custom(custom.lua())))
+            .clone()
+    }
+
+    /// The arguments that the scripts have in the same places.
+    pub(crate) fn common_args(&self, pair: &Pair, field: Field) -> Vec<Vec<u8>> {
+        let mut args = Vec::with_capacity(10);
+        args.push(field.0.to_vec());
+        args.push(text(self.clock.forced_us()));
+        args.push(text(pair.structure.ms()));
+        args.push(text(u64::from(pair.structure.is_sliding())));
+        args
+    }
+}
+
+/// A script on the keys of a pair: ranking, values, leases.
+fn command(name: &str, script: &str, stem: &str, args: &[Vec<u8>]) -> Cmd {
+    let mut cmd = redis::cmd(name);
+    cmd.arg(script).arg(3);
+    for key in 0..3 {
+        cmd.arg(format!("{stem}:{key}"));
+    }
+    cmd.arg(args);
+    cmd
+}

@@ -1,0 +1,88 @@
+//! What the scripts answer.
+
+use redis::Value;
+
+use crate::error::{Error, ErrorKind};
+use crate::store::Found;
+use crate::store::redis::connection::classify::Verdict;
+
+/// What `TIME` answers, in microseconds.
+pub(crate) fn time_us(reply: Value) -> Result<u64, Error> {
+    let number = |part: &Value| match part {
+        Value::BulkString(digits) => std::str::from_utf8(digits).ok()?.parse::<u64>().ok(),
+        _ => None,
+    };
+    let parts = array(reply)?;
+    match (
+        parts.first().and_then(number),
+        parts.get(1).and_then(number),
+    ) {
+        (Some(seconds), Some(micros)) => Ok(seconds * 1_000_000 + micros),
+        _ => Err(unexpected()),
+    }
+}
+
+/// What `HMGET` answers.
+pub(crate) fn entries(reply: Value) -> Result<Vec<Option<Vec<u8>>>, Error> {
+    let each = array(reply)?.into_iter().map(|entry| match entry {
+        Value::BulkString(entry) => Ok(Some(entry)),
+        Value::Nil => Ok(None),
+        _ => Err(unexpected()),
+    });
+    each.collect()
+}
+
+pub(crate) fn found(reply: Value) -> Result<Found, Error> {
+    let mut parts = array(reply)?.into_iter();
+    let (Some(Value::Int(now_us)), Some(entry)) = (parts.next(), parts.next()) else {
+        return Err(unexpected());
+    };
+    let entry = match entry {
+        Value::BulkString(entry) => Some(entry),
+        Value::Nil | Value::Boolean(false) => None,
+        _ => return Err(unexpected()),
+    };
+    let pair_ms = match parts.next() {
+        Some(Value::Int(left)) => u64::try_from(left).ok(),
+        _ => None,
+    };
+    Ok(Found {
+        now_us: u64::try_from(now_us).unwrap_or_default(),
+        entry: entry.map(Into::into),
+        pair_ms,
+    })
+}
+
+pub(crate) fn number(reply: &Value) -> Result<u64, Error> {
+    match reply {
+        Value::Int(n) => Ok(u64::try_from(*n).unwrap_or_default()),
+        _ => Err(unexpected()),
+    }
+}
+
+pub(crate) fn array(reply: Value) -> Result<Vec<Value>, Error> {
+    match reply {
+        Value::Array(parts) => Ok(parts),
+        _ => Err(unexpected()),
+    }
+}
+
+pub(crate) fn scan_page(reply: Value) -> Result<(Vec<u8>, Vec<Vec<u8>>), Error> {
+    let Ok([Value::BulkString(next), Value::Array(keys)]) = <[Value; 2]>::try_from(array(reply)?)
+    else {
+        return Err(unexpected());
+    };
+    let keys = keys.into_iter().filter_map(|key| match key {
+        Value::BulkString(key) => Some(key),
+        _ => None,
+    });
+    Ok((next, keys.collect()))
+}
+
+pub(crate) fn unexpected() -> Error {
+    Error::new(
+        ErrorKind::Server,
+        "the server's answer is not of the form that was asked for",
+    )
+    .with_verdict(Verdict::Garbled)
+}

@@ -1,0 +1,66 @@
+//! Entries that could not be read, on their way out, behind the calls that found them.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::key::digest::Field;
+use crate::method::Pair;
+use crate::rt::background;
+use crate::store::Seen;
+use crate::store::redis::{Inner, script, text, timed};
+
+/// Each holds a copy of an entry: whoever floods a pair with garbage shall not fill our memory.
+const UNDER_WAY: usize = 16;
+
+/// Fields that are being discarded.
+#[derive(Debug, Default)]
+pub(crate) struct Discards(Mutex<HashSet<Field>>);
+
+/// A place among them, given back by its drop.
+struct Place {
+    discards: Arc<Discards>,
+    field: Field,
+}
+
+impl Discards {
+    fn fields(&self) -> MutexGuard<'_, HashSet<Field>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn place(self: &Arc<Self>, field: Field) -> Option<Place> {
+        let mut fields = self.fields();
+        (fields.len() < UNDER_WAY && fields.insert(field)).then(|| Place {
+            discards: self.clone(),
+            field,
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.discards.fields().remove(&self.field);
+    }
+}
+
+impl Inner {
+    pub(crate) fn discard(self: &Arc<Self>, pair: &Arc<Pair>, field: Field, seen: Seen<'_>) {
+        let Some(place) = self.discards.place(field) else {
+            return;
+        };
+        let (length, bytes) = match seen {
+            Seen::Bytes(bytes) => (bytes.len(), bytes.to_vec()),
+            Seen::Length(length) => (length, Vec::new()),
+        };
+        let args = [field.0.to_vec(), text(length as u64), bytes];
+        let (inner, pair) = (self.clone(), pair.clone());
+        // Without a driver nothing was found either.
+        let _ = background::spawn(async move {
+            let _place = place;
+            // Nobody waits for it: a store in trouble keeps the entry, which stays a miss.
+            if inner.link.is_up() {
+                let script = &script::DISCARD;
+                let _ = timed(inner.script(script, &pair.stem, &args)).await;
+            }
+        });
+    }
+}

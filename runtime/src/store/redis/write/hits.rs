@@ -1,0 +1,235 @@
+//! Hits on their way to the server, behind the calls.
+
+pub(crate) mod pending;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use redis::Value;
+
+pub(crate) use self::pending::Touches;
+use self::pending::{MOST, Touched, Worth, args_of};
+use crate::entry::header;
+use crate::error::Error;
+use crate::key::digest::Field;
+use crate::method::Pair;
+use crate::rt::background;
+use crate::settings::Touch;
+use crate::store::redis::script::reply::array;
+use crate::store::redis::{Inner, STEP, Side, text, timed};
+
+/// Between two looks for hits that wait.
+const SWEEP: Duration = Duration::from_secs(1);
+/// Between two looks at the end of a pair.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Whether an entry counts as a hit with the policy.
+pub(crate) fn is_alive(entry: &[u8], now_us: u64) -> bool {
+    header::is_alive(entry, now_us / 1000)
+}
+
+impl Inner {
+    /// Records hits, each a field and how many there were, to be sent behind.
+    pub(crate) fn touch(
+        self: &Arc<Self>,
+        pair: &Arc<Pair>,
+        now_us: u64,
+        hits: impl Iterator<Item = (Field, u64)>,
+    ) {
+        let counts = pair.policy.counts_hits();
+        let Touch::Behind(interval) = pair.touch else {
+            return;
+        };
+        if !counts && !pair.structure.is_sliding() {
+            return;
+        }
+        let mut hits = hits.peekable();
+        if hits.peek().is_none() {
+            return;
+        }
+        let mut touches = self.shared(pair).touches();
+        let worth = Worth::of(&pair.policy);
+        if counts {
+            hits.for_each(|(field, hits)| touches.record(worth, field, now_us, hits));
+        }
+        let may_wait = worth != Worth::Each;
+        let sweeps = may_wait && !std::mem::replace(&mut touches.is_swept, true);
+        // The end of a sliding pair does not wait with them.
+        let slides = may_wait && pair.structure.is_sliding();
+        let keeps = slides && !std::mem::replace(&mut touches.is_kept, true);
+        let is_full = touches.due() >= MOST;
+        let is_needed = !touches.is_scheduled && (touches.due() > 0 || !counts);
+        touches.is_scheduled |= is_needed;
+        drop(touches);
+        if sweeps {
+            self.sweep(pair, SWEEP.max(interval));
+        }
+        if keeps {
+            self.keep(pair);
+        }
+        if !is_needed && !is_full {
+            return;
+        }
+        let pause = match (is_full, counts) {
+            (true, _) => Duration::ZERO,
+            (false, true) => interval,
+            // All there is to do is to move the end of the pair.
+            (false, false) => interval.max(pause(pair)),
+        };
+        let (inner, pair) = (self.clone(), pair.clone());
+        // Without a driver there was no hit.
+        let _ = background::spawn(async move {
+            tokio::time::sleep(pause).await;
+            inner.send_touches(&pair).await;
+        });
+    }
+
+    /// Comes by after each pause, as long as there are hits, for those that wait.
+    fn sweep(self: &Arc<Self>, pair: &Arc<Pair>, pause: Duration) {
+        let (inner, pair) = (Arc::downgrade(self), pair.clone());
+        // Without a driver there was no hit.
+        let _ = background::spawn(async move {
+            loop {
+                tokio::time::sleep(pause).await;
+                let Some(inner) = inner.upgrade() else { return };
+                let (is_used, due) = {
+                    let mut touches = inner.shared(&pair).touches();
+                    (touches.sweep(), touches.due())
+                };
+                if due > 0 {
+                    inner.send_touches(&pair).await;
+                }
+                if !is_used {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// The hits that are not recorded yet, for the script that stores this field.
+    pub(crate) fn take_touches(&self, pair: &Pair, field: Field) -> impl Iterator<Item = Vec<u8>> {
+        let mut touches = self.shared(pair).touches();
+        let taken = touches.take(Worth::of(&pair.policy));
+        touches.starts_anew(field);
+        args_of(taken)
+    }
+
+    async fn send_touches(self: &Arc<Self>, pair: &Arc<Pair>) {
+        if Worth::of(&pair.policy) != Worth::Each {
+            return self.send_in_steps(pair).await;
+        }
+        let touched = {
+            let mut touches = self.shared(pair).touches();
+            touches.is_scheduled = false;
+            touches.take(Worth::Each)
+        };
+        if touched.is_empty() && pair.policy.counts_hits() {
+            return;
+        }
+        let hits = touched.len() as u64;
+        if self.send_script(pair, touched).await.is_err() {
+            self.dropped_touches.fetch_add(hits, Ordering::Relaxed);
+        }
+    }
+
+    /// Where the order of hits is nothing to the policy. A put takes along what is left meanwhile.
+    async fn send_in_steps(self: &Arc<Self>, pair: &Arc<Pair>) {
+        let worth = Worth::of(&pair.policy);
+        let mut dropped = {
+            let mut touches = self.shared(pair).touches();
+            touches.is_scheduled = false;
+            touches.start_leaving(worth)
+        };
+        loop {
+            let step = self.shared(pair).touches().step(worth);
+            if step.is_empty() {
+                break;
+            }
+            let hits = step.len() as u64;
+            if self.send_plainly(pair, step).await.is_err() {
+                // So is what is left: a server in trouble is not asked again and again.
+                dropped += hits + self.shared(pair).touches().drop_rest();
+            }
+        }
+        self.dropped_touches.fetch_add(dropped, Ordering::Relaxed);
+    }
+
+    /// Has the end of a sliding pair moved, soon, for all the hits until then.
+    fn keep(self: &Arc<Self>, pair: &Arc<Pair>) {
+        let (inner, pair) = (self.clone(), pair.clone());
+        let _ = background::spawn(async move {
+            tokio::time::sleep(pause(&pair)).await;
+            inner.shared(&pair).touches().is_kept = false;
+            // What fails now is done after the next hit.
+            let _ = inner.send_script(&pair, Vec::new()).await;
+        });
+    }
+
+    /// Where a hit is a plain command, the server is spared the script.
+    async fn send_plainly(
+        self: &Arc<Self>,
+        pair: &Arc<Pair>,
+        touched: Vec<(Field, Touched)>,
+    ) -> Result<(), Error> {
+        let mut pipe = redis::Pipeline::new();
+        if Worth::of(&pair.policy) == Worth::Count {
+            for (field, touched) in touched {
+                let add = pipe.cmd("ZADD").arg(&pair.ranking).arg("XX").arg("INCR");
+                add.arg(touched.hits).arg(&field.0[..]).ignore();
+            }
+        } else {
+            let add = pipe.cmd("ZADD").arg(&pair.ranking).arg("XX").arg("GT");
+            for (field, touched) in touched {
+                add.arg(touched.now_us).arg(&field.0[..]);
+            }
+            add.ignore();
+            // How fine instants have to be.
+            let first = pipe.cmd("ZRANGE").arg(&pair.ranking).arg(0).arg(0);
+            first.arg("WITHSCORES");
+        }
+        let send = timed(async {
+            let sent = self.link.send_all(&pipe).await;
+            sent.map_err(Error::from)
+        });
+        let replies = self.ask(Side::Write, pair, STEP, send).await?;
+        if let Some(oldest) = replies.into_iter().last().and_then(instant_us) {
+            self.shared(pair).touches().saw_oldest(oldest);
+        }
+        Ok(())
+    }
+
+    async fn send_script(
+        self: &Arc<Self>,
+        pair: &Arc<Pair>,
+        touched: Vec<(Field, Touched)>,
+    ) -> Result<(), Error> {
+        let script = self.scripts(&pair.policy).touch.clone();
+        let mut args = vec![
+            text(pair.structure.ms()),
+            text(u64::from(pair.structure.is_sliding())),
+        ];
+        args.extend(args_of(touched));
+        // Whole, although its text is longer: a server that does not know the script would have it
+        // sent again, and a put that comes meanwhile would evict without these hits.
+        let send = timed(self.whole_script(&script, &pair.stem, &args));
+        self.ask(Side::Write, pair, STEP, send).await.map(drop)
+    }
+}
+
+/// The instant by which the first entry of a ranking is ranked.
+fn instant_us(reply: Value) -> Option<u64> {
+    match array(reply).ok()?.pop()? {
+        Value::BulkString(digits) => std::str::from_utf8(&digits).ok()?.parse().ok(),
+        // By RESP 3, which has numbers, and a list for each entry.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        Value::Double(instant) if instant >= 0.0 => Some(instant as u64),
+        entry @ Value::Array(_) => instant_us(entry),
+        _ => None,
+    }
+}
+
+/// The end of a pair moves in hundredths of its life, so that is often enough to look at it.
+fn pause(pair: &Pair) -> Duration {
+    Duration::from_millis(pair.structure.ms() / 400).min(LONGEST_PAUSE)
+}

@@ -1,0 +1,262 @@
+//! Hits that are not recorded yet, one record a field.
+//!
+//! Where a policy ranks by an instant or a count, most hits on an entry that is hit all the time
+//! would move it by nothing that matters. They wait: for one that does, for a put, or for a second.
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::key::digest::{Field, Fields};
+use crate::policy::Policy;
+
+/// So many hits that are due are sent at once. Of those that wait, a script is given no more.
+pub(super) const MOST: usize = 1000;
+/// Instants that are sent together: reads that come meanwhile wait for no more than these.
+const INSTANTS: usize = 200;
+/// The same for counts, of which each is a command.
+const COUNTS: usize = 50;
+/// Fields that are remembered; past that all of them are sent and forgotten.
+const REMEMBERED: usize = 8192;
+/// An entry's last hit is known to such a part of the age of the entry that would be evicted next.
+const PART_OF_AGE: u64 = 64;
+/// And in any case to a second.
+const COARSEST_US: u64 = 1_000_000;
+/// An entry's hits are known to such a part of those that this process has sent.
+const PART_OF_HITS: u64 = 4;
+
+/// The hits of a pair.
+#[derive(Debug, Default)]
+pub(crate) struct Touches {
+    by_field: Fields<Record>,
+    /// Whose hits are to be sent with the next flush.
+    due: Vec<Field>,
+    /// Who has hits, due or not, and some who have none any more, or are forgotten.
+    listed: Vec<Field>,
+    /// Those that are being sent, a few at a time; the last ones go first.
+    leaving: Vec<(Field, Touched)>,
+    /// Grows with each hit, so that the order of last hits is known.
+    next: u64,
+    /// Between two instants of a field that are both sent, where the policy ranks by instants.
+    grain_us: u64,
+    last_us: u64,
+    /// Whether somebody will send them when the interval is over.
+    pub(super) is_scheduled: bool,
+    /// Whether somebody will look at the end of the pair.
+    pub(super) is_kept: bool,
+    /// Whether somebody comes by each second for those that wait.
+    pub(super) is_swept: bool,
+}
+
+/// Hits on a field since they were last sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Touched {
+    order: u64,
+    pub(super) now_us: u64,
+    pub(super) hits: u64,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    touched: Touched,
+    is_due: bool,
+    is_listed: bool,
+    /// When the last hit was that was sent.
+    sent_us: u64,
+    /// How many hits were sent.
+    sent: u64,
+    /// Nothing has come since a sweep.
+    is_idle: bool,
+}
+
+/// What makes a hit one that is worth to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Worth {
+    /// Each counts, and so does their order.
+    Each,
+    Instant,
+    Count,
+}
+
+impl Worth {
+    pub(super) fn of(policy: &Policy) -> Self {
+        match policy {
+            Policy::LruT => Self::Instant,
+            Policy::Lfu => Self::Count,
+            _ => Self::Each,
+        }
+    }
+}
+
+impl Touches {
+    pub(super) fn record(&mut self, worth: Worth, field: Field, now_us: u64, hits: u64) {
+        self.next += 1;
+        self.last_us = self.last_us.max(now_us);
+        let record = self.by_field.entry(field).or_default();
+        let touched = &mut record.touched;
+        touched.order = self.next;
+        touched.now_us = touched.now_us.max(now_us);
+        touched.hits += hits;
+        record.is_idle = false;
+        if !std::mem::replace(&mut record.is_listed, true) {
+            self.listed.push(field);
+        }
+        let is_worth_it = match worth {
+            Worth::Each => true,
+            Worth::Instant => touched.now_us.saturating_sub(record.sent_us) >= self.grain_us,
+            Worth::Count => touched.hits > record.sent / PART_OF_HITS,
+        };
+        if is_worth_it && !record.is_due {
+            record.is_due = true;
+            self.due.push(field);
+        }
+    }
+
+    /// Takes down how old the entry is that goes first: instants need not be finer than that allows.
+    pub(super) fn saw_oldest(&mut self, instant_us: u64) {
+        let age_us = self.last_us.saturating_sub(instant_us);
+        self.grain_us = (age_us / PART_OF_AGE).min(COARSEST_US);
+    }
+
+    /// How many fields have hits that are to be sent.
+    pub(super) fn due(&self) -> usize {
+        self.due.len()
+    }
+
+    /// Takes hits out, those that wait as well: the last hit of all comes last. Where more wait than
+    /// a script is given, the rest is due.
+    pub(super) fn take(&mut self, worth: Worth) -> Vec<(Field, Touched)> {
+        let mut taken = std::mem::take(&mut self.leaving);
+        let before = taken.len();
+        let due = std::mem::take(&mut self.due);
+        let hits = |field| Some((field, self.by_field.get_mut(&field)?.take()?));
+        taken.extend(due.into_iter().filter_map(hits));
+        let mut room = MOST;
+        for field in std::mem::take(&mut self.listed) {
+            let Some(record) = self.by_field.get_mut(&field) else {
+                continue;
+            };
+            record.is_listed = false;
+            if record.touched.hits == 0 {
+                continue;
+            }
+            if room > 0 {
+                room -= 1;
+                taken.extend(record.take().map(|touched| (field, touched)));
+            } else {
+                record.is_listed = true;
+                record.is_due = true;
+                self.listed.push(field);
+                self.due.push(field);
+            }
+        }
+        taken[before..].sort_unstable_by_key(|(_, touched)| touched.order);
+        self.forget(worth);
+        taken
+    }
+
+    /// The entry of the field is a new one.
+    pub(super) fn starts_anew(&mut self, field: Field) {
+        if let Some(record) = self.by_field.get_mut(&field) {
+            (record.sent, record.sent_us) = (0, 0);
+        }
+    }
+
+    /// Starts to send what is due, in steps. Returns how many hits were dropped, because those
+    /// before them are still there.
+    pub(super) fn start_leaving(&mut self, worth: Worth) -> u64 {
+        let is_stuck = self.leaving.len() >= MOST;
+        let mut dropped = 0;
+        for field in self.due.drain(..) {
+            let record = self.by_field.get_mut(&field);
+            let Some(touched) = record.and_then(Record::take) else {
+                continue;
+            };
+            if is_stuck {
+                dropped += 1;
+            } else {
+                self.leaving.push((field, touched));
+            }
+        }
+        if self.by_field.len() > REMEMBERED && !is_stuck {
+            self.listed.clear();
+            let rest = self.by_field.drain();
+            let rest = rest.filter_map(|(field, mut record)| Some((field, record.take()?)));
+            self.leaving.extend(rest);
+        }
+        self.forget(worth);
+        dropped
+    }
+
+    /// The next few to be sent.
+    pub(super) fn step(&mut self, worth: Worth) -> Vec<(Field, Touched)> {
+        let most = match worth {
+            Worth::Count => COUNTS,
+            Worth::Each | Worth::Instant => INSTANTS,
+        };
+        let rest = self.leaving.len().saturating_sub(most);
+        self.leaving.split_off(rest)
+    }
+
+    /// Drops what is left to be sent in steps, and says how much that was.
+    pub(super) fn drop_rest(&mut self) -> u64 {
+        std::mem::take(&mut self.leaving).len() as u64
+    }
+
+    /// Has all that waits sent, and forgets what has not been hit for a while. `false` once there is
+    /// nothing left.
+    pub(super) fn sweep(&mut self) -> bool {
+        // Anew: where there are no puts nobody else takes those off who are forgotten.
+        self.listed.clear();
+        let (due, listed) = (&mut self.due, &mut self.listed);
+        self.by_field.retain(|field, record| {
+            record.is_listed = record.touched.hits > 0;
+            if !record.is_listed {
+                return !std::mem::replace(&mut record.is_idle, true);
+            }
+            listed.push(*field);
+            if !std::mem::replace(&mut record.is_due, true) {
+                due.push(*field);
+            }
+            true
+        });
+        let is_used = !self.by_field.is_empty();
+        if !is_used {
+            self.by_field.shrink_to_fit();
+            self.listed.shrink_to_fit();
+        }
+        self.is_swept = is_used;
+        is_used
+    }
+
+    /// Nothing is gained by what was sent where each hit is worth it.
+    fn forget(&mut self, worth: Worth) {
+        if worth == Worth::Each {
+            self.by_field.clear();
+            self.listed.clear();
+        }
+    }
+}
+
+impl Record {
+    fn take(&mut self) -> Option<Touched> {
+        self.is_due = false;
+        let touched = std::mem::take(&mut self.touched);
+        if touched.hits == 0 {
+            return None;
+        }
+        self.sent_us = self.sent_us.max(touched.now_us);
+        self.sent = self.sent.saturating_add(touched.hits);
+        Some(touched)
+    }
+}
+
+/// Hits as the arguments of a script.
+pub(super) fn args_of(touched: Vec<(Field, Touched)>) -> impl Iterator<Item = Vec<u8>> {
+    touched.into_iter().flat_map(|(field, touched)| {
+        [
+            field.0.to_vec(),
+            touched.now_us.to_string().into_bytes(),
+            touched.hits.to_string().into_bytes(),
+        ]
+    })
+}

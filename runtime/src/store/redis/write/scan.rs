@@ -1,0 +1,73 @@
+//! Which pairs a cache has, as the server's keys tell.
+
+use std::collections::BTreeSet;
+
+use crate::error::Error;
+use crate::store::KeySpace;
+use crate::store::redis::script::reply::{number, scan_page};
+use crate::store::redis::script::{PURGE, Script};
+use crate::store::redis::{Inner, Redis, timed};
+
+const COUNT: usize = 1000;
+
+impl Redis {
+    /// Runs a script on every pair of a cache and adds the answers up.
+    pub(crate) async fn sum(&self, script: Script, keys: &KeySpace) -> Result<u64, Error> {
+        let keys = keys.clone();
+        self.run(None, |inner| async move {
+            let mut sum = 0;
+            for stem in inner.stems(&keys).await? {
+                match timed(inner.of_pair(&script, &stem)).await {
+                    Ok(answer) => sum += answer,
+                    // Somebody else's data: it is not ours to count or to remove.
+                    Err(error) if error.is_foreign() => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(sum)
+        })
+        .await
+    }
+}
+
+impl Inner {
+    async fn of_pair(&self, script: &Script, stem: &str) -> Result<u64, Error> {
+        match self.removal(script, stem, &[]).await? {
+            Some(answer) => number(&answer),
+            None if script.sha() == PURGE.sha() => self.purge_by_key(stem).await,
+            None => self.len_by_key(stem).await,
+        }
+    }
+
+    /// The stems of all pairs of a cache, by `SCAN` over every primary.
+    pub(crate) async fn stems(&self, keys: &KeySpace) -> Result<BTreeSet<String>, Error> {
+        let mut stems = BTreeSet::new();
+        for pattern in keys.names.patterns(&keys.policies) {
+            for node in timed(self.link.nodes()).await? {
+                let mut cursor = b"0".to_vec();
+                loop {
+                    let mut cmd = redis::cmd("SCAN");
+                    cmd.arg(&cursor)
+                        .arg("MATCH")
+                        .arg(&pattern)
+                        .arg("COUNT")
+                        .arg(COUNT);
+                    let page = timed(self.link.send_to(&node, cmd)).await?;
+                    let (next, found) = scan_page(page)?;
+                    // Keys of others may be no text at all; ours are.
+                    let texts = found.iter().filter_map(|key| std::str::from_utf8(key).ok());
+                    stems.extend(
+                        texts
+                            .filter_map(|key| keys.names.stem_of(key, &keys.policies))
+                            .map(str::to_owned),
+                    );
+                    if next == b"0" {
+                        break;
+                    }
+                    cursor = next;
+                }
+            }
+        }
+        Ok(stems)
+    }
+}
