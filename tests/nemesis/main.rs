@@ -198,7 +198,7 @@ impl Drop for Processes {
 
 impl Clients for Processes {
     fn pick(&mut self, random: &mut Random) -> (u32, u32) {
-        let nth = usize::try_from(random.next() % self.running.len() as u64).unwrap();
+        let nth = usize::try_from(random.draw() % self.running.len() as u64).unwrap();
         let (process, child) = &self.running[nth];
         (*process, child.id())
     }

@@ -2,6 +2,13 @@
 //!
 //! [`Server`], [`Cluster`] and [`Sentinel`] are processes of their own on free ports; dropping one ends it.
 
+// Helpers of tests panic where the test shall fail; a result that is not looked at fails nothing.
+#![allow(
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::return_self_not_must_use
+)]
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
