@@ -233,7 +233,7 @@ impl Caller {
                 _ => Op::Call,
             };
             let patience = random
-                .next()
+                .draw()
                 .is_multiple_of(10)
                 .then(|| Duration::from_millis(random.draw() % 20));
             self.clone()
