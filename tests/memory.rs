@@ -1,13 +1,9 @@
 //! Memory while the store is away: in a file of its own, for it is the whole process that is measured.
 
-#[path = "faults/outage.rs"]
-mod outage;
-mod support;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use outage::Outage;
+use support::outage::Outage;
 use support::{Meddle, Proxy, Server, Way, check_pairs};
 
 /// One test at a time.

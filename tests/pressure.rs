@@ -1,9 +1,6 @@
 //! Many values at a time, large ones, and a slow server: they are stored all the same, behind calls
 //! that wait no longer than they may.
 
-#[path = "support/mod.rs"]
-mod support;
-
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

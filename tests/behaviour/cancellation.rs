@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::support::{Server, binaries, eventually, unique};
 use futures_util::FutureExt as _;
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+use support::{Server, binaries, eventually, unique};
 
 #[derive(Default)]
 struct Repo {

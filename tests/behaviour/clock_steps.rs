@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::{Server, binaries, check_pairs, eventually, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Policy, Touch, cache_impl};
+use support::{Server, binaries, check_pairs, eventually, unique};
 use tokio::sync::Notify;
 
 const HOUR_US: u64 = 3_600_000_000;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::{PATIENT, Server, unique};
 use redis_func_cache::{
     Cache, CacheBuilder, CacheExt as _, Codec, CodecError, ValueCodec, cache_impl, erased_serde,
 };
 use serde::{Deserialize, Serialize};
+use support::{PATIENT, Server, unique};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Kind {

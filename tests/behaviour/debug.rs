@@ -4,10 +4,10 @@ use std::fmt::{Debug, Write as _};
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Cluster, Server, unique};
 use redis_func_cache::private::{Call, KeyWriter, Method, Options, Ready};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Codec, SealKeys, Touch, cache_impl};
 use serde::ser::{Error as _, Serialize, Serializer};
+use support::{Cluster, Server, unique};
 
 /// In every argument, value, password and key.
 const CANARY: &str = "canary";

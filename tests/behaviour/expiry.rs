@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{PATIENT, Server, binaries, check_pairs, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Policy, StructureTtl, cache_impl};
+use support::{PATIENT, Server, binaries, check_pairs, unique};
 
 #[derive(Default)]
 struct Clocked {
@@ -213,7 +213,7 @@ async fn a_sliding_pair_lives_on_with_every_use() {
             let _: () = server.query(&["PEXPIRE", &key, "5000"]);
         }
         repo.plain(1).await;
-        crate::support::eventually("a hit slides", Duration::from_secs(5), || {
+        support::eventually("a hit slides", Duration::from_secs(5), || {
             pttl(&server).iter().all(|&ms| ms > 98_000)
         });
         for key in server.keys() {
@@ -338,7 +338,7 @@ async fn a_server_with_field_ttl_removes_the_value_by_itself() {
             .try_query::<redis::Value>(&["HPTTL", "none", "FIELDS", "1", "f"])
             .is_err()
         {
-            crate::support::skipped(&format!("{binary} has no HPEXPIRE"));
+            support::skipped(&format!("{binary} has no HPEXPIRE"));
             continue;
         }
         let (cache, repo) = build(

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::{PATIENT, Server, binaries, check_pairs, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Stampede, cache_impl};
+use support::{PATIENT, Server, binaries, check_pairs, unique};
 use tokio::sync::Semaphore;
 
 /// A row that changes, and a method that has read it and has not returned yet.
@@ -261,7 +261,7 @@ async fn a_call_that_is_given_up_leaves_no_lease() {
             let call = repo.slow(1);
             let _ = tokio::time::timeout(Duration::from_micros(micros), call).await;
         }
-        crate::support::eventually("no lease is left", Duration::from_secs(5), || {
+        support::eventually("no lease is left", Duration::from_secs(5), || {
             !server.keys().iter().any(|key| key.ends_with(":2"))
         });
         source.go_on.give();

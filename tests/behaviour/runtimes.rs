@@ -3,8 +3,8 @@
 
 use std::sync::LazyLock;
 
-use crate::support::Server;
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+use support::Server;
 
 static SERVER: LazyLock<Server> = LazyLock::new(Server::start);
 static CACHE: LazyLock<Cache> = LazyLock::new(|| {

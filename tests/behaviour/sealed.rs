@@ -2,8 +2,8 @@
 
 #![cfg(feature = "seal")]
 
-use crate::support::{PATIENT, Server, check_pairs, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, SealKeys, cache_impl};
+use support::{PATIENT, Server, check_pairs, unique};
 use xxhash_rust::xxh3::xxh3_64;
 
 const OLD: [u8; 32] = [1; 32];

@@ -6,7 +6,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::{Server, binaries, unique};
 use redis_func_cache::{
     Cache, CacheBuilder, CacheExt as _, Codec, CodecError, Error, ErrorKind as Kind, Policy,
     ValueCodec, cache_impl, erased_serde,
@@ -14,6 +13,7 @@ use redis_func_cache::{
 use serde::de::{Deserializer, Error as _};
 use serde::ser::{Error as _, Serializer};
 use serde::{Deserialize, Serialize};
+use support::{Server, binaries, unique};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use crate::support::{PATIENT, Server, unique};
 use futures_util::future::{BoxFuture, join_all};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
+use support::{PATIENT, Server, unique};
 use tokio::sync::Notify;
 
 #[derive(Default)]

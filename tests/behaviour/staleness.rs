@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{PATIENT, Server, binaries, check_pairs, eventually, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
+use support::{PATIENT, Server, binaries, check_pairs, eventually, unique};
 
 const START_US: u64 = 1_800_000_000_000_000;
 const MINUTE: u64 = 60_000_000;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::{PATIENT, Server, binaries, check_pairs, unique};
 use futures_util::future::{join, join_all};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Error, StructureTtl, cache_impl};
 use serde::{Deserialize, Serialize};
+use support::{PATIENT, Server, binaries, check_pairs, unique};
 use tokio::sync::Notify;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

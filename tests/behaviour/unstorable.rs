@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::support::log::Log;
-use crate::support::{Server, binaries, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, ErrorKind, cache_impl};
+use support::log::Log;
+use support::{Server, binaries, unique};
 use tracing::Level;
 
 const LIMIT: usize = 500;

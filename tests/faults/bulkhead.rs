@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::support::{Server, unique};
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+use support::{Server, unique};
 
 #[derive(Default)]
 struct Repo {

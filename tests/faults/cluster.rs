@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::log::Log;
-use crate::support::{Cluster, Meddle, Proxy, Server, Way, check_pairs, slot, unique};
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+use support::log::Log;
+use support::{Cluster, Meddle, Proxy, Server, Way, check_pairs, slot, unique};
 use tracing::Level;
 
 /// The 100 ms of a call, and 1 ms, with margins for a machine that is busy.

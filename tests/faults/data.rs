@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::outage::Outage;
-use crate::support::{Proxy, Sentinel, Server, binaries, check_pairs, check_pairs_except, unique};
 use redis_func_cache::{Cache, Policy};
+use support::outage::Outage;
+use support::{Proxy, Sentinel, Server, binaries, check_pairs, check_pairs_except, unique};
 
 /// Calls of a crowd, while something is done to the server again and again.
 async fn while_calling(

@@ -4,9 +4,9 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{Server, binaries, check_pairs, check_pairs_except, unique};
 use redis_func_cache::{Cache, CacheExt as _, ErrorKind, Policy, cache_impl};
 use serde::{Deserialize, Serialize, Serializer};
+use support::{Server, binaries, check_pairs, check_pairs_except, unique};
 
 #[derive(Debug, PartialEq)]
 struct OwnError;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::outage::{Outage, Repo, stands_an_outage};
-use crate::support::{Meddle, PATIENT, Proxy, Server, Way, binaries, check_pairs, unique};
 use redis_func_cache::{Cache, CacheExt as _};
+use support::outage::{Outage, Repo, stands_an_outage};
+use support::{Meddle, PATIENT, Proxy, Server, Way, binaries, check_pairs, unique};
 
 const BOTH: [Way; 2] = [Way::Up, Way::Down];
 /// 1 ms, with a margin for a machine that is busy.
@@ -129,7 +129,7 @@ async fn connections_killed_ten_times_a_second_cost_few_hits() {
     let started = Instant::now();
     let killed = std::thread::spawn(move || {
         for _ in 0..20 {
-            crate::support::trouble::kill_clients(&server);
+            support::trouble::kill_clients(&server);
             std::thread::sleep(Duration::from_millis(50));
         }
         server

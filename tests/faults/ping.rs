@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Cluster, Sentinel, Server, binaries, unique};
 use redis_func_cache::{
     Cache, CacheBuilder, CacheExt as _, Error, ErrorKind, StoreKind, cache_impl,
 };
+use support::{Cluster, Sentinel, Server, binaries, unique};
 
 /// Far beyond what a ping may take.
 const BOUND: Duration = Duration::from_secs(4);

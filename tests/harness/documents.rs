@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::support::root;
+use support::root;
 
 #[test]
 fn the_tests_that_documents_name_exist() {

@@ -1,8 +1,9 @@
-//! The servers and the proxy that the other tests use, and what the documents say.
+//! The repository itself: its layers, what its documents say; and the tools of the other tests.
 
 mod documents;
+mod graph;
+mod layers;
 mod proxy;
 mod readme;
 mod servers;
-#[path = "../support/mod.rs"]
-mod support;
+mod tokens;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Meddle, Proxy, Server, Way, binaries, eventually};
 use redis::{Client, Connection, RedisResult};
+use support::{Meddle, Proxy, Server, Way, binaries, eventually};
 
 const LIMIT: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_millis(200);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use crate::history::{By, End, Event, Log, Method, Op, Outcome, Question, RunId, Value, now_us};
-use crate::random::{Random, zipf};
+use support::random::{Random, zipf};
 
 /// Of every value, together with the time in which it is served although it is stale.
 pub const TTL_MS: u64 = 1_000;
@@ -138,11 +138,11 @@ impl Running<'_> {
     }
 
     fn takes(&mut self, most_ms: u64) -> Duration {
-        Duration::from_millis(1 + self.random.next() % most_ms)
+        Duration::from_millis(1 + self.random.draw() % most_ms)
     }
 
     fn dice(&mut self, sides: u64) -> bool {
-        self.random.next().is_multiple_of(sides)
+        self.random.draw().is_multiple_of(sides)
     }
 
     fn value(&self) -> Value {
@@ -217,14 +217,14 @@ impl Caller {
             if now_us() >= until_us {
                 return;
             }
-            let method = match random.next() % 5 {
+            let method = match random.draw() % 5 {
                 0 => Method::Look,
                 1 | 2 => Method::Fetch,
                 _ => Method::Find,
             };
             // Some are left alone, so that they grow old.
             let is_left = key.is_multiple_of(3);
-            let op = match random.next() % 10_000 {
+            let op = match random.draw() % 10_000 {
                 0 => Op::Purge,
                 1..600 if !is_left => Op::Invalidate,
                 600..900 if !is_left && method != Method::Look => Op::Put,
@@ -233,13 +233,13 @@ impl Caller {
                 _ => Op::Call,
             };
             let patience = random
-                .next()
+                .draw()
                 .is_multiple_of(10)
-                .then(|| Duration::from_millis(random.next() % 20));
+                .then(|| Duration::from_millis(random.draw() % 20));
             self.clone()
                 .one(op, Question { method, key }, patience)
                 .await;
-            sleep(Duration::from_millis(random.next() % 16)).await;
+            sleep(Duration::from_millis(random.draw() % 16)).await;
         }
     }
 

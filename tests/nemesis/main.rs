@@ -7,12 +7,7 @@ mod broken;
 mod client;
 mod faults;
 mod history;
-#[path = "../../benches/support/random.rs"]
-#[allow(dead_code, clippy::cast_precision_loss)]
-mod random;
 mod rules;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,9 +18,9 @@ use std::{env, fs};
 use client::Orders;
 use faults::Clients;
 use history::{Fault, History, now_us};
-use random::Random;
 use redis_func_cache::Cache;
 use rules::Bounds;
+use support::random::Random;
 use support::{Server, binaries, check_pairs, eventually, unique};
 
 const PROCESSES: u32 = 3;
@@ -203,7 +198,7 @@ impl Drop for Processes {
 
 impl Clients for Processes {
     fn pick(&mut self, random: &mut Random) -> (u32, u32) {
-        let nth = usize::try_from(random.next() % self.running.len() as u64).unwrap();
+        let nth = usize::try_from(random.draw() % self.running.len() as u64).unwrap();
         let (process, child) = &self.running[nth];
         (*process, child.id())
     }

@@ -3,8 +3,8 @@
 
 use std::process::Command;
 
-use crate::support::log::Log;
 use redis_func_cache::{Cache, CacheExt as _, StoreKind, cache_impl};
+use support::log::Log;
 use tracing::Level;
 
 /// Set in the processes that are started here.

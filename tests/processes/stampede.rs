@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use crate::support::{Server, check_pairs, eventually, unique};
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
 use rustix::process::{Pid, Signal, kill_process};
+use support::{Server, check_pairs, eventually, unique};
 
 const PROCESSES: usize = 4;
 const CALLERS: usize = 100;

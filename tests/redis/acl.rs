@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::{Binary, Cluster, PATIENT, Server, binaries, check_pairs, eventually, root};
 use redis_func_cache::{
     Cache, CacheBuilder, CacheExt as _, Codec, Policy, StructureTtl, Touch, cache_impl,
 };
+use support::{Binary, Cluster, PATIENT, Server, binaries, check_pairs, eventually, root};
 
 struct Repo;
 

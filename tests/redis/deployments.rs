@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use crate::support::{Cluster, Sentinel, Server, binaries, check_pairs, unique};
 use redis_func_cache::{
     Cache, CacheBuilder, CacheExt as _, KeyFormat, KeyParts, Policy, cache_impl,
 };
+use support::{Cluster, Sentinel, Server, binaries, check_pairs, unique};
 
 struct Repo;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::{PATIENT, Server, binaries, check_pairs, eventually, unique};
 use redis_func_cache::{Cache, CacheExt as _, CustomPolicy, Policy, StructureTtl, cache_impl};
+use support::{PATIENT, Server, binaries, check_pairs, eventually, unique};
 
 #[derive(Default)]
 struct Numbers {
@@ -105,7 +105,7 @@ async fn a_pair_shrinks_from_100_000_to_10_in_one_put() {
 
         // A long script: the deadline of a call may pass, but the put is whole.
         repo.few(1).await;
-        crate::support::eventually("the pair shrinks", Duration::from_secs(10), || {
+        support::eventually("the pair shrinks", Duration::from_secs(10), || {
             server.query::<u64>(&["ZCARD", &ranking]) == 10
         });
         assert_eq!(server.query::<u64>(&["HLEN", &values]), 10, "{binary}");

@@ -4,7 +4,6 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::{PATIENT, Server, binaries, check_pairs, eventually, unique};
 use redis_func_cache::private::{Call, Method, Options, discard};
 use redis_func_cache::{
     Cache, CacheExt as _, Codec, CodecError, ErrorKind, ValueCodec, cache_impl, erased_serde,
@@ -12,6 +11,7 @@ use redis_func_cache::{
 use serde::de::{Deserializer, Error as _};
 use serde::ser::{Error as _, Serializer};
 use serde::{Deserialize, Serialize};
+use support::{PATIENT, Server, binaries, check_pairs, eventually, unique};
 
 const SOON: Duration = Duration::from_secs(20);
 

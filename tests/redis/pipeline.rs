@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Server, binaries, check_pairs, eventually, unique};
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
+use support::{Server, binaries, check_pairs, eventually, unique};
 use tokio::runtime::{Builder, Runtime};
 
 const SOON: Duration = Duration::from_secs(5);

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{PATIENT, Server, check_pairs, eventually, unique};
 use futures_util::future::{join_all, poll_immediate};
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+use support::{PATIENT, Server, check_pairs, eventually, unique};
 use tokio::runtime::{Builder, Runtime};
 
 const DEFAULT: Duration = Duration::from_millis(100);

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use self::authority::Authority;
-use crate::support::tls::{Identity, TlsServer, tls_binary, tls_cluster, tls_sentinel};
-use crate::support::{Binary, eventually, skipped, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
+use support::tls::{Identity, TlsServer, tls_binary, tls_cluster, tls_sentinel};
+use support::{Binary, eventually, skipped, unique};
 
 const HERE: [&str; 2] = ["127.0.0.1", "localhost"];
 

@@ -9,8 +9,8 @@ use std::{env, fs};
 
 use redis::{Connection, FromRedisValue, RedisResult};
 
-use super::process::{Process, alive};
-use super::{Binary, binary, eventually, unique};
+use crate::process::{Process, alive};
+use crate::{Binary, binary, eventually, unique};
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);

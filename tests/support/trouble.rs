@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redis::{Connection, RedisResult};
 
-use super::{Server, eventually};
+use crate::{Server, eventually};
 
 const LIMIT: Duration = Duration::from_secs(10);
 

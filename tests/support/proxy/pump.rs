@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use redis::io::tcp::socket2::SockRef;
 
-use super::super::frame;
 use super::{Connection, Meddle, Part, Passed, Rule, Shared, Way};
+use crate::frame;
 
 impl Shared {
     pub(super) fn accept(self: Arc<Self>, listener: TcpListener) {

@@ -1,15 +1,12 @@
 //! What a cache may cost while its store is in trouble, whatever the trouble is.
 
-// Every test file uses a part of it.
-#![allow(dead_code)]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
 
-use crate::support::unique;
+use crate::unique;
 
 /// The 100 ms of a call, with a margin for a machine that is busy.
 const DEADLINE: Duration = Duration::from_secs(1);
