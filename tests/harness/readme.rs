@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::support::root;
+use support::root;
 
 const REPOSITORY: &str = "https://github.com/redis-func-cache/redis-func-cache/blob/main/";
 const RAW: &str = "https://raw.githubusercontent.com/redis-func-cache/redis-func-cache/main/";
