@@ -3,6 +3,8 @@
 mod documents;
 mod graph;
 mod layers;
+mod promises;
 mod proxy;
 mod servers;
 mod tokens;
+mod words;
