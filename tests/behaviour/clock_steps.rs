@@ -103,7 +103,7 @@ async fn everywhere<F: Future<Output = ()>>(
 }
 
 #[tokio::test]
-async fn an_entry_from_the_future_is_none() {
+async fn an_entry_from_the_future_is_a_miss() {
     everywhere(&POLICIES, |clock, cache, repo, what| async move {
         assert_eq!((repo.brief(1).await, repo.plain(1).await), (0, 1));
         clock.store(START_US, Ordering::SeqCst);
@@ -243,7 +243,7 @@ async fn the_lease_of_a_dead_process_is_free() {
 }
 
 #[tokio::test]
-async fn the_pause_after_a_refresh_that_failed_ends() {
+async fn the_backoff_after_a_failed_refresh_ends() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
         let builder = Cache::builder(unique("steps")).redis(server.url());

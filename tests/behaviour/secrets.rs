@@ -360,7 +360,7 @@ fn with_settings(given: &mut Given) {
 }
 
 #[tokio::test]
-async fn canaries_are_kept() {
+async fn no_secret_is_logged_or_shown() {
     tracing::subscriber::set_global_default(Everything(AtomicU64::new(0))).unwrap();
     let mut given = Given::default();
     for binary in binaries() {

@@ -56,7 +56,7 @@ async fn most_of_thirty(url: &str, most: Option<usize>) -> u64 {
 }
 
 #[tokio::test]
-async fn while_the_store_is_away_so_many_run_at_a_time_and_no_more() {
+async fn fallback_concurrency_bounds_executions_while_the_store_is_unavailable() {
     let server = Server::start();
     assert!(
         most_of_thirty(&server.url(), Some(2)).await > 2,

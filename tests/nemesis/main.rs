@@ -39,7 +39,7 @@ const BOUNDS: Bounds = Bounds {
 };
 
 #[test]
-fn whatever_breaks_the_rules_hold() {
+fn the_rules_hold_under_random_faults() {
     let number = |name| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap();
     let fresh = u64::from(since_1970.subsec_micros());

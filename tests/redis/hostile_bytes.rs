@@ -117,7 +117,7 @@ fn edit(server: &Server, lua: &str) {
 }
 
 #[tokio::test]
-async fn whatever_stands_in_the_values_the_answer_is_right_and_they_heal() {
+async fn corrupt_values_never_change_an_answer_and_are_repaired() {
     // Each field is given what the next one holds; bytes of another call, method, type and codec.
     let rotate = "for i = 1, #all, 2 do \
                   redis.call('HSET', KEYS[1], all[i], all[(i + 2) % #all + 1]) end";
@@ -165,7 +165,7 @@ async fn whatever_stands_in_the_values_the_answer_is_right_and_they_heal() {
 }
 
 #[tokio::test]
-async fn an_entry_that_nobody_can_read_is_removed_behind_the_call() {
+async fn an_unreadable_entry_is_removed_in_the_background() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
         let cache = Cache::builder(unique("discard"))
@@ -194,7 +194,7 @@ async fn an_entry_that_nobody_can_read_is_removed_behind_the_call() {
 }
 
 #[tokio::test]
-async fn an_entry_over_the_limit_is_no_answer_however_sound_it_is() {
+async fn a_valid_entry_over_the_limit_is_a_miss() {
     let server = Server::start();
     let name = unique("limit");
     let build = |most| {
@@ -222,7 +222,7 @@ async fn cache_says(cache: &Cache, text: &str) {
 static METHOD: Method = Method::new("hostile::Repo::find", "Repo::find", [7; 20], Options::NONE);
 
 #[test]
-fn an_entry_that_has_changed_since_it_was_seen_stays() {
+fn an_entry_that_changed_after_it_was_read_is_not_removed() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
         let name = unique("changed");
@@ -342,7 +342,7 @@ impl ValueCodec for Shaky {
 }
 
 #[tokio::test]
-async fn what_panics_inside_a_codec_is_a_miss_or_is_not_stored() {
+async fn a_panic_in_a_codec_is_a_miss_or_an_entry_not_stored() {
     let codecs = [
         Codec::Cbor,
         Codec::Json,
@@ -385,7 +385,7 @@ async fn what_panics_inside_a_codec_is_a_miss_or_is_not_stored() {
 }
 
 #[tokio::test]
-async fn an_argument_that_panics_passes_the_cache_by() {
+async fn an_argument_that_panics_bypasses_the_cache() {
     let cache = Cache::builder(unique("nervous")).build().unwrap();
     let repo = Repo::default().cached(&cache);
     assert_eq!(repo.nervous(Nervous).await, 7);

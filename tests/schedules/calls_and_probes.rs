@@ -134,7 +134,7 @@ impl Probe {
 }
 
 #[test]
-fn it_opens_once_and_is_probed_by_one() {
+fn the_breaker_opens_once_and_has_one_prober() {
     under_many_schedules(|| {
         let calls = Calls::new();
         calls.world(|world| world.is_away = true);
@@ -160,7 +160,7 @@ fn it_opens_once_and_is_probed_by_one() {
 }
 
 #[test]
-fn a_probe_that_goes_away_leaves_nothing_open() {
+fn a_cancelled_probe_does_not_leave_the_breaker_open() {
     under_many_schedules(|| {
         let calls = Calls::new();
         calls.world(|world| world.is_away = true);
