@@ -1,4 +1,4 @@
-//! Memory while the store is away: in a file of its own, for it is the whole process that is measured.
+//! Memory while the store is unavailable: in a file of its own, for it is the whole process that is measured.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

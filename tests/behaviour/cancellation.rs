@@ -182,7 +182,7 @@ fn no_old_value_is_left_after_a_write_returns() {
 }
 
 /// Calls given up at any instant, many at a time, some while the server forgets its scripts: what
-/// they may have asked for is given back, and nobody renews it.
+/// they may have asked for is released, and not renewed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_cancelled_calls_leave_no_lease() {
     for binary in binaries() {
@@ -221,7 +221,7 @@ async fn many_cancelled_calls_leave_no_lease() {
         }
         has_ended.store(true, Ordering::SeqCst);
         flushing.join().unwrap();
-        // What could not be given back ends by itself, as nobody renews it.
+        // A lease that could not be released ends by itself, as it is not renewed.
         eventually("no lease is held", Duration::from_secs(10), || {
             held(&server) == 0
         });

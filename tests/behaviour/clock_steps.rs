@@ -1,5 +1,5 @@
 //! A server's clock that is set back, as by a failover or after it was wrong: nothing outlives its
-//! time, a full pair keeps what is new, and no lease holds anybody up.
+//! time, a full pair keeps what is new, and no lease delays a call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -156,7 +156,7 @@ async fn a_full_pair_keeps_what_is_new() {
 #[tokio::test]
 async fn entries_from_the_future_are_swept() {
     everywhere(&[Policy::Mru], |clock, cache, repo, what| async move {
-        // Most recently used goes first: only a sweep removes the first of all.
+        // The most recently used is evicted first: only a sweep removes the very first.
         repo.brief(0).await;
         clock.store(START_US, Ordering::SeqCst);
         for n in 1..36 {

@@ -85,7 +85,7 @@ async fn an_entry_is_never_served_past_its_ttl_whatever_else_is_read() {
 async fn expired_entries_are_evicted_before_live_ones() {
     everywhere(|builder, _server| async move {
         let clock = Arc::new(AtomicU64::new(START_US));
-        // Most recently used goes first: without the sweep the live entries would be the victims.
+        // The most recently used is evicted first: without the sweep the live entries would be the victims.
         let (cache, repo) = build(
             builder
                 .manual_clock(clock.clone())

@@ -1,5 +1,5 @@
 //! What was computed before an invalidation is not stored after it, and of two computations the one
-//! that began later counts: in every store and every stampede mode, whoever invalidates.
+//! that began later counts: in every store and every stampede mode, whichever process invalidates.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -119,7 +119,7 @@ async fn is_overtaken(how: How, settings: impl Fn(CacheBuilder) -> CacheBuilder,
     }
     overtake(how, &other, &others).await;
     sources[0].go_on.give();
-    assert_eq!(early.await.unwrap(), 0, "who was early gets what he read");
+    assert_eq!(early.await.unwrap(), 0, "an early call gets what it read");
 
     // Whatever is stored now has seen the write.
     for (repo, source) in [(&others, &sources[1]), (&repo, &sources[0])] {

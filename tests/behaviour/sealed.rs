@@ -135,10 +135,10 @@ async fn seal_keys_rotate_without_a_miss() {
         "by an unknown key"
     );
     Repo.cached(&both).find(1).await;
-    assert_eq!(both.stats().hit, 2, "written anew by the current key");
+    assert_eq!(both.stats().hit, 2, "written again with the current key");
 }
 
-/// Whoever writes to the server can make every header say what he likes.
+/// A process that can write to the server can forge every header.
 #[tokio::test]
 async fn a_sealed_payload_is_accepted_for_its_own_call_only() {
     let server = Server::start();

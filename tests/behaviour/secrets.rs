@@ -384,11 +384,11 @@ async fn no_secret_is_logged_or_shown() {
             text.lines().count(),
             text.len()
         );
-        let told: Vec<_> = text
+        let found: Vec<_> = text
             .lines()
             .filter(|line| line.to_lowercase().contains(CANARY))
             .collect();
-        assert!(told.is_empty(), "{what}: {told:#?}");
+        assert!(found.is_empty(), "{what}: {found:#?}");
         // Bytes of it in a `Debug` of an array.
         assert!(!text.contains("99, 97, 110, 97, 114, 121"), "{what}");
     }

@@ -95,7 +95,7 @@ impl Repo {
         let other = self.other.get().unwrap().clone();
         if self.runs.fetch_add(1, Ordering::SeqCst) < 2 {
             tokio::time::sleep(Duration::from_millis(20)).await;
-            // In a task of its own, where nobody sees who waits for whom.
+            // In a task of its own, where it cannot be known which call waits for which.
             return tokio::spawn(crossed(other, !a)).await.unwrap();
         }
         Row(u64::from(a))
@@ -216,7 +216,7 @@ async fn a_follower_replaces_a_cancelled_leader_at_once() {
     let followers: Vec<_> = (0..10).map(|_| call()).collect();
     tokio::time::sleep(Duration::from_millis(10)).await;
     leader.abort();
-    // Far below the patience of followers, so it is the leader's end that woke them.
+    // Far below the timeout of followers, so it is the leader's end that woke them.
     let rows = tokio::time::timeout(Duration::from_millis(400), join_all(followers)).await;
     assert!(rows.unwrap().into_iter().all(|row| row.unwrap() == Row(1)));
     assert_eq!(runs(&repo), 2);

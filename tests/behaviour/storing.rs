@@ -45,7 +45,7 @@ mod rules {
         Duration::from_secs(page.seconds)
     }
 
-    /// Everybody may answer this.
+    /// Any call may answer this.
     pub(crate) fn are_all<T>(values: &[T]) -> bool {
         values.len() > 1
     }
@@ -128,7 +128,7 @@ impl Shop {
     }
 
     #[cache(ttl_fn = Self::life_of_some, ttl_none = "5s")]
-    async fn judged(&self, #[cache_skip] of: Option<u64>, _id: u8) -> Option<u64> {
+    async fn conditional(&self, #[cache_skip] of: Option<u64>, _id: u8) -> Option<u64> {
         self.ran();
         of
     }
@@ -329,9 +329,9 @@ async fn cache_if_precedes_ttl_none_which_precedes_ttl_fn() {
     everywhere(|builder| async move {
         let (_cache, shop, _) = build(builder);
         for (id, of, left) in [(1, None, 5), (2, Some(30), 30), (3, Some(7), 3600)] {
-            assert_eq!(shop.judged(of, id).await, of);
+            assert_eq!(shop.conditional(of, id).await, of);
             assert_eq!(
-                seconds(shop.entry().judged(id).ttl().await),
+                seconds(shop.entry().conditional(id).ttl().await),
                 Some(left),
                 "{of:?}"
             );
@@ -380,10 +380,10 @@ async fn refresh_obeys_cache_if_and_put_does_not() {
         assert_eq!(entry().short("abc").peek().unwrap(), None);
         assert_eq!(entry().number(1).refresh(Some(-1)), Some(-1));
         assert_eq!(entry().number(1).peek().unwrap(), None);
-        assert_eq!(entry().judged(1).refresh(Some(30)).await, Some(30));
-        assert_eq!(seconds(entry().judged(1).ttl().await), Some(30));
-        assert_eq!(entry().judged(1).refresh(None).await, None);
-        assert_eq!(seconds(entry().judged(1).ttl().await), Some(5));
+        assert_eq!(entry().conditional(1).refresh(Some(30)).await, Some(30));
+        assert_eq!(seconds(entry().conditional(1).ttl().await), Some(30));
+        assert_eq!(entry().conditional(1).refresh(None).await, None);
+        assert_eq!(seconds(entry().conditional(1).ttl().await), Some(5));
         assert_eq!(entry().timed(90).refresh().await, Page::of(90));
         assert_eq!(seconds(entry().timed(90).ttl().await), Some(90));
         assert_eq!(entry().all(1).refresh().await.len(), 1);

@@ -318,7 +318,7 @@ async fn calls_survive_a_slot_that_moves() {
     // TRYAGAIN: scripts need both keys, and each node has one of them.
     migrate(&format!("{}:0", sharded.stems[0]));
     let torn = slowest().await;
-    // ASK: all is there, and nobody has been told.
+    // ASK: all is there, and no client knows.
     migrate(&format!("{}:1", sharded.stems[0]));
     let asked = slowest().await;
     let hits = sharded.hits(&[0]).await;

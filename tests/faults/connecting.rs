@@ -76,9 +76,12 @@ async fn connection_errors_give_the_systems_reason() {
     let missing = "cannot connect to unix:/nonexistent/redis.sock: \
                    no such file or directory (os error 2)";
     says(builder().redis("unix:///nonexistent/redis.sock"), missing).await;
-    let unknown = builder().redis("redis://nobody.invalid:7").build().unwrap();
+    let unknown = builder()
+        .redis("redis://unknown.invalid:7")
+        .build()
+        .unwrap();
     let error = said(&unknown).await;
-    let expected = "cannot connect to nobody.invalid:7: failed to lookup address information";
+    let expected = "cannot connect to unknown.invalid:7: failed to lookup address information";
     assert!(error.starts_with(expected), "{error}");
 }
 
@@ -161,10 +164,10 @@ async fn errors_distinguish_sentinels_from_the_primary() {
     let sentinel = Sentinel::start();
     let urls = sentinel.sentinel_urls();
     let unknown = format!(
-        "cannot connect to 127.0.0.1:{}: the sentinel knows no primary `nobody`",
+        "cannot connect to 127.0.0.1:{}: the sentinel knows no primary `unknown`",
         sentinel.sentinels()[0].port()
     );
-    says(builder().redis_sentinel(urls.clone(), "nobody"), &unknown).await;
+    says(builder().redis_sentinel(urls.clone(), "unknown"), &unknown).await;
     let primary = sentinel.primary();
     let _: () = primary.query(&["CONFIG", "SET", "requirepass", "right"]);
     let cache = builder().redis_sentinel(urls, "cache").build().unwrap();

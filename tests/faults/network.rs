@@ -88,7 +88,7 @@ async fn a_store_slower_than_half_a_deadline_is_not_asked() {
     outage.until_hits_return().await;
 }
 
-/// Around the deadline replies come after their callers have gone: they are nobody else's.
+/// Around the deadline replies come after their callers have gone: no other call gets them.
 #[tokio::test]
 async fn late_replies_are_never_delivered_to_another_call() {
     let (server, proxy, outage) = behind_a_proxy().await;
@@ -209,7 +209,7 @@ async fn calls_survive_replies_that_come_byte_by_byte() {
 }
 
 /// Replies that are not those to what was asked: no value comes of them, and after a moment the
-/// connection is right again, without anybody's help.
+/// connection is right again, by itself.
 #[tokio::test]
 async fn calls_survive_swapped_doubled_dropped_replaced_and_invented_replies() {
     let replies: [(&str, Meddle); 12] = [
@@ -265,7 +265,7 @@ async fn replies_to_other_calls_are_recognised() {
     check_pairs(&server);
 }
 
-/// Requests to connect are dropped, as firewalls do: nobody answers them, not even with a refusal.
+/// Requests to connect are dropped, as firewalls do: they are not even refused.
 #[tokio::test]
 async fn calls_survive_a_port_that_drops_connection_requests() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -12,7 +12,7 @@ const BOUNDS: Bounds = Bounds {
     call_us: 100,
     handle_us: 500,
     lease_us: 2_000,
-    patience_us: 400,
+    timeout_us: 400,
     slack_us: 50,
 };
 

@@ -84,7 +84,7 @@ impl Place {
 
     fn leader(&self) -> u32 {
         let mut leader = None;
-        eventually("somebody leads", Duration::from_secs(20), || {
+        eventually("a process leads", Duration::from_secs(20), || {
             let text = fs::read_to_string(self.0.join("leader")).unwrap_or_default();
             leader = text.parse().ok();
             leader.is_some()

@@ -61,7 +61,7 @@ fn commands_for(binary: &Binary) -> Vec<String> {
     all
 }
 
-/// Makes the account anew: what the block says of it, with these commands.
+/// Makes the account afresh: what the block says of it, with these commands.
 fn grant(server: &Server, commands: &[&str]) {
     let words = words("acl");
     let rules = words.iter().filter(|word| !word.starts_with('+'));

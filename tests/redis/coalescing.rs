@@ -204,7 +204,7 @@ async fn insignificant_hits_are_deferred_for_a_second() {
         let cache = builder.build().unwrap();
         let repo = Repo.cached(&cache);
         repo.find(1).await;
-        // The entry that goes first gets old.
+        // The entry that is evicted first gets old.
         repo.find(2).await;
         tokio::time::sleep(Duration::from_millis(1500)).await;
         let hot = Instant::now() + Duration::from_secs(3);

@@ -131,7 +131,7 @@ async fn corrupt_values_never_change_an_answer_and_are_repaired() {
         let cache = Cache::builder(unique("hostile"))
             .redis(server.url())
             .deadline(PATIENT)
-            // Sixty mebibytes take their time in a build without optimisation.
+            // 60 MiB take their time in a build without optimisation.
             .deadline(Duration::from_secs(10))
             .build()
             .unwrap();
@@ -155,7 +155,7 @@ async fn corrupt_values_never_change_an_answer_and_are_repaired() {
             assert_eq!(after.hit - before.hit, 5 - found, "{lua}");
             all().await;
             assert_eq!(cache.stats().hit, after.hit + 5, "healed: {lua}");
-            // Recorded hits may have waited for too long behind sixty mebibytes.
+            // Recorded hits may have waited for too long behind 60 MiB.
             if lua != large {
                 assert_eq!(cache.stats().error, 0, "{lua}");
             }
@@ -300,7 +300,7 @@ async fn a_value_that_cannot_be_stored_leaves_no_older_one_behind() {
                 "mood {mood}"
             );
             assert_eq!((cache.len().await.unwrap(), cache.stats().error), (0, 1));
-            // The same by hand.
+            // The same through a handle.
             let old = Moody::Fine("old".to_owned());
             repo.entry().moody(mood).put(&old).await.unwrap();
             let refused = repo.entry().moody(mood).put(&newer).await.unwrap_err();
@@ -312,7 +312,7 @@ async fn a_value_that_cannot_be_stored_leaves_no_older_one_behind() {
     check_pairs(&server);
 }
 
-/// Panics where it is told to.
+/// Panics where it is asked to.
 struct Shaky;
 
 impl ValueCodec for Shaky {

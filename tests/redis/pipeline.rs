@@ -1,4 +1,4 @@
-//! A lane's own connection: whatever comes over it, nobody gets another call's value.
+//! A lane's own connection: whatever comes over it, no call gets another call's value.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! Reads of a multi-thread runtime go through a connection of its own, and nobody depends on it.
+//! Reads of a multi-thread runtime go through a connection of its own, which no call depends on.
 
 use std::time::{Duration, Instant};
 

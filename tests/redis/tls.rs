@@ -186,12 +186,12 @@ async fn the_primary_behind_sentinels_is_reached_by_tls() {
         .tls_ca(&*other.pem);
     let error = fails(&wrong.build().unwrap()).await;
     assert!(error.contains("TLS failed: "), "{error}");
-    let unknown = builder().redis_sentinel(urls(), "nobody").tls_ca(&*ca.pem);
+    let unknown = builder().redis_sentinel(urls(), "unknown").tls_ca(&*ca.pem);
     let error = fails(&unknown.build().unwrap()).await;
-    assert!(error.contains("knows no primary `nobody`"), "{error}");
+    assert!(error.contains("knows no primary `unknown`"), "{error}");
 }
 
-/// The sentinels name somebody who listens: what comes must be the beginning of TLS.
+/// The sentinels name a listener: what comes must be the beginning of TLS.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_password_is_sent_to_the_primary_in_clear_text() {
     let Some(binary) = binary() else { return };
@@ -220,7 +220,7 @@ async fn no_password_is_sent_to_the_primary_in_clear_text() {
     let cache = cache.build().unwrap();
     let error = fails(&cache).await;
     assert!(!error.contains("canary"), "{error}");
-    eventually("somebody connects", Duration::from_secs(10), || {
+    eventually("a client connects", Duration::from_secs(10), || {
         of_sentinel() > before
     });
     for bytes in heard.lock().unwrap().iter() {
