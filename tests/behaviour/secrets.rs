@@ -360,7 +360,7 @@ fn with_settings(given: &mut Given) {
 }
 
 #[tokio::test]
-async fn canaries_are_kept() {
+async fn no_secret_is_logged_or_shown() {
     tracing::subscriber::set_global_default(Everything(AtomicU64::new(0))).unwrap();
     let mut given = Given::default();
     for binary in binaries() {
@@ -384,11 +384,11 @@ async fn canaries_are_kept() {
             text.lines().count(),
             text.len()
         );
-        let told: Vec<_> = text
+        let found: Vec<_> = text
             .lines()
             .filter(|line| line.to_lowercase().contains(CANARY))
             .collect();
-        assert!(told.is_empty(), "{what}: {told:#?}");
+        assert!(found.is_empty(), "{what}: {found:#?}");
         // Bytes of it in a `Debug` of an array.
         assert!(!text.contains("99, 97, 110, 97, 114, 121"), "{what}");
     }

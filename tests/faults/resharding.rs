@@ -100,7 +100,7 @@ async fn what_is_invalidated_while_its_slot_moves_is_not_served() {
 }
 
 #[tokio::test]
-async fn a_cache_is_purged_while_its_slot_moves() {
+async fn a_purge_works_while_its_slot_moves() {
     let cluster = Cluster::start();
     let cache = Cache::builder(unique("resharding")).redis_cluster(cluster.urls());
     let cache = cache.build().unwrap();

@@ -1,21 +1,9 @@
-//! What the documents of the repository name: tests that exist, and files that exist.
+//! The documents of the repository: their links lead to files.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use support::root;
-
-/// Documents that name tests in full: binary, module, test.
-const NAME_TESTS: [&str; 2] = ["docs/design/promises.md", "docs/faults.md"];
-
-#[test]
-fn the_tests_that_documents_name_exist() {
-    let texts = NAME_TESTS.map(|document| fs::read_to_string(root().join(document)).unwrap());
-    let named: Vec<_> = texts.iter().flat_map(|text| names(text)).collect();
-    assert!(named.len() > 200, "{named:?}");
-    let missing: Vec<_> = named.iter().filter(|name| !exists(name)).collect();
-    assert!(missing.is_empty(), "{missing:#?}");
-}
 
 #[test]
 fn relative_links_of_documents_lead_to_files() {
@@ -54,42 +42,4 @@ fn broken_links(document: &Path) -> Vec<String> {
     broken
         .map(|link| format!("{}: {link}", document.display()))
         .collect()
-}
-
-/// Paths in backticks: `faults::network::a_black_hole`, or with `*` for all tests of a module.
-fn names(text: &str) -> impl Iterator<Item = &str> {
-    let quoted = text.split('`').skip(1).step_by(2);
-    quoted.filter(|word| {
-        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:*".contains(c);
-        word.contains("::") && word.chars().all(is_name)
-    })
-}
-
-/// Whether the module's file exists and has the test's name in it, which a macro may make a test of.
-fn exists(name: &str) -> bool {
-    let (modules, test) = name.rsplit_once("::").unwrap();
-    if let Some(folder) = modules.strip_prefix("ui::") {
-        let folder = root().join("ui-tests").join(folder);
-        return folder.join(format!("{test}.rs")).exists() || (test == "*" && folder.exists());
-    }
-    let Some(text) = file(modules).and_then(|file| fs::read_to_string(file).ok()) else {
-        return false;
-    };
-    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    test == "*" || words.any(|word| word == test)
-}
-
-fn file(modules: &str) -> Option<PathBuf> {
-    let (first, rest) = modules.split_once("::").unwrap_or((modules, "."));
-    let path = match first {
-        "runtime" | "macros" => root().join(first).join("src"),
-        _ => root().join("tests").join(first),
-    };
-    let path = path.join(rest.replace("::", "/"));
-    let candidates = [path.with_extension("rs"), path.join("main.rs")];
-    let alone = root().join("tests").join(format!("{first}.rs"));
-    candidates
-        .into_iter()
-        .chain([alone])
-        .find(|file| file.exists())
 }

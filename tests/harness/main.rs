@@ -3,7 +3,9 @@
 mod documents;
 mod graph;
 mod layers;
+mod promises;
 mod proxy;
 mod readme;
 mod servers;
 mod tokens;
+mod words;

@@ -131,7 +131,7 @@ fn scan(tokens: TokenStream, found: &mut Mentions) {
     while at < tokens.len() {
         match &tokens[at] {
             TokenTree::Punct(hash) if hash.as_char() == '#' && is_attribute(tokens.get(at + 1)) => {
-                at += 1
+                at += 1;
             }
             // `pub(in path)`
             TokenTree::Ident(word) if word == "pub" => {

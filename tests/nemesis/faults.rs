@@ -22,7 +22,7 @@ enum Broken {
     ConnectionsCut,
     /// Out of memory: writes are refused.
     Full,
-    /// A replica of nobody: writes are refused.
+    /// A replica without a primary: writes are refused.
     ReadOnly,
     /// One key of each pair is gone.
     Torn,

@@ -26,7 +26,7 @@ use support::{Server, binaries, check_pairs, eventually, unique};
 const PROCESSES: u32 = 3;
 const TASKS: u64 = 16;
 const SECONDS: u64 = 5;
-/// Rounds of the short form; one more has a seed that nobody chose.
+/// Rounds of the short form; one more has a random seed.
 const SEEDS: [u64; 2] = [1, 2];
 
 const BOUNDS: Bounds = Bounds {
@@ -34,12 +34,12 @@ const BOUNDS: Bounds = Bounds {
     call_us: 100_000,
     handle_us: 1_000_000,
     lease_us: 2_000_000,
-    patience_us: 400_000,
+    timeout_us: 400_000,
     slack_us: 1_000_000,
 };
 
 #[test]
-fn whatever_breaks_the_rules_hold() {
+fn the_rules_hold_under_random_faults() {
     let number = |name| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap();
     let fresh = u64::from(since_1970.subsec_micros());
@@ -110,7 +110,7 @@ fn round(seed: u64) {
 }
 
 /// A half of a pair that was lost is repaired by the next puts. Where fields have a TTL, those that
-/// ended leave members without a value until there is no room: so the pairs are filled anew.
+/// ended leave members without a value until there is no room: so the pairs are filled again.
 fn mend(server: &Server, orders: &Orders) {
     let name = &orders.name;
     let cache = Cache::builder(name).redis(server.url()).build().unwrap();

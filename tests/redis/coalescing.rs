@@ -190,7 +190,7 @@ async fn no_hit_moves_an_entry_back() {
 /// Hits on an entry that is hit all the time, and that would move it by nothing that matters, wait;
 /// those of others do not.
 #[tokio::test]
-async fn hits_that_are_not_worth_it_wait_for_a_second() {
+async fn insignificant_hits_are_deferred_for_a_second() {
     for (policy, rare) in [
         (Policy::LruT, false),
         (Policy::Lfu, false),
@@ -204,7 +204,7 @@ async fn hits_that_are_not_worth_it_wait_for_a_second() {
         let cache = builder.build().unwrap();
         let repo = Repo.cached(&cache);
         repo.find(1).await;
-        // The entry that goes first gets old.
+        // The entry that is evicted first gets old.
         repo.find(2).await;
         tokio::time::sleep(Duration::from_millis(1500)).await;
         let hot = Instant::now() + Duration::from_secs(3);
@@ -346,7 +346,7 @@ async fn blocks_and_methods_choose_how_hits_are_recorded() {
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_strands_nobody() {
+async fn a_cancelled_caller_strands_no_other_call() {
     let server = Server::start();
     let (cache, repo) = build(&server, Touch::default());
     repo.find(1).await;

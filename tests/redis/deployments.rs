@@ -188,7 +188,7 @@ impl KeyFormat for Dashes {
 }
 
 #[tokio::test]
-async fn names_of_the_users_own_work_in_every_layout() {
+async fn custom_key_names_work_in_every_layout() {
     let server = Server::start();
     let builder = || {
         Cache::builder(unique("own"))

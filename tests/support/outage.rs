@@ -10,7 +10,7 @@ use crate::unique;
 
 /// The 100 ms of a call, with a margin for a machine that is busy.
 const DEADLINE: Duration = Duration::from_secs(1);
-/// 1 ms, with such a margin: calls that ask a store that is away take 100 ms.
+/// 1 ms, with such a margin: calls that ask an unavailable store take 100 ms.
 const KNOWN_AWAY: Duration = Duration::from_millis(50);
 /// Hits are to return within 3 s.
 const RETURN: Duration = Duration::from_secs(10);
@@ -184,7 +184,7 @@ pub async fn stands_an_outage(
     end();
     let returned = outage.until_hits_return().await;
     println!(
-        "{name}: added at first p50 {:?} p99 {:?} max {:?}, {} of {} calls waited; known to be away \
+        "{name}: added at first p50 {:?} p99 {:?} max {:?}, {} of {} calls waited; known to be unavailable \
          p50 {:?} p99 {:?} max {:?}; hits after {returned:?}",
         first.percentile(50),
         first.percentile(99),

@@ -145,7 +145,7 @@ impl Server {
         self.try_query(command).unwrap()
     }
 
-    /// [`Server::query`] of a server which may be away.
+    /// [`Server::query`] of a server which may be unavailable.
     pub fn try_query<T: FromRedisValue>(&self, command: &[&str]) -> RedisResult<T> {
         redis::cmd(command[0])
             .arg(&command[1..])
