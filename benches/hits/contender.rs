@@ -138,7 +138,7 @@ impl Source {
         Ok(Product::new(id))
     }
 
-    /// A mebibyte.
+    /// 1 MiB.
     async fn document(&self, _id: u64) -> Result<String, Absent> {
         self.runs.fetch_add(1, Ordering::Relaxed);
         Ok("x".repeat(1 << 20))
@@ -164,7 +164,7 @@ impl Contender for Ours {
     }
 }
 
-/// One plain key for each value, as a cache made by hand would have it. Decodes nothing: the bytes are the answer.
+/// One plain key for each value, as in a hand-written cache. Decodes nothing: the bytes are the answer.
 #[derive(Clone)]
 struct Plain {
     connection: MultiplexedConnection,

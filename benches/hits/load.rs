@@ -24,7 +24,7 @@ pub enum Scenario {
     Misses,
     /// Hits, and every tenth call a miss.
     Mixed,
-    /// Hits, while one more caller does nothing but read a value of a mebibyte.
+    /// Hits, while one more caller does nothing but read a value of 1 MiB.
     Large,
 }
 
