@@ -181,7 +181,7 @@ async fn sample(what: &str, pair: &mut Pair, round: usize, server: &Server) -> (
 
 async fn hits(pair: &Pair, round: usize) -> Vec<Duration> {
     let mut random = Random(round as u64);
-    let ids: Arc<[u64]> = (0..HITS).map(|_| random.next() % pair.entries).collect();
+    let ids: Arc<[u64]> = (0..HITS).map(|_| random.draw() % pair.entries).collect();
     let source = pair.roomy.source.clone();
     let runs = pair.roomy.runs();
     let hit = move |place: u64| {

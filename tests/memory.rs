@@ -1,13 +1,9 @@
-//! Memory while the store is away: in a file of its own, for it is the whole process that is measured.
-
-#[path = "faults/outage.rs"]
-mod outage;
-mod support;
+//! Memory while the store is unavailable: in a file of its own, for it is the whole process that is measured.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use outage::Outage;
+use support::outage::Outage;
 use support::{Meddle, Proxy, Server, Way, check_pairs};
 
 /// One test at a time.
@@ -37,7 +33,7 @@ async fn a_black_hole_fills_no_memory() {
 
 /// What no server says: the connection is given up, no memory is taken for it, nothing panics.
 #[tokio::test]
-async fn replies_that_no_server_gives() {
+async fn impossible_replies_fill_no_memory() {
     let deep = b"*1\r\n".repeat(200);
     let hostile: [&[u8]; 8] = [
         b"*2147483647\r\n",

@@ -1,9 +1,6 @@
 //! Many values at a time, large ones, and a slow server: they are stored all the same, behind calls
 //! that wait no longer than they may.
 
-#[path = "support/mod.rs"]
-mod support;
-
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -83,7 +80,7 @@ async fn nine_in_ten_are_stored<Fut: Future<Output = (u64, u64)>>(attempt: impl 
 
 /// Their methods end together, and so their puts begin together.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_values_of_twenty_thousand_callers_at_a_time_are_stored() {
+async fn values_of_twenty_thousand_concurrent_callers_are_stored() {
     const CALLERS: u64 = 20_000;
     nine_in_ten_are_stored(|| async {
         let (server, cache) = start();
@@ -146,7 +143,7 @@ fn start() -> (Server, Cache) {
 
 /// A look-up, a lease and a put do not fit into the time that a call has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_every_reply_is_late_values_are_stored_behind_their_callers() {
+async fn values_are_stored_in_the_background_while_every_reply_is_late() {
     let _turn = TURN.lock().await;
     let server = Server::start();
     let proxy = Proxy::start(server.port());

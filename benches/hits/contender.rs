@@ -19,17 +19,20 @@ pub const NAMES: [&str; 8] = [
     "get", "hget", "cached", "lru_t", "fifo", "lfu", "exact", "memory",
 ];
 
+/// How the titles of this crate's contenders begin.
+pub const CRATE: &str = "redis-func-cache";
+
 /// The name under which results, tables and plots show a contender.
 pub fn title(name: &str) -> &'static str {
     match name {
         "get" => "raw GET",
         "hget" => "raw HGET",
         "cached" => "cached 4.1",
-        "lru_t" => "ours, lru_t",
-        "fifo" => "ours, fifo",
-        "lfu" => "ours, lfu",
-        "exact" => "ours, touch = exact",
-        "memory" => "ours, memory store",
+        "lru_t" => "redis-func-cache, lru_t",
+        "fifo" => "redis-func-cache, fifo",
+        "lfu" => "redis-func-cache, lfu",
+        "exact" => "redis-func-cache, touch = exact",
+        "memory" => "redis-func-cache, memory store",
         _ => unreachable!("{name} is not in NAMES"),
     }
 }
@@ -135,7 +138,7 @@ impl Source {
         Ok(Product::new(id))
     }
 
-    /// A mebibyte.
+    /// 1 MiB.
     async fn document(&self, _id: u64) -> Result<String, Absent> {
         self.runs.fetch_add(1, Ordering::Relaxed);
         Ok("x".repeat(1 << 20))
@@ -161,7 +164,7 @@ impl Contender for Ours {
     }
 }
 
-/// One plain key for each value, as a cache made by hand would have it. Decodes nothing: the bytes are the answer.
+/// One plain key for each value, as in a hand-written cache. Decodes nothing: the bytes are the answer.
 #[derive(Clone)]
 struct Plain {
     connection: MultiplexedConnection,

@@ -24,7 +24,7 @@ pub enum Scenario {
     Misses,
     /// Hits, and every tenth call a miss.
     Mixed,
-    /// Hits, while one more caller does nothing but read a value of a mebibyte.
+    /// Hits, while one more caller does nothing but read a value of 1 MiB.
     Large,
 }
 
@@ -62,7 +62,7 @@ impl Scenario {
         match self {
             Self::Zipf => zipf(STORED, 1.0, DRAWS, &mut random).into(),
             _ => (0..DRAWS)
-                .map(|_| u32::try_from(random.next() % u64::from(HOT)).unwrap())
+                .map(|_| u32::try_from(random.draw() % u64::from(HOT)).unwrap())
                 .collect(),
         }
     }

@@ -4,8 +4,8 @@
 //!     cargo bench -p redis-func-cache-benches --bench hits -- --quick      # below one
 //!     cargo bench -p redis-func-cache-benches --bench hits -- --only get,lru_t --scenarios hits --callers 1,256
 //!
-//! Further arguments: `--rounds N`; `--slice MILLISECONDS`; `--publish`, which renews the plots in `docs/` and the table
-//! in the README; `--draw`, which measures nothing and shows the last results. Results: `target/bench/hits.json`.
+//! Further arguments: `--rounds N`; `--slice MILLISECONDS`; `--publish`, which renews the charts in `docs/` and the table
+//! in the guide's chapter on performance; `--draw`, which measures nothing and shows the last results. Results: `target/bench/hits.json`.
 
 // Figures are for people: what a float cannot hold exactly does not matter here.
 #![allow(

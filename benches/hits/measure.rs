@@ -75,7 +75,7 @@ pub async fn cells(
     };
     for round in 0..=effort.rounds {
         for place in 0..entrants.len() {
-            // Nobody comes always after the same one.
+            // No contender always follows the same one.
             let turn = (place + round) % entrants.len();
             load.slice += 1;
             let warm_up = round == 0;

@@ -1,10 +1,10 @@
-//! The two plots that the README shows.
+//! The charts of a run: bars for the README, lines for the guide.
 
 use crate::Results;
-use crate::contender::title;
+use crate::contender::{CRATE, title};
 use crate::load::Scenario;
 use crate::measure::Cell;
-use crate::support::svg::{Chart, Line, Panel, Scale};
+use crate::support::svg::{Bar, BarChart, Chart, Line, Panel, Scale};
 
 /// The memory store is left out: it asks no server, and would flatten all others.
 const SHOWN: [(&str, &str, &str); 7] = [
@@ -16,6 +16,30 @@ const SHOWN: [(&str, &str, &str); 7] = [
     ("hget", "#c99700", "6 4"),
     ("cached", "#e0457b", "6 4"),
 ];
+
+/// Hits with many callers, of those that a newcomer would compare; `None` where one was not measured.
+pub fn comparison(results: &Results) -> Option<BarChart> {
+    const CALLERS: usize = 256;
+    let get = cell(results, "get", CALLERS)?.ops_per_s;
+    let bar = |name: &str| {
+        let (name, colour, _) = *SHOWN.iter().find(|(shown, ..)| *shown == name)?;
+        let value = cell(results, name, CALLERS)?.ops_per_s;
+        Some(Bar {
+            name: title(name),
+            colour,
+            value,
+            label: format!("{:.0} k/s, {:.2} × GET", value / 1e3, value / get),
+        })
+    };
+    Some(BarChart {
+        title: format!("Cache hits per second, {CALLERS} concurrent callers"),
+        subtitle: about(results),
+        bars: ["cached", "get", "lru_t"]
+            .into_iter()
+            .map(bar)
+            .collect::<Option<_>>()?,
+    })
+}
 
 /// Hits of the scenario `hits` for each number of callers.
 pub fn throughput(results: &Results) -> Chart {
@@ -31,7 +55,7 @@ pub fn throughput(results: &Results) -> Chart {
         )
     });
     Chart {
-        title: "Hits a second".into(),
+        title: "Cache hits per second".into(),
         subtitle: about(results),
         scale: Scale::Linear,
         panels: vec![Panel {
@@ -56,7 +80,7 @@ pub fn latency(results: &Results) -> Chart {
         .into_iter()
         .filter(|callers| [16, 256].contains(callers));
     Chart {
-        title: "Latency of a hit, microseconds".into(),
+        title: "Latency of a cache hit in microseconds (log scale)".into(),
         subtitle: about(results),
         scale: Scale::Log,
         panels: shown.map(panel).collect(),
@@ -69,7 +93,7 @@ fn lines(values: impl Fn(&str) -> Option<Vec<f64>>) -> Vec<Line> {
             name: title(name),
             colour,
             dashes,
-            strong: title(name).starts_with("ours") && dashes.is_empty(),
+            strong: title(name).starts_with(CRATE) && dashes.is_empty(),
             values: values(name)?,
         })
     };
@@ -95,7 +119,7 @@ fn cell<'r>(results: &'r Results, name: &str, callers: usize) -> Option<&'r Cell
 
 fn about(results: &Results) -> String {
     format!(
-        "A struct of 8 fields, 1,000 keys, decode included for all but raw; {}, server and callers on {} cores",
+        "Struct of 8 fields, 1,000 keys, decoding included except for raw GET and HGET; {}, server and callers on {} cores",
         results.server, results.cores
     )
 }

@@ -6,7 +6,7 @@ use crate::measure::{Cell, Memory};
 
 fn heading(cell: &Cell) {
     println!(
-        "\n{}, {} callers\n{:<20} {:>10} {:>9} {:>9} {:>12} {:>12}",
+        "\n{}, {} callers\n{:<32} {:>10} {:>9} {:>9} {:>12} {:>12}",
         cell.scenario.name(),
         cell.callers,
         "",
@@ -22,7 +22,7 @@ pub fn cells(cells: &[Cell]) {
     cells.first().inspect(|cell| heading(cell));
     for cell in cells {
         print!(
-            "{:<20} {:>10.0} {:>9.1} {:>9.1} {:>12.2} {:>12.2}",
+            "{:<32} {:>10.0} {:>9.1} {:>9.1} {:>12.2} {:>12.2}",
             title(&cell.contender),
             cell.ops_per_s,
             cell.p50_us,
@@ -48,7 +48,7 @@ pub fn memory(memory: &[Memory]) {
             entry.bytes_per_entry / plain.bytes_per_entry
         });
         println!(
-            "{:<20} {:>10.0} {:>9.2} x raw GET",
+            "{:<32} {:>10.0} {:>9.2} x raw GET",
             title(&entry.contender),
             entry.bytes_per_entry,
             ratio

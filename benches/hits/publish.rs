@@ -1,4 +1,4 @@
-//! What the repository shows of a run: two plots and the table in the README.
+//! What the repository shows of a run: three charts, and the table in the guide.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,7 +12,7 @@ const BEGIN: &str =
     "<!-- written by `cargo bench -p redis-func-cache-benches --bench hits -- --publish` -->\n";
 const END: &str = "<!-- end -->";
 
-/// Draws the plots where results are kept.
+/// Draws the charts where results are kept.
 pub fn draw(results: &Results) {
     for (file, svg) in plots(results) {
         let path = support::target(file);
@@ -21,31 +21,34 @@ pub fn draw(results: &Results) {
     }
 }
 
-/// Brings plots and README up to date.
+/// Brings the charts and the guide's table up to date.
 pub fn publish(results: &Results) {
     let root = support::root();
     for (file, svg) in plots(results) {
         fs::write(root.join("docs").join(file), svg).unwrap();
     }
-    let readme = root.join("README.md");
-    let text = fs::read_to_string(&readme).unwrap();
-    let (before, rest) = text.split_once(BEGIN).expect("the README marks the table");
+    let chapter = root.join("docs/guide/performance.md");
+    let text = fs::read_to_string(&chapter).unwrap();
+    let (before, rest) = text.split_once(BEGIN).expect("the chapter marks the table");
     let (_, after) = rest
         .split_once(END)
-        .expect("the README marks the table's end");
+        .expect("the chapter marks the table's end");
     let table = table(results).expect("a run of all contenders, scenarios and callers");
-    fs::write(&readme, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
-    println!("published: docs/*.svg, README.md");
+    fs::write(&chapter, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
+    println!("published: docs/*.svg, docs/guide/performance.md");
 }
 
 /// Those for which there are figures.
 fn plots(results: &Results) -> Vec<(&'static str, String)> {
-    let charts = [
+    let lines = [
         ("throughput.svg", plot::throughput(results)),
         ("latency.svg", plot::latency(results)),
     ];
-    let drawn = charts.into_iter().filter(|(_, chart)| !chart.is_empty());
-    drawn.map(|(file, chart)| (file, chart.draw())).collect()
+    let lines = lines.into_iter().filter(|(_, chart)| !chart.is_empty());
+    let bars = plot::comparison(results).map(|chart| ("hits.svg", chart.draw()));
+    bars.into_iter()
+        .chain(lines.map(|(file, chart)| (file, chart.draw())))
+        .collect()
 }
 
 /// Ratios to raw GET, but for the server's CPU, which is against raw HGET; `None` where a figure is missing.
@@ -83,8 +86,7 @@ fn table(results: &Results) -> Option<String> {
             ops(Scenario::Mixed, 64)?,
             ops(Scenario::Misses, 64)?,
         ];
-        let title = title(name).replace("lru_t", "`lru_t`");
-        let _ = write!(table, "| {title} |");
+        let _ = write!(table, "| {} |", title(name));
         for figure in figures {
             let _ = write!(table, " {figure:.2} |");
         }

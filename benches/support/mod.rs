@@ -12,15 +12,12 @@
 mod cpu;
 mod output;
 mod product;
-mod random;
-#[path = "../../tests/support/mod.rs"]
-mod servers;
 pub mod svg;
 
 pub use cpu::{client_cpu, server_cpu};
 pub use output::{load, save, target};
 pub use product::Product;
-pub use random::{Random, zipf};
+pub use servers::random::{Random, zipf};
 pub use servers::{Server, eventually, root, skipped, unique};
 
 /// The middle of some figures.

@@ -29,7 +29,7 @@ impl Product {
         }
     }
 
-    /// What a cache made by hand would store.
+    /// What a hand-written cache would store.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         ciborium::into_writer(self, &mut bytes).unwrap();

@@ -1,4 +1,4 @@
-//! Line charts, drawn by hand: axes with few ticks, and each line named at its end.
+//! Charts as SVG, without a library: lines with few ticks, each named at its end, and bars.
 
 use std::fmt::Write as _;
 
@@ -10,8 +10,9 @@ const PANEL: f64 = 560.0;
 /// Between two panels, for the second one's scale.
 const GAP: f64 = 64.0;
 /// Right of the last panel, for the names of lines.
-const NAMES: f64 = 176.0;
+const NAMES: f64 = 250.0;
 const LINE: f64 = 16.0;
+const WIDTH: f64 = LEFT + PANEL + NAMES;
 
 /// The background is drawn, so that the chart can be read wherever it is shown.
 const STYLE: &str = "
@@ -23,6 +24,7 @@ const STYLE: &str = "
   .line { fill: none; stroke-width: 2; stroke-linejoin: round }
   .strong { stroke-width: 3 }
   .leader { fill: none; stroke-width: 1; opacity: .6 }
+  .value { font-weight: 600 }
   @media (prefers-color-scheme: dark) {
     .paper { fill: #0d1117; stroke: #3d444d }
     text { fill: #f0f6fc }
@@ -70,17 +72,7 @@ impl Chart {
     pub fn draw(&self) -> String {
         let panels = self.panels.len() as f64;
         let width = (PANEL - GAP * (panels - 1.0)) / panels;
-        let whole = LEFT + PANEL + NAMES;
-        let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {whole} {HEIGHT}\" \
-             role=\"img\">\n<title>{}</title>\n<style>{STYLE}\n</style>\n\
-             <rect class=\"paper\" x=\".5\" y=\".5\" width=\"{}\" height=\"{}\" rx=\"6\"/>\n",
-            self.title,
-            whole - 1.0,
-            HEIGHT - 1.0,
-        );
-        text(&mut svg, "title", "start", (20.0, 28.0), &self.title);
-        text(&mut svg, "faint", "start", (20.0, 47.0), &self.subtitle);
+        let mut svg = open(&self.title, &self.subtitle, HEIGHT);
         let ticks = self.ticks();
         for (place, panel) in self.panels.iter().enumerate() {
             let left = LEFT + place as f64 * (width + GAP);
@@ -129,6 +121,74 @@ impl Chart {
             }
         }
     }
+}
+
+#[derive(Debug, Clone)]
+pub struct Bar {
+    pub name: &'static str,
+    /// One that can be seen on white and on black.
+    pub colour: &'static str,
+    pub value: f64,
+    /// What stands at the bar's end.
+    pub label: String,
+}
+
+/// Horizontal bars from zero, each with its label at its end.
+#[derive(Debug, Clone)]
+pub struct BarChart {
+    pub title: String,
+    pub subtitle: String,
+    pub bars: Vec<Bar>,
+}
+
+impl BarChart {
+    pub fn draw(&self) -> String {
+        const FIRST: f64 = 72.0;
+        const STEP: f64 = 42.0;
+        const THICKNESS: f64 = 26.0;
+        const START: f64 = 200.0;
+        /// Right of the longest bar, for its label.
+        const LABELS: f64 = 200.0;
+        let height = FIRST + STEP * self.bars.len() as f64 + 6.0;
+        let mut svg = open(&self.title, &self.subtitle, height);
+        let values = self.bars.iter().map(|bar| bar.value);
+        let largest = values.fold(f64::MIN_POSITIVE, f64::max);
+        for (place, bar) in self.bars.iter().enumerate() {
+            let top = FIRST + STEP * place as f64;
+            let length = (WIDTH - START - LABELS) * bar.value / largest;
+            let baseline = top + THICKNESS / 2.0 + 4.5;
+            text(&mut svg, "", "end", (START - 12.0, baseline), bar.name);
+            let _ = writeln!(
+                svg,
+                "<rect x=\"{START:.0}\" y=\"{top:.1}\" width=\"{length:.1}\" height=\"{THICKNESS:.0}\" rx=\"2\" \
+                 fill=\"{}\"/>",
+                bar.colour
+            );
+            text(
+                &mut svg,
+                "value",
+                "start",
+                (START + length + 10.0, baseline),
+                &bar.label,
+            );
+        }
+        svg.push_str("</svg>\n");
+        svg
+    }
+}
+
+/// What every chart begins with.
+fn open(title: &str, subtitle: &str, height: f64) -> String {
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
+         role=\"img\">\n<title>{title}</title>\n<style>{STYLE}\n</style>\n\
+         <rect class=\"paper\" x=\".5\" y=\".5\" width=\"{}\" height=\"{}\" rx=\"6\"/>\n",
+        WIDTH - 1.0,
+        height - 1.0,
+    );
+    text(&mut svg, "title", "start", (20.0, 28.0), title);
+    text(&mut svg, "faint", "start", (20.0, 47.0), subtitle);
+    svg
 }
 
 struct Frame {

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use crate::support::log::Log;
-use crate::support::{Cluster, Server, binaries, check_pairs, unique};
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Policy, cache_impl};
+use support::log::Log;
+use support::{Cluster, Server, binaries, check_pairs, unique};
 use tracing::Level;
 
 struct Numbers;

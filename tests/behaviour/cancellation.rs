@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::support::{Server, binaries, eventually, unique};
 use futures_util::FutureExt as _;
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+use support::{Server, binaries, eventually, unique};
 
 #[derive(Default)]
 struct Repo {
@@ -115,7 +115,7 @@ fn an_invalidation_survives_its_caller() {
 }
 
 #[test]
-fn a_write_that_is_dropped_while_it_runs_may_have_written() {
+fn a_write_cancelled_while_it_runs_still_invalidates() {
     each(|_, repo| {
         source(repo).is_stuck.store(true, Ordering::SeqCst);
         store(repo);
@@ -142,7 +142,7 @@ fn a_write_that_is_dropped_while_it_runs_may_have_written() {
 }
 
 #[test]
-fn a_write_that_panics_may_have_written() {
+fn a_write_that_panics_still_invalidates() {
     each(|_, repo| {
         source(repo).panics.store(true, Ordering::SeqCst);
         store(repo);
@@ -157,7 +157,7 @@ fn a_write_that_panics_may_have_written() {
 }
 
 #[test]
-fn a_write_that_fails_or_never_began_drops_nothing() {
+fn a_write_that_fails_or_never_starts_invalidates_nothing() {
     each(|_, repo| {
         store(repo);
         assert_eq!(pollster::block_on(repo.refuse(1)), Err(Refused));
@@ -167,7 +167,7 @@ fn a_write_that_fails_or_never_began_drops_nothing() {
 }
 
 #[test]
-fn after_a_write_has_returned_nothing_old_is_there() {
+fn no_old_value_is_left_after_a_write_returns() {
     each(|cache, repo| {
         for _ in 0..20 {
             store(repo);
@@ -182,9 +182,9 @@ fn after_a_write_has_returned_nothing_old_is_there() {
 }
 
 /// Calls given up at any instant, many at a time, some while the server forgets its scripts: what
-/// they may have asked for is given back, and nobody renews it.
+/// they may have asked for is released, and not renewed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn calls_that_are_dropped_in_numbers_leave_no_lease() {
+async fn many_cancelled_calls_leave_no_lease() {
     for binary in binaries() {
         let server = Arc::new(Server::start_on(&binary));
         let name = unique("given-up");
@@ -221,7 +221,7 @@ async fn calls_that_are_dropped_in_numbers_leave_no_lease() {
         }
         has_ended.store(true, Ordering::SeqCst);
         flushing.join().unwrap();
-        // What could not be given back ends by itself, as nobody renews it.
+        // A lease that could not be released ends by itself, as it is not renewed.
         eventually("no lease is held", Duration::from_secs(10), || {
             held(&server) == 0
         });

@@ -1,12 +1,12 @@
 //! A server's clock that is set back, as by a failover or after it was wrong: nothing outlives its
-//! time, a full pair keeps what is new, and no lease holds anybody up.
+//! time, a full pair keeps what is new, and no lease delays a call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::{Server, binaries, check_pairs, eventually, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Policy, Touch, cache_impl};
+use support::{Server, binaries, check_pairs, eventually, unique};
 use tokio::sync::Notify;
 
 const HOUR_US: u64 = 3_600_000_000;
@@ -103,7 +103,7 @@ async fn everywhere<F: Future<Output = ()>>(
 }
 
 #[tokio::test]
-async fn an_entry_from_the_future_is_none() {
+async fn an_entry_from_the_future_is_a_miss() {
     everywhere(&POLICIES, |clock, cache, repo, what| async move {
         assert_eq!((repo.brief(1).await, repo.plain(1).await), (0, 1));
         clock.store(START_US, Ordering::SeqCst);
@@ -156,7 +156,7 @@ async fn a_full_pair_keeps_what_is_new() {
 #[tokio::test]
 async fn entries_from_the_future_are_swept() {
     everywhere(&[Policy::Mru], |clock, cache, repo, what| async move {
-        // Most recently used goes first: only a sweep removes the first of all.
+        // The most recently used is evicted first: only a sweep removes the very first.
         repo.brief(0).await;
         clock.store(START_US, Ordering::SeqCst);
         for n in 1..36 {
@@ -243,7 +243,7 @@ async fn the_lease_of_a_dead_process_is_free() {
 }
 
 #[tokio::test]
-async fn the_pause_after_a_refresh_that_failed_ends() {
+async fn the_backoff_after_a_failed_refresh_ends() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
         let builder = Cache::builder(unique("steps")).redis(server.url());

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::{PATIENT, Server, unique};
 use redis_func_cache::{
     Cache, CacheBuilder, CacheExt as _, Codec, CodecError, ValueCodec, cache_impl, erased_serde,
 };
 use serde::{Deserialize, Serialize};
+use support::{PATIENT, Server, unique};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Kind {
@@ -126,7 +126,7 @@ async fn same_twice(cache: &Cache, what: &str) {
 }
 
 #[tokio::test]
-async fn every_codec_gives_back_what_it_was_given() {
+async fn every_codec_round_trips() {
     let server = Server::start();
     let plain: fn(CacheBuilder) -> CacheBuilder = |builder| builder;
     let packed: fn(CacheBuilder) -> CacheBuilder = |builder| builder.compress_above(100);
@@ -194,7 +194,7 @@ async fn a_method_may_have_a_codec_of_its_own() {
 }
 
 #[tokio::test]
-async fn large_values_get_smaller_and_small_ones_stay() {
+async fn large_values_are_compressed_and_small_ones_are_not() {
     let server = Server::start();
     let sizes = async |above: Option<usize>| {
         let builder = Cache::builder(unique("lz4"))
@@ -248,7 +248,7 @@ async fn a_compressed_entry_over_the_limit_is_a_miss() {
 }
 
 #[test]
-fn ids_of_own_codecs_do_not_meet_ours() {
+fn ids_of_custom_codecs_never_collide_with_built_in_ones() {
     let error = Codec::custom(5, Pretty).unwrap_err();
     assert!(
         error.is_config() && error.to_string().contains("128"),

@@ -4,10 +4,10 @@ use std::fmt::{Debug, Write as _};
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Cluster, Server, unique};
 use redis_func_cache::private::{Call, KeyWriter, Method, Options, Ready};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Codec, SealKeys, Touch, cache_impl};
 use serde::ser::{Error as _, Serialize, Serializer};
+use support::{Cluster, Server, unique};
 
 /// In every argument, value, password and key.
 const CANARY: &str = "canary";
@@ -134,12 +134,12 @@ async fn show_in_every_way(what: &str, builder: impl Fn() -> CacheBuilder) {
 }
 
 #[tokio::test]
-async fn debug_shows_nothing_that_is_kept_in_memory() {
+async fn debug_shows_nothing_that_memory_holds() {
     show_in_every_way("memory", || Cache::builder(unique("debug")).memory()).await;
 }
 
 #[tokio::test]
-async fn debug_shows_nothing_that_is_kept_on_servers() {
+async fn debug_shows_nothing_that_servers_hold() {
     let server = Server::start();
     let _: () = server.query(&[
         "ACL", "SETUSER", "canary", "on", ">canary", "~*", "&*", "+@all",
@@ -152,7 +152,7 @@ async fn debug_shows_nothing_that_is_kept_on_servers() {
 }
 
 #[tokio::test]
-async fn debug_shows_no_keys_and_no_run_that_has_yet_to_begin() {
+async fn debug_shows_no_keys_and_no_pending_execution() {
     let mut shown = Shown::default();
     let keys = || SealKeys::new(1, KEY).with_previous(2, KEY);
     shown.show(&keys());

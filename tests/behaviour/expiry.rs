@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{PATIENT, Server, binaries, check_pairs, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Policy, StructureTtl, cache_impl};
+use support::{PATIENT, Server, binaries, check_pairs, unique};
 
 #[derive(Default)]
 struct Clocked {
@@ -82,10 +82,10 @@ async fn an_entry_is_never_served_past_its_ttl_whatever_else_is_read() {
 }
 
 #[tokio::test]
-async fn what_has_expired_goes_before_what_lives() {
+async fn expired_entries_are_evicted_before_live_ones() {
     everywhere(|builder, _server| async move {
         let clock = Arc::new(AtomicU64::new(START_US));
-        // Most recently used goes first: without the sweep the live entries would be the victims.
+        // The most recently used is evicted first: without the sweep the live entries would be the victims.
         let (cache, repo) = build(
             builder
                 .manual_clock(clock.clone())
@@ -107,7 +107,7 @@ async fn what_has_expired_goes_before_what_lives() {
 }
 
 #[tokio::test]
-async fn sixteen_puts_find_what_has_expired() {
+async fn sixteen_puts_sweep_expired_entries() {
     everywhere(|builder, _server| async move {
         let clock = Arc::new(AtomicU64::new(START_US));
         let (cache, repo) = build(builder.manual_clock(clock.clone()).policy(Policy::Mru));
@@ -138,7 +138,7 @@ async fn sixteen_puts_find_what_has_expired() {
 }
 
 #[tokio::test]
-async fn the_builders_ttl_is_for_methods_that_say_nothing() {
+async fn the_builders_ttl_is_the_default_of_methods() {
     everywhere(|builder, _server| async move {
         let (_cache, repo) = build(builder.ttl(Duration::from_secs(40 * 60)));
         repo.plain(1).await;
@@ -152,7 +152,7 @@ async fn the_builders_ttl_is_for_methods_that_say_nothing() {
 
 /// A ranking can be newer than its values: some servers end single fields of a hash.
 #[tokio::test]
-async fn whichever_key_of_a_pair_has_no_end_is_given_one_by_a_put() {
+async fn a_put_gives_every_key_of_a_pair_an_expiry() {
     everywhere(|builder, server| async move {
         let Some(server) = server else { return };
         let (_cache, repo) = build(builder);
@@ -173,7 +173,7 @@ async fn whichever_key_of_a_pair_has_no_end_is_given_one_by_a_put() {
 }
 
 #[tokio::test]
-async fn real_time_ends_an_entry_too() {
+async fn an_entry_expires_in_real_time() {
     everywhere(|builder, _server| async move {
         let (_cache, repo) = build(builder.ttl(Duration::from_millis(60)));
         assert_eq!(repo.plain(1).await, 0);
@@ -199,7 +199,7 @@ fn pttl(server: &Server) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn a_sliding_pair_lives_on_with_every_use() {
+async fn every_use_extends_a_sliding_pair() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
         let builder = Cache::builder(unique("sliding"))
@@ -213,7 +213,7 @@ async fn a_sliding_pair_lives_on_with_every_use() {
             let _: () = server.query(&["PEXPIRE", &key, "5000"]);
         }
         repo.plain(1).await;
-        crate::support::eventually("a hit slides", Duration::from_secs(5), || {
+        support::eventually("a hit slides", Duration::from_secs(5), || {
             pttl(&server).iter().all(|&ms| ms > 98_000)
         });
         for key in server.keys() {
@@ -226,7 +226,7 @@ async fn a_sliding_pair_lives_on_with_every_use() {
 }
 
 #[tokio::test]
-async fn hits_keep_a_short_sliding_pair_although_they_are_not_worth_recording() {
+async fn insignificant_hits_still_extend_a_short_sliding_pair() {
     let server = Server::start();
     for policy in [Policy::Lfu, Policy::LruT, Policy::Lru, Policy::Fifo] {
         let mut runs = Vec::new();
@@ -257,7 +257,7 @@ async fn runs_of_a_short_pair(server: &Server, policy: &Policy) -> u64 {
 }
 
 #[tokio::test]
-async fn a_fixed_pair_ends_when_it_was_to_end() {
+async fn a_fixed_pair_expires_on_time() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
         let builder = Cache::builder(unique("fixed"))
@@ -277,7 +277,7 @@ async fn a_fixed_pair_ends_when_it_was_to_end() {
 }
 
 #[tokio::test]
-async fn a_pair_never_ends_before_an_entry_in_it() {
+async fn a_pair_never_expires_before_its_entries() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
         for structure in [
@@ -304,7 +304,7 @@ async fn a_pair_never_ends_before_an_entry_in_it() {
 }
 
 #[tokio::test]
-async fn a_pair_without_end_has_none() {
+async fn a_pair_without_ttl_never_expires() {
     let server = Server::start();
     let builder = Cache::builder(unique("never"))
         .redis(server.url())
@@ -320,7 +320,7 @@ async fn a_pair_without_end_has_none() {
 }
 
 #[tokio::test]
-async fn the_memory_stores_pair_ends_as_well() {
+async fn pairs_in_memory_expire_as_well() {
     let builder = Cache::builder(unique("memory"));
     let (cache, repo) =
         build(builder.structure_ttl(StructureTtl::Fixed(Duration::from_millis(40))));
@@ -331,14 +331,14 @@ async fn the_memory_stores_pair_ends_as_well() {
 }
 
 #[tokio::test]
-async fn a_server_with_field_ttl_removes_the_value_by_itself() {
+async fn a_server_with_field_expiry_removes_the_value_itself() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
         if server
             .try_query::<redis::Value>(&["HPTTL", "none", "FIELDS", "1", "f"])
             .is_err()
         {
-            crate::support::skipped(&format!("{binary} has no HPEXPIRE"));
+            support::skipped(&format!("{binary} has no HPEXPIRE"));
             continue;
         }
         let (cache, repo) = build(

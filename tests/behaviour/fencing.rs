@@ -1,13 +1,13 @@
 //! What was computed before an invalidation is not stored after it, and of two computations the one
-//! that began later counts: in every store and every stampede mode, whoever invalidates.
+//! that began later counts: in every store and every stampede mode, whichever process invalidates.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::{PATIENT, Server, binaries, check_pairs, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Stampede, cache_impl};
+use support::{PATIENT, Server, binaries, check_pairs, unique};
 use tokio::sync::Semaphore;
 
 /// A row that changes, and a method that has read it and has not returned yet.
@@ -119,7 +119,7 @@ async fn is_overtaken(how: How, settings: impl Fn(CacheBuilder) -> CacheBuilder,
     }
     overtake(how, &other, &others).await;
     sources[0].go_on.give();
-    assert_eq!(early.await.unwrap(), 0, "who was early gets what he read");
+    assert_eq!(early.await.unwrap(), 0, "an early call gets what it read");
 
     // Whatever is stored now has seen the write.
     for (repo, source) in [(&others, &sources[1]), (&repo, &sources[0])] {
@@ -168,7 +168,7 @@ async fn a_value_from_before_an_invalidation_is_not_stored_after_it() {
 /// Calls that come after an invalidation elsewhere may join a computation from before it: then it
 /// is not theirs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_joins_after_an_invalidation_elsewhere_is_not_given_an_older_value() {
+async fn a_call_that_joins_after_a_remote_invalidation_gets_no_older_value() {
     for how in [How::Handle, How::All] {
         is_not_given_an_older_value(how).await;
     }
@@ -216,7 +216,7 @@ async fn is_not_given_an_older_value(how: How) {
 
 /// Whichever ends first.
 #[tokio::test]
-async fn of_two_computations_the_one_that_began_later_is_stored() {
+async fn of_two_computations_the_one_that_started_later_is_stored() {
     let server = Server::start();
     for url in [None, Some(server.url())] {
         for later_ends_first in [true, false] {
@@ -247,7 +247,7 @@ async fn of_two_computations_the_one_that_began_later_is_stored() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_given_up_leaves_no_lease() {
+async fn a_cancelled_call_leaves_no_lease() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
         let cache = Cache::builder(unique("fences"))
@@ -261,7 +261,7 @@ async fn a_call_that_is_given_up_leaves_no_lease() {
             let call = repo.slow(1);
             let _ = tokio::time::timeout(Duration::from_micros(micros), call).await;
         }
-        crate::support::eventually("no lease is left", Duration::from_secs(5), || {
+        support::eventually("no lease is left", Duration::from_secs(5), || {
             !server.keys().iter().any(|key| key.ends_with(":2"))
         });
         source.go_on.give();
@@ -271,7 +271,7 @@ async fn a_call_that_is_given_up_leaves_no_lease() {
 }
 
 #[tokio::test]
-async fn who_only_writes_is_fenced_as_well() {
+async fn write_only_calls_are_fenced_as_well() {
     let server = Server::start();
     for url in [None, Some(server.url())] {
         let cache = Cache::builder(unique("fences"));
@@ -308,7 +308,7 @@ async fn until_stored<F: Future<Output = u64> + Unpin>(call: &mut F, others: &Ca
 /// Another process drops what a leader has just stored, before the leader hears of that: calls that
 /// begin after it may join the leader, but are not given its value.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_joins_after_the_put_was_sent_is_not_given_the_value_unchecked() {
+async fn a_call_that_joins_after_the_put_was_sent_checks_the_value() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
         for how in [How::Handle, How::One, How::All, How::Purge] {
@@ -356,7 +356,7 @@ async fn who_joins_after_the_put_was_sent_is_not_given_the_value_unchecked() {
 /// A process waits for another that computes: what it then finds, it does not look for once more
 /// for each of its calls.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_found_value_serves_all_who_had_joined_before_it_was_asked_for() {
+async fn a_hit_serves_every_follower_that_joined_before_the_lookup() {
     let server = Server::start();
     let name = unique("fences");
     let build = || {

@@ -6,7 +6,7 @@
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
 use serde::Serialize;
 
-use crate::support::{Server, unique};
+use support::{Server, unique};
 
 trait Table {
     const NAME: &'static str;

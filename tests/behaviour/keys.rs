@@ -148,18 +148,18 @@ proptest! {
     }
 
     #[test]
-    fn kinds_without_a_mark_never_share_bytes(a in bare(), b in bare()) {
+    fn values_without_a_type_tag_never_share_bytes(a in bare(), b in bare()) {
         prop_assert_eq!(a == b, bytes(&a) == bytes(&b));
     }
 
     #[test]
-    fn no_value_begins_with_another(a in tree(), b in tree()) {
+    fn no_value_is_a_prefix_of_another(a in tree(), b in tree()) {
         // Arguments stand one behind the other without a separator.
         prop_assert!(a == b || !bytes(&a).starts_with(&bytes(&b)));
     }
 
     #[test]
-    fn arguments_cannot_flow_into_each_other(a in (text(), text()), b in (text(), text())) {
+    fn adjacent_arguments_cannot_be_confused(a in (text(), text()), b in (text(), text())) {
         let joined = |(x, y): &(String, String)| [bytes(x), bytes(y)].concat();
         prop_assert_eq!(a == b, joined(&a) == joined(&b));
     }

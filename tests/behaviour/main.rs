@@ -20,6 +20,4 @@ mod settings;
 mod single_flight;
 mod staleness;
 mod storing;
-#[path = "../support/mod.rs"]
-mod support;
 mod unstorable;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::{Server, binaries, check_pairs, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
+use support::{Server, binaries, check_pairs, unique};
 use tokio::sync::{Notify, Semaphore};
 
 /// A row that changes, and methods that have read it and return when they may.

@@ -119,7 +119,7 @@ async fn the_design_compiles_and_works_as_written() -> Result<(), Box<dyn std::e
 }
 
 #[tokio::test]
-async fn handles_look_at_replace_and_drop_one_entry() {
+async fn handles_peek_put_and_invalidate_one_entry() {
     let cache = Cache::builder("shop").memory().build().unwrap();
     let repo = Arc::new(UserRepo::new(Arc::default())).cached(&cache);
 
@@ -155,7 +155,7 @@ async fn handles_look_at_replace_and_drop_one_entry() {
 }
 
 #[tokio::test]
-async fn a_write_drops_what_it_makes_stale() {
+async fn a_write_invalidates_the_entries_it_declares() {
     let cache = Cache::builder("shop").memory().build().unwrap();
     let repo = UserRepo::new(Arc::default()).cached(&cache);
     repo.find(1).await.unwrap();

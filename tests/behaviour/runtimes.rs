@@ -3,8 +3,8 @@
 
 use std::sync::LazyLock;
 
-use crate::support::Server;
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+use support::Server;
 
 static SERVER: LazyLock<Server> = LazyLock::new(Server::start);
 static CACHE: LazyLock<Cache> = LazyLock::new(|| {
@@ -61,7 +61,7 @@ macro_rules! runtimes {
 runtimes!(first_runtime second_runtime third_runtime fourth_runtime fifth_runtime);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_runtime_of_many_threads() {
+async fn calls_work_on_a_multi_thread_runtime() {
     let tasks: Vec<_> = (0..16).map(|_| tokio::spawn(both())).collect();
     for task in tasks {
         task.await.unwrap();
@@ -69,7 +69,7 @@ async fn a_runtime_of_many_threads() {
 }
 
 #[test]
-fn threads_without_a_runtime() {
+fn calls_work_on_threads_without_a_runtime() {
     std::thread::scope(|threads| {
         for _ in 0..4 {
             threads.spawn(|| {
@@ -83,12 +83,12 @@ fn threads_without_a_runtime() {
 }
 
 #[test]
-fn an_executor_that_is_not_tokio() {
+fn calls_work_on_an_executor_other_than_tokio() {
     pollster::block_on(both());
 }
 
 #[test]
-fn a_runtime_without_timers_or_sockets() {
+fn calls_work_on_a_runtime_without_timers_or_sockets() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -96,7 +96,7 @@ fn a_runtime_without_timers_or_sockets() {
 }
 
 #[tokio::test]
-async fn a_sync_method_that_calls_cached_sync_methods() {
+async fn sync_methods_may_call_cached_sync_methods() {
     let repo = Repo.cached(&CACHE);
     assert_eq!(repo.nested(10), (0..=10).map(|n| n / 2).sum::<u64>());
     assert_eq!(repo.nested(10), 25);
@@ -105,7 +105,7 @@ async fn a_sync_method_that_calls_cached_sync_methods() {
 /// Tokio lets a task have what channels give 128 times, and then only after it has yielded: which a
 /// thread that waits never does.
 #[test]
-fn a_task_calls_sync_methods_as_often_as_it_likes() {
+fn a_task_may_call_any_number_of_sync_methods() {
     let (done, is_done) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let mut runtime = tokio::runtime::Builder::new_current_thread();

@@ -2,8 +2,8 @@
 
 #![cfg(feature = "seal")]
 
-use crate::support::{PATIENT, Server, check_pairs, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, SealKeys, cache_impl};
+use support::{PATIENT, Server, check_pairs, unique};
 use xxhash_rust::xxh3::xxh3_64;
 
 const OLD: [u8; 32] = [1; 32];
@@ -57,7 +57,7 @@ fn vouch(entry: &mut [u8]) {
 }
 
 #[tokio::test]
-async fn sealed_values_come_back_and_are_not_to_be_seen() {
+async fn sealed_values_round_trip_and_are_unreadable_in_the_store() {
     let server = Server::start();
     let plain: fn(CacheBuilder) -> CacheBuilder = |builder| builder;
     let packed: fn(CacheBuilder) -> CacheBuilder = |builder| builder.compress_above(1);
@@ -82,7 +82,7 @@ async fn sealed_values_come_back_and_are_not_to_be_seen() {
 }
 
 #[tokio::test]
-async fn sealed_and_open_caches_take_nothing_of_each_other() {
+async fn sealed_and_unsealed_caches_ignore_each_others_entries() {
     let server = Server::start();
     let name = unique("mixed");
     let open = build(&name, &server, |builder| builder);
@@ -114,7 +114,7 @@ async fn sealed_and_open_caches_take_nothing_of_each_other() {
 }
 
 #[tokio::test]
-async fn keys_are_changed_without_a_miss() {
+async fn seal_keys_rotate_without_a_miss() {
     let server = Server::start();
     let name = unique("rotation");
     let with =
@@ -135,12 +135,12 @@ async fn keys_are_changed_without_a_miss() {
         "by an unknown key"
     );
     Repo.cached(&both).find(1).await;
-    assert_eq!(both.stats().hit, 2, "written anew by the current key");
+    assert_eq!(both.stats().hit, 2, "written again with the current key");
 }
 
-/// Whoever writes to the server can make every header say what he likes.
+/// A process that can write to the server can forge every header.
 #[tokio::test]
-async fn a_sealed_payload_is_taken_for_its_own_call_only() {
+async fn a_sealed_payload_is_accepted_for_its_own_call_only() {
     let server = Server::start();
     let cache = build(&unique("moved"), &server, |builder| {
         builder.sealed(SealKeys::new(1, NEW))

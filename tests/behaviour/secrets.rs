@@ -6,7 +6,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::{Server, binaries, unique};
 use redis_func_cache::{
     Cache, CacheBuilder, CacheExt as _, Codec, CodecError, Error, ErrorKind as Kind, Policy,
     ValueCodec, cache_impl, erased_serde,
@@ -14,6 +13,7 @@ use redis_func_cache::{
 use serde::de::{Deserializer, Error as _};
 use serde::ser::{Error as _, Serializer};
 use serde::{Deserialize, Serialize};
+use support::{Server, binaries, unique};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -360,7 +360,7 @@ fn with_settings(given: &mut Given) {
 }
 
 #[tokio::test]
-async fn canaries_are_kept() {
+async fn no_secret_is_logged_or_shown() {
     tracing::subscriber::set_global_default(Everything(AtomicU64::new(0))).unwrap();
     let mut given = Given::default();
     for binary in binaries() {
@@ -384,11 +384,11 @@ async fn canaries_are_kept() {
             text.lines().count(),
             text.len()
         );
-        let told: Vec<_> = text
+        let found: Vec<_> = text
             .lines()
             .filter(|line| line.to_lowercase().contains(CANARY))
             .collect();
-        assert!(told.is_empty(), "{what}: {told:#?}");
+        assert!(found.is_empty(), "{what}: {found:#?}");
         // Bytes of it in a `Debug` of an array.
         assert!(!text.contains("99, 97, 110, 97, 114, 121"), "{what}");
     }

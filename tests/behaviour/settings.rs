@@ -50,7 +50,7 @@ fn sizes_and_durations_have_bounds() {
 }
 
 #[test]
-fn a_jitter_is_half_of_a_ttl_at_the_most() {
+fn a_jitter_is_at_most_half_of_the_ttl() {
     for share in [-0.1, 0.51, f64::NAN, f64::INFINITY] {
         refused(shop().ttl_jitter(share), &["`ttl_jitter`", "0 to 0.5"]);
     }
@@ -78,7 +78,7 @@ impl Rates {
 }
 
 #[test]
-fn stale_and_early_need_a_ttl_from_somewhere() {
+fn stale_and_early_require_a_ttl() {
     let cache = shop().build().unwrap();
     let rates = Rates.cached(&cache);
     for _ in 0..2 {
@@ -101,7 +101,7 @@ fn stale_and_early_need_a_ttl_from_somewhere() {
 }
 
 #[test]
-fn names_have_bounds() {
+fn names_have_a_maximum_length() {
     refused(Cache::builder(""), &["name", "1 to 256"]);
     refused(Cache::builder("x".repeat(257)), &["257 bytes"]);
     refused(
@@ -143,7 +143,7 @@ fn urls_are_checked_and_not_shown() {
 }
 
 #[test]
-fn a_policy_needs_a_name_of_its_own() {
+fn a_custom_policy_needs_a_valid_and_distinct_name() {
     for (name, words) in [
         ("", "a-z"),
         ("Upper", "a-z"),

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use crate::support::{PATIENT, Server, unique};
 use futures_util::future::{BoxFuture, join_all};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
+use support::{PATIENT, Server, unique};
 use tokio::sync::Notify;
 
 #[derive(Default)]
@@ -95,7 +95,7 @@ impl Repo {
         let other = self.other.get().unwrap().clone();
         if self.runs.fetch_add(1, Ordering::SeqCst) < 2 {
             tokio::time::sleep(Duration::from_millis(20)).await;
-            // In a task of its own, where nobody sees who waits for whom.
+            // In a task of its own, where it cannot be known which call waits for which.
             return tokio::spawn(crossed(other, !a)).await.unwrap();
         }
         Row(u64::from(a))
@@ -164,13 +164,13 @@ async fn one_run_serves_all(cache: Cache, repo: CachedRepo, stored: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_miss_of_many_runs_the_method_once_in_memory() {
+async fn concurrent_misses_run_the_method_once_in_memory() {
     let (cache, repo) = fresh();
     one_run_serves_all(cache, repo, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_miss_of_many_runs_the_method_once_on_redis() {
+async fn concurrent_misses_run_the_method_once_on_redis() {
     let server = Server::start();
     let (cache, repo) = build(
         Cache::builder(unique("flights"))
@@ -181,13 +181,13 @@ async fn a_miss_of_many_runs_the_method_once_on_redis() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_miss_of_many_runs_the_method_once_while_the_store_is_away() {
+async fn concurrent_misses_run_the_method_once_while_the_store_is_unavailable() {
     let (cache, repo) = build(Cache::builder("away").redis("redis://127.0.0.1:1"));
     one_run_serves_all(cache, repo, false).await;
 }
 
 #[test]
-fn threads_share_a_run_of_a_sync_method() {
+fn threads_share_one_execution_of_a_sync_method() {
     let (_cache, repo) = fresh();
     let barrier = Arc::new(Barrier::new(8));
     let threads = (0..8).map(|_| {
@@ -205,7 +205,7 @@ fn threads_share_a_run_of_a_sync_method() {
 }
 
 #[tokio::test]
-async fn a_cancelled_leader_is_followed_at_once() {
+async fn a_follower_replaces_a_cancelled_leader_at_once() {
     let (_cache, repo) = fresh();
     let call = || {
         let repo = repo.clone();
@@ -216,14 +216,14 @@ async fn a_cancelled_leader_is_followed_at_once() {
     let followers: Vec<_> = (0..10).map(|_| call()).collect();
     tokio::time::sleep(Duration::from_millis(10)).await;
     leader.abort();
-    // Far below the patience of followers, so it is the leader's end that woke them.
+    // Far below the timeout of followers, so it is the leader's end that woke them.
     let rows = tokio::time::timeout(Duration::from_millis(400), join_all(followers)).await;
     assert!(rows.unwrap().into_iter().all(|row| row.unwrap() == Row(1)));
     assert_eq!(runs(&repo), 2);
 }
 
 #[test]
-fn a_leader_whose_runtime_ends_is_followed_at_once() {
+fn a_follower_replaces_a_leader_whose_runtime_ends_at_once() {
     let (_cache, repo) = fresh();
     let leading = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -245,7 +245,7 @@ fn a_leader_whose_runtime_ends_is_followed_at_once() {
 }
 
 #[tokio::test]
-async fn a_panic_is_its_callers_alone() {
+async fn a_panic_reaches_only_its_own_caller() {
     let (_cache, repo) = fresh();
     let calls: Vec<_> = (0..10)
         .map(|_| {
@@ -259,7 +259,7 @@ async fn a_panic_is_its_callers_alone() {
 }
 
 #[tokio::test]
-async fn errors_are_everybodys_own_and_come_in_growing_numbers() {
+async fn errors_are_not_shared_and_followers_retry_with_growing_width() {
     let (_cache, repo) = fresh();
     let results = together(40, |_| {
         let repo = repo.clone();
@@ -273,7 +273,7 @@ async fn errors_are_everybodys_own_and_come_in_growing_numbers() {
 }
 
 #[tokio::test]
-async fn values_that_cannot_be_shared_come_in_growing_numbers_too() {
+async fn values_that_cannot_be_shared_are_recomputed_with_growing_width() {
     let (_cache, repo) = fresh();
     together(40, |_| {
         let repo = repo.clone();
@@ -296,7 +296,7 @@ async fn a_method_that_calls_itself_does_not_wait_for_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn calls_that_wait_for_one_another_end() {
+async fn calls_that_wait_for_each_other_do_not_deadlock() {
     let (_cache, repo) = fresh();
     let inner = CachedRepo::inner(&repo).other.get().unwrap();
     let _ = CachedRepo::inner(inner).other.set(inner.clone());

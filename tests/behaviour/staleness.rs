@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{PATIENT, Server, binaries, check_pairs, eventually, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
+use support::{PATIENT, Server, binaries, check_pairs, eventually, unique};
 
 const START_US: u64 = 1_800_000_000_000_000;
 const MINUTE: u64 = 60_000_000;
@@ -120,7 +120,7 @@ async fn everywhere<Fut: Future<Output = ()>>(body: impl Fn(Subject) -> Fut) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stale_value_is_served_at_once_while_one_refresh_runs_behind() {
+async fn a_stale_value_is_served_at_once_while_one_refresh_runs_in_the_background() {
     everywhere(|subject| async move {
         let Subject { repo, source, .. } = &subject;
         assert_eq!(repo.find("a").await, Ok(0));
@@ -161,7 +161,7 @@ async fn past_its_hard_expiry_no_value_is_served() {
 
 /// Whichever way a refresh comes to nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refresh_that_fails_is_not_tried_again_at_once() {
+async fn a_failed_refresh_is_not_retried_at_once() {
     everywhere(|subject| async move {
         let Subject { repo, source, .. } = &subject;
         for (panics, name) in [(false, "fails"), (true, "panics")] {
@@ -183,7 +183,7 @@ async fn a_refresh_that_fails_is_not_tried_again_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fresh_value_is_preferred_for_as_long_as_was_said() {
+async fn a_fresh_value_is_preferred_within_the_soft_timeout() {
     everywhere(|subject| async move {
         let Subject { repo, source, .. } = &subject;
         assert_eq!(repo.prefer(1).await, Ok(0));
@@ -205,7 +205,7 @@ async fn a_fresh_value_is_preferred_for_as_long_as_was_said() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_early_refresh_comes_before_the_end_and_only_then() {
+async fn an_early_refresh_runs_only_in_the_last_part_of_the_ttl() {
     everywhere(|subject| async move {
         assert_eq!(subject.repo.early(1).await, Ok(0));
         subject.pass(8);
@@ -225,7 +225,7 @@ async fn an_early_refresh_comes_before_the_end_and_only_then() {
 }
 
 #[test]
-fn sync_methods_are_refreshed_behind_as_well_with_a_runtime_and_without() {
+fn sync_methods_are_refreshed_in_the_background_with_and_without_a_runtime() {
     let server = Server::start();
     for url in [None, Some(server.url())] {
         let subject = Subject::new(|builder| match &url {
@@ -276,7 +276,7 @@ async fn a_refresh_is_fenced() {
 
 /// Two caches of one name are what two processes would be.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_process_of_many_refreshes_and_a_failure_holds_all_of_them_off() {
+async fn one_process_refreshes_and_its_failure_backs_off_all_processes() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
         let clock = Arc::new(AtomicU64::new(START_US));

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::{PATIENT, Server, binaries, check_pairs, unique};
 use futures_util::future::{join, join_all};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Error, StructureTtl, cache_impl};
 use serde::{Deserialize, Serialize};
+use support::{PATIENT, Server, binaries, check_pairs, unique};
 use tokio::sync::Notify;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ mod rules {
         Duration::from_secs(page.seconds)
     }
 
-    /// Everybody may answer this.
+    /// Any call may answer this.
     pub(crate) fn are_all<T>(values: &[T]) -> bool {
         values.len() > 1
     }
@@ -128,7 +128,7 @@ impl Shop {
     }
 
     #[cache(ttl_fn = Self::life_of_some, ttl_none = "5s")]
-    async fn judged(&self, #[cache_skip] of: Option<u64>, _id: u8) -> Option<u64> {
+    async fn conditional(&self, #[cache_skip] of: Option<u64>, _id: u8) -> Option<u64> {
         self.ran();
         of
     }
@@ -211,7 +211,7 @@ fn seconds(ttl: Result<Option<Duration>, Error>) -> Option<u64> {
 }
 
 #[tokio::test]
-async fn a_none_is_stored_unless_the_method_says_no() {
+async fn a_none_is_stored_unless_cache_none_is_false() {
     everywhere(|builder| async move {
         let (_cache, shop, _) = build(builder);
         for _ in 0..2 {
@@ -237,7 +237,7 @@ async fn a_none_is_stored_unless_the_method_says_no() {
 }
 
 #[tokio::test]
-async fn a_block_speaks_for_its_methods_that_return_options() {
+async fn cache_none_of_a_block_applies_to_its_methods_that_return_options() {
     everywhere(|builder| async move {
         let (_cache, shop, _) = build(builder);
         for _ in 0..2 {
@@ -258,7 +258,7 @@ async fn a_block_speaks_for_its_methods_that_return_options() {
 }
 
 #[tokio::test]
-async fn a_none_lives_for_its_own_time() {
+async fn a_none_has_a_ttl_of_its_own() {
     everywhere(|builder| async move {
         let (_cache, shop, clock) = build(builder);
         let both = async || (shop.briefly_none(0).await, shop.briefly_none(1).await);
@@ -275,7 +275,7 @@ async fn a_none_lives_for_its_own_time() {
 }
 
 #[tokio::test]
-async fn a_value_that_its_rule_refuses_is_returned_and_not_stored() {
+async fn a_value_that_cache_if_refuses_is_returned_and_not_stored() {
     everywhere(|builder| async move {
         let (cache, shop, _) = build(builder);
         for _ in 0..2 {
@@ -301,7 +301,7 @@ async fn a_value_that_its_rule_refuses_is_returned_and_not_stored() {
 }
 
 #[tokio::test]
-async fn a_value_says_how_long_it_lives() {
+async fn ttl_fn_sets_the_ttl_of_a_value() {
     everywhere(|builder| async move {
         let (_cache, shop, _) = build(builder);
         for life in [40, 80] {
@@ -325,13 +325,13 @@ async fn a_value_says_how_long_it_lives() {
 }
 
 #[tokio::test]
-async fn rules_go_before_nones_and_those_before_the_life_of_a_value() {
+async fn cache_if_precedes_ttl_none_which_precedes_ttl_fn() {
     everywhere(|builder| async move {
         let (_cache, shop, _) = build(builder);
         for (id, of, left) in [(1, None, 5), (2, Some(30), 30), (3, Some(7), 3600)] {
-            assert_eq!(shop.judged(of, id).await, of);
+            assert_eq!(shop.conditional(of, id).await, of);
             assert_eq!(
-                seconds(shop.entry().judged(id).ttl().await),
+                seconds(shop.entry().conditional(id).ttl().await),
                 Some(left),
                 "{of:?}"
             );
@@ -349,7 +349,7 @@ async fn rules_go_before_nones_and_those_before_the_life_of_a_value() {
 }
 
 #[tokio::test]
-async fn calls_that_wait_for_one_another_share_a_value_that_is_not_stored() {
+async fn followers_share_a_value_that_is_not_stored() {
     everywhere(|builder| async move {
         let (cache, shop, _) = build(builder);
         let all_wait = async {
@@ -367,7 +367,7 @@ async fn calls_that_wait_for_one_another_share_a_value_that_is_not_stored() {
 }
 
 #[tokio::test]
-async fn refresh_obeys_the_rules_and_put_does_not() {
+async fn refresh_obeys_cache_if_and_put_does_not() {
     everywhere(|builder| async move {
         let (_cache, shop, _) = build(builder);
         let entry = || shop.entry();
@@ -380,10 +380,10 @@ async fn refresh_obeys_the_rules_and_put_does_not() {
         assert_eq!(entry().short("abc").peek().unwrap(), None);
         assert_eq!(entry().number(1).refresh(Some(-1)), Some(-1));
         assert_eq!(entry().number(1).peek().unwrap(), None);
-        assert_eq!(entry().judged(1).refresh(Some(30)).await, Some(30));
-        assert_eq!(seconds(entry().judged(1).ttl().await), Some(30));
-        assert_eq!(entry().judged(1).refresh(None).await, None);
-        assert_eq!(seconds(entry().judged(1).ttl().await), Some(5));
+        assert_eq!(entry().conditional(1).refresh(Some(30)).await, Some(30));
+        assert_eq!(seconds(entry().conditional(1).ttl().await), Some(30));
+        assert_eq!(entry().conditional(1).refresh(None).await, None);
+        assert_eq!(seconds(entry().conditional(1).ttl().await), Some(5));
         assert_eq!(entry().timed(90).refresh().await, Page::of(90));
         assert_eq!(seconds(entry().timed(90).ttl().await), Some(90));
         assert_eq!(entry().all(1).refresh().await.len(), 1);

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::support::log::Log;
-use crate::support::{Server, binaries, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, ErrorKind, cache_impl};
+use support::log::Log;
+use support::{Server, binaries, unique};
 use tracing::Level;
 
 const LIMIT: usize = 500;
@@ -84,7 +84,7 @@ async fn is_said_once(builder: CacheBuilder) {
 }
 
 #[tokio::test]
-async fn what_can_never_be_stored_is_said_once_for_each_method() {
+async fn values_that_can_never_be_stored_are_logged_once_per_method() {
     is_said_once(Cache::builder(unique("unstorable")).memory()).await;
     for binary in binaries() {
         let server = Server::start_on(&binary);
@@ -93,7 +93,7 @@ async fn what_can_never_be_stored_is_said_once_for_each_method() {
 }
 
 #[tokio::test]
-async fn a_put_by_hand_returns_it_and_a_refresh_says_it() {
+async fn a_manual_put_returns_the_error_and_a_refresh_logs_it() {
     let log = Log::start();
     let (_cache, repo) = build(Cache::builder(unique("unstorable")));
     let put = repo.entry().large(1).put(&"canary".repeat(100)).await;

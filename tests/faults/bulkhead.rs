@@ -1,12 +1,12 @@
-//! While the store is away, a method is run by so many calls at a time as was said.
+//! While the store is unavailable, `fallback_concurrency` bounds how many calls run a method at a time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::support::{Server, unique};
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+use support::{Server, unique};
 
 #[derive(Default)]
 struct Repo {
@@ -34,7 +34,7 @@ impl Repo {
 
 /// How many ran at the same time, of thirty calls that are made at once.
 async fn most_of_thirty(url: &str, most: Option<usize>) -> u64 {
-    let builder = Cache::builder(unique("brownout")).redis(url);
+    let builder = Cache::builder(unique("bulkhead")).redis(url);
     let builder = match most {
         Some(most) => builder.fallback_concurrency(most),
         None => builder,
@@ -51,12 +51,12 @@ async fn most_of_thirty(url: &str, most: Option<usize>) -> u64 {
     assert_eq!(calls, (0..30).collect::<Vec<_>>());
     let found = source.most.load(Ordering::SeqCst);
     let nested = join_all((0..10).map(|id| repo.both(100 + 2 * id))).await;
-    assert_eq!(nested.len(), 10, "nobody waits for himself");
+    assert_eq!(nested.len(), 10, "no call waits for itself");
     found
 }
 
 #[tokio::test]
-async fn while_the_store_is_away_so_many_run_at_a_time_and_no_more() {
+async fn fallback_concurrency_bounds_executions_while_the_store_is_unavailable() {
     let server = Server::start();
     assert!(
         most_of_thirty(&server.url(), Some(2)).await > 2,

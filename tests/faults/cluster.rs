@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::log::Log;
-use crate::support::{Cluster, Meddle, Proxy, Server, Way, check_pairs, slot, unique};
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+use support::log::Log;
+use support::{Cluster, Meddle, Proxy, Server, Way, check_pairs, slot, unique};
 use tracing::Level;
 
 /// The 100 ms of a call, and 1 ms, with margins for a machine that is busy.
@@ -213,7 +213,7 @@ async fn leaves_the_others_alone(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dead_node_leaves_the_others_alone() {
+async fn a_dead_node_does_not_affect_the_others() {
     let sharded = Sharded::start().await;
     let nodes = sharded.cluster.nodes();
     let proxies = &sharded.proxies;
@@ -292,7 +292,7 @@ async fn a_primary_that_dies_is_succeeded_by_its_replica() {
 
 /// A slot goes to another node: in between, its keys are on either, or one on each.
 #[tokio::test]
-async fn a_slot_moves_under_its_callers() {
+async fn calls_survive_a_slot_that_moves() {
     let sharded = Sharded::start().await;
     let (from, ..) = sharded.apart();
     let to = (from + 1) % 3;
@@ -318,7 +318,7 @@ async fn a_slot_moves_under_its_callers() {
     // TRYAGAIN: scripts need both keys, and each node has one of them.
     migrate(&format!("{}:0", sharded.stems[0]));
     let torn = slowest().await;
-    // ASK: all is there, and nobody has been told.
+    // ASK: all is there, and no client knows.
     migrate(&format!("{}:1", sharded.stems[0]));
     let asked = slowest().await;
     let hits = sharded.hits(&[0]).await;
@@ -340,7 +340,7 @@ async fn a_slot_moves_under_its_callers() {
 
 /// Redirections to nowhere and in circles come to an end.
 #[tokio::test]
-async fn redirections_that_lead_nowhere_end() {
+async fn endless_redirections_are_given_up() {
     let sharded = Sharded::start().await;
     for to in [1, sharded.proxies[1].port()] {
         let moved = format!("-MOVED {} 127.0.0.1:{to}\r\n", slot(&sharded.stems[0]));
@@ -360,7 +360,7 @@ async fn redirections_that_lead_nowhere_end() {
 
 /// The nodes that are named accept connections and say nothing.
 #[tokio::test]
-async fn a_cluster_that_is_silent_from_the_start() {
+async fn calls_survive_a_cluster_that_never_answers() {
     let cluster = Cluster::start();
     let proxy = Proxy::start(cluster.nodes()[0].port());
     proxy.black_hole(&[Way::Up, Way::Down]);

@@ -4,8 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::support::{Cluster, Sentinel, Server, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
+use support::{Cluster, Sentinel, Server, unique};
 
 struct Repo;
 
@@ -68,7 +68,7 @@ fn closed_port() -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_system_says_why_there_is_no_server() {
+async fn connection_errors_give_the_systems_reason() {
     let port = closed_port();
     let refused = format!("cannot connect to 127.0.0.1:{port}: connection refused (os error 111)");
     let url = format!("redis://canary:canary@127.0.0.1:{port}");
@@ -76,14 +76,17 @@ async fn the_system_says_why_there_is_no_server() {
     let missing = "cannot connect to unix:/nonexistent/redis.sock: \
                    no such file or directory (os error 2)";
     says(builder().redis("unix:///nonexistent/redis.sock"), missing).await;
-    let unknown = builder().redis("redis://nobody.invalid:7").build().unwrap();
+    let unknown = builder()
+        .redis("redis://unknown.invalid:7")
+        .build()
+        .unwrap();
     let error = said(&unknown).await;
-    let expected = "cannot connect to nobody.invalid:7: failed to lookup address information";
+    let expected = "cannot connect to unknown.invalid:7: failed to lookup address information";
     assert!(error.starts_with(expected), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn servers_say_why_they_will_not_have_us() {
+async fn connection_errors_give_the_servers_reason() {
     let server = Server::start();
     let at = format!("cannot connect to 127.0.0.1:{}", server.port());
     let url = |rest: &str| format!("redis://{rest}");
@@ -104,7 +107,7 @@ async fn servers_say_why_they_will_not_have_us() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn those_who_are_no_servers_are_recognised() {
+async fn peers_that_are_not_redis_are_recognised() {
     let web = stranger(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     let other = format!("cannot connect to 127.0.0.1:{web}: what answers is not a Redis server");
     says(builder().redis(format!("redis://127.0.0.1:{web}")), &other).await;
@@ -153,7 +156,7 @@ async fn the_node_that_cannot_be_reached_is_named() {
 
 #[cfg(feature = "sentinel")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sentinels_and_the_primary_are_told_apart() {
+async fn errors_distinguish_sentinels_from_the_primary() {
     let port = closed_port();
     let refused = format!("cannot connect to 127.0.0.1:{port}: connection refused (os error 111)");
     let urls = [format!("redis://127.0.0.1:{port}")];
@@ -161,10 +164,10 @@ async fn sentinels_and_the_primary_are_told_apart() {
     let sentinel = Sentinel::start();
     let urls = sentinel.sentinel_urls();
     let unknown = format!(
-        "cannot connect to 127.0.0.1:{}: the sentinel knows no primary `nobody`",
+        "cannot connect to 127.0.0.1:{}: the sentinel knows no primary `unknown`",
         sentinel.sentinels()[0].port()
     );
-    says(builder().redis_sentinel(urls.clone(), "nobody"), &unknown).await;
+    says(builder().redis_sentinel(urls.clone(), "unknown"), &unknown).await;
     let primary = sentinel.primary();
     let _: () = primary.query(&["CONFIG", "SET", "requirepass", "right"]);
     let cache = builder().redis_sentinel(urls, "cache").build().unwrap();

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::outage::Outage;
-use crate::support::{Proxy, Sentinel, Server, binaries, check_pairs, check_pairs_except, unique};
 use redis_func_cache::{Cache, Policy};
+use support::outage::Outage;
+use support::{Proxy, Sentinel, Server, binaries, check_pairs, check_pairs_except, unique};
 
 /// Calls of a crowd, while something is done to the server again and again.
 async fn while_calling(
@@ -37,7 +37,7 @@ fn calls(server: &Server, command: &str) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn scripts_that_are_forgotten_are_sent_again() {
+async fn flushed_scripts_are_sent_again() {
     for binary in binaries() {
         let server = Arc::new(Server::start_on(&binary));
         // Not one `EVAL` of its own accord: these record no hits.
@@ -59,7 +59,7 @@ async fn scripts_that_are_forgotten_are_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn data_that_is_flushed_is_computed_again() {
+async fn flushed_data_is_computed_again() {
     for binary in binaries() {
         let server = Arc::new(Server::start_on(&binary));
         let outage = Arc::new(Outage::of(&server.url()).await);
@@ -79,7 +79,7 @@ async fn data_that_is_flushed_is_computed_again() {
 
 /// Either key of the pair is deleted, again and again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn halves_that_are_deleted_are_repaired() {
+async fn deleted_halves_of_pairs_are_repaired() {
     for binary in binaries() {
         let server = Arc::new(Server::start_on(&binary));
         let outage = Arc::new(Outage::of(&server.url()).await);
@@ -102,7 +102,7 @@ async fn halves_that_are_deleted_are_repaired() {
 
 /// A server short of memory evicts whichever key it likes: pairs are torn all the time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn halves_that_a_server_evicts_are_repaired() {
+async fn evicted_halves_of_pairs_are_repaired() {
     for binary in binaries() {
         for evicts in ["allkeys-lru", "allkeys-random"] {
             let server = Server::start_on(&binary);
@@ -143,7 +143,7 @@ async fn halves_that_a_server_evicts_are_repaired() {
 
 /// The primary hangs, another one is elected, and the first comes back and believes that it still is.
 #[tokio::test]
-async fn a_primary_that_was_given_up_and_comes_back_is_left() {
+async fn a_replaced_primary_that_comes_back_is_not_used() {
     let sentinel = Sentinel::start();
     let builder = Cache::builder(unique("zombie"));
     let builder = builder.redis_sentinel(sentinel.sentinel_urls(), sentinel.service_name());
@@ -193,7 +193,7 @@ async fn a_planned_failover_is_followed() {
 
 /// The address leads to another server now, and the old one is a replica that keeps its connections.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_behind_an_address_that_has_moved_is_left() {
+async fn a_replica_behind_a_moved_address_is_not_used() {
     let (old, new) = (Server::start(), Server::start());
     let proxy = Proxy::start(old.port());
     let outage = Outage::of(&proxy.url()).await;

@@ -4,9 +4,9 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{Server, binaries, check_pairs, check_pairs_except, unique};
 use redis_func_cache::{Cache, CacheExt as _, ErrorKind, Policy, cache_impl};
 use serde::{Deserialize, Serialize, Serializer};
+use support::{Server, binaries, check_pairs, check_pairs_except, unique};
 
 #[derive(Debug, PartialEq)]
 struct OwnError;
@@ -101,7 +101,7 @@ async fn answers_by_itself(cache: &Cache, calls: u64) {
 }
 
 #[tokio::test]
-async fn nobody_listens() {
+async fn calls_succeed_when_no_server_listens() {
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -115,7 +115,7 @@ async fn nobody_listens() {
 }
 
 #[tokio::test]
-async fn somebody_listens_and_says_nothing() {
+async fn calls_succeed_when_the_server_never_answers() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let cache = Cache::builder(unique("silent"))
@@ -126,7 +126,7 @@ async fn somebody_listens_and_says_nothing() {
 }
 
 #[tokio::test]
-async fn a_cluster_and_sentinels_that_are_not_there() {
+async fn calls_succeed_without_cluster_and_sentinels() {
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -340,7 +340,7 @@ async fn a_value_that_cannot_be_stored_is_returned_and_counted() {
 }
 
 #[tokio::test]
-async fn arguments_that_cannot_be_a_key_pass_the_cache_by() {
+async fn arguments_that_cannot_be_a_key_bypass_the_cache() {
     let cache = Cache::builder("keys").build().unwrap();
     let repo = Repo::default().cached(&cache);
     assert_eq!(repo.odd(Odd(1)).await, 1);
@@ -357,7 +357,7 @@ async fn arguments_that_cannot_be_a_key_pass_the_cache_by() {
 }
 
 #[tokio::test]
-async fn a_closed_cache_answers_by_itself() {
+async fn calls_on_a_closed_cache_run_their_methods() {
     let server = Server::start();
     for builder in [
         Cache::builder(unique("closed")),
@@ -374,7 +374,7 @@ async fn a_closed_cache_answers_by_itself() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_an_outage_and_is_not_told() {
+async fn a_wrong_password_is_an_outage_and_is_not_logged() {
     let server = Server::start();
     let _: () = server.query(&["CONFIG", "SET", "requirepass", "right"]);
     let url = format!("redis://:canary-password@127.0.0.1:{}", server.port());

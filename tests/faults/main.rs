@@ -6,9 +6,6 @@ mod connecting;
 mod data;
 mod fail_open;
 mod network;
-mod outage;
 mod ping;
 mod resharding;
 mod server;
-#[path = "../support/mod.rs"]
-mod support;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::outage::{Outage, Repo, stands_an_outage};
-use crate::support::{Meddle, PATIENT, Proxy, Server, Way, binaries, check_pairs, unique};
 use redis_func_cache::{Cache, CacheExt as _};
+use support::outage::{Outage, Repo, stands_an_outage};
+use support::{Meddle, PATIENT, Proxy, Server, Way, binaries, check_pairs, unique};
 
 const BOTH: [Way; 2] = [Way::Up, Way::Down];
 /// 1 ms, with a margin for a machine that is busy.
@@ -88,9 +88,9 @@ async fn a_store_slower_than_half_a_deadline_is_not_asked() {
     outage.until_hits_return().await;
 }
 
-/// Around the deadline replies come after their callers have gone: they are nobody else's.
+/// Around the deadline replies come after their callers have gone: no other call gets them.
 #[tokio::test]
-async fn late_replies_are_nobodys() {
+async fn late_replies_are_never_delivered_to_another_call() {
     let (server, proxy, outage) = behind_a_proxy().await;
     for ms in (94..108).step_by(2) {
         proxy.delay(
@@ -129,7 +129,7 @@ async fn connections_killed_ten_times_a_second_cost_few_hits() {
     let started = Instant::now();
     let killed = std::thread::spawn(move || {
         for _ in 0..20 {
-            crate::support::trouble::kill_clients(&server);
+            support::trouble::kill_clients(&server);
             std::thread::sleep(Duration::from_millis(50));
         }
         server
@@ -155,7 +155,7 @@ async fn connections_killed_ten_times_a_second_cost_few_hits() {
 
 /// The server is gone, and a crowd wants it: attempts to connect do not grow with the crowd.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_crowd_makes_no_storm_of_connections() {
+async fn many_callers_cause_no_connection_storm() {
     let (_server, proxy, outage) = behind_a_proxy().await;
     proxy.reset_all();
     let before = proxy.connects();
@@ -170,7 +170,7 @@ async fn a_crowd_makes_no_storm_of_connections() {
 
 /// A reply that is cut anywhere yields nothing, or all.
 #[tokio::test]
-async fn replies_cut_at_every_byte() {
+async fn calls_survive_replies_cut_at_every_byte() {
     let (server, proxy, outage) = behind_a_proxy().await;
     for bytes in 0..260 {
         proxy.cut(Way::Down, bytes);
@@ -186,7 +186,7 @@ async fn replies_cut_at_every_byte() {
 
 /// A request that is cut anywhere is executed whole, or not at all.
 #[tokio::test]
-async fn requests_cut_at_every_byte() {
+async fn calls_survive_requests_cut_at_every_byte() {
     let (server, proxy, outage) = behind_a_proxy().await;
     for bytes in (0..600).step_by(3) {
         proxy.cut(Way::Up, bytes);
@@ -199,7 +199,7 @@ async fn requests_cut_at_every_byte() {
 }
 
 #[tokio::test]
-async fn bytes_that_come_one_by_one() {
+async fn calls_survive_replies_that_come_byte_by_byte() {
     let (server, proxy, outage) = behind_a_proxy().await;
     proxy.slice(Way::Down);
     proxy.slice(Way::Up);
@@ -209,9 +209,9 @@ async fn bytes_that_come_one_by_one() {
 }
 
 /// Replies that are not those to what was asked: no value comes of them, and after a moment the
-/// connection is right again, without anybody's help.
+/// connection is right again, by itself.
 #[tokio::test]
-async fn replies_that_are_swapped_doubled_dropped_replaced_and_made_up() {
+async fn calls_survive_swapped_doubled_dropped_replaced_and_invented_replies() {
     let replies: [(&str, Meddle); 12] = [
         ("*", Meddle::Swap),
         ("HMGET", Meddle::Swap),
@@ -247,7 +247,7 @@ async fn replies_that_are_swapped_doubled_dropped_replaced_and_made_up() {
 
 /// Two calls are given the answers to each other, whole and well-formed.
 #[tokio::test]
-async fn answers_to_other_calls_are_told_from_ones_own() {
+async fn replies_to_other_calls_are_recognised() {
     let (server, proxy, outage) = behind_a_proxy().await;
     for _ in 0..20 {
         proxy.meddle("HMGET", 0, 1, Meddle::Swap);
@@ -265,9 +265,9 @@ async fn answers_to_other_calls_are_told_from_ones_own() {
     check_pairs(&server);
 }
 
-/// Requests to connect are dropped, as firewalls do: nobody answers them, not even with a refusal.
+/// Requests to connect are dropped, as firewalls do: they are not even refused.
 #[tokio::test]
-async fn a_port_that_drops_requests_to_connect() {
+async fn calls_survive_a_port_that_drops_connection_requests() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     // The system accepts as many as the queue holds, and then drops.

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Cluster, Sentinel, Server, binaries, unique};
 use redis_func_cache::{
     Cache, CacheBuilder, CacheExt as _, Error, ErrorKind, StoreKind, cache_impl,
 };
+use support::{Cluster, Sentinel, Server, binaries, unique};
 
 /// Far beyond what a ping may take.
 const BOUND: Duration = Duration::from_secs(4);
@@ -48,7 +48,7 @@ fn address(server: &Server) -> String {
 }
 
 #[tokio::test]
-async fn memory_answers_at_once() {
+async fn ping_of_memory_answers_at_once() {
     let cache = build(CacheBuilder::memory);
     answers(&cache, StoreKind::Memory).await;
     cache.close().await;
@@ -56,7 +56,7 @@ async fn memory_answers_at_once() {
 }
 
 #[tokio::test]
-async fn a_server_answers_unless_it_is_away() {
+async fn ping_fails_only_while_the_server_is_unavailable() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
         let cache = build(|builder| builder.redis(server.url()));
@@ -84,7 +84,7 @@ async fn a_server_answers_unless_it_is_away() {
 }
 
 #[tokio::test]
-async fn the_first_thing_asked_of_a_cache_may_be_a_ping_that_fails() {
+async fn a_cache_recovers_from_a_failed_first_ping() {
     let server = Server::start();
     let port = server.port();
     let wrong = format!("redis://canary:canary@127.0.0.1:{port}");

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{Cluster, binaries, check_pairs, slot, unique};
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+use support::{Cluster, binaries, check_pairs, slot, unique};
 
 #[derive(Default)]
 struct Stock {
@@ -57,7 +57,7 @@ async fn what_is_invalidated_while_its_slot_moves_is_not_served() {
         let from = nodes.iter().find(|node| node.port() == port).unwrap();
         let to = nodes.iter().find(|node| node.port() != port).unwrap();
         let slot = slot(stem).to_string();
-        let id_of = |node: &crate::support::Server| node.query::<String>(&["CLUSTER", "MYID"]);
+        let id_of = |node: &support::Server| node.query::<String>(&["CLUSTER", "MYID"]);
         let migrate = |key: &str| {
             let (key, port) = (format!("{stem}:{key}"), to.port().to_string());
             let _: () = from.query(&["MIGRATE", "127.0.0.1", &port, &key, "0", "1000"]);
@@ -100,7 +100,7 @@ async fn what_is_invalidated_while_its_slot_moves_is_not_served() {
 }
 
 #[tokio::test]
-async fn a_cache_is_purged_while_its_slot_moves() {
+async fn a_purge_works_while_its_slot_moves() {
     let cluster = Cluster::start();
     let cache = Cache::builder(unique("resharding")).redis_cluster(cluster.urls());
     let cache = cache.build().unwrap();

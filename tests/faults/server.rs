@@ -1,9 +1,9 @@
 //! Whatever is wrong with a server: no call fails, none waits for long, and hits return.
 
-use crate::outage::{Outage, reads_on, stands_an_outage};
-use crate::support::trouble::{self, Trouble};
-use crate::support::{Server, binaries, check_pairs, check_pairs_except, unique};
 use redis_func_cache::{Cache, Touch};
+use support::outage::{Outage, reads_on, stands_an_outage};
+use support::trouble::{self, Trouble};
+use support::{Server, binaries, check_pairs, check_pairs_except, unique};
 
 /// One body for every trouble, on every server program.
 async fn is_stood(trouble: Trouble, only_writes: bool) {

@@ -1,52 +1,45 @@
-//! The tests that the documents name.
+//! The documents of the repository: their links lead to files.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::support::root;
+use support::root;
 
 #[test]
-fn the_tests_that_documents_name_exist() {
-    let mut known = BTreeSet::new();
-    for folder in ["tests", "runtime/src", "macros/src"] {
-        collect(&root().join(folder), "", &mut known);
+fn relative_links_of_documents_lead_to_files() {
+    let mut documents = vec![
+        "DESIGN.md".into(),
+        "CONTRIBUTING.md".into(),
+        "SECURITY.md".into(),
+        "lua/README.md".into(),
+        "docs/faults.md".into(),
+    ];
+    for folder in ["docs/design", "docs/design/decisions"] {
+        let files = fs::read_dir(root().join(folder)).unwrap();
+        let files = files.map(|file| file.unwrap().path());
+        documents.extend(files.filter(|file| file.extension().is_some_and(|it| it == "md")));
     }
-    let design = fs::read_to_string(root().join("DESIGN.md")).unwrap();
-    let (_, promises) = design.split_once("## Promises").unwrap();
-    let faults = fs::read_to_string(root().join("docs/faults.md")).unwrap();
-    let named: Vec<_> = [promises, &faults].into_iter().flat_map(names).collect();
-    assert!(named.len() > 100, "{named:?}");
-    let missing: Vec<_> = named
+    assert!(documents.len() > 30, "{documents:?}");
+    let broken: Vec<_> = documents
         .iter()
-        .filter(|name| !known.contains(**name))
+        .flat_map(|path| broken_links(path))
         .collect();
-    assert!(missing.is_empty(), "{missing:?}");
+    assert!(broken.is_empty(), "{broken:#?}");
 }
 
-/// Words in backticks that can only be those of tests or their modules.
-fn names(text: &str) -> impl Iterator<Item = &str> {
-    let quoted = text.split('`').skip(1).step_by(2);
-    quoted.filter(|word| {
-        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:".contains(c);
-        // A sentence, or a path.
-        let is_long = word.matches('_').count() >= 2 || word.contains("::");
-        is_long && word.chars().all(is_name)
-    })
-}
-
-/// Modules by their last two names, and every word: macros make tests of names.
-fn collect(folder: &Path, parent: &str, known: &mut BTreeSet<String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        known.insert(format!("{parent}::{stem}"));
-        if path.is_dir() {
-            collect(&path, &stem, known);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-            known.extend(words.map(str::to_owned));
-        }
-    }
+fn broken_links(document: &Path) -> Vec<String> {
+    let path = root().join(document);
+    let text = fs::read_to_string(&path).unwrap();
+    let links = text
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next());
+    let relative = links.filter(|link| !link.contains("://") && !link.starts_with('#'));
+    let broken = relative.filter(|link| {
+        let file = link.split('#').next().unwrap();
+        !path.parent().unwrap().join(file).exists()
+    });
+    broken
+        .map(|link| format!("{}: {link}", document.display()))
+        .collect()
 }

@@ -1,7 +1,11 @@
-//! The servers and the proxy that the other tests use, and what the documents say of tests.
+//! The repository itself: its layers, what its documents say; and the tools of the other tests.
 
 mod documents;
+mod graph;
+mod layers;
+mod promises;
 mod proxy;
+mod readme;
 mod servers;
-#[path = "../support/mod.rs"]
-mod support;
+mod tokens;
+mod words;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Meddle, Proxy, Server, Way, binaries, eventually};
 use redis::{Client, Connection, RedisResult};
+use support::{Meddle, Proxy, Server, Way, binaries, eventually};
 
 const LIMIT: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_millis(200);
@@ -81,7 +81,7 @@ fn a_server_that_closes_is_passed_on() {
 }
 
 #[test]
-fn a_black_hole_keeps_what_it_swallowed_and_an_abandoned_connection_does_not() {
+fn a_black_hole_keeps_bytes_and_an_abandoned_connection_drops_them() {
     for ways in [&[Way::Up][..], &[Way::Down], &[Way::Up, Way::Down]] {
         let (server, proxy, mut connection) = set_up();
         proxy.black_hole(ways);
@@ -134,7 +134,7 @@ fn what_passes_is_delayed_sliced_and_cut() {
 }
 
 #[test]
-fn replies_are_meddled_with_by_command() {
+fn replies_are_altered_by_command() {
     let (_server, proxy, mut connection) = set_up();
     let both = |connection: &mut Connection| -> RedisResult<(Option<String>, Option<String>)> {
         redis::pipe()

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{env, process};
 
-use crate::support::{
+use support::{
     Cluster, Sentinel, Server, alive, binaries, check_pairs, check_pairs_except, eventually, slot,
     unique,
 };
@@ -50,7 +50,7 @@ fn a_server_takes_more_arguments() {
 #[test]
 fn a_refused_argument_fails_at_once_with_the_log() {
     let started = Instant::now();
-    let binary = crate::support::binary();
+    let binary = support::binary();
     let report = panic_of(|| drop(Server::start_with(&binary, &["--no-such-option", "1"])));
     assert!(report.contains("no-such-option"), "{report}");
     assert!(started.elapsed() < Duration::from_secs(5));

@@ -12,7 +12,7 @@ const BOUNDS: Bounds = Bounds {
     call_us: 100,
     handle_us: 500,
     lease_us: 2_000,
-    patience_us: 400,
+    timeout_us: 400,
     slack_us: 50,
 };
 
@@ -122,7 +122,7 @@ fn a_value_past_its_ttl_is_noticed() {
 }
 
 #[test]
-fn a_value_that_nobody_computed_is_noticed() {
+fn a_value_that_no_call_computed_is_noticed() {
     let unknown = |history: &mut History| {
         history.runs.clear();
         history.calls.remove(0);
@@ -140,7 +140,7 @@ fn a_value_that_nobody_computed_is_noticed() {
 }
 
 #[test]
-fn an_error_of_somebody_else_is_noticed() {
+fn an_error_of_another_call_is_noticed() {
     let failing = RunId {
         process: 1,
         sequence: 0,
@@ -239,7 +239,7 @@ fn a_value_from_before_an_invalidation_is_noticed() {
 }
 
 #[test]
-fn two_runs_at_a_time_are_noticed() {
+fn two_executions_at_a_time_are_noticed() {
     let later = |process| RunId {
         process,
         sequence: 1,
@@ -296,7 +296,7 @@ fn a_follower_that_has_waited_too_long_runs_beside_its_leader() {
 }
 
 #[test]
-fn a_run_of_the_wrong_follower_is_noticed() {
+fn an_execution_by_the_wrong_follower_is_noticed() {
     let first_waited = |history: &mut History| {
         second(history, 1_090);
         history.runs.get_mut(&RUN).unwrap().asked_us = Some(500);

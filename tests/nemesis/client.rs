@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use crate::history::{By, End, Event, Log, Method, Op, Outcome, Question, RunId, Value, now_us};
-use crate::random::{Random, zipf};
+use support::random::{Random, zipf};
 
 /// Of every value, together with the time in which it is served although it is stale.
 pub const TTL_MS: u64 = 1_000;
@@ -20,7 +20,7 @@ const KEYS: u32 = 24;
 /// What the attribute below says.
 const MAXSIZE: u32 = 16;
 
-/// What a client process is told.
+/// The orders of a client process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Orders {
     pub url: String,
@@ -138,11 +138,11 @@ impl Running<'_> {
     }
 
     fn takes(&mut self, most_ms: u64) -> Duration {
-        Duration::from_millis(1 + self.random.next() % most_ms)
+        Duration::from_millis(1 + self.random.draw() % most_ms)
     }
 
     fn dice(&mut self, sides: u64) -> bool {
-        self.random.next().is_multiple_of(sides)
+        self.random.draw().is_multiple_of(sides)
     }
 
     fn value(&self) -> Value {
@@ -165,7 +165,7 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Does as it is told until the time has come.
+/// Follows its orders until the time has come.
 pub async fn run(orders: Orders) {
     let cache = Cache::builder(&orders.name)
         .redis(&orders.url)
@@ -190,7 +190,7 @@ pub async fn run(orders: Orders) {
     caller.cache.close().await;
 }
 
-/// Whether each pair could be filled with values of keys that nobody else has.
+/// Whether each pair could be filled with values of keys that no other process uses.
 pub fn fills_pairs(cache: &Cache, orders: &Orders) -> bool {
     let log = Log::scratch(&orders.directory);
     let repo = Repo::new(log, orders.process, orders.seed).cached(cache);
@@ -217,14 +217,14 @@ impl Caller {
             if now_us() >= until_us {
                 return;
             }
-            let method = match random.next() % 5 {
+            let method = match random.draw() % 5 {
                 0 => Method::Look,
                 1 | 2 => Method::Fetch,
                 _ => Method::Find,
             };
             // Some are left alone, so that they grow old.
             let is_left = key.is_multiple_of(3);
-            let op = match random.next() % 10_000 {
+            let op = match random.draw() % 10_000 {
                 0 => Op::Purge,
                 1..600 if !is_left => Op::Invalidate,
                 600..900 if !is_left && method != Method::Look => Op::Put,
@@ -232,27 +232,28 @@ impl Caller {
                 1_200..1_500 => Op::Peek,
                 _ => Op::Call,
             };
-            let patience = random
-                .next()
+            let time_limit = random
+                .draw()
                 .is_multiple_of(10)
-                .then(|| Duration::from_millis(random.next() % 20));
+                .then(|| Duration::from_millis(random.draw() % 20));
             self.clone()
-                .one(op, Question { method, key }, patience)
+                .one(op, Question { method, key }, time_limit)
                 .await;
-            sleep(Duration::from_millis(random.next() % 16)).await;
+            sleep(Duration::from_millis(random.draw() % 16)).await;
         }
     }
 
     /// One call from its beginning to its end, or until the caller has had enough of it.
-    async fn one(self: Arc<Self>, op: Op, question: Question, patience: Option<Duration>) {
+    async fn one(self: Arc<Self>, op: Op, question: Question, time_limit: Option<Duration>) {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
         let log = |event| CachedRepo::inner(&self.repo).log.write(&event);
         log(Event::Invoked { call, op, question });
         let task = tokio::spawn(CALL.scope(call, self.clone().ask(op, question)));
-        // Nobody cancels a thread: the call would go on, and what became of it would not be known.
+        // A thread cannot be cancelled: the call would go on, and its outcome would be unknown.
         let can_be_cancelled = question.method != Method::Look;
-        if let (Some(patience), Op::Call | Op::Refresh, true) = (patience, op, can_be_cancelled) {
-            sleep(patience).await;
+        if let (Some(time_limit), Op::Call | Op::Refresh, true) = (time_limit, op, can_be_cancelled)
+        {
+            sleep(time_limit).await;
             task.abort();
         }
         let (outcome, troubled) = match task.await {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::history::{Fault, now_us};
-use crate::random::Random;
-use crate::support::Server;
+use support::Server;
+use support::random::Random;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Broken {
@@ -22,7 +22,7 @@ enum Broken {
     ConnectionsCut,
     /// Out of memory: writes are refused.
     Full,
-    /// A replica of nobody: writes are refused.
+    /// A replica without a primary: writes are refused.
     ReadOnly,
     /// One key of each pair is gone.
     Torn,
@@ -62,13 +62,13 @@ pub fn rage(
     // Every one has its turn, in an order of its own.
     let mut due: Vec<Broken> = Vec::new();
     while now_us() < until_us {
-        sleep(Duration::from_millis(50 + random.next() % 300));
+        sleep(Duration::from_millis(50 + random.draw() % 300));
         if due.is_empty() {
             due = BROKEN.to_vec();
         }
-        let next = usize::try_from(random.next()).unwrap_or(0) % due.len();
+        let next = usize::try_from(random.draw()).unwrap_or(0) % due.len();
         let broken = due.swap_remove(next);
-        let holds = Duration::from_millis(50 + random.next() % 700);
+        let holds = Duration::from_millis(50 + random.draw() % 700);
         let mut fault = Fault {
             name: format!("{broken:?}"),
             from_us: now_us(),
@@ -82,10 +82,10 @@ pub fn rage(
             kills: false,
         };
         broken.begin(server, holds, random);
-        let client = (random.next().is_multiple_of(2)).then(|| break_client(clients, random));
+        let client = (random.draw().is_multiple_of(2)).then(|| break_client(clients, random));
         sleep(holds);
         // In either order: what was broken last may be healed last.
-        if random.next().is_multiple_of(2) {
+        if random.draw().is_multiple_of(2) {
             broken.heal(server);
             fault.until_us = now_us();
             faults.extend(client.map(|client| heal_client(client, clients)));
@@ -116,7 +116,7 @@ impl Broken {
             Self::ReadOnly => server.query(&["REPLICAOF", "127.0.0.1", "1"]),
             Self::Swapped => swap(server),
             Self::Torn => {
-                let lost = if random.next().is_multiple_of(2) {
+                let lost = if random.draw().is_multiple_of(2) {
                     ":0"
                 } else {
                     ":1"
@@ -165,7 +165,7 @@ fn swap(server: &Server) {
 
 fn break_client(clients: &mut impl Clients, random: &mut Random) -> (Fault, u32) {
     let (process, pid) = clients.pick(random);
-    let kills = random.next().is_multiple_of(3);
+    let kills = random.draw().is_multiple_of(3);
     let fault = Fault {
         name: if kills {
             "ClientKilled"

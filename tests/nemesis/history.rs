@@ -96,7 +96,7 @@ pub enum Outcome {
     Value(Value),
     /// It is done; a peek found nothing.
     Done,
-    /// The store did not do it, or nobody knows.
+    /// The store did not do it, or that is unknown.
     Refused,
     Failed(RunId),
     Panicked(RunId),
@@ -105,7 +105,7 @@ pub enum Outcome {
     Cancelled,
 }
 
-/// On whose behalf a method runs. A value that is put by hand counts as a run as well.
+/// On whose behalf a method runs. A value that a handle puts counts as a run as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum By {
     Call,

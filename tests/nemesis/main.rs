@@ -7,12 +7,7 @@ mod broken;
 mod client;
 mod faults;
 mod history;
-#[path = "../../benches/support/random.rs"]
-#[allow(dead_code, clippy::cast_precision_loss)]
-mod random;
 mod rules;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,15 +18,15 @@ use std::{env, fs};
 use client::Orders;
 use faults::Clients;
 use history::{Fault, History, now_us};
-use random::Random;
 use redis_func_cache::Cache;
 use rules::Bounds;
+use support::random::Random;
 use support::{Server, binaries, check_pairs, eventually, unique};
 
 const PROCESSES: u32 = 3;
 const TASKS: u64 = 16;
 const SECONDS: u64 = 5;
-/// Rounds of the short form; one more has a seed that nobody chose.
+/// Rounds of the short form; one more has a random seed.
 const SEEDS: [u64; 2] = [1, 2];
 
 const BOUNDS: Bounds = Bounds {
@@ -39,12 +34,12 @@ const BOUNDS: Bounds = Bounds {
     call_us: 100_000,
     handle_us: 1_000_000,
     lease_us: 2_000_000,
-    patience_us: 400_000,
+    timeout_us: 400_000,
     slack_us: 1_000_000,
 };
 
 #[test]
-fn whatever_breaks_the_rules_hold() {
+fn the_rules_hold_under_random_faults() {
     let number = |name| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap();
     let fresh = u64::from(since_1970.subsec_micros());
@@ -115,7 +110,7 @@ fn round(seed: u64) {
 }
 
 /// A half of a pair that was lost is repaired by the next puts. Where fields have a TTL, those that
-/// ended leave members without a value until there is no room: so the pairs are filled anew.
+/// ended leave members without a value until there is no room: so the pairs are filled again.
 fn mend(server: &Server, orders: &Orders) {
     let name = &orders.name;
     let cache = Cache::builder(name).redis(server.url()).build().unwrap();
@@ -203,7 +198,7 @@ impl Drop for Processes {
 
 impl Clients for Processes {
     fn pick(&mut self, random: &mut Random) -> (u32, u32) {
-        let nth = usize::try_from(random.next() % self.running.len() as u64).unwrap();
+        let nth = usize::try_from(random.draw() % self.running.len() as u64).unwrap();
         let (process, child) = &self.running[nth];
         (*process, child.id())
     }

@@ -14,10 +14,10 @@ pub struct Bounds {
     /// What the cache may add to a call, and to an operation on a handle.
     pub call_us: u64,
     pub handle_us: u64,
-    /// What a lease costs that nobody gives back.
+    /// What a lease costs that is not released.
     pub lease_us: u64,
     /// How long followers wait at the least before one more of them leads.
-    pub patience_us: u64,
+    pub timeout_us: u64,
     /// What a loaded machine may add.
     pub slack_us: u64,
 }
@@ -94,14 +94,14 @@ impl Rules<'_> {
     /// C3: a value was computed, once, as the log has it.
     fn origin(&self, returned_us: u64, value: &Value) -> Option<String> {
         let is_known = self.run(value.run).is_some_and(|run| {
-            // What is put by hand may be found before the put returns.
+            // What a handle puts may be found before the put returns.
             let was_there = run.by == By::Put
                 || run
                     .ended
                     .is_some_and(|(at_us, end)| end == End::Returned && at_us <= returned_us);
             run.question == value.question && run.started_us == value.started_us && was_there
         });
-        (!is_known).then(|| format!("C3 origin: nobody computed {value:?}"))
+        (!is_known).then(|| format!("C3 origin: no call computed {value:?}"))
     }
 
     /// C4: an error or a panic is that of a run of this very question, in this process, during
@@ -213,8 +213,8 @@ impl Rules<'_> {
         value.run.process == call.process && self.run(value.run).is_some_and(|run| run.unfenced)
     }
 
-    /// The instant of the state that a value shows: one that is put by hand is as good as of the
-    /// end of the put, or of any time if nobody knows how that ended.
+    /// The instant of the state that a value shows: one that a handle puts is as good as of the
+    /// end of the put, or of any time if it is unknown how that ended.
     fn state_us(&self, value: &Value) -> u64 {
         match self.run(value.run) {
             Some(run) if run.by == By::Put => match run.ended {
@@ -226,7 +226,7 @@ impl Rules<'_> {
     }
 
     /// C7: in one process a question is not computed by two at a time, but where an invalidation,
-    /// a failure or the patience of followers lets another one lead.
+    /// a failure or the timeout of followers lets another one lead.
     fn coalescing(&self) -> Vec<String> {
         let mut runs: HashMap<(u32, Question), Vec<&Run>> = HashMap::new();
         for (id, run) in &self.history.runs {
@@ -272,9 +272,9 @@ impl Rules<'_> {
         later: &Run,
     ) -> bool {
         let (from_us, until_us) = (earlier.started_us, later.started_us);
-        let is_patient = until_us - from_us < self.bounds.patience_us;
+        let is_patient = until_us - from_us < self.bounds.timeout_us;
         // Who followed a flight from before an invalidation may lead it after another has begun.
-        let before_us = from_us.saturating_sub(self.bounds.patience_us);
+        let before_us = from_us.saturating_sub(self.bounds.timeout_us);
         let was_dropped = || {
             drops.iter().any(|call| {
                 (call.op == Op::Purge || call.question == question)
@@ -300,7 +300,7 @@ impl Rules<'_> {
         let asked = earlier.asked_us.zip(later.asked_us);
         // A follower's wait began when it called, not when the other run started: its leader may have been waiting too.
         let had_waited =
-            || asked.is_some_and(|(_, asked_us)| until_us - asked_us >= self.bounds.patience_us);
+            || asked.is_some_and(|(_, asked_us)| until_us - asked_us >= self.bounds.timeout_us);
         // A flight that was detached goes on for as long as it has followers. Calls that begin later have another.
         let was_detached = || {
             asked.is_some_and(|(one_us, other_us)| {

@@ -3,8 +3,8 @@
 
 use std::process::Command;
 
-use crate::support::log::Log;
 use redis_func_cache::{Cache, CacheExt as _, StoreKind, cache_impl};
+use support::log::Log;
 use tracing::Level;
 
 /// Set in the processes that are started here.
@@ -46,7 +46,7 @@ fn with_a_url_the_cache_is_on_that_server() {
 }
 
 #[test]
-fn a_url_that_is_none_is_an_error() {
+fn an_invalid_url_is_an_error() {
     run("wrong", Some("canary"));
 }
 

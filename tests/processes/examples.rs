@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Once;
 use std::{env, fs};
 
-use crate::support::{Server, check_pairs, root};
+use support::{Server, check_pairs, root};
 
 const EXAMPLES: [&str; 6] = [
     "custom_codec",

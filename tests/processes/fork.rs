@@ -11,7 +11,7 @@ use fork::{Fork, fork};
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
-use crate::support::{Server, check_pairs, unique};
+use support::{Server, check_pairs, unique};
 
 /// Names the variable that holds the server and the name of the cache.
 const ORDERS: &str = "REDIS_FUNC_CACHE_FORK";

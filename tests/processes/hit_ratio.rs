@@ -7,10 +7,10 @@ use std::env;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::random::{Random, zipf};
-use crate::support::{Server, check_pairs, unique};
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CacheExt as _, Policy, Touch, cache_impl};
+use support::random::{Random, zipf};
+use support::{Server, check_pairs, unique};
 
 /// Ten times as many as a pair holds by default.
 const KEYS: u32 = 10_000;

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use crate::support::{Server, check_pairs, eventually, unique};
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
 use rustix::process::{Pid, Signal, kill_process};
+use support::{Server, check_pairs, eventually, unique};
 
 const PROCESSES: usize = 4;
 const CALLERS: usize = 100;
@@ -84,7 +84,7 @@ impl Place {
 
     fn leader(&self) -> u32 {
         let mut leader = None;
-        eventually("somebody leads", Duration::from_secs(20), || {
+        eventually("a process leads", Duration::from_secs(20), || {
             let text = fs::read_to_string(self.0.join("leader")).unwrap_or_default();
             leader = text.parse().ok();
             leader.is_some()
@@ -200,7 +200,7 @@ async fn one_of_four() {
 }
 
 #[test]
-fn a_miss_of_four_processes_runs_the_method_once() {
+fn a_miss_in_four_processes_runs_the_method_once() {
     let (server, place) = (Server::start(), Place::new());
     let mut processes = Process::start(&server.url(), &unique("stampede"), &place);
     processes.iter_mut().for_each(Process::go);
@@ -212,7 +212,7 @@ fn a_miss_of_four_processes_runs_the_method_once() {
 }
 
 #[test]
-fn while_the_store_is_away_each_process_runs_the_method_once() {
+fn while_the_store_is_unavailable_each_process_runs_the_method_once() {
     let place = Place::new();
     let mut processes = Process::start("redis://127.0.0.1:1", "away", &place);
     processes.iter_mut().for_each(Process::go);
@@ -233,7 +233,7 @@ fn with_a_stuck_leader(server: &Server, name: &str, place: &Place) -> (Process, 
 }
 
 #[test]
-fn a_leader_that_is_killed_costs_one_more_run() {
+fn a_killed_leader_costs_one_more_execution() {
     let (server, place) = (Server::start(), Place::new());
     let (leader, mut others) = with_a_stuck_leader(&server, &unique("stampede"), &place);
     leader.signal(Signal::KILL);
@@ -248,7 +248,7 @@ fn a_leader_that_is_killed_costs_one_more_run() {
 }
 
 #[tokio::test]
-async fn a_leader_that_stood_still_stores_nothing_over_a_later_value() {
+async fn a_suspended_leader_never_overwrites_a_later_value() {
     let (server, place) = (Server::start(), Place::new());
     let name = unique("stampede");
     let (mut leader, mut others) = with_a_stuck_leader(&server, &name, &place);
@@ -271,7 +271,7 @@ async fn a_leader_that_stood_still_stores_nothing_over_a_later_value() {
 }
 
 #[test]
-fn who_waits_for_another_process_is_woken() {
+fn calls_that_wait_for_another_process_are_woken() {
     let (server, place) = (Server::start(), Place::new());
     let (mut leader, mut others) = with_a_stuck_leader(&server, &unique("stampede"), &place);
     // Long enough that pauses between looks are at their longest.
@@ -285,7 +285,7 @@ fn who_waits_for_another_process_is_woken() {
 }
 
 #[tokio::test]
-async fn after_a_failure_a_few_run_the_method_and_not_all() {
+async fn after_a_failure_only_a_few_calls_run_the_method() {
     let place = Place::new();
     place.say("fail");
     let cache = Cache::builder(unique("stampede")).build().unwrap();

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::{Binary, Cluster, PATIENT, Server, binaries, check_pairs, eventually, root};
 use redis_func_cache::{
     Cache, CacheBuilder, CacheExt as _, Codec, Policy, StructureTtl, Touch, cache_impl,
 };
+use support::{Binary, Cluster, PATIENT, Server, binaries, check_pairs, eventually, root};
 
 struct Repo;
 
@@ -61,7 +61,7 @@ fn commands_for(binary: &Binary) -> Vec<String> {
     all
 }
 
-/// Makes the account anew: what the block says of it, with these commands.
+/// Makes the account afresh: what the block says of it, with these commands.
 fn grant(server: &Server, commands: &[&str]) {
     let words = words("acl");
     let rules = words.iter().filter(|word| !word.starts_with('+'));
@@ -161,7 +161,7 @@ fn url(server: &Server) -> String {
 }
 
 #[tokio::test]
-async fn the_account_is_enough_for_all_that_a_cache_does() {
+async fn the_documented_account_allows_everything_a_cache_does() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
         let commands = commands_for(&binary);
@@ -228,7 +228,7 @@ async fn unreadable(server: &Server) {
 }
 
 #[tokio::test]
-async fn without_any_one_command_calls_answer_and_something_is_missing() {
+async fn calls_succeed_when_any_one_command_is_forbidden() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
         let commands = commands_for(&binary);
@@ -261,7 +261,7 @@ async fn without_any_one_command_calls_answer_and_something_is_missing() {
 }
 
 #[tokio::test]
-async fn on_a_cluster_the_account_needs_little_more() {
+async fn on_a_cluster_the_account_needs_few_more_commands() {
     let cluster = Cluster::start();
     let mut commands = commands_for(cluster.nodes()[0].binary());
     commands.extend(self::commands("acl-cluster"));

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{PATIENT, Server, binaries, check_pairs, unique};
 use redis_func_cache::{Cache, CacheExt as _, Policy, Touch, cache_impl};
+use support::{PATIENT, Server, binaries, check_pairs, unique};
 
 struct Repo;
 
@@ -91,7 +91,7 @@ async fn hits_are_recorded_when_the_interval_is_over() {
     let order = || -> Vec<Vec<u8>> { server.query(&["ZRANGE", &ranking, "0", "-1"]) };
     let before = order();
     repo.find(1).await;
-    crate::support::eventually("the hit is recorded", Duration::from_secs(5), || {
+    support::eventually("the hit is recorded", Duration::from_secs(5), || {
         order() != before
     });
     assert_eq!(
@@ -120,7 +120,7 @@ async fn uses_between_two_flushes_all_count_for_lfu() {
         .into_iter()
         .find(|key| key.ends_with(":0"))
         .unwrap();
-    crate::support::eventually("thirty hits are recorded", Duration::from_secs(5), || {
+    support::eventually("thirty hits are recorded", Duration::from_secs(5), || {
         server.query::<String>(&[
             "EVAL",
             "return redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]",
@@ -149,7 +149,7 @@ async fn more_hits_than_one_script_takes_are_sent_at_once() {
     for id in 0..1500 {
         repo.find(id).await;
     }
-    crate::support::eventually(
+    support::eventually(
         "a thousand hits are recorded, long before the interval is over",
         Duration::from_secs(5),
         || calls(&server, "zadd") > before,
@@ -177,7 +177,7 @@ async fn no_hit_moves_an_entry_back() {
         set.exec(&mut server.connection()).unwrap();
         let before = calls(&server, "zadd");
         repo.find(1).await;
-        crate::support::eventually("the hit is sent", Duration::from_secs(5), || {
+        support::eventually("the hit is sent", Duration::from_secs(5), || {
             calls(&server, "zadd") > before
         });
         assert!(score() >= later, "{binary}");
@@ -190,7 +190,7 @@ async fn no_hit_moves_an_entry_back() {
 /// Hits on an entry that is hit all the time, and that would move it by nothing that matters, wait;
 /// those of others do not.
 #[tokio::test]
-async fn hits_that_are_not_worth_it_wait_for_a_second() {
+async fn insignificant_hits_are_deferred_for_a_second() {
     for (policy, rare) in [
         (Policy::LruT, false),
         (Policy::Lfu, false),
@@ -204,7 +204,7 @@ async fn hits_that_are_not_worth_it_wait_for_a_second() {
         let cache = builder.build().unwrap();
         let repo = Repo.cached(&cache);
         repo.find(1).await;
-        // The entry that goes first gets old.
+        // The entry that is evicted first gets old.
         repo.find(2).await;
         tokio::time::sleep(Duration::from_millis(1500)).await;
         let hot = Instant::now() + Duration::from_secs(3);
@@ -231,7 +231,7 @@ async fn hits_that_are_not_worth_it_wait_for_a_second() {
             // And then all of them are known.
             let keys = server.keys();
             let ranking = keys.iter().find(|key| key.ends_with(":0")).unwrap();
-            crate::support::eventually("all hits are counted", Duration::from_secs(5), || {
+            support::eventually("all hits are counted", Duration::from_secs(5), || {
                 let most: Vec<(Vec<u8>, f64)> =
                     server.query(&["ZRANGE", ranking, "-1", "-1", "WITHSCORES"]);
                 most[0].1 >= f64::from(hits)
@@ -250,7 +250,7 @@ async fn hits_that_cannot_be_recorded_are_counted_and_do_no_harm() {
     for _ in 0..10 {
         assert_eq!(repo.find(1).await, 1);
     }
-    crate::support::eventually("the loss is counted", Duration::from_secs(5), || {
+    support::eventually("the loss is counted", Duration::from_secs(5), || {
         cache.stats().error > 0
     });
     assert_eq!(
@@ -346,7 +346,7 @@ async fn blocks_and_methods_choose_how_hits_are_recorded() {
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_strands_nobody() {
+async fn a_cancelled_caller_strands_no_other_call() {
     let server = Server::start();
     let (cache, repo) = build(&server, Touch::default());
     repo.find(1).await;

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use crate::support::{Cluster, Sentinel, Server, binaries, check_pairs, unique};
 use redis_func_cache::{
     Cache, CacheBuilder, CacheExt as _, KeyFormat, KeyParts, Policy, cache_impl,
 };
+use support::{Cluster, Sentinel, Server, binaries, check_pairs, unique};
 
 struct Repo;
 
@@ -188,7 +188,7 @@ impl KeyFormat for Dashes {
 }
 
 #[tokio::test]
-async fn names_of_the_users_own_work_in_every_layout() {
+async fn custom_key_names_work_in_every_layout() {
     let server = Server::start();
     let builder = || {
         Cache::builder(unique("own"))

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::{PATIENT, Server, binaries, check_pairs, eventually, unique};
 use redis_func_cache::{Cache, CacheExt as _, CustomPolicy, Policy, StructureTtl, cache_impl};
+use support::{PATIENT, Server, binaries, check_pairs, eventually, unique};
 
 #[derive(Default)]
 struct Numbers {
@@ -105,7 +105,7 @@ async fn a_pair_shrinks_from_100_000_to_10_in_one_put() {
 
         // A long script: the deadline of a call may pass, but the put is whole.
         repo.few(1).await;
-        crate::support::eventually("the pair shrinks", Duration::from_secs(10), || {
+        support::eventually("the pair shrinks", Duration::from_secs(10), || {
             server.query::<u64>(&["ZCARD", &ranking]) == 10
         });
         assert_eq!(server.query::<u64>(&["HLEN", &values]), 10, "{binary}");
@@ -121,7 +121,7 @@ fn pair_of(server: &Server) -> [String; 2] {
 }
 
 #[tokio::test]
-async fn whichever_half_is_lost_the_bound_holds_and_the_pair_heals() {
+async fn the_bound_holds_and_the_pair_heals_after_either_half_is_lost() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
         for policy in Policy::BUILT_IN {
@@ -145,7 +145,7 @@ async fn whichever_half_is_lost_the_bound_holds_and_the_pair_heals() {
 }
 
 #[tokio::test]
-async fn single_members_and_values_that_were_lost_are_repaired() {
+async fn lost_members_and_values_are_repaired() {
     let server = Server::start();
     let (cache, repo) = repo(&server, &unique("torn"), Policy::LruT, 100);
     for n in 0..20 {
@@ -216,7 +216,7 @@ async fn rr_chooses_uniformly() {
 }
 
 #[tokio::test]
-async fn a_policy_of_the_users_own_decides() {
+async fn a_custom_policy_decides_evictions() {
     let keep_newest_hits = CustomPolicy::new("warm")
         .admit("redis.call('ZADD', RANKING, above_all(), field)")
         .hit("redis.call('ZADD', RANKING, 'XX', 'INCR', 100, field)")
@@ -238,7 +238,7 @@ async fn a_policy_of_the_users_own_decides() {
 }
 
 #[tokio::test]
-async fn broken_lua_of_a_user_is_counted_and_the_method_runs() {
+async fn broken_custom_lua_is_counted_and_the_method_runs() {
     let broken = CustomPolicy::new("broken")
         .admit("redis.call('NOSUCH')")
         .build()

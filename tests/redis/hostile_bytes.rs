@@ -4,7 +4,6 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::{PATIENT, Server, binaries, check_pairs, eventually, unique};
 use redis_func_cache::private::{Call, Method, Options, discard};
 use redis_func_cache::{
     Cache, CacheExt as _, Codec, CodecError, ErrorKind, ValueCodec, cache_impl, erased_serde,
@@ -12,6 +11,7 @@ use redis_func_cache::{
 use serde::de::{Deserializer, Error as _};
 use serde::ser::{Error as _, Serializer};
 use serde::{Deserialize, Serialize};
+use support::{PATIENT, Server, binaries, check_pairs, eventually, unique};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -117,7 +117,7 @@ fn edit(server: &Server, lua: &str) {
 }
 
 #[tokio::test]
-async fn whatever_stands_in_the_values_the_answer_is_right_and_they_heal() {
+async fn corrupt_values_never_change_an_answer_and_are_repaired() {
     // Each field is given what the next one holds; bytes of another call, method, type and codec.
     let rotate = "for i = 1, #all, 2 do \
                   redis.call('HSET', KEYS[1], all[i], all[(i + 2) % #all + 1]) end";
@@ -131,7 +131,7 @@ async fn whatever_stands_in_the_values_the_answer_is_right_and_they_heal() {
         let cache = Cache::builder(unique("hostile"))
             .redis(server.url())
             .deadline(PATIENT)
-            // Sixty mebibytes take their time in a build without optimisation.
+            // 60 MiB take their time in a build without optimisation.
             .deadline(Duration::from_secs(10))
             .build()
             .unwrap();
@@ -155,7 +155,7 @@ async fn whatever_stands_in_the_values_the_answer_is_right_and_they_heal() {
             assert_eq!(after.hit - before.hit, 5 - found, "{lua}");
             all().await;
             assert_eq!(cache.stats().hit, after.hit + 5, "healed: {lua}");
-            // Recorded hits may have waited for too long behind sixty mebibytes.
+            // Recorded hits may have waited for too long behind 60 MiB.
             if lua != large {
                 assert_eq!(cache.stats().error, 0, "{lua}");
             }
@@ -165,7 +165,7 @@ async fn whatever_stands_in_the_values_the_answer_is_right_and_they_heal() {
 }
 
 #[tokio::test]
-async fn an_entry_that_nobody_can_read_is_removed_behind_the_call() {
+async fn an_unreadable_entry_is_removed_in_the_background() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
         let cache = Cache::builder(unique("discard"))
@@ -194,7 +194,7 @@ async fn an_entry_that_nobody_can_read_is_removed_behind_the_call() {
 }
 
 #[tokio::test]
-async fn an_entry_over_the_limit_is_no_answer_however_sound_it_is() {
+async fn a_valid_entry_over_the_limit_is_a_miss() {
     let server = Server::start();
     let name = unique("limit");
     let build = |most| {
@@ -222,7 +222,7 @@ async fn cache_says(cache: &Cache, text: &str) {
 static METHOD: Method = Method::new("hostile::Repo::find", "Repo::find", [7; 20], Options::NONE);
 
 #[test]
-fn an_entry_that_has_changed_since_it_was_seen_stays() {
+fn an_entry_that_changed_after_it_was_read_is_not_removed() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
         let name = unique("changed");
@@ -300,7 +300,7 @@ async fn a_value_that_cannot_be_stored_leaves_no_older_one_behind() {
                 "mood {mood}"
             );
             assert_eq!((cache.len().await.unwrap(), cache.stats().error), (0, 1));
-            // The same by hand.
+            // The same through a handle.
             let old = Moody::Fine("old".to_owned());
             repo.entry().moody(mood).put(&old).await.unwrap();
             let refused = repo.entry().moody(mood).put(&newer).await.unwrap_err();
@@ -312,7 +312,7 @@ async fn a_value_that_cannot_be_stored_leaves_no_older_one_behind() {
     check_pairs(&server);
 }
 
-/// Panics where it is told to.
+/// Panics where it is asked to.
 struct Shaky;
 
 impl ValueCodec for Shaky {
@@ -342,7 +342,7 @@ impl ValueCodec for Shaky {
 }
 
 #[tokio::test]
-async fn what_panics_inside_a_codec_is_a_miss_or_is_not_stored() {
+async fn a_panic_in_a_codec_is_a_miss_or_an_entry_not_stored() {
     let codecs = [
         Codec::Cbor,
         Codec::Json,
@@ -385,7 +385,7 @@ async fn what_panics_inside_a_codec_is_a_miss_or_is_not_stored() {
 }
 
 #[tokio::test]
-async fn an_argument_that_panics_passes_the_cache_by() {
+async fn an_argument_that_panics_bypasses_the_cache() {
     let cache = Cache::builder(unique("nervous")).build().unwrap();
     let repo = Repo::default().cached(&cache);
     assert_eq!(repo.nervous(Nervous).await, 7);

@@ -9,6 +9,4 @@ mod model;
 mod pipeline;
 mod read_connections;
 mod scripts;
-#[path = "../support/mod.rs"]
-mod support;
 mod tls;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::{PATIENT, Server, binaries, check_pairs, unique};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Layout, Policy, Touch, cache_impl};
+use support::{PATIENT, Server, binaries, check_pairs, unique};
 
 /// Each method counts its own runs, so that a value tells which run it came from.
 #[derive(Default)]

@@ -1,4 +1,4 @@
-//! A lane's own connection: whatever comes over it, nobody gets another call's value.
+//! A lane's own connection: whatever comes over it, no call gets another call's value.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Server, binaries, check_pairs, eventually, unique};
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
+use support::{Server, binaries, check_pairs, eventually, unique};
 use tokio::runtime::{Builder, Runtime};
 
 const SOON: Duration = Duration::from_secs(5);
@@ -222,7 +222,7 @@ fn carry(
 }
 
 #[test]
-fn a_reply_that_comes_byte_by_byte_is_whole_in_the_end() {
+fn a_reply_that_comes_byte_by_byte_is_read_whole() {
     let wired = Wired::with(50);
     wired.shim.set(Trouble::Crumbs);
     let (hits, wires) = (wired.cache.stats().hit, wired.shim.wires());
@@ -237,7 +237,7 @@ fn a_reply_that_comes_byte_by_byte_is_whole_in_the_end() {
 }
 
 #[test]
-fn a_reply_cut_at_any_byte_is_asked_for_again_elsewhere() {
+fn a_read_whose_reply_is_cut_is_sent_again_on_another_connection() {
     let wired = Wired::with(4);
     // A value has some 80 bytes, the clock behind it 30.
     for at in (0..120).step_by(3) {
@@ -255,7 +255,7 @@ fn a_reply_cut_at_any_byte_is_asked_for_again_elsewhere() {
 }
 
 #[test]
-fn another_reads_reply_is_nobodys_value() {
+fn the_reply_to_another_read_is_never_a_value() {
     let wired = Wired::with(4);
     wired
         .shim
@@ -268,7 +268,7 @@ fn another_reads_reply_is_nobodys_value() {
 }
 
 #[test]
-fn what_nobody_asked_for_ends_the_connection() {
+fn an_unrequested_reply_ends_the_connection() {
     let troubles: [Reply; 4] = [
         |_, reply| [reply, reply].concat(),
         |_, reply| [reply, b"+OK\r\n"].concat(),
@@ -291,7 +291,7 @@ fn what_nobody_asked_for_ends_the_connection() {
 }
 
 #[test]
-fn an_error_of_the_server_is_one_callers_and_ends_nothing() {
+fn a_server_error_reaches_one_caller_and_keeps_the_connection() {
     let wired = Wired::with(4);
     let (errors, wires) = (wired.cache.stats().error, wired.shim.wires());
     wired.shim.set(Trouble::Instead(|_, reply| {
@@ -310,7 +310,7 @@ fn an_error_of_the_server_is_one_callers_and_ends_nothing() {
 }
 
 #[test]
-fn a_wire_that_falls_silent_is_given_up_for_another() {
+fn a_silent_connection_is_replaced() {
     let wired = Wired::with(0);
     let wires = wired.shim.wires();
     wired.shim.set(Trouble::Silence);
@@ -329,7 +329,7 @@ fn a_wire_that_falls_silent_is_given_up_for_another() {
 }
 
 #[test]
-fn callers_that_are_gone_before_their_answer_leave_the_others_theirs() {
+fn cancelled_callers_do_not_disturb_the_replies_of_others() {
     // Byte by byte takes its time, the more so on a machine that is busy.
     let builder = Cache::builder(unique("wire")).deadline(Duration::from_secs(20));
     let wired = Wired::of(builder, 200);
@@ -372,7 +372,7 @@ fn has_a_wire(server: &Server, url: String, with: &str) {
 }
 
 #[test]
-fn a_wire_says_who_it_is_and_what_database_it_means() {
+fn a_pipeline_authenticates_and_selects_its_database() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
         let port = server.port();
@@ -386,7 +386,7 @@ fn a_wire_says_who_it_is_and_what_database_it_means() {
 }
 
 #[test]
-fn a_unix_socket_has_a_wire_too() {
+fn a_unix_socket_has_a_pipeline_too() {
     let binary = binaries().remove(0);
     let directory = std::env::temp_dir().join(unique("socket"));
     std::fs::create_dir_all(&directory).unwrap();

@@ -1,10 +1,10 @@
-//! Reads of a multi-thread runtime go through a connection of its own, and nobody depends on it.
+//! Reads of a multi-thread runtime go through a connection of its own, which no call depends on.
 
 use std::time::{Duration, Instant};
 
-use crate::support::{PATIENT, Server, check_pairs, eventually, unique};
 use futures_util::future::{join_all, poll_immediate};
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+use support::{PATIENT, Server, check_pairs, eventually, unique};
 use tokio::runtime::{Builder, Runtime};
 
 const DEFAULT: Duration = Duration::from_millis(100);
@@ -63,7 +63,7 @@ fn warm(runtime: &Runtime, server: &Server, repo: &CachedRepo, lanes: usize) {
 }
 
 #[test]
-fn a_runtime_has_one_lane_and_takes_it_along_when_it_ends() {
+fn a_runtime_has_one_lane_which_ends_with_it() {
     let server = Server::start();
     let (cache, repo) = build(&server);
     let (first, second) = (runtime(2), runtime(1));
@@ -121,7 +121,7 @@ fn many_callers_of_a_runtime_are_all_answered() {
 }
 
 #[test]
-fn callers_that_give_up_hold_up_nobody() {
+fn cancelled_callers_delay_no_other_call() {
     let server = Server::start();
     let (cache, repo) = build(&server);
     let runtime = runtime(2);
@@ -177,7 +177,7 @@ fn a_call_that_blocks_the_only_thread_of_its_runtime_ends_in_time() {
 }
 
 #[test]
-fn readers_held_but_not_polled_hold_up_nobody_for_long() {
+fn futures_that_are_held_but_not_polled_delay_others_only_briefly() {
     let server = Server::start();
     let (_cache, repo) = build(&server);
     let runtime = runtime(2);

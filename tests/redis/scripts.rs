@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use crate::support::{Server, binaries, root};
 use redis_func_cache::private::scripts;
 use sha1::{Digest as _, Sha1};
+use support::{Server, binaries, root};
 
 fn fragments() -> Vec<PathBuf> {
     let root = root().join("lua");
@@ -107,14 +107,14 @@ fn scripts_use_no_globals_of_their_own() {
                     || String::from_utf8_lossy(&out.stderr).contains("5.1")
             })
     }) else {
-        crate::support::skipped("luac 5.1 is not installed");
+        support::skipped("luac 5.1 is not installed");
         return;
     };
     let known: BTreeSet<_> = [
         "redis", "KEYS", "ARGV", "struct", "math", "string", "ipairs", "unpack", "tonumber",
     ]
     .into();
-    let folder = std::env::temp_dir().join(crate::support::unique("func-cache-lua"));
+    let folder = std::env::temp_dir().join(support::unique("func-cache-lua"));
     std::fs::create_dir_all(&folder).unwrap();
     for (name, text) in scripts() {
         let file = folder.join(&name);

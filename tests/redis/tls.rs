@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use self::authority::Authority;
-use crate::support::tls::{Identity, TlsServer, tls_binary, tls_cluster, tls_sentinel};
-use crate::support::{Binary, eventually, skipped, unique};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
+use support::tls::{Identity, TlsServer, tls_binary, tls_cluster, tls_sentinel};
+use support::{Binary, eventually, skipped, unique};
 
 const HERE: [&str; 2] = ["127.0.0.1", "localhost"];
 
@@ -130,7 +130,7 @@ async fn certificates_of_servers_are_verified() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn servers_that_ask_who_we_are_are_shown_our_certificate() {
+async fn servers_that_require_a_client_certificate_get_ours() {
     let Some(binary) = binary() else { return };
     let (ca, other) = (Authority::new(), Authority::new());
     let wanted = ["--tls-auth-clients", "yes"];
@@ -186,14 +186,14 @@ async fn the_primary_behind_sentinels_is_reached_by_tls() {
         .tls_ca(&*other.pem);
     let error = fails(&wrong.build().unwrap()).await;
     assert!(error.contains("TLS failed: "), "{error}");
-    let unknown = builder().redis_sentinel(urls(), "nobody").tls_ca(&*ca.pem);
+    let unknown = builder().redis_sentinel(urls(), "unknown").tls_ca(&*ca.pem);
     let error = fails(&unknown.build().unwrap()).await;
-    assert!(error.contains("knows no primary `nobody`"), "{error}");
+    assert!(error.contains("knows no primary `unknown`"), "{error}");
 }
 
-/// The sentinels name somebody who listens: what comes must be the beginning of TLS.
+/// The sentinels name a listener: what comes must be the beginning of TLS.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_password_goes_to_the_primary_in_clear() {
+async fn no_password_is_sent_to_the_primary_in_clear_text() {
     let Some(binary) = binary() else { return };
     let ca = Authority::new();
     let eavesdropper = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -220,7 +220,7 @@ async fn no_password_goes_to_the_primary_in_clear() {
     let cache = cache.build().unwrap();
     let error = fails(&cache).await;
     assert!(!error.contains("canary"), "{error}");
-    eventually("somebody connects", Duration::from_secs(10), || {
+    eventually("a client connects", Duration::from_secs(10), || {
         of_sentinel() > before
     });
     for bytes in heard.lock().unwrap().iter() {
@@ -230,7 +230,7 @@ async fn no_password_goes_to_the_primary_in_clear() {
 }
 
 #[test]
-fn what_cannot_work_is_refused_with_what_to_write() {
+fn settings_that_cannot_work_are_refused_with_the_remedy() {
     let (ca, other) = (Authority::new(), Authority::new());
     let (own, another) = (ca.certify(&["client"]), other.certify(&["client"]));
     let tls = || builder().redis("rediss://127.0.0.1:1");

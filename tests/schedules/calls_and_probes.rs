@@ -1,5 +1,5 @@
-//! The breaker under calls, probes and those who give up: it opens once, is probed by one, and
-//! nobody who goes away leaves it open for ever.
+//! The breaker under calls, probes and cancellations: it opens once, has one prober, and no
+//! cancelled call or probe leaves it open for ever.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,13 +21,13 @@ struct Calls {
 
 #[derive(Debug, Default, Clone, Copy)]
 struct World {
-    is_away: bool,
+    is_unavailable: bool,
     probing: u32,
     opened: u32,
     closed: u32,
 }
 
-/// Whoever is told that the breaker opened probes until it is closed.
+/// The call that opens the breaker probes until it is closed.
 struct Probe {
     calls: Arc<Calls>,
     has_closed: bool,
@@ -63,9 +63,9 @@ impl Calls {
         };
         // Here it may be given up.
         yield_now().await;
-        let is_away = self.world(|world| world.is_away);
+        let is_unavailable = self.world(|world| world.is_unavailable);
         let outcome = match thread_rng().gen_range(0..4) {
-            _ if !is_away => Outcome::Answered,
+            _ if !is_unavailable => Outcome::Answered,
             0 | 1 => Outcome::Refused,
             2 => Outcome::Slow,
             _ => Outcome::Failed,
@@ -85,7 +85,7 @@ impl Calls {
         self.probes.lock().unwrap().push(spawn(probe.run()));
     }
 
-    /// About to happen: before the breaker is told, as it may open anew at once.
+    /// About to happen: before the breaker records it, as it may open again at once.
     fn closes(&self) {
         self.world(|world| {
             world.closed += 1;
@@ -97,18 +97,18 @@ impl Calls {
         spawn(self.clone().call())
     }
 
-    /// It opened, and nobody had an answer since: no call may pass.
+    /// It opened, and there was no answer since: no call may pass.
     fn assert_shut(&self) {
         let is_open = self.breaker.is_open();
         let world = self.world(|world| *world);
-        if world.is_away && world.opened > world.closed {
+        if world.is_unavailable && world.opened > world.closed {
             assert!(is_open, "{world:?}");
         }
     }
 
     /// The endpoint is back: calls pass, sooner or later.
     fn assert_recovers(&self) {
-        self.world(|world| world.is_away = false);
+        self.world(|world| world.is_unavailable = false);
         while self.breaker.is_open() {
             shuttle::thread::yield_now();
         }
@@ -121,7 +121,7 @@ impl Probe {
     async fn run(mut self) {
         loop {
             yield_now().await;
-            let answers = !self.calls.world(|world| world.is_away);
+            let answers = !self.calls.world(|world| world.is_unavailable);
             if answers {
                 self.calls.closes();
             }
@@ -134,17 +134,17 @@ impl Probe {
 }
 
 #[test]
-fn it_opens_once_and_is_probed_by_one() {
+fn the_breaker_opens_once_and_has_one_prober() {
     under_many_schedules(|| {
         let calls = Calls::new();
-        calls.world(|world| world.is_away = true);
+        calls.world(|world| world.is_unavailable = true);
         let all: Vec<_> = (0..12).map(|_| calls.spawn()).collect();
         let weather = {
             let calls = calls.clone();
             spawn(async move {
                 for _ in 0..2 {
                     yield_now().await;
-                    calls.world(|world| world.is_away = !world.is_away);
+                    calls.world(|world| world.is_unavailable = !world.is_unavailable);
                 }
             })
         };
@@ -160,10 +160,10 @@ fn it_opens_once_and_is_probed_by_one() {
 }
 
 #[test]
-fn a_probe_that_goes_away_leaves_nothing_open() {
+fn a_cancelled_probe_does_not_leave_the_breaker_open() {
     under_many_schedules(|| {
         let calls = Calls::new();
-        calls.world(|world| world.is_away = true);
+        calls.world(|world| world.is_unavailable = true);
         let all: Vec<_> = (0..6).map(|_| calls.spawn()).collect();
         for call in all {
             block_on(call).unwrap();
@@ -173,7 +173,10 @@ fn a_probe_that_goes_away_leaves_nothing_open() {
             probe.abort();
             drop(block_on(probe));
         }
-        assert!(!calls.breaker.is_open(), "nobody probes, and it is open");
+        assert!(
+            !calls.breaker.is_open(),
+            "there is no probe, and it is open"
+        );
         calls.assert_recovers();
     });
 }

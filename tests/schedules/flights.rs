@@ -302,7 +302,7 @@ fn calls_that_miss_together_run_the_method_once() {
 }
 
 #[test]
-fn without_a_store_there_is_still_one_run_at_a_time() {
+fn without_a_store_there_is_still_one_execution_at_a_time() {
     under_many_schedules(|| {
         let calls = Calls::new(None, NEVER);
         let all: Vec<_> = (0..4).map(|_| calls.spawn(Fate::Returns)).collect();
@@ -314,7 +314,7 @@ fn without_a_store_there_is_still_one_run_at_a_time() {
 }
 
 #[test]
-fn runs_are_bounded_by_failures_and_those_that_vanish() {
+fn executions_are_bounded_by_failures_and_cancellations() {
     under_many_schedules(|| {
         let calls = Calls::new(Some(Mutex::default()), NEVER);
         let all: Vec<_> = (0..5).map(|_| calls.spawn(any_fate())).collect();
@@ -334,7 +334,7 @@ fn runs_are_bounded_by_failures_and_those_that_vanish() {
 }
 
 #[test]
-fn a_leader_that_vanishes_is_followed_by_one() {
+fn one_follower_replaces_a_cancelled_leader() {
     under_many_schedules(|| {
         let calls = Calls::new(None, NEVER);
         let leader = calls.spawn(Fate::Panics);
@@ -349,7 +349,7 @@ fn a_leader_that_vanishes_is_followed_by_one() {
 }
 
 #[test]
-fn timers_that_fire_at_any_time_strand_nobody() {
+fn timers_that_fire_at_any_time_strand_no_call() {
     under_many_schedules(|| {
         let calls = Calls::new(Some(Mutex::default()), SOMETIME);
         let all: Vec<_> = (0..4).map(|_| calls.spawn(any_fate())).collect();
@@ -417,12 +417,12 @@ fn an_invalidation_among_calls(store: Option<Mutex<Store>>, is_here: bool) {
 }
 
 #[test]
-fn no_call_is_given_what_was_computed_before_an_invalidation() {
+fn no_call_gets_a_value_computed_before_an_invalidation() {
     under_many_schedules(|| an_invalidation_among_calls(Some(Mutex::default()), true));
 }
 
 #[test]
-fn no_call_is_given_what_was_computed_before_an_invalidation_elsewhere() {
+fn no_call_gets_a_value_computed_before_a_remote_invalidation() {
     under_many_schedules(|| an_invalidation_among_calls(Some(Mutex::default()), false));
 }
 

@@ -52,7 +52,7 @@ fn named(paths: &OsStr) -> Vec<Binary> {
 }
 
 fn installed() -> Vec<Binary> {
-    let mut folders: Vec<_> = fs::read_dir(super::root().join("target/servers"))
+    let mut folders: Vec<_> = fs::read_dir(crate::root().join("target/servers"))
         .into_iter()
         .flatten()
         .flatten()

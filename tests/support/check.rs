@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Server;
+use crate::Server;
 
 const SCRIPT: &str = include_str!("check_pair.lua");
 

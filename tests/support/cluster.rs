@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use super::server::data_arguments;
-use super::{Binary, Proxy, Server, binary, eventually};
+use crate::server::data_arguments;
+use crate::{Binary, Proxy, Server, binary, eventually};
 
 const SLOTS: u16 = 16_384;
 /// The first slot of each primary, and the end.

@@ -50,7 +50,7 @@ pub(super) fn arguments(message: &[u8]) -> Vec<Vec<u8>> {
     found
 }
 
-/// Whether a message is one that nobody asked for.
+/// Whether a message was not asked for.
 pub(super) fn is_push(message: &[u8]) -> bool {
     message.first() == Some(&b'>')
 }

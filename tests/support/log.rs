@@ -1,4 +1,4 @@
-//! What the crate says in `tracing` events, on the thread that listens.
+//! What the crate logs: its `tracing` events, of one thread or of the whole process.
 
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -8,24 +8,42 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
 use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
-/// The events of this thread since [`Log::start`], each with its level.
+type Events = Arc<Mutex<Vec<(Level, String)>>>;
+
+/// The events since its start, each with its level.
 pub struct Log {
-    events: Arc<Mutex<Vec<(Level, String)>>>,
-    _guard: DefaultGuard,
+    events: Events,
+    _guard: Option<DefaultGuard>,
 }
 
 impl Log {
+    /// Collects what this thread logs.
     pub fn start() -> Self {
         // While there is only one, whatever another thread says first is off for all of them.
         static SECOND: LazyLock<Dispatch> =
             LazyLock::new(|| Dispatch::new(Collector(Arc::default())));
         LazyLock::force(&SECOND);
-        let events = Arc::<Mutex<Vec<_>>>::default();
+        let events = Events::default();
         let guard = tracing::subscriber::set_default(Collector(events.clone()));
         Self {
             events,
-            _guard: guard,
+            _guard: Some(guard),
         }
+    }
+
+    /// Collects what all threads of this process log, until its end.
+    pub fn of_process() -> Self {
+        let events = Events::default();
+        tracing::subscriber::set_global_default(Collector(events.clone())).unwrap();
+        Self {
+            events,
+            _guard: None,
+        }
+    }
+
+    /// Every event so far.
+    pub fn events(&self) -> Vec<(Level, String)> {
+        self.events.lock().unwrap().clone()
     }
 
     /// The events at this level that contain this text.
@@ -40,7 +58,7 @@ impl Log {
     }
 }
 
-struct Collector(Arc<Mutex<Vec<(Level, String)>>>);
+struct Collector(Events);
 
 struct Text(String);
 

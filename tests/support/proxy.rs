@@ -99,7 +99,7 @@ struct Connection {
     server: TcpStream,
     /// Commands whose replies are to come.
     asked: Mutex<VecDeque<String>>,
-    /// Nothing passes any more, in either direction, and nobody is told.
+    /// Nothing passes any more, in either direction, without a sign of it.
     abandoned: AtomicBool,
     /// Ends with a reset instead of a farewell.
     reset: AtomicBool,
@@ -162,7 +162,7 @@ impl Proxy {
         }
     }
 
-    /// Connections that are open now are dead for ever, and nobody is told; new ones work.
+    /// Connections that are open now are dead for ever, without a sign of it; new ones work.
     pub fn abandon(&self) {
         for connection in self.shared.open.lock().unwrap().drain(..) {
             connection.abandoned.store(true, Ordering::SeqCst);
@@ -207,7 +207,7 @@ impl Proxy {
         self.shared.rules.lock().unwrap().clear();
     }
 
-    /// Sends bytes that nobody asked for to every client.
+    /// Sends bytes that were not asked for to every client.
     pub fn inject(&self, bytes: &[u8]) {
         for connection in self.shared.open.lock().unwrap().iter() {
             if let Some(to_client) = &*connection.to_client.lock().unwrap() {

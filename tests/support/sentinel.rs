@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::time::Duration;
 
-use super::{Binary, Server, binary, eventually};
+use crate::{Binary, Server, binary, eventually};
 
 const SERVICE: &str = "cache";
 

@@ -9,8 +9,8 @@ use std::{env, fs};
 
 use redis::{Connection, FromRedisValue, RedisResult};
 
-use super::process::{Process, alive};
-use super::{Binary, binary, eventually, unique};
+use crate::process::{Process, alive};
+use crate::{Binary, binary, eventually, unique};
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -145,7 +145,7 @@ impl Server {
         self.try_query(command).unwrap()
     }
 
-    /// [`Server::query`] of a server which may be away.
+    /// [`Server::query`] of a server which may be unavailable.
     pub fn try_query<T: FromRedisValue>(&self, command: &[&str]) -> RedisResult<T> {
         redis::cmd(command[0])
             .arg(&command[1..])

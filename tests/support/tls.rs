@@ -5,8 +5,8 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use super::server::{data_arguments, free_port};
-use super::{Binary, Server, binaries, eventually};
+use crate::server::{data_arguments, free_port};
+use crate::{Binary, Server, binaries, eventually};
 
 /// A certificate, its private key, and the CA that signed it, as PEM.
 #[derive(Debug, Clone)]

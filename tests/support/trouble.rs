@@ -1,4 +1,4 @@
-//! States in which a server is up and of little use, or away.
+//! States in which a server is up and of little use, or down.
 
 use std::fs;
 use std::thread;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redis::{Connection, RedisResult};
 
-use super::{Server, eventually};
+use crate::{Server, eventually};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -28,11 +28,11 @@ fn set(server: &Server, name: &str, value: &str) {
     let _: () = server.query(&["CONFIG", "SET", name, value]);
 }
 
-/// The user whom troubles with permissions concern; [`url`] is his.
+/// The user whose permissions change; [`url`] connects as it.
 const USER: &str = "cache";
 const PASSWORD: &str = ">canary-password";
 
-/// Makes the user, and gives the URL that he connects by.
+/// Makes the user, and returns the URL that connects as it.
 pub fn url(server: &Server, port: u16) -> String {
     acl(server, &["on", PASSWORD, "~*", "&*", "+@all"]);
     format!("redis://{USER}:{}@127.0.0.1:{port}", &PASSWORD[1..])
@@ -70,7 +70,7 @@ pub const PAUSED: Trouble = Trouble {
     name: "paused",
     begin: |server| {
         let _: () = server.query(&["CLIENT", "PAUSE", "2500", "ALL"]);
-        // Everybody waits for the end of it.
+        // Every client waits for the end of it.
         end(|server| server.query(&["PING"]))
     },
 };

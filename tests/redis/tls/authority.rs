@@ -5,7 +5,7 @@ use rcgen::{
     KeyUsagePurpose, date_time_ymd,
 };
 
-use crate::support::tls::Identity;
+use support::tls::Identity;
 
 /// A CA of the test's own.
 pub struct Authority {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use redis::io::tcp::socket2::SockRef;
 
-use super::super::frame;
 use super::{Connection, Meddle, Part, Passed, Rule, Shared, Way};
+use crate::frame;
 
 impl Shared {
     pub(super) fn accept(self: Arc<Self>, listener: TcpListener) {
@@ -121,7 +121,7 @@ impl Shared {
             let mut parts = messages.into_iter();
             parts.all(|message| to.send(self.part(Way::Down, message)).is_ok())
         });
-        // So that the client is told when all has been sent.
+        // So that the client learns when all has been sent.
         connection.to_client.lock().unwrap().take();
     }
 
@@ -197,7 +197,7 @@ impl Shared {
 }
 
 impl Connection {
-    /// The sockets are closed when the threads let go of them, and say so by a reset.
+    /// The sockets are closed when the threads drop them, which sends a reset.
     pub(super) fn reset(&self) {
         self.reset.store(true, Ordering::SeqCst);
         for stream in [&self.client, &self.server] {

@@ -2,8 +2,12 @@
 //!
 //! [`Server`], [`Cluster`] and [`Sentinel`] are processes of their own on free ports; dropping one ends it.
 
-// Every test file compiles this module for itself and uses a part of it.
-#![allow(dead_code, unreachable_pub, unused_imports)]
+// Helpers of tests panic where the test shall fail; a result that is not looked at fails nothing.
+#![allow(
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::return_self_not_must_use
+)]
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,8 +19,10 @@ mod check;
 mod cluster;
 mod frame;
 pub mod log;
+pub mod outage;
 mod process;
 mod proxy;
+pub mod random;
 mod sentinel;
 mod server;
 pub mod tls;
@@ -40,7 +46,7 @@ pub fn unique(prefix: &str) -> String {
     format!("{prefix}-{}-{count}", std::process::id())
 }
 
-/// The root of the repository: this module is compiled in packages of one of its folders.
+/// The root of the repository.
 pub fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package

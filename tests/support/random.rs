@@ -1,11 +1,13 @@
 //! Repeatable randomness.
 
+#![allow(clippy::cast_precision_loss)]
+
 /// `SplitMix64`.
 #[derive(Debug, Clone)]
 pub struct Random(pub u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = self.0;
         word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -15,7 +17,7 @@ impl Random {
 
     /// From 0 to 1, exclusive.
     pub fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+        (self.draw() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 

@@ -1,19 +1,16 @@
 //! What a cache may cost while its store is in trouble, whatever the trouble is.
 
-// Every test file uses a part of it.
-#![allow(dead_code)]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
 
-use crate::support::unique;
+use crate::unique;
 
 /// The 100 ms of a call, with a margin for a machine that is busy.
 const DEADLINE: Duration = Duration::from_secs(1);
-/// 1 ms, with such a margin: calls that ask a store that is away take 100 ms.
+/// 1 ms, with such a margin: calls that ask an unavailable store take 100 ms.
 const KNOWN_AWAY: Duration = Duration::from_millis(50);
 /// Hits are to return within 3 s.
 const RETURN: Duration = Duration::from_secs(10);
@@ -187,7 +184,7 @@ pub async fn stands_an_outage(
     end();
     let returned = outage.until_hits_return().await;
     println!(
-        "{name}: added at first p50 {:?} p99 {:?} max {:?}, {} of {} calls waited; known to be away \
+        "{name}: added at first p50 {:?} p99 {:?} max {:?}, {} of {} calls waited; known to be unavailable \
          p50 {:?} p99 {:?} max {:?}; hits after {returned:?}",
         first.percentile(50),
         first.percentile(99),
