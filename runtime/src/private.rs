@@ -18,6 +18,11 @@ pub use crate::method::return_type::{
 };
 pub use crate::settings::Early;
 
+/// What the handles of a cache share.
+pub fn engine(cache: &crate::Cache) -> &Engine {
+    cache.engine()
+}
+
 /// A method's fingerprint in this build: what its `#[cfg]` attributes came to is a part of it. Their
 /// conditions are in the digest already, so one bit each is enough.
 pub const fn fingerprint(mut digest: [u8; 20], conditions: &[bool]) -> [u8; 20] {

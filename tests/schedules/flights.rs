@@ -126,7 +126,7 @@ impl Calls {
             FlightRole::Follower(told) => told.await.expect("a follower is always told something"),
         };
         let lead = match told {
-            FollowerOutcome::Value(value) => return Some(value(&value)),
+            FollowerOutcome::Value(value) => return Some(state_in(&value)),
             FollowerOutcome::Promoted(lead) => lead,
         };
         let Some(store) = &self.store else {
@@ -277,7 +277,7 @@ fn value(state: u64) -> Arc<EncodedValue> {
     })
 }
 
-fn value(value: &EncodedValue) -> u64 {
+fn state_in(value: &EncodedValue) -> u64 {
     u64::from_be_bytes(value.payload[..].try_into().unwrap())
 }
 

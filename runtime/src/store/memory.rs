@@ -389,14 +389,10 @@ fn micros(duration: Duration) -> u64 {
 mod tests {
     use super::*;
     use crate::key::digest::MethodKey;
-    use crate::method::{Method, options::Options};
-
-    static METHOD: Method = Method::new("a::b", "b", [7; 20], Options::NONE);
 
     #[test]
     fn an_entry_is_discarded_only_if_it_is_what_was_seen() {
-        let cache = crate::Cache::builder("discard").build().unwrap();
-        let pair = cache.bind(&METHOD).unwrap().pair.clone();
+        let pair = Pair::for_test("discard");
         let field = MethodKey::new("a::b", &[7; 20], "")
             .call(|_| {})
             .unwrap()

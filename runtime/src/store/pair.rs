@@ -42,6 +42,18 @@ impl Pair {
         }
     }
 
+    /// A pair with this stem, and defaults otherwise.
+    #[cfg(test)]
+    pub(crate) fn for_test(stem: &str) -> Arc<Self> {
+        Arc::new(Self::new(
+            stem.to_owned(),
+            Policy::default(),
+            StructureTtl::default(),
+            MaxSize::new(1024),
+            Touch::default(),
+        ))
+    }
+
     /// The store's state for this pair. A store keeps one type only.
     #[inline]
     pub(crate) fn state<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {

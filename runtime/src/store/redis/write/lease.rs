@@ -278,17 +278,13 @@ mod tests {
     use std::task::{Context, Waker};
 
     use super::*;
-    use crate::method::{Method, options::Options};
     use crate::store::redis::{Redis, Target, Tls};
     use crate::store::{Clock, Store as _};
-
-    static METHOD: Method = Method::new("a::lease", "lease", [7; 20], Options::NONE);
 
     /// Its caller hands it to the driver and goes away before the driver has begun.
     #[test]
     fn a_lease_whose_caller_has_gone_is_not_asked_for() {
-        let cache = crate::Cache::builder("lease").build().unwrap();
-        let pair = cache.bind(&METHOD).unwrap().pair.clone();
+        let pair = Pair::for_test("lease");
         let target = Target::one("redis://127.0.0.1:1", &Tls::default()).unwrap();
         let redis = Redis::new(target, Clock::default());
         let begin = LeaseRequest {
@@ -302,7 +298,7 @@ mod tests {
         let (go_on, waits) = mpsc::channel::<()>();
         background::spawn(async move { assert!(waits.recv().is_err()) }).unwrap();
         {
-            let mut begun = pin!(redis.begin(&pair, begin, STEP));
+            let mut begun = pin!(redis.acquire_lease(&pair, begin, STEP));
             let poll = begun.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             assert!(poll.is_pending());
         }

@@ -200,7 +200,6 @@ mod tests {
     use crate::deadline::Timeout;
     use crate::error::Fault;
     use crate::key::digest::Field;
-    use crate::method::{Method, options::Options};
     use crate::store::redis::read::pipeline::batch::Answer;
 
     #[derive(Debug, Default)]
@@ -218,19 +217,11 @@ mod tests {
         }
     }
 
-    fn pair(method: &'static Method) -> Arc<Pair> {
-        let cache = crate::Cache::builder("gate").build().unwrap();
-        cache.bind(method).unwrap().pair.clone()
-    }
-
     fn field(n: usize) -> Field {
         let mut bytes = [0; 20];
         bytes[..8].copy_from_slice(&n.to_le_bytes());
         Field(bytes)
     }
-
-    static ONE: Method = Method::new("a::one", "one", [7; 20], Options::NONE);
-    static TWO: Method = Method::new("a::two", "two", [8; 20], Options::NONE);
 
     struct Hall {
         gates: Gates,
@@ -244,7 +235,7 @@ mod tests {
             gates.open();
             Self {
                 gates,
-                pair: pair(&ONE),
+                pair: Pair::for_test("one"),
                 wait: Timeout::new(Duration::from_secs(60)),
             }
         }
@@ -298,8 +289,8 @@ mod tests {
     fn requests_are_bounded_and_nobody_is_left_behind() {
         let mut hall = Hall::open();
         let wakes = Arc::<Wakes>::default();
-        for method in [&ONE, &TWO] {
-            hall.pair = pair(method);
+        for stem in ["one", "two"] {
+            hall.pair = Pair::for_test(stem);
             (0..500).for_each(|n| drop(hall.take_in(n, &wakes).unwrap()));
         }
         let mut let_out = 0;
