@@ -399,7 +399,7 @@ mod tests {
             .field;
         let put = Put {
             field,
-            entry: header::Unstamped {
+            entry: header::UnstampedEntry {
                 head: [1; 4],
                 tail: vec![2; 32],
             },
