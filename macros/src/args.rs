@@ -1,9 +1,9 @@
 //! What the attributes say, with the places where they say it.
 
+mod cacheability;
+mod choice;
 mod duration;
-mod fresh;
-mod value;
-mod verdict;
+mod freshness;
 
 use std::collections::HashSet;
 
@@ -12,14 +12,14 @@ use darling::ast::NestedMeta;
 use proc_macro2::TokenStream;
 use syn::{Error, Expr, Ident, Meta, MetaNameValue, Path};
 
-pub(crate) use duration::{Ttl, TtlNone};
-pub(crate) use fresh::{
-    Early, Jitter, SoftTimeout, Stale, Stampede, outlives_calls, soft_timeout_alone,
-};
-pub(crate) use value::{
+pub(crate) use cacheability::{CacheIf, CacheNone, OfMethods, OfNone, TtlFn};
+pub(crate) use choice::{
     ByDefault, Codec, Flag, Krate, MaxSize, Policy, SelfKey, Touch, Version, Vis, Wrapper,
 };
-pub(crate) use verdict::{CacheIf, CacheNone, OfMethods, OfNone, TtlFn};
+pub(crate) use duration::{Ttl, TtlNone};
+pub(crate) use freshness::{
+    Early, Jitter, SoftTimeout, Stale, Stampede, outlives_calls, soft_timeout_alone,
+};
 
 /// `#[cache_impl(…)]`
 #[derive(Debug, Default, FromMeta)]

@@ -1,11 +1,13 @@
 //! From a block to the block itself, its wrapper, and the handles on entries.
 
 mod body;
+mod cacheability;
+mod declaration;
+pub(crate) mod fallback;
 mod handle;
-mod method;
 mod owned;
+mod reads;
 mod returned;
-mod verdict;
 mod warning;
 mod wrapper;
 
@@ -19,7 +21,7 @@ use syn::{
 
 use crate::ast::{self, Block, Kind, Method};
 use crate::types::{Named, SelfType};
-use crate::{args, fallback, fingerprint, generics, names, types, valid};
+use crate::{args, fingerprint, generics, names, types, valid};
 
 pub(crate) fn cache_impl(options: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Vec::new();
@@ -112,7 +114,7 @@ impl<'a> Context<'a> {
 
     fn expand(&self) -> TokenStream {
         let definition = (!self.block.extends()).then(|| wrapper::definition(self));
-        let declarations = method::declarations(self);
+        let declarations = declaration::declarations(self);
         let returned = returned::assertions(self);
         let methods = self.methods();
         let handles = handle::handles(self);
@@ -122,7 +124,7 @@ impl<'a> Context<'a> {
     /// The wrapper's methods: inherent ones, or the trait's.
     fn methods(&self) -> TokenStream {
         let methods = self.block.methods.iter();
-        let methods = methods.filter_map(|method| method::of_wrapper(self, method));
+        let methods = methods.filter_map(|method| declaration::of_wrapper(self, method));
         let (generics, where_clause) = self.impl_generics();
         let wrapper = self.wrapper_type();
         let lints = self.lints();
@@ -210,7 +212,7 @@ impl<'a> Context<'a> {
     pub(crate) fn lints(&self) -> TokenStream {
         let attributes = &self.block.item.attrs;
         let cfgs = cfgs(attributes);
-        let levels = method::lint_levels(attributes);
+        let levels = declaration::lint_levels(attributes);
         quote! {
             #(#cfgs)*
             #(#levels)*

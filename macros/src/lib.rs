@@ -4,11 +4,9 @@
 mod args;
 mod ast;
 mod expand;
-mod fallback;
 mod fingerprint;
 mod generics;
 mod names;
-mod reads;
 mod siblings;
 mod types;
 mod valid;
@@ -32,7 +30,7 @@ macro_rules! inside_only {
         /// Only has a meaning inside an `impl` block marked `#[cache_impl]`, which reads it.
         #[proc_macro_attribute]
         pub fn $name(_options: TokenStream, item: TokenStream) -> TokenStream {
-            fallback::outside(stringify!($name), &item.into()).into()
+            expand::fallback::outside(stringify!($name), &item.into()).into()
         }
     )*};
 }

@@ -3,9 +3,9 @@
 mod argument;
 mod block;
 mod callable;
-mod fresh;
 mod name;
 mod receiver;
+mod refresh;
 mod returned;
 
 use quote::ToTokens;
@@ -18,8 +18,8 @@ pub(crate) use block::{
     block, forwardable, invalidations, named, not_a_block, own_type, something_cached,
     unknown_item, wrapper,
 };
-pub(crate) use fresh::{block as outlived, options, owned};
 pub(crate) use receiver::{is_shared, omittable, skip_on_receiver};
+pub(crate) use refresh::{block as outlived, options, owned};
 pub(crate) use returned::nothing;
 
 /// The rules for a method that is to be cached. Every broken one is told.

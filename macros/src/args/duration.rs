@@ -5,7 +5,7 @@ use proc_macro2::Span;
 use syn::spanned::Spanned as _;
 use syn::{Expr, ExprLit, Lit};
 
-use super::value::text;
+use super::choice::text;
 
 /// Milliseconds.
 #[derive(Debug, Clone, Copy)]

@@ -4,8 +4,8 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Ident, Safety};
 
-use super::method::{key_writer, path, shape};
-use super::{Context, owned, returned, verdict};
+use super::declaration::{key_writer, path, shape};
+use super::{Context, cacheability, owned, returned};
 use crate::args::MethodArgs;
 use crate::ast::{How, Invalidates, Kind, Method};
 use crate::{args, names, types, valid};
@@ -42,7 +42,10 @@ fn cached(context: &Context<'_>, method: &Method<'_>, args: &MethodArgs) -> Toke
     let make = quote! {
         let #made = #private::Call::new(#holder.cache(), <#methods>::#name(), #writer);
     };
-    let (shape, verdict) = (shape(context, method), verdict::of_call(context, method));
+    let (shape, verdict) = (
+        shape(context, method),
+        cacheability::of_call(context, method),
+    );
     let outlives = args::outlives_calls(&context.block.args, args);
     let call = call(context, method, Some(&inner));
     let call = match method.how {

@@ -2,7 +2,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Generics, Ident, Type, TypeImplTrait};
 
-use super::{Context, cfgs, is_generic, method, verdict, wrapper};
+use super::{Context, cacheability, cfgs, declaration, is_generic, wrapper};
 use crate::ast::{How, Kind, Method};
 use crate::types::{self, Named};
 use crate::{generics, names};
@@ -49,7 +49,8 @@ struct Handle<'a> {
 impl<'a> Handle<'a> {
     fn new(context: &'a Context<'a>, method: &'a Method<'a>) -> Self {
         let lifetime = names::entry_lifetime();
-        let returned = types::with_lifetime(&method::returned(context, method), &lifetime, true);
+        let returned =
+            types::with_lifetime(&declaration::returned(context, method), &lifetime, true);
         let mut named = Named::new("'__");
         let keyed = typed(context, method, false, &mut named);
         let mut with_skipped = named.clone();
@@ -81,7 +82,7 @@ impl<'a> Handle<'a> {
         };
         let (returned, shape) = (&self.spelled, self.shape());
         let (run, run_type) = self.run();
-        let judged = verdict::of_handle(self.context, self.method, &shape);
+        let judged = cacheability::of_handle(self.context, self.method, &shape);
         let handle = match self.method.how {
             How::Sync => quote!(BlockingEntryHandle),
             How::Async | How::Future => quote!(EntryHandle),
@@ -89,12 +90,12 @@ impl<'a> Handle<'a> {
         let methods = self.context.methods_type();
         let (core, core_field) = (names::local("__core"), &self.context.core);
         let (call, wrapper_field) = (names::local("__call"), names::wrapper_field());
-        let writer = method::key_writer(self.context, self.method, &quote!(#core.inner()));
+        let writer = declaration::key_writer(self.context, self.method, &quote!(#core.inner()));
         let arguments = self.keyed.iter().map(|(ident, ty)| quote!(#ident: #ty));
         let (generics, _, where_clause) = self.generics.split_for_impl();
         let lifetime = names::entry_lifetime();
         let cfgs = cfgs(&self.method.item.attrs);
-        let levels = method::lint_levels(&self.method.item.attrs);
+        let levels = declaration::lint_levels(&self.method.item.attrs);
         let docs = format!("The entry of one call of `{name}`.");
         quote! {
             #(#cfgs)*
@@ -134,7 +135,7 @@ impl<'a> Handle<'a> {
     fn run(&self) -> (TokenStream, TokenStream) {
         let private = &self.context.private;
         let (core, returned) = (names::local("__core"), &self.spelled);
-        let path = method::path(self.context, self.method);
+        let path = declaration::path(self.context, self.method);
         let arguments = self.method.args.iter().map(|argument| &argument.ident);
         let call = quote!(#path(#core.inner(), #(#arguments),*));
         let Some(skipped) = &self.skipped else {
@@ -188,14 +189,14 @@ impl<'a> Handle<'a> {
         let (runner, run_type) = (self.runner_name(), self.runner_type());
         let (names, types): (Vec<_>, Vec<_>) = skipped.iter().cloned().unzip();
         let keyed = self.keyed.iter().map(|(ident, _)| ident);
-        let path = method::path(self.context, self.method);
+        let path = declaration::path(self.context, self.method);
         let arguments = self.method.args.iter().map(|argument| &argument.ident);
         let returned = &self.spelled;
         let generics = wrapper::with_entry_lifetime(self.context);
         let generics = generics::join(generics, &self.generics);
         let (impl_generics, _, where_clause) = generics.split_for_impl();
         let cfgs = cfgs(&self.method.item.attrs);
-        let levels = method::lint_levels(&self.method.item.attrs);
+        let levels = declaration::lint_levels(&self.method.item.attrs);
         let (this, lints) = (names::local("__wrapper"), self.context.lints());
         Some(quote! {
             #(#cfgs)*

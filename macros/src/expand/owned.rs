@@ -1,7 +1,7 @@
 //! A run of the method that outlives the call: it owns all that it needs.
 
 use super::Context;
-use super::method::path;
+use super::declaration::path;
 use crate::ast::{Arg, How, Method};
 use crate::{names, types};
 use proc_macro2::TokenStream;

@@ -12,7 +12,13 @@ pub(super) fn assertions(context: &Context<'_>) -> TokenStream {
     let methods = context.block.methods.iter();
     let cached = methods.filter(|method| matches!(method.kind, Kind::Cached(_)));
     cached
-        .filter(|method| !is_generic(context, method, &super::method::returned(context, method)))
+        .filter(|method| {
+            !is_generic(
+                context,
+                method,
+                &super::declaration::returned(context, method),
+            )
+        })
         .map(|method| something(context, method))
         .collect()
 }
@@ -23,7 +29,7 @@ pub(super) fn assertions(context: &Context<'_>) -> TokenStream {
 //     const _: () = assert!(!Probe::<DeleteResult>::IS_NOTHING, "`delete` returns no value, …");
 fn something(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let private = &context.private;
-    let returned = super::method::returned(context, method);
+    let returned = super::declaration::returned(context, method);
     let returned = types::with_lifetime(&returned, &syn::parse_quote!('static), false);
     let message = valid::nothing(method.name());
     let cfgs = cfgs(&context.block.item.attrs).into_iter();
@@ -49,7 +55,7 @@ fn something(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
 /// only say that something is not general enough.
 pub(super) fn owning(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let private = &context.private;
-    let returned = super::method::returned(context, method);
+    let returned = super::declaration::returned(context, method);
     if is_generic(context, method, &returned) {
         return TokenStream::new();
     }

@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 
+use super::reads::{Read, reads};
 use super::{Context, cfgs};
 use crate::ast::{Kind, Method};
 use crate::names;
-use crate::reads::{Read, reads};
 
 // Output
 //     const _: () = {

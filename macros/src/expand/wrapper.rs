@@ -2,7 +2,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ImplItem;
 
-use super::{Context, method, warning};
+use super::{Context, declaration, warning};
 use crate::ast::Kind;
 use crate::names;
 
@@ -32,7 +32,7 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
     let lints = context.lints();
     let accessors = accessors(context);
     let (entries, methods) = (entries(context), names::methods(wrapper));
-    let self_key = method::self_key(context);
+    let self_key = declaration::self_key(context);
     let warning = warning::of_joining(context);
     let (in_module, path) = (names::in_module(), methods.to_string());
     quote! {

@@ -5,7 +5,7 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{ExprPath, Ident};
 
-use super::{Context, method};
+use super::{Context, declaration};
 use crate::args::OfNone;
 use crate::ast::{Kind, Method};
 use crate::{names, types};
@@ -16,7 +16,7 @@ pub(super) fn of_call(context: &Context<'_>, method: &Method<'_>) -> TokenStream
     match judge(context, method) {
         Some(judge) => {
             let returned = context.ty.ty(&method.returned);
-            let shape = method::shape(context, method);
+            let shape = declaration::shape(context, method);
             quote!(#private::judge::<#returned, _, _>(#shape, #judge))
         }
         None => quote!(#private::Verdict::store),

@@ -6,7 +6,7 @@ use quote::ToTokens as _;
 use syn::spanned::Spanned as _;
 use syn::{Expr, ExprLit, ExprPath, Lit, Meta};
 
-use super::value::at;
+use super::choice::at;
 use super::{BlockArgs, MethodArgs};
 
 /// Whether a `None` is stored.

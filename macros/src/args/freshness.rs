@@ -6,7 +6,7 @@ use quote::quote;
 use syn::spanned::Spanned as _;
 use syn::{Error, Expr, ExprLit, Lit, Path};
 
-use super::value::{at, text};
+use super::choice::{at, text};
 use super::{BlockArgs, MethodArgs, duration};
 
 /// Who computes a value that several calls miss.
