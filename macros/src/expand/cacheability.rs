@@ -6,7 +6,7 @@ use syn::spanned::Spanned as _;
 use syn::{ExprPath, Ident};
 
 use super::{Context, declaration};
-use crate::args::OfNone;
+use crate::args::NonePolicy;
 use crate::ast::{Kind, Method};
 use crate::{names, types};
 
@@ -56,20 +56,20 @@ fn judge(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStream> {
         let asked = asked(context, &cache_if.0, &value);
         parts.push(quote!(if !#asked { return #private::Verdict::Skip; }));
     }
-    let of_none = OfNone::merged(&context.block.args, args);
+    let none_policy = NonePolicy::of(&context.block.args, args);
     // The block speaks of methods that are seen to return an `Option`; the compiler sees to the rest.
     let is_meant = args.cache_none.is_some() || args.ttl_none.is_some();
-    let of_none = if is_meant || types::is_option(&method.returned) {
-        of_none
+    let none_policy = if is_meant || types::is_option(&method.returned) {
+        none_policy
     } else {
-        OfNone::Stored
+        NonePolicy::Store
     };
-    let verdict = match of_none {
-        OfNone::Stored => None,
-        OfNone::StoredFor(ms) => {
+    let verdict = match none_policy {
+        NonePolicy::Store => None,
+        NonePolicy::StoreFor(ms) => {
             Some(quote!(#private::Verdict::StoreFor(::core::time::Duration::from_millis(#ms))))
         }
-        OfNone::Skipped => Some(quote!(#private::Verdict::Skip)),
+        NonePolicy::Skip => Some(quote!(#private::Verdict::Skip)),
     };
     if let Some(verdict) = verdict {
         let (at, _) = types::ends(&method.returned);

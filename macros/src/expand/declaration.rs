@@ -5,7 +5,7 @@ use syn::visit_mut::VisitMut as _;
 use syn::{Attribute, FnArg, GenericParam, Ident, Lifetime, Meta, Path, Type};
 
 use super::{Context, body, cfgs};
-use crate::args::{BlockArgs, Early, MethodArgs, Stale};
+use crate::args::{self, BlockArgs, MethodArgs};
 use crate::ast::{Kind, Method};
 use crate::{fingerprint, names, types};
 
@@ -120,14 +120,14 @@ fn fresh(context: &Context<'_>, block: &BlockArgs, method: &MethodArgs) -> Vec<T
         let stampede = stampede.tokens(krate);
         fields.push(quote!(stampede: ::core::option::Option::Some(#stampede)));
     }
-    if let Some(ms) = Stale::merged(block, method) {
+    if let Some(ms) = args::stale_ms(block, method) {
         fields.push(quote!(stale_ms: ::core::option::Option::Some(#ms)));
         if let Some(soft_timeout) = method.soft_timeout.or(block.soft_timeout) {
             let ms = soft_timeout.ms;
             fields.push(quote!(soft_timeout_ms: ::core::option::Option::Some(#ms)));
         }
     }
-    if let Some(early) = Early::merged(block, method) {
+    if let Some(early) = args::early(block, method) {
         let early = early.tokens(private);
         fields.push(quote!(early: #early));
     }
