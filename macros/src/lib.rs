@@ -7,7 +7,8 @@ mod expand;
 mod fingerprint;
 mod generics;
 mod names;
-mod siblings;
+mod pipeline;
+mod plan;
 mod types;
 mod valid;
 
@@ -20,7 +21,7 @@ use proc_macro::TokenStream;
 /// method of the block has a pair of keys of its own, unless `single` is said.
 #[proc_macro_attribute]
 pub fn cache_impl(options: TokenStream, item: TokenStream) -> TokenStream {
-    expand::cache_impl(options.into(), item.into()).into()
+    pipeline::cache_impl(options.into(), item.into()).into()
 }
 
 macro_rules! inside_only {
@@ -30,7 +31,7 @@ macro_rules! inside_only {
         /// Only has a meaning inside an `impl` block marked `#[cache_impl]`, which reads it.
         #[proc_macro_attribute]
         pub fn $name(_options: TokenStream, item: TokenStream) -> TokenStream {
-            expand::fallback::outside(stringify!($name), &item.into()).into()
+            expand::outside(stringify!($name), &item.into()).into()
         }
     )*};
 }

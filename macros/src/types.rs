@@ -179,14 +179,14 @@ impl VisitMut for SelfType {
 
 /// Gives a name to every lifetime that was left out, and to every `impl Trait`.
 #[derive(Debug, Clone)]
-pub(crate) struct Named {
+pub(crate) struct Namer {
     /// What the names of lifetimes begin with.
     prefix: &'static str,
     pub(crate) lifetimes: Vec<Lifetime>,
     pub(crate) types: Vec<(Ident, TypeImplTrait)>,
 }
 
-impl Named {
+impl Namer {
     pub(crate) fn new(prefix: &'static str) -> Self {
         Self {
             prefix,
@@ -208,7 +208,7 @@ impl Named {
     }
 }
 
-impl VisitMut for Named {
+impl VisitMut for Namer {
     fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
         if lifetime.ident == "_" {
             *lifetime = self.next_lifetime();

@@ -5,18 +5,19 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{ExprPath, Ident};
 
-use super::{Context, declaration};
+use super::context::Context;
+use super::fragment;
 use crate::args::NonePolicy;
-use crate::ast::{Kind, Method};
+use crate::plan::{Kind, MethodPlan};
 use crate::{names, types};
 
 /// The judge that a call is given.
-pub(super) fn of_call(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
+pub(super) fn of_call(context: &Context<'_>, method: &MethodPlan<'_>) -> TokenStream {
     let private = &context.private;
     match judge(context, method) {
         Some(judge) => {
             let returned = context.ty.ty(&method.returned);
-            let shape = declaration::shape(context, method);
+            let shape = fragment::shape(context, method);
             quote!(#private::judge::<#returned, _, _>(#shape, #judge))
         }
         None => quote!(#private::Verdict::store),
@@ -26,7 +27,7 @@ pub(super) fn of_call(context: &Context<'_>, method: &Method<'_>) -> TokenStream
 /// `.judged(…)` behind a handle, where the method has a judge.
 pub(super) fn of_handle(
     context: &Context<'_>,
-    method: &Method<'_>,
+    method: &MethodPlan<'_>,
     shape: &TokenStream,
 ) -> Option<TokenStream> {
     let private = &context.private;
@@ -45,7 +46,7 @@ pub(super) fn of_handle(
 //         if Option::is_none(value) { return Verdict::StoreFor(Duration::from_millis(10_000)); }
 //         Life::verdict(life(value))
 //     }
-fn judge(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStream> {
+fn judge(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<TokenStream> {
     let Kind::Cached(args) = &method.kind else {
         return None;
     };

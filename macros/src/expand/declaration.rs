@@ -1,25 +1,22 @@
+//! The declaration of each cached method: its path, fingerprint and options, in a `static`.
+
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens as _, quote, quote_spanned};
-use syn::spanned::Spanned as _;
-use syn::visit_mut::VisitMut as _;
-use syn::{Attribute, FnArg, GenericParam, Ident, Lifetime, Meta, Path, Type};
+use quote::quote;
+use syn::Ident;
 
-use super::{Context, body, cfgs};
+use super::attributes::{cfgs, lint_levels};
+use super::context::Context;
 use crate::args::{self, BlockArgs, MethodArgs};
-use crate::ast::{Kind, Method};
-use crate::{fingerprint, names, types};
-
-/// What a user says of a method in documentation, to callers and to lints; everything else stays
-/// where it is.
-const CARRIED: [&str; 4] = ["cfg", "doc", "deprecated", "must_use"];
-const LINTS: [&str; 3] = ["allow", "warn", "deny"];
+use crate::ast::Method;
+use crate::plan::Kind;
+use crate::{fingerprint, names};
 
 // Output
 //     impl CachedUserRepoMethods {
 //         pub fn find() -> &'static Method { static … }
 //     }
 pub(super) fn declarations(context: &Context<'_>) -> TokenStream {
-    let methods = context.block.methods.iter();
+    let methods = context.plan.methods.iter();
     let cached = methods.filter_map(|method| match &method.kind {
         Kind::Cached(args) => Some(declaration(context, method, args)),
         _ => None,
@@ -104,7 +101,7 @@ fn options(context: &Context<'_>, block: &BlockArgs, method: &MethodArgs) -> Tok
         let ms = ttl.0;
         fields.push(quote!(ttl_ms: ::core::option::Option::Some(#ms)));
     }
-    fields.extend(fresh(context, block, method));
+    fields.extend(freshness(context, block, method));
     if let Some(version) = method.version.as_ref().or(block.version.as_ref()) {
         let version = &version.0;
         fields.push(quote!(version: #version));
@@ -112,8 +109,8 @@ fn options(context: &Context<'_>, block: &BlockArgs, method: &MethodArgs) -> Tok
     quote!(#private::Options { #(#fields,)* ..#private::Options::NONE })
 }
 
-/// Who computes a value, and when anew.
-fn fresh(context: &Context<'_>, block: &BlockArgs, method: &MethodArgs) -> Vec<TokenStream> {
+/// Which call computes a value, and when it is computed again.
+fn freshness(context: &Context<'_>, block: &BlockArgs, method: &MethodArgs) -> Vec<TokenStream> {
     let Context { krate, private, .. } = context;
     let mut fields = Vec::new();
     if let Some(stampede) = method.stampede.or(block.stampede) {
@@ -139,175 +136,4 @@ fn fresh(context: &Context<'_>, block: &BlockArgs, method: &MethodArgs) -> Vec<T
         fields.push(quote!(has_ttl_fn: true));
     }
     fields
-}
-
-pub(super) fn of_wrapper(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStream> {
-    let body = body::of(context, method)?;
-    let signature = signature(context, method);
-    let carried = method.item.attrs.iter();
-    let carried = carried.filter(|attribute| is_one_of(attribute.path(), &CARRIED));
-    let levels = lint_levels(&method.item.attrs);
-    let unused = matches!(method.kind, Kind::Refused).then(|| quote!(#[allow(unused)]));
-    let docs = matches!(method.kind, Kind::Cached(_)).then(|| {
-        let docs = format!(
-            "\n\nAnswered from the cache where it can be: see [`{}`].",
-            context.wrapper
-        );
-        quote!(#[doc = #docs])
-    });
-    let docs = docs.filter(|_| context.block.trait_.is_none());
-    let vis = &method.item.vis;
-    Some(quote!(#(#carried)* #(#levels)* #unused #docs #vis #signature { #body }))
-}
-
-/// The user's word to lints, for whatever has the names of the method and of its arguments.
-pub(super) fn lint_levels(attributes: &[Attribute]) -> impl Iterator<Item = TokenStream> {
-    attributes
-        .iter()
-        .filter_map(|attribute| match &attribute.meta {
-            // An expectation that the user's body meets, ours does not meet again.
-            Meta::List(list) if list.path.is_ident("expect") => {
-                let lints = &list.tokens;
-                Some(quote!(#[allow(#lints)]))
-            }
-            meta if is_one_of(meta.path(), &LINTS) => Some(quote!(#attribute)),
-            _ => None,
-        })
-}
-
-fn is_one_of(path: &Path, names: &[&str]) -> bool {
-    names.iter().any(|name| path.is_ident(name))
-}
-
-/// The user's signature, with the user's type for `Self` and a name for each argument.
-fn signature(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
-    let mut signature = method.item.sig.clone();
-    signature.constness = None;
-    let mut arguments = method.args.iter();
-    for input in &mut signature.inputs {
-        match input {
-            FnArg::Receiver(receiver) => {
-                receiver.attrs.clear();
-                // Ours: a `self` that comes through `macro_rules!` is not the one in our bodies.
-                receiver.self_token.span = Span::call_site();
-            }
-            FnArg::Typed(typed) => {
-                let argument = arguments.next().expect("each typed input is an argument");
-                let ident = &argument.ident;
-                typed.attrs.clear();
-                typed.pat = syn::parse_quote!(#ident);
-            }
-        }
-    }
-    if !context.is_stub(method) {
-        context.ty.clone().visit_signature_mut(&mut signature);
-    }
-    quote!(#signature)
-}
-
-/// `<UserRepo>::find::<T>`: never by the method's name alone, which other traits may have.
-pub(super) fn path(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
-    let (ty, name) = (&context.ty.ty, method.name());
-    let arguments = method
-        .item
-        .sig
-        .generics
-        .params
-        .iter()
-        .filter_map(|param| match param {
-            GenericParam::Type(param) => Some(&param.ident),
-            GenericParam::Const(param) => Some(&param.ident),
-            // Lifetimes may be late bound, and then cannot be named (E0794).
-            GenericParam::Lifetime(_) => None,
-        });
-    let arguments: Vec<_> = arguments.collect();
-    let turbofish = (!arguments.is_empty()).then(|| quote!(::<#(#arguments),*>));
-    match &context.ty.trait_ {
-        Some(trait_) => {
-            // A method may ask for less than its trait: the compiler finds the trait's lifetimes.
-            let any = Lifetime::new("'_", Span::call_site());
-            let trait_ = types::with_lifetime(&syn::parse_quote!(#trait_), &any, false);
-            quote!(<#ty as #trait_>::#name #turbofish)
-        }
-        None => quote!(<#ty>::#name #turbofish),
-    }
-}
-
-/// The closure that writes what tells one call from another.
-pub(super) fn key_writer(
-    context: &Context<'_>,
-    method: &Method<'_>,
-    inner: &TokenStream,
-) -> TokenStream {
-    let writer = names::local("__writer");
-    let mut parts = Vec::new();
-    for generics in [&context.generics, &method.item.sig.generics] {
-        parts.extend(generics.params.iter().filter_map(|param| match param {
-            GenericParam::Type(param) => {
-                let ident = &param.ident;
-                Some(quote!(#writer.add_type::<#ident>();))
-            }
-            GenericParam::Const(param) => {
-                let ident = &param.ident;
-                Some(quote!(#writer.add(&#ident);))
-            }
-            GenericParam::Lifetime(_) => None,
-        }));
-    }
-    if context.block.extends() || context.block.args.self_key.is_some() {
-        let (methods, self_key) = (context.methods_type(), names::self_key());
-        parts.push(quote!(<#methods>::#self_key(#inner, #writer);));
-    }
-    if context.block.extends() {
-        parts.extend(self_key_part(context, inner, &writer));
-    }
-    for argument in method.args.iter().filter(|argument| !argument.skipped) {
-        // What the compiler has to say of an argument, it says at its type, from end to end.
-        let ident = &argument.ident;
-        let (first, last) = types::ends(argument.ty);
-        let part = quote_spanned!(last=> (#ident));
-        parts.push(if types::is_opaque(argument.ty) {
-            quote_spanned!(first=> #writer.add_with_type(&#part);)
-        } else {
-            quote_spanned!(first=> #writer.add(&#part);)
-        });
-    }
-    quote!(|#writer| { #(#parts)* })
-}
-
-// What one block says of `self` holds for all that join it.
-//
-// Output
-//     pub fn __self_key(this: &UserRepo, writer: &mut KeyWriter) { writer.add(&this.tenant); }
-pub(super) fn self_key(context: &Context<'_>) -> TokenStream {
-    let Context { private, vis, .. } = context;
-    let (this, writer) = (names::local("__this"), names::local("__writer"));
-    let part = self_key_part(context, &this.to_token_stream(), &writer);
-    let (name, ty) = (names::self_key(), &context.ty.ty);
-    let (generics, _, where_clause) = context.own.split_for_impl();
-    quote! {
-        #vis fn #name #generics (#this: &#ty, #writer: &mut #private::KeyWriter) #where_clause { #part }
-    }
-}
-
-fn self_key_part(context: &Context<'_>, this: &TokenStream, writer: &Ident) -> Option<TokenStream> {
-    let self_key = context.block.args.self_key.as_ref();
-    let self_key = self_key.filter(|self_key| !self_key.is_nothing())?;
-    let expression = self_key.0.to_token_stream();
-    let span = Span::mixed_site().located_at(expression.span());
-    let expression = context.ty.expression(expression, this);
-    Some(quote_spanned!(span=> #writer.add(&(#expression));))
-}
-
-/// The shape of the method's return type, as a value, and as if it stood there.
-pub(super) fn shape(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
-    let private = &context.private;
-    let returned = context.ty.ty(&method.returned);
-    let (at, _) = types::ends(&method.returned);
-    quote_spanned!(at=> { use #private::PlainProbe as _; #private::Probe::<#returned>::new().shape() })
-}
-
-/// The type of the method's result with the user's type for `Self`.
-pub(super) fn returned(context: &Context<'_>, method: &Method<'_>) -> Type {
-    context.ty.ty(&method.returned)
 }

@@ -4,21 +4,17 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Type;
 
-use super::{Context, cfgs, is_generic};
-use crate::ast::{Kind, Method};
+use super::attributes::{self, cfgs};
+use super::context::Context;
+use super::fragment::{self, is_generic};
+use crate::ast::Method;
 use crate::{names, types, valid};
 
 pub(super) fn assertions(context: &Context<'_>) -> TokenStream {
-    let methods = context.block.methods.iter();
-    let cached = methods.filter(|method| matches!(method.kind, Kind::Cached(_)));
+    let methods = context.plan.methods.iter();
+    let cached = methods.filter(|method| method.is_cached());
     cached
-        .filter(|method| {
-            !is_generic(
-                context,
-                method,
-                &super::declaration::returned(context, method),
-            )
-        })
+        .filter(|method| !is_generic(context, method, &fragment::returned(context, method)))
         .map(|method| something(context, method))
         .collect()
 }
@@ -29,11 +25,11 @@ pub(super) fn assertions(context: &Context<'_>) -> TokenStream {
 //     const _: () = assert!(!Probe::<DeleteResult>::IS_NOTHING, "`delete` returns no value, …");
 fn something(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let private = &context.private;
-    let returned = super::declaration::returned(context, method);
+    let returned = fragment::returned(context, method);
     let returned = types::with_lifetime(&returned, &syn::parse_quote!('static), false);
     let message = valid::nothing(method.name());
     let cfgs = cfgs(&context.block.item.attrs).into_iter();
-    let cfgs = cfgs.chain(super::cfgs(&method.item.attrs));
+    let cfgs = cfgs.chain(attributes::cfgs(&method.item.attrs));
     let (first, last) = types::ends(&method.returned);
     let said = quote_spanned!(last=> (
         !{
@@ -55,7 +51,7 @@ fn something(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
 /// only say that something is not general enough.
 pub(super) fn owning(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let private = &context.private;
-    let returned = super::declaration::returned(context, method);
+    let returned = fragment::returned(context, method);
     if is_generic(context, method, &returned) {
         return TokenStream::new();
     }

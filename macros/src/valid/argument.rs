@@ -4,7 +4,7 @@ use quote::ToTokens as _;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Error, Ident, ImplItemFn, Meta, PatType, Type};
 
-use super::at;
+use super::error::at;
 use crate::ast::{self, Arg};
 use crate::types;
 

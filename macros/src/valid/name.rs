@@ -7,7 +7,7 @@ mod words;
 use syn::Error;
 use syn::ext::IdentExt as _;
 
-use super::at;
+use super::error::at;
 use crate::ast::Method;
 use rules::{Says, said};
 
