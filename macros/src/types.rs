@@ -274,7 +274,7 @@ pub(crate) fn lifetimes(ty: &Type) -> Vec<Ident> {
     collect.0
 }
 
-/// What in a stored type cannot be stored.
+/// The part of a type that cannot be stored.
 #[derive(Debug)]
 pub(crate) enum Unstorable {
     Reference(Type),

@@ -42,7 +42,7 @@ pub(crate) fn cached(
             .and_then(|()| argument::in_key(argument))
             .err()
     }));
-    // One mistake, one error: of a method that does not fit it is not also said that its name is odd.
+    // One mistake, one error: the name is only checked where the rest fits.
     if errors.len() == before {
         let wrong = returned::storable(method).and_then(|()| {
             if is_meant {

@@ -38,13 +38,13 @@ fn cached(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> 
     };
     let inner = quote!(#holder.inner());
     let writer = key_writer(context, method, &inner);
-    // What the compiler has to say of the value's type, it says there.
+    // Errors of the compiler about the value's type point there.
     let (at, _) = types::ends(&method.returned);
     let made = Ident::new("__call", at);
     let make = quote! {
         let #made = #private::Call::new(#holder.cache(), <#methods>::#name(), #writer);
     };
-    let (shape, verdict) = (
+    let (shape, condition) = (
         shape(context, method),
         cacheability::of_call(context, method),
     );
@@ -63,7 +63,7 @@ fn cached(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> 
         (_, true) => "run_stale",
     };
     let run = Ident::new(run, at);
-    let answer = quote_spanned!(at=> #made.#run(#shape, #verdict, #call));
+    let answer = quote_spanned!(at=> #made.#run(#shape, #condition, #call));
     let owning = returned::owning(context, method);
     let make = quote!(#owning #make);
     match method.style {
@@ -151,7 +151,7 @@ fn invalidation(context: &Context<'_>, one: &Invalidates) -> Option<TokenStream>
     })
 }
 
-/// Something that compiles under the user's signature.
+/// A body that compiles under the user's signature.
 fn refused(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<TokenStream> {
     if context.is_stub(method) {
         return Some(quote!(loop {}));

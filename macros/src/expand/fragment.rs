@@ -37,7 +37,7 @@ pub(super) fn path(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     }
 }
 
-/// The closure that writes what tells one call from another.
+/// The closure that writes what the key of a call is made of.
 pub(super) fn key_writer(
     context: &Context<'_>,
     method: &Method<'_>,
@@ -66,7 +66,7 @@ pub(super) fn key_writer(
         parts.extend(self_key_part(context, inner, &writer));
     }
     for argument in method.args.iter().filter(|argument| !argument.skipped) {
-        // What the compiler has to say of an argument, it says at its type, from end to end.
+        // Errors of the compiler about an argument point at the whole of its type.
         let ident = &argument.ident;
         let (first, last) = types::ends(argument.ty);
         let part = quote_spanned!(last=> (#ident));

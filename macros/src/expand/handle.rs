@@ -45,7 +45,7 @@ struct Handle<'a> {
     keyed: Vec<(&'a Ident, Type)>,
     /// What `refresh` is given; `None` where it could not be called.
     skipped: Option<Vec<(&'a Ident, Type)>>,
-    /// What the wrapper's generics do not say.
+    /// Those that the wrapper does not have.
     generics: Generics,
     returned: Type,
     /// The same, where a lifetime may be left out of it.
@@ -60,7 +60,7 @@ impl<'a> Handle<'a> {
         let keyed = typed(context, method, false, &mut named);
         let mut with_skipped = named.clone();
         let skipped = typed(context, method, true, &mut with_skipped);
-        // Who only looks at an entry cannot say what an `impl Trait` would have been.
+        // A handle that only looks at an entry does not know the type behind an `impl Trait`.
         let is_nameable = with_skipped.types.len() == named.types.len();
         let skipped = Some(skipped).filter(|skipped| is_nameable && skipped.len() <= MOST_SKIPPED);
         if skipped.is_some() {
@@ -87,7 +87,7 @@ impl<'a> Handle<'a> {
         };
         let (returned, shape) = (&self.spelled, self.shape());
         let (run, run_type) = self.run();
-        let judged = cacheability::of_handle(self.context, self.method, &shape);
+        let condition = cacheability::of_handle(self.context, self.method, &shape);
         let handle = match self.method.style {
             CallStyle::Sync => quote!(BlockingEntryHandle),
             CallStyle::Async | CallStyle::Future => quote!(EntryHandle),
@@ -112,13 +112,13 @@ impl<'a> Handle<'a> {
             {
                 let #core = &self.#wrapper_field.#core_field;
                 let #call = #private::Call::of_entry(#core.cache(), <#methods>::#name(), #writer);
-                #krate::#handle::new(#call, #run)#judged
+                #krate::#handle::new(#call, #run)#condition
             }
         }
     }
 
     /// The shape of the result as a type. Where a type parameter is in it, stable Rust cannot
-    /// compute with it, and the name `…Result` has to tell.
+    /// compute with it, so the name `…Result` decides.
     fn shape(&self) -> TokenStream {
         let private = &self.context.private;
         let returned = &self.returned;
@@ -236,7 +236,7 @@ impl<'a> Handle<'a> {
     }
 }
 
-/// The arguments that are skipped, or those that are not, with a name for all that has none.
+/// The arguments that are skipped, or those that are not, each with a name.
 fn typed<'a>(
     context: &Context<'_>,
     method: &'a Method<'_>,

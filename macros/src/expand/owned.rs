@@ -39,7 +39,7 @@ pub(super) fn make(
 fn owned(context: &Context<'_>, argument: &Arg<'_>) -> TokenStream {
     let (private, ident) = (&context.private, &argument.ident);
     let (at, _) = types::ends(argument.ty);
-    // What the compiler has to say of it, it says at the argument's type.
+    // Errors of the compiler point at the argument's type.
     let mut given = ident.clone();
     given.set_span(ident.span().located_at(at));
     let given = match types::lendable(argument.ty) {

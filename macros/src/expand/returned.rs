@@ -1,4 +1,4 @@
-//! What is wrong with a return type, where only the compiler knows the type.
+//! Checks of return types that only the compiler can make, since it alone knows the type.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -31,14 +31,14 @@ fn something(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let cfgs = cfgs(&context.block.item.attrs).into_iter();
     let cfgs = cfgs.chain(attributes::cfgs(&method.item.attrs));
     let (first, last) = types::ends(&method.returned);
-    let said = quote_spanned!(last=> (
+    let condition = quote_spanned!(last=> (
         !{
             use #private::PlainProbe as _;
             <#private::Probe<#returned>>::IS_NOTHING
         },
         #message
     ));
-    let assertion = quote_spanned!(first=> ::core::assert! #said);
+    let assertion = quote_spanned!(first=> ::core::assert! #condition);
     quote! {
         #(#cfgs)*
         const _: () = #assertion;
@@ -47,8 +47,8 @@ fn something(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
 
 // Output, in the body of the method
 //     owning::<OwnsIs<{ Lent::<fn(&()) -> Page>::OWNS }>>();
-/// Refuses a type that hides a lifetime: `Page` for `Page<'_>`. Ahead of the call, whose types could
-/// only say that something is not general enough.
+/// Refuses a type that hides a lifetime: `Page` for `Page<'_>`. It stands ahead of the call, whose own
+/// error would only be that something is not general enough.
 pub(super) fn owning(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let private = &context.private;
     let returned = fragment::returned(context, method);

@@ -50,7 +50,7 @@ fn warning(
 ) -> TokenStream {
     let cfgs = cfgs(&context.block.item.attrs);
     let cfgs = cfgs.into_iter().chain(attributes::cfgs(&method.item.attrs));
-    // Where the user wrote the field: there the compiler points.
+    // At the field that the user wrote.
     let used = names::warning(read.span);
     if context.block.extends() {
         // Only the block that makes the wrapper knows whether it says `self_key`.

@@ -50,7 +50,7 @@ pub(crate) fn block(item: &ItemImpl) -> Result<(), Error> {
     if let Some(unsafety) = &item.unsafety {
         return Err(at(
             unsafety,
-            "`unsafe impl` cannot be cached automatically; write the wrapper by hand",
+            "`unsafe impl` cannot be cached automatically; write the wrapper yourself",
         ));
     }
     if let Some(defaultness) = &modifiers.defaultness {
@@ -180,7 +180,7 @@ pub(crate) fn forwardable(method: &Method<'_>, wrapper: &Ident) -> Result<(), Er
             &found,
             format!(
                 "`Self` in `{}` would be `{wrapper}`, so it cannot be forwarded; \
-                 move it to another trait, or implement the trait for `{wrapper}` by hand",
+                 move it to another trait, or implement the trait for `{wrapper}` yourself",
                 method.name()
             ),
         )),

@@ -70,7 +70,7 @@ pub(crate) fn omittable(
         receiver,
         format!(
             "trait method `{name}` takes {what}, but `{wrapper}` only has shared access; \
-             give it `&self`, or implement the trait for `{wrapper}` by hand"
+             give it `&self`, or implement the trait for `{wrapper}` yourself"
         ),
     ))
 }

@@ -84,7 +84,7 @@ fn something(method: &Method<'_>, stored: &Type) -> Result<(), Error> {
     Ok(())
 }
 
-/// What is said of a method without a value, here or once its type is known.
+/// The message for a method without a value, here or once its type is known.
 pub(crate) fn nothing(method: &Ident) -> String {
     format!(
         "`{method}` returns no value, so a cache hit would only skip its side effects; add `#[nocache]`"
