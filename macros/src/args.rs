@@ -25,7 +25,7 @@ pub(crate) use duration::{Ttl, TtlNone};
 pub(crate) use freshness::{Early, Jitter, SoftTimeout, Stale, Stampede, soft_timeout_alone};
 pub(crate) use literal::{Flag, MaxSize, Version};
 pub(crate) use path::{Krate, SelfKey, Vis, Wrapper};
-pub(crate) use precedence::{NonePolicy, early, outlives_calls, stale_ms};
+pub(crate) use precedence::{NonePolicy, effective_early, effective_stale_ms, outlives_calls};
 
 /// `#[cache_impl(…)]`
 #[derive(Debug, Default, FromMeta)]

@@ -33,16 +33,16 @@ impl NonePolicy {
 }
 
 /// Milliseconds after its TTL that a value may still be served for.
-pub(crate) fn stale_ms(block: &BlockArgs, method: &MethodArgs) -> Option<u64> {
+pub(crate) fn effective_stale_ms(block: &BlockArgs, method: &MethodArgs) -> Option<u64> {
     method.stale.or(block.stale)?.ms
 }
 
-pub(crate) fn early(block: &BlockArgs, method: &MethodArgs) -> Option<Early> {
+pub(crate) fn effective_early(block: &BlockArgs, method: &MethodArgs) -> Option<Early> {
     let early = method.early.or(block.early);
     early.filter(|early| !matches!(early, Early::Off))
 }
 
 /// Whether a refresh runs the method in the background, after its call has returned a value.
 pub(crate) fn outlives_calls(block: &BlockArgs, method: &MethodArgs) -> bool {
-    stale_ms(block, method).is_some() || early(block, method).is_some()
+    effective_stale_ms(block, method).is_some() || effective_early(block, method).is_some()
 }

@@ -117,14 +117,14 @@ fn freshness(context: &Context<'_>, block: &BlockArgs, method: &MethodArgs) -> V
         let stampede = stampede.tokens(krate);
         fields.push(quote!(stampede: ::core::option::Option::Some(#stampede)));
     }
-    if let Some(ms) = args::stale_ms(block, method) {
+    if let Some(ms) = args::effective_stale_ms(block, method) {
         fields.push(quote!(stale_ms: ::core::option::Option::Some(#ms)));
         if let Some(soft_timeout) = method.soft_timeout.or(block.soft_timeout) {
             let ms = soft_timeout.ms;
             fields.push(quote!(soft_timeout_ms: ::core::option::Option::Some(#ms)));
         }
     }
-    if let Some(early) = args::early(block, method) {
+    if let Some(early) = args::effective_early(block, method) {
         let early = early.tokens(private);
         fields.push(quote!(early: #early));
     }
