@@ -1,6 +1,7 @@
 //! **Ast**: what the user wrote, read and not checked: a block, its methods, their arguments and attributes.
 //!
-//! Imports [`args`](crate::args), and the helpers below it. Start at [`Block`] and [`Method`].
+//! Imports [`args`](crate::args), and the helpers below it. It decides nothing: which methods are cached is up to the
+//! plan. Start at [`Block`] and [`Method`].
 
 mod helper;
 

@@ -42,7 +42,7 @@ use proc_macro::TokenStream;
 /// | `jitter` | 0 to 0.5 | 0 | Shortens each TTL by a random share, up to this one. |
 /// | `stale` | duration, `"off"` | `"off"` | Stale-while-revalidate and stale-if-error: how long after its TTL a value is still served, while a refresh runs in the background or fails. |
 /// | `soft_timeout` | duration | no wait | How long the call that starts the refresh waits for the new value before it takes the stale one. Needs `stale`. |
-/// | `early` | between 0 and 1, `"xfetch"`, `"off"` | `"off"` | Refresh-ahead: a refresh starts in the background at this share of the TTL, or by the XFetch rule. |
+/// | `early` | between 0 and 1, `"xfetch"`, `"off"` | `"off"` | Refresh-ahead: a refresh starts in the background at this share of the TTL, or by the `XFetch` rule. |
 ///
 /// What is stored, and under which key:
 ///
@@ -76,7 +76,7 @@ use proc_macro::TokenStream;
 ///   arguments that are in the key and returns a handle on that entry.
 /// * `impl Cacheable for Type`, by which `value.cached(&cache)` makes the wrapper.
 ///
-/// A method whose type already has an `inner` or an `entry` keeps it.
+/// If a method of the block is called `inner` or `entry`, the name is the method's.
 ///
 /// # What concurrent calls see
 ///

@@ -1,4 +1,7 @@
 //! Questions about types, and the rewriting of types that move from the user's block to ours.
+//!
+//! Any stage may use it; it imports only `fingerprint` and `names`. Start at [`SelfType`], which replaces `Self`, and
+//! [`Namer`], which names what was left out.
 
 mod opaque;
 

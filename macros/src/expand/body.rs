@@ -132,7 +132,7 @@ fn invalidation(context: &Context<'_>, one: &Invalidates) -> Option<TokenStream>
     } = context;
     let method = &one.method;
     let mut here = plan.named(method).peekable();
-    if here.peek().is_some() && !here.any(|method| method.is_cached()) {
+    if here.peek().is_some() && !here.any(MethodPlan::is_cached) {
         return None;
     }
     Some(match &one.args {
