@@ -15,7 +15,7 @@ use crate::deadline::Timeout;
 use crate::error::Error;
 use crate::key::digest::Field;
 use crate::store::redis::health::endpoint::{Pace, Paced};
-use crate::store::{EntryBytes, LookupReply, ReplyBytes};
+use crate::store::{LookupReply, RawEntry, ReplyBytes};
 
 /// Callers tell by it whether they are answered, without a channel each.
 #[derive(Debug, Default)]
@@ -214,7 +214,7 @@ impl Seat {
         let batch = self.batch;
         let found = LookupReply {
             now_us,
-            entry: range.map(|range| EntryBytes::Shared {
+            entry: range.map(|range| RawEntry::Shared {
                 reply: batch,
                 range,
             }),
