@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use peak_alloc::PeakAlloc;
-use redis_func_cache::private::{Call, Method, Options, read_entry, write_entry};
+use redis_func_cache::private::{Call, Method, Options, engine, read_entry, write_entry};
 use redis_func_cache::{Cache, Codec, CodecError, SealKeys, Value, ValueCodec, erased_serde};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
@@ -23,7 +23,7 @@ const STACK: usize = 256 << 10;
 static METHOD: Method = Method::new("hostile::Repo::find", "Repo::find", [7; 20], Options::NONE);
 
 fn call(cache: &Cache, id: u64) -> Call<'_> {
-    Call::of_entry(cache, &METHOD, |writer| writer.add(&id))
+    Call::of_entry(engine(cache), &METHOD, |writer| writer.add(&id))
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

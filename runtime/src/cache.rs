@@ -1,33 +1,22 @@
+//! The public handles: a cache, its builder, the handles on entries, wrappers, scopes.
+//!
+//! Imports `call`, `engine` and what is below them. Start here, then [`builder`] and [`entry_handle`].
+
 pub(crate) mod builder;
 pub(crate) mod entry_handle;
 pub(crate) mod invalidation;
 mod scopes;
 pub(crate) mod wrapper;
 
-use self::builder::{CacheBuilder, Limits};
-use crate::call::refresh::Refreshes;
-use crate::deadline::Wait;
-use crate::engine::scope;
-use crate::engine::scope::Mode;
-use crate::engine::single_flight::Flights;
-use crate::error::Error;
-use crate::key::digest::Field;
-use crate::method::{Binding, Bound, Defaults, Method, Pair};
-use crate::policy::Policy;
-use crate::rt::fork::PerProcess;
-use crate::settings::Touch;
-use crate::stats::{Counters, Event, Stats};
-use crate::store::maxsize::MaxSizes;
-use crate::store::redis::Look;
-use crate::store::{Found, KeySpace, Store, StoreKind};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::task::{Context, Poll};
 use std::time::Duration;
+
+use crate::deadline::HANDLE_DEADLINE;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::stats::Stats;
+use crate::store::StoreKind;
 
 /// A handle on a cache: cheap to clone, made for sharing between tasks and threads.
 ///
@@ -46,94 +35,20 @@ use std::time::Duration;
 /// # Ok::<(), redis_func_cache::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Cache(Arc<Inner>);
-
-struct Inner {
-    id: u64,
-    name: String,
-    defaults: Defaults,
-    limits: Limits,
-    kind: StoreKind,
-    state: PerProcess<State>,
-}
-
-/// What threads share, or wait for each other by.
-struct State {
-    /// Methods know by it whether they are bound to this state.
-    id: u64,
-    store: Box<dyn Store>,
-    flights: Arc<Flights>,
-    refreshes: Arc<Refreshes>,
-    methods: RwLock<HashMap<usize, Option<Arc<Bound>>>>,
-    maxsizes: MaxSizes,
-    /// Counts what happens to methods that could not be bound.
-    unbound: Counters,
-}
-
-impl State {
-    fn new(store: Box<dyn Store>) -> Self {
-        Self {
-            id: next_id(),
-            store,
-            flights: Flights::new(),
-            refreshes: Arc::default(),
-            methods: RwLock::default(),
-            maxsizes: MaxSizes::default(),
-            unbound: Counters::default(),
-        }
-    }
-}
-
-fn next_id() -> u64 {
-    static IDS: AtomicU64 = AtomicU64::new(0);
-    IDS.fetch_add(1, Ordering::Relaxed)
-}
+pub struct Cache(Engine);
 
 impl Cache {
-    /// Starts a cache with this name, which is part of every key: caches that share a store, a
-    /// prefix and a name share their entries.
-    pub fn builder(name: impl Into<String>) -> CacheBuilder {
-        CacheBuilder::new(name)
+    pub(crate) fn new(engine: Engine) -> Self {
+        Self(engine)
     }
 
-    /// A cache on the server that the environment variable `REDIS_URL` names, and in the memory
-    /// of this process where it is not set or empty, which is logged at `info`: memory is shared
-    /// with no other process. [`store_kind`](Self::store_kind) tells which it is. With settings:
-    /// [`CacheBuilder::redis_from_env`].
-    ///
-    /// # Errors
-    /// As [`CacheBuilder::build`].
-    pub fn from_env(name: impl Into<String>) -> Result<Self, Error> {
-        Self::builder(name).redis_from_env().build()
-    }
-
-    pub(crate) fn new(
-        name: String,
-        defaults: Defaults,
-        limits: Limits,
-        store: Box<dyn Store>,
-        kind: StoreKind,
-    ) -> Self {
-        Self(Arc::new(Inner {
-            id: next_id(),
-            name,
-            defaults,
-            limits,
-            kind,
-            state: PerProcess::new(State::new(store)),
-        }))
-    }
-
-    /// The state of this process: that of a parent was left behind by its threads.
-    #[inline]
-    fn state(&self) -> &State {
-        let state = &self.0.state;
-        state.get(|of_parent| State::new(of_parent.store.in_child()))
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0
     }
 
     /// The name that the cache was built with.
     pub fn name(&self) -> &str {
-        &self.0.name
+        self.0.name()
     }
 
     /// How many entries the cache holds, all methods and all processes together. An entry that
@@ -144,7 +59,7 @@ impl Cache {
     /// # Errors
     /// The store does not answer.
     pub async fn len(&self) -> Result<u64, Error> {
-        self.state().store.len(&self.key_space()).await
+        self.0.store().len(&self.0.key_space()).await
     }
 
     /// Whether the cache holds no entry: as [`len`](Self::len).
@@ -163,8 +78,8 @@ impl Cache {
     /// # Errors
     /// The store does not answer; some pairs may be gone already.
     pub async fn purge(&self) -> Result<u64, Error> {
-        let purged = self.state().store.purge(&self.key_space()).await;
-        self.state().flights.detach_all();
+        let purged = self.0.store().purge(&self.0.key_space()).await;
+        self.0.flights().detach_all();
         purged
     }
 
@@ -178,7 +93,7 @@ impl Cache {
     /// # Ok::<(), redis_func_cache::Error>(())
     /// ```
     pub fn store_kind(&self) -> StoreKind {
-        self.0.kind
+        self.0.store_kind()
     }
 
     /// Sends a `PING` and returns how long the answer took, for a check of readiness or health: a
@@ -194,178 +109,32 @@ impl Cache {
     /// that is longer), or has answered with an error; the message names its address. The cache was
     /// closed.
     pub async fn ping(&self) -> Result<Duration, Error> {
-        let at_most = self.0.limits.deadline.max(entry_handle::DEADLINE);
-        self.state().store.ping(at_most).await
+        let at_most = self.0.limits().deadline.max(HANDLE_DEADLINE);
+        self.0.store().ping(at_most).await
     }
 
     /// Gives connections back. Calls on its wrappers run their methods from now on.
     pub async fn close(&self) {
-        self.state().store.close().await;
+        self.0.store().close().await;
     }
 
     /// What has happened in this process since the cache was built.
     pub fn stats(&self) -> Stats {
-        let mut total = self.state().unbound.snapshot();
-        total.error += self.state().store.dropped_touches();
-        for bound in self.bounds() {
-            total += bound.counters.snapshot();
-        }
-        total
+        self.0.stats()
     }
 
     /// The same for each method that was called, under its path: `shop::UserRepo::find`.
     pub fn method_stats(&self) -> BTreeMap<String, Stats> {
         let mut methods = BTreeMap::<String, Stats>::new();
-        for bound in self.bounds() {
+        for bound in self.0.methods() {
             *methods.entry(bound.site.to_owned()).or_default() += bound.counters.snapshot();
         }
         methods
-    }
-
-    fn key_space(&self) -> KeySpace {
-        let mut policies = Policy::BUILT_IN.to_vec();
-        let own = [self.0.defaults.policy.clone()];
-        let of_methods = self
-            .bounds()
-            .into_iter()
-            .map(|bound| bound.pair.policy.clone());
-        for policy in own.into_iter().chain(of_methods) {
-            if !policies.contains(&policy) {
-                policies.push(policy);
-            }
-        }
-        KeySpace {
-            names: self.0.defaults.names.clone(),
-            policies,
-        }
-    }
-
-    fn bounds(&self) -> Vec<Arc<Bound>> {
-        let methods = self
-            .state()
-            .methods
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        methods.values().flatten().cloned().collect()
-    }
-
-    #[inline]
-    pub(crate) fn store(&self) -> &dyn Store {
-        &*self.state().store
-    }
-
-    /// [`Store::get`], without a box on the way of most hits.
-    #[inline]
-    pub(crate) fn get<'g>(&'g self, pair: &'g Arc<Pair>, field: Field, wait: Wait) -> Get<'g> {
-        match (self.state().store.reader(), pair.touch) {
-            (Some(redis), Touch::Behind(_)) => Get::Redis(redis.read(pair, field, wait)),
-            _ => Get::Store(self.state().store.get(pair, field, wait.at_most)),
-        }
-    }
-
-    pub(crate) fn id(&self) -> u64 {
-        self.0.id
-    }
-
-    pub(crate) fn flights(&self) -> &Arc<Flights> {
-        &self.state().flights
-    }
-
-    pub(crate) fn refreshes(&self) -> &Arc<Refreshes> {
-        &self.state().refreshes
-    }
-
-    #[inline]
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.0.limits
-    }
-
-    #[inline]
-    pub(crate) fn mode(&self) -> Mode {
-        scope::mode(self.0.id)
-    }
-
-    /// Counts an event for the method, the cache, and the scopes that are open here.
-    #[inline]
-    pub(crate) fn count(&self, bound: Option<&Bound>, event: Event, n: u64) {
-        bound
-            .map_or(&self.state().unbound, |bound| &bound.counters)
-            .add(event, n);
-        scope::count(self.0.id, event, n);
-    }
-
-    /// The method with every option decided, or `None` where options contradict the store.
-    #[inline]
-    pub(crate) fn bind(&self, method: &'static Method) -> Option<Binding> {
-        if let Some(bound) = method.bound_to(self.state().id) {
-            return Some(Binding::First(bound));
-        }
-        let address = std::ptr::from_ref(method).addr();
-        let known = self
-            .state()
-            .methods
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&address)
-            .cloned();
-        if let Some(bound) = known {
-            return bound.map(Binding::Other);
-        }
-        let mut methods = self
-            .state()
-            .methods
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        let bound = methods
-            .entry(address)
-            .or_insert_with(|| self.bind_anew(method))
-            .clone();
-        if let Some(bound) = &bound {
-            method.remember(self.state().id, bound);
-        }
-        bound.map(Binding::Other)
-    }
-
-    fn bind_anew(&self, method: &Method) -> Option<Arc<Bound>> {
-        let bound =
-            Bound::new(method, &self.0.defaults, &self.state().maxsizes).and_then(|bound| {
-                if self.0.kind == StoreKind::Memory {
-                    bound.pair.policy.in_memory()?;
-                }
-                Ok(bound)
-            });
-        match bound {
-            Ok(bound) => Some(Arc::new(bound)),
-            Err(error) => {
-                tracing::error!(method = method.site(), %error, "redis-func-cache: the method is not cached");
-                None
-            }
-        }
-    }
-}
-
-/// A look-up on its way.
-pub(crate) enum Get<'g> {
-    Redis(Look<'g>),
-    Store(Pin<Box<dyn Future<Output = Result<Found, Error>> + Send + 'g>>),
-}
-
-impl Future for Get<'_> {
-    type Output = Result<Found, Error>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut *self {
-            Self::Redis(look) => Pin::new(look).poll(context),
-            Self::Store(get) => get.as_mut().poll(context),
-        }
     }
 }
 
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cache")
-            .field("name", &self.0.name)
-            .field("store", &self.state().store)
-            .finish_non_exhaustive()
+        self.0.fmt(f)
     }
 }

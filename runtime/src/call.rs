@@ -1,69 +1,79 @@
-//! One call of a cached method, from its arguments to its answer.
+//! One call of a cached method, from its arguments to its answer. Read this first.
+//!
+//! A call looks its entry up ([`lookup`]); on a miss it joins the flight of its key in this process
+//! and acquires a lease across processes ([`lease`]), runs the method ([`execute`]), stores what it
+//! returned and publishes it to its followers ([`commit`]). What the steps have in common is an
+//! [`Attempt`]. Imports `engine`, `method`, `store` and what is below them.
 
-pub(crate) mod backlog;
-pub(crate) mod commit;
-pub(crate) mod discard;
-pub(crate) mod encoding;
+pub(crate) mod attempt;
+mod backlog;
+mod commit;
+mod discard;
+mod encoding;
+mod execute;
+pub(crate) mod failure;
 pub(crate) mod lease;
 pub(crate) mod lookup;
-pub(crate) mod payload;
-pub(crate) mod refresh;
-pub(crate) mod unstorable;
+mod refresh;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use self::commit::Role;
-use self::lookup::{Answer, Looked, begin, see};
+use self::attempt::{Attempt, KeyedCall};
+use self::lookup::Answer;
 use self::refresh::Refresh;
-use crate::cache::Cache;
-use crate::deadline::Budget;
-use crate::engine::scope;
-use crate::engine::scope::{Frame, Mode, Scope};
-use crate::engine::single_flight::{Place, Told};
+use crate::engine::Engine;
+use crate::engine::scope::Mode;
 use crate::error::{Error, ErrorKind};
 use crate::key::digest::{CallKey, KeyWriter};
+use crate::method::Method;
+use crate::method::bound::BoundRef;
 use crate::method::cacheability::Verdict;
+use crate::method::freshness::NeedsRefresh;
 use crate::method::return_type::{Shape, Value};
-use crate::method::{Binding, Bound, Method};
-use crate::rt::blocking;
-use crate::settings::Stampede;
+use crate::rt::{blocking, timeout};
 use crate::stats::Event;
-use crate::store::redis::Blocked;
-use crate::store::{Manner, Unwanted, within};
 
 /// A call whose arguments have become a key.
 #[derive(Debug)]
 pub struct Call<'a> {
-    cache: &'a Cache,
-    bound: Option<Binding>,
+    engine: &'a Engine,
+    method: Option<BoundRef>,
     key: Option<CallKey>,
     mode: Mode,
 }
 
 impl<'a> Call<'a> {
-    /// Takes a call down; `write` names what tells it from other calls of the method.
+    /// Starts a call; `write` feeds the key with its arguments.
     pub fn new(
-        cache: &'a Cache,
+        engine: &'a Engine,
         method: &'static Method,
         write: impl FnOnce(&mut KeyWriter),
     ) -> Self {
-        Self::with_mode(cache, method, cache.mode(), write)
+        Self::with_mode(engine, method, engine.mode(), write)
+    }
+
+    /// For a handle on the entry of a call, whatever mode is on.
+    pub fn of_entry(
+        engine: &'a Engine,
+        method: &'static Method,
+        write: impl FnOnce(&mut KeyWriter),
+    ) -> Self {
+        Self::with_mode(engine, method, Mode::default(), write)
     }
 
     fn with_mode(
-        cache: &'a Cache,
+        engine: &'a Engine,
         method: &'static Method,
         mode: Mode,
         write: impl FnOnce(&mut KeyWriter),
     ) -> Self {
-        let bound = cache.bind(method);
-        let wanted = bound.as_ref().filter(|_| mode.read || mode.write);
-        let key = wanted.and_then(|bound| match bound.key.call(write) {
+        let bound = engine.bind(method);
+        let cached = bound.as_ref().filter(|_| mode.read || mode.write);
+        let key = cached.and_then(|bound| match bound.key.call(write) {
             Ok(key) => Some(key),
             Err(_) => {
                 tracing::warn!(
@@ -74,28 +84,19 @@ impl<'a> Call<'a> {
             }
         });
         Self {
-            cache,
-            bound,
+            engine,
+            method: bound,
             key,
             mode,
         }
     }
 
-    /// A call for its entry alone, whatever mode is on.
-    pub fn of_entry(
-        cache: &'a Cache,
-        method: &'static Method,
-        write: impl FnOnce(&mut KeyWriter),
-    ) -> Self {
-        Self::with_mode(cache, method, Mode::default(), write)
-    }
-
     /// Answers the call: from the cache, or by running the method and storing what it returned, if
-    /// the verdict on it is to store.
+    /// that is cacheable.
     pub async fn run<S, R, Fut>(
         self,
         _shape: S,
-        verdict: impl FnOnce(&S::Stored) -> Verdict,
+        cacheability: impl FnOnce(&S::Stored) -> Verdict,
         method: impl FnOnce() -> Fut,
     ) -> R
     where
@@ -103,30 +104,22 @@ impl<'a> Call<'a> {
         S::Stored: Value,
         Fut: Future<Output = R>,
     {
-        self.count(Event::count);
-        let Some((bound, key)) = self.bound.as_ref().zip(self.key) else {
-            self.count(Event::bypass);
-            self.count(Event::exec);
+        let Some(mut attempt) = self.attempt() else {
             return method().await;
         };
-
-        let mut budget = Budget::new(self.cache.limits().deadline);
-        match self.answer(bound, key, &mut budget).await {
-            Answer::Found(stored) | Answer::Due(stored, _) => S::join(stored),
-            Answer::Compute(role) => {
-                let part = (role, verdict, budget);
-                // A box, for most calls never need the room.
-                Box::pin(self.compute::<S, R>(bound, key, part, method())).await
-            }
+        match attempt.answer().await {
+            Answer::Value(stored) | Answer::Refreshable(stored, _) => S::join(stored),
+            // In a box, for most calls never need the room.
+            Answer::Execute => Box::pin(attempt.execute::<S, R>(cacheability, method())).await,
         }
     }
 
-    /// [`run`](Self::run) for a method whose values are computed anew behind calls: `make` is asked
-    /// for a run that outlives this call.
+    /// [`run`](Self::run) for a method whose values are refreshed in the background: `make` gives an
+    /// execution that outlives this call.
     pub async fn run_stale<S, R, Fut>(
         self,
         _shape: S,
-        verdict: impl Fn(&S::Stored) -> Verdict + Send + 'static,
+        cacheability: impl Fn(&S::Stored) -> Verdict + Send + 'static,
         make: impl Fn() -> Fut,
     ) -> R
     where
@@ -135,13 +128,13 @@ impl<'a> Call<'a> {
         Fut: Future<Output = R> + Send + 'static,
         R: Send + 'static,
     {
-        self.run_refreshing::<S, R, Fut>(verdict, make, refresh::spawn)
+        self.run_refreshing::<S, R, Fut>(cacheability, make, refresh::spawn)
             .await
     }
 
     async fn run_refreshing<S, R, Fut>(
         self,
-        verdict: impl Fn(&S::Stored) -> Verdict + Send + 'static,
+        cacheability: impl Fn(&S::Stored) -> Verdict + Send + 'static,
         make: impl Fn() -> Fut,
         spawn: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>),
     ) -> R
@@ -151,185 +144,54 @@ impl<'a> Call<'a> {
         Fut: Future<Output = R> + Send + 'static,
         R: Send + 'static,
     {
-        self.count(Event::count);
-        let Some((bound, key)) = self.bound.as_ref().zip(self.key) else {
-            self.count(Event::bypass);
-            self.count(Event::exec);
+        let Some(mut attempt) = self.attempt() else {
             return make().await;
         };
-        let mut budget = Budget::new(self.cache.limits().deadline);
-        let (stored, due) = match self.answer(bound, key, &mut budget).await {
-            Answer::Found(stored) => return S::join(stored),
-            Answer::Due(stored, due) => (S::join(stored), due),
-            Answer::Compute(role) => {
-                let part = (role, verdict, budget);
-                return Box::pin(self.compute::<S, R>(bound, key, part, make())).await;
+        let (returned, needs) = match attempt.answer().await {
+            Answer::Value(stored) => return S::join(stored),
+            Answer::Refreshable(stored, needs) => (S::join(stored), needs),
+            Answer::Execute => {
+                return Box::pin(attempt.execute::<S, R>(cacheability, make())).await;
             }
         };
-        let turn = self
-            .cache
-            .refreshes()
-            .start(key.field, refresh::pause(bound));
-        if let Some(turn) = turn {
-            let (tell, told) = oneshot::channel();
-            let refresh = Refresh {
-                cache: self.cache.clone(),
-                bound: bound.to_arc(),
-                key,
-                due,
-                turn,
-            };
-            let run = refresh.run::<S, R>(verdict, make());
+        if let Some(refresh) = Refresh::start(&attempt.call, needs) {
+            let (publish, refreshed) = oneshot::channel();
+            let run = refresh.run::<S, R>(cacheability, make());
             spawn(Box::pin(async move {
                 if let Some(returned) = run.await {
-                    // Nobody waits for it but with `soft_timeout`.
-                    let _ = tell.send(returned);
+                    // Only a call with a `soft_timeout` waits for it.
+                    let _ = publish.send(returned);
                 }
             }));
-            if let Some(soft_timeout_ms) = bound.fresh.soft_timeout_ms.filter(|_| due.is_stale) {
-                let mut fresh = None;
-                let wait = async { fresh = told.await.ok() };
-                within(Duration::from_millis(soft_timeout_ms), wait).await;
-                if let Some(fresh) = fresh {
-                    return fresh;
-                }
+            if let Some(fresh) = attempt.fresh_in_time(needs, refreshed).await {
+                return fresh;
             }
         }
-        if due.is_stale {
-            self.count(Event::stale);
+        if needs.is_stale {
+            attempt.call.count(Event::stale, 1);
         }
-        stored
-    }
-
-    /// Runs the method, stores what it returned and gives it to those who wait.
-    async fn compute<S, R>(
-        &self,
-        bound: &Binding,
-        key: CallKey,
-        (mut role, verdict, mut budget): (Role, impl FnOnce(&S::Stored) -> Verdict, Budget),
-        method: impl Future<Output = R>,
-    ) -> R
-    where
-        S: Shape<R>,
-        S::Stored: Value,
-    {
-        let is_away = self.cache.store().is_away(&bound.pair);
-        let runs_already = is_away && scope::runs(self.cache.id());
-        let _place = bound.guard.enter(is_away, runs_already).await;
-        self.count(Event::exec);
-        let started = Instant::now();
-        let scope = Scope::new(self.cache.id(), Frame::Computing(key.field));
-        role.starts();
-        let returned = scope.run(method).await;
-        let cost = started.elapsed();
-
-        // What is not to be stored is handed back at once: `E` need not be `Send`.
-        let stored = match S::split(returned) {
-            Ok(stored) => stored,
-            Err(returned) => {
-                role.failed();
-                return returned;
-            }
-        };
-        bound.took(cost);
-        let ttl_ms = verdict(&stored).ttl_ms(bound.ttl_ms);
-        if role.is_of_use(ttl_ms.is_some()) {
-            // Encoded before the wait, so that the value need not be `Sync`.
-            let kept = ttl_ms.is_some();
-            let ttl_ms = ttl_ms.unwrap_or_default();
-            let entry = encoding::encode(self.cache, bound, key, &stored, cost, ttl_ms);
-            let bound = bound.to_arc();
-            let land = role.land(self.cache, &bound, key, (entry, kept), &mut budget);
-            land.await;
-        }
-        S::join(stored)
-    }
-
-    /// A value that is there, or comes from another call; else what to do.
-    async fn answer<T: Value>(
-        &self,
-        bound: &Bound,
-        key: CallKey,
-        budget: &mut Budget,
-    ) -> Answer<T> {
-        if !self.mode.read {
-            let (manner, unwanted) = (Manner::TakesOver, Unwanted::Everything);
-            let (cache, role) = (self.cache, Role::default());
-            return Box::pin(begin(cache, bound, key, role, manner, unwanted, budget)).await;
-        }
-        self.count(Event::read);
-        let wait = budget.start();
-        let looked = self.cache.get(&bound.pair, key.field, wait).await;
-        let unwanted = match see(self.cache, bound, key, looked, budget) {
-            Looked::Hit(stored, Some(due)) if self.mode.write => return Answer::Due(stored, due),
-            Looked::Hit(stored, _) => return Answer::Found(stored),
-            Looked::Miss(unwanted) => Some(unwanted),
-            Looked::Failed => None,
-        };
-        Box::pin(self.join(bound, key, unwanted, budget)).await
-    }
-
-    /// After a miss: joins others who want the same, and leads if there are none. `unwanted` is
-    /// `None` where the store is in trouble.
-    async fn join<T: Value>(
-        &self,
-        bound: &Bound,
-        key: CallKey,
-        unwanted: Option<Unwanted>,
-        budget: &mut Budget,
-    ) -> Answer<T> {
-        let (cache, mut role) = (self.cache, Role::default());
-        // Who computes this very value would wait for itself.
-        if !self.mode.write || scope::computes(cache.id(), key.field) {
-            return Answer::Compute(role);
-        }
-        if bound.fresh.stampede != Stampede::Off {
-            let told = match cache.flights().join(key.field, bound.patience()) {
-                Place::Leads(lead) => Ok(Told::Lead(lead)),
-                Place::Follows(told) => told.await,
-            };
-            match told {
-                Ok(Told::Lead(lead)) => role.lead = Some(lead),
-                Ok(Told::Landed(landed)) => {
-                    let Some(stored) = encoding::read_landed(cache, bound, key, &landed) else {
-                        return Answer::Compute(role);
-                    };
-                    self.count(Event::coalesced);
-                    return Answer::Found(stored);
-                }
-                Err(_) => return Answer::Compute(role),
-            }
-        }
-        let Some(unwanted) = unwanted else {
-            return Answer::Compute(role);
-        };
-        let manner = match bound.fresh.stampede {
-            Stampede::Lease | Stampede::Local => Manner::Waits,
-            Stampede::Off => Manner::TakesOver,
-        };
-        begin(cache, bound, key, role, manner, unwanted, budget).await
+        returned
     }
 
     /// [`run`](Self::run) for a sync method: the same, on a thread that waits.
     pub fn run_blocking<S, R>(
         self,
         shape: S,
-        verdict: impl FnOnce(&S::Stored) -> Verdict,
+        cacheability: impl FnOnce(&S::Stored) -> Verdict,
         method: impl FnOnce() -> R,
     ) -> R
     where
         S: Shape<R>,
         S::Stored: Value,
     {
-        let _blocked = Blocked::enter();
-        blocking::wait(self.run(shape, verdict, || async { method() }))
+        blocking::wait(self.run(shape, cacheability, || async { method() }))
     }
 
     /// [`run_stale`](Self::run_stale) for a sync method.
     pub fn run_stale_blocking<S, R, Run>(
         self,
         _shape: S,
-        verdict: impl Fn(&S::Stored) -> Verdict + Send + 'static,
+        cacheability: impl Fn(&S::Stored) -> Verdict + Send + 'static,
         make: impl Fn() -> Run,
     ) -> R
     where
@@ -338,31 +200,69 @@ impl<'a> Call<'a> {
         Run: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let _blocked = Blocked::enter();
         let make = || {
             let run = make();
             async move { run() }
         };
         let spawn = refresh::spawn_blocking;
-        blocking::wait(self.run_refreshing::<S, R, _>(verdict, make, spawn))
+        blocking::wait(self.run_refreshing::<S, R, _>(cacheability, make, spawn))
     }
 
-    pub(crate) fn into_parts(self) -> Result<(&'a Cache, Arc<Bound>, CallKey), Error> {
-        let Some(bound) = self.bound else {
-            return Err(Error::config(
-                "the options of the method do not fit the store, so it is not cached",
-            ));
-        };
-        match self.key {
-            Some(key) => Ok((self.cache, bound.into_arc(), key)),
-            None => Err(Error::new(
-                ErrorKind::Key,
-                "the arguments cannot be a key: their `Serialize` failed",
+    /// Counts the call. `None` if it bypasses the cache and only runs its method.
+    fn attempt(self) -> Option<Attempt<'a>> {
+        let (engine, mode) = (self.engine, self.mode);
+        engine.count(self.method.as_deref(), Event::count, 1);
+        match self.into_keyed() {
+            Ok(call) => Some(Attempt::new(call, mode, engine.limits().deadline)),
+            Err((method, _)) => {
+                engine.count(method.as_deref(), Event::bypass, 1);
+                engine.count(method.as_deref(), Event::exec, 1);
+                None
+            }
+        }
+    }
+
+    fn into_keyed(self) -> Result<KeyedCall<'a>, (Option<BoundRef>, Error)> {
+        match (self.method, self.key) {
+            (Some(method), Some(key)) => Ok(KeyedCall {
+                engine: self.engine,
+                method,
+                key,
+            }),
+            (Some(method), None) => Err((
+                Some(method),
+                Error::new(
+                    ErrorKind::Key,
+                    "the arguments cannot be a key: their `Serialize` failed",
+                ),
+            )),
+            (None, _) => Err((
+                None,
+                Error::config(
+                    "the options of the method do not fit the store, so it is not cached",
+                ),
             )),
         }
     }
 
-    fn count(&self, event: Event) {
-        self.cache.count(self.bound.as_deref(), event, 1);
+    /// What a handle on the entry needs.
+    pub(crate) fn entry(self) -> Result<KeyedCall<'a>, Error> {
+        self.into_keyed().map_err(|(_, error)| error)
+    }
+}
+
+impl Attempt<'_> {
+    /// What the refresh of a stale value returns within the method's `soft_timeout`.
+    async fn fresh_in_time<R>(
+        &self,
+        needs: NeedsRefresh,
+        refreshed: oneshot::Receiver<R>,
+    ) -> Option<R> {
+        let soft_timeout_ms = self.call.method.freshness.soft_timeout_ms;
+        let soft_timeout_ms = soft_timeout_ms.filter(|_| needs.is_stale)?;
+        let mut fresh = None;
+        let wait = async { fresh = refreshed.await.ok() };
+        timeout::within(Duration::from_millis(soft_timeout_ms), wait).await;
+        fresh
     }
 }

@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 
+/// The deadline of a request through a handle on an entry, which may wait longer than a call does.
+pub(crate) const HANDLE_DEADLINE: Duration = Duration::from_secs(1);
+
 /// The time that one call may spend on the store, all its requests together.
-pub(crate) struct Budget {
+pub(crate) struct Deadline {
     whole: Duration,
     left: Duration,
     /// When the request began that is still to be paid for.
@@ -15,12 +18,12 @@ pub(crate) struct Budget {
 
 /// How long one request may take, and since when it does.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wait {
+pub(crate) struct Timeout {
     pub(crate) since: Instant,
     pub(crate) at_most: Duration,
 }
 
-impl Wait {
+impl Timeout {
     #[inline]
     pub(crate) fn new(at_most: Duration) -> Self {
         Self {
@@ -36,12 +39,12 @@ impl Wait {
 
     /// After this an answer is a slow one.
     #[inline]
-    pub(crate) fn patience(&self) -> Instant {
+    pub(crate) fn half(&self) -> Instant {
         self.since + self.at_most / 2
     }
 }
 
-impl Budget {
+impl Deadline {
     #[inline]
     pub(crate) fn new(whole: Duration) -> Self {
         Self {
@@ -58,11 +61,11 @@ impl Budget {
     /// Begins a request. Who goes on after it [stops](Self::stop) the clock: a hit does not, and is
     /// spared a reading of it.
     #[inline]
-    pub(crate) fn start(&mut self) -> Wait {
+    pub(crate) fn start(&mut self) -> Timeout {
         self.stop();
-        let wait = Wait::new(self.left);
-        self.since = Some(wait.since);
-        wait
+        let timeout = Timeout::new(self.left);
+        self.since = Some(timeout.since);
+        timeout
     }
 
     #[inline]
@@ -79,8 +82,8 @@ impl Budget {
     where
         Fut: Future<Output = Result<T, Error>>,
     {
-        let wait = self.start();
-        let result = request(wait.at_most).await;
+        let timeout = self.start();
+        let result = request(timeout.at_most).await;
         self.stop();
         result
     }

@@ -3,5 +3,243 @@
 //! Imports `method`, `store` and what is below them. Start with [`single_flight`]: calls joined on one execution.
 
 pub(crate) mod detached;
+pub(crate) mod limits;
+pub(crate) mod refreshes;
 pub(crate) mod scope;
 pub(crate) mod single_flight;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use self::limits::Limits;
+use self::refreshes::Refreshes;
+use self::scope::Mode;
+use self::single_flight::Flights;
+use crate::method::Method;
+use crate::method::bound::{BoundMethod, BoundRef};
+use crate::method::options::Defaults;
+use crate::policy::Policy;
+use crate::rt::fork::PerProcess;
+use crate::stats::{Counters, Event, Stats};
+use crate::store::maxsize::MaxSizes;
+use crate::store::{AnyStore, KeySpace, Store, StoreKind};
+
+/// What the handles of one cache share; cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    id: u64,
+    name: String,
+    defaults: Defaults,
+    limits: Limits,
+    kind: StoreKind,
+    state: PerProcess<State>,
+}
+
+/// What threads share, or wait for each other by.
+struct State {
+    /// Methods know by it whether they are bound to this state.
+    id: u64,
+    store: AnyStore,
+    flights: Arc<Flights>,
+    refreshes: Arc<Refreshes>,
+    methods: RwLock<HashMap<usize, Option<Arc<BoundMethod>>>>,
+    maxsizes: MaxSizes,
+    /// Counts what happens to methods that could not be bound.
+    unbound: Counters,
+}
+
+impl State {
+    fn new(store: AnyStore) -> Self {
+        Self {
+            id: next_id(),
+            store,
+            flights: Flights::new(),
+            refreshes: Arc::default(),
+            methods: RwLock::default(),
+            maxsizes: MaxSizes::default(),
+            unbound: Counters::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("name", &self.name())
+            .field("store", self.any_store())
+            .finish_non_exhaustive()
+    }
+}
+
+fn next_id() -> u64 {
+    static IDS: AtomicU64 = AtomicU64::new(0);
+    IDS.fetch_add(1, Ordering::Relaxed)
+}
+
+impl Engine {
+    pub(crate) fn new(
+        name: String,
+        defaults: Defaults,
+        limits: Limits,
+        store: AnyStore,
+        kind: StoreKind,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            id: next_id(),
+            name,
+            defaults,
+            limits,
+            kind,
+            state: PerProcess::new(State::new(store)),
+        }))
+    }
+
+    /// The state of this process: that of a parent was left behind by its threads.
+    #[inline]
+    fn state(&self) -> &State {
+        let state = &self.0.state;
+        state.get(|of_parent| State::new(of_parent.store.in_child()))
+    }
+
+    /// Tells this cache from every other in this process.
+    #[inline]
+    pub(crate) fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    pub(crate) fn store_kind(&self) -> StoreKind {
+        self.0.kind
+    }
+
+    #[inline]
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    #[inline]
+    pub(crate) fn any_store(&self) -> &AnyStore {
+        &self.state().store
+    }
+
+    #[inline]
+    pub(crate) fn store(&self) -> &dyn Store {
+        &**self.any_store()
+    }
+
+    pub(crate) fn flights(&self) -> &Arc<Flights> {
+        &self.state().flights
+    }
+
+    pub(crate) fn refreshes(&self) -> &Arc<Refreshes> {
+        &self.state().refreshes
+    }
+
+    #[inline]
+    pub(crate) fn mode(&self) -> Mode {
+        scope::mode(self.0.id)
+    }
+
+    /// Counts an event for the method, the cache, and the scopes that are open here.
+    #[inline]
+    pub(crate) fn count(&self, bound: Option<&BoundMethod>, event: Event, n: u64) {
+        bound
+            .map_or(&self.state().unbound, |bound| &bound.counters)
+            .add(event, n);
+        scope::count(self.0.id, event, n);
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let mut total = self.state().unbound.snapshot();
+        total.error += self.store().dropped_touches();
+        for bound in self.methods() {
+            total += bound.counters.snapshot();
+        }
+        total
+    }
+
+    /// The methods that have been called.
+    pub(crate) fn methods(&self) -> Vec<Arc<BoundMethod>> {
+        let methods = self
+            .state()
+            .methods
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        methods.values().flatten().cloned().collect()
+    }
+
+    /// The keys that entries of this cache may have.
+    pub(crate) fn key_space(&self) -> KeySpace {
+        let mut policies = Policy::BUILT_IN.to_vec();
+        let own = [self.0.defaults.policy.clone()];
+        let of_methods = self
+            .methods()
+            .into_iter()
+            .map(|bound| bound.pair.policy.clone());
+        for policy in own.into_iter().chain(of_methods) {
+            if !policies.contains(&policy) {
+                policies.push(policy);
+            }
+        }
+        KeySpace {
+            names: self.0.defaults.names.clone(),
+            policies,
+        }
+    }
+
+    /// The method with every option decided, or `None` where options contradict the store.
+    #[inline]
+    pub(crate) fn bind(&self, method: &'static Method) -> Option<BoundRef> {
+        if let Some(bound) = method.bound_to(self.state().id) {
+            return Some(BoundRef::First(bound));
+        }
+        let address = std::ptr::from_ref(method).addr();
+        let known = self
+            .state()
+            .methods
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&address)
+            .cloned();
+        if let Some(bound) = known {
+            return bound.map(BoundRef::Other);
+        }
+        let mut methods = self
+            .state()
+            .methods
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let bound = methods
+            .entry(address)
+            .or_insert_with(|| self.bind_anew(method))
+            .clone();
+        if let Some(bound) = &bound {
+            method.remember(self.state().id, bound);
+        }
+        bound.map(BoundRef::Other)
+    }
+
+    fn bind_anew(&self, method: &Method) -> Option<Arc<BoundMethod>> {
+        let bound =
+            BoundMethod::new(method, &self.0.defaults, &self.state().maxsizes).and_then(|bound| {
+                if self.0.kind == StoreKind::Memory {
+                    bound.pair.policy.in_memory()?;
+                }
+                Ok(bound)
+            });
+        match bound {
+            Ok(bound) => Some(Arc::new(bound)),
+            Err(error) => {
+                tracing::error!(method = method.site(), %error, "redis-func-cache: the method is not cached");
+                None
+            }
+        }
+    }
+}

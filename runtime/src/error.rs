@@ -1,7 +1,13 @@
+//! The error of the cache itself, opaque, with kinds and predicates for what callers do about it.
+//!
+//! Imports nothing. [`Fault`] is what the store's health checks make of an error.
+
+mod fault;
+
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::store::redis::Verdict;
+pub(crate) use self::fault::Fault;
 
 /// What went wrong in the cache itself: in building one, or in asking it something directly.
 ///
@@ -12,7 +18,7 @@ use crate::store::redis::Verdict;
 pub struct Error {
     kind: ErrorKind,
     message: Cow<'static, str>,
-    verdict: Verdict,
+    fault: Fault,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -44,9 +50,9 @@ impl Error {
         Self {
             kind,
             message: message.into(),
-            verdict: match kind {
-                ErrorKind::Unavailable => Verdict::Failed,
-                _ => Verdict::Answered,
+            fault: match kind {
+                ErrorKind::Unavailable => Fault::Failed,
+                _ => Fault::Answered,
             },
             source: None,
         }
@@ -65,19 +71,24 @@ impl Error {
         Self {
             kind: self.kind,
             message: self.message.clone(),
-            verdict: self.verdict,
+            fault: self.fault,
             source: None,
         }
     }
 
-    pub(crate) fn with_verdict(mut self, verdict: Verdict) -> Self {
-        self.verdict = verdict;
+    pub(crate) fn with_fault(mut self, fault: Fault) -> Self {
+        self.fault = fault;
         self
     }
 
     /// What this says about the endpoint that it came from.
-    pub(crate) fn verdict(&self) -> Verdict {
-        self.verdict
+    pub(crate) fn fault(&self) -> Fault {
+        self.fault
+    }
+
+    /// Whether the server may have done what was asked: it was not refused, and may have been sent.
+    pub(crate) fn may_have_executed(&self) -> bool {
+        self.fault == Fault::Failed
     }
 
     pub(crate) fn with_source(

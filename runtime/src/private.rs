@@ -3,16 +3,25 @@
 pub use crate::cache::entry_handle::{Needs, Ready, Run};
 pub use crate::cache::invalidation::{Invalidation, invalidate_after, invalidate_after_blocking};
 pub use crate::cache::wrapper::Core;
+use std::time::Duration;
+
 pub use crate::call::Call;
+pub use crate::engine::Engine;
 pub use crate::key::digest::{KeyWriter, canonical_bytes};
+pub use crate::method::Method;
 pub use crate::method::cacheability::{Life, Verdict, judge, judge_returned};
+pub use crate::method::options::Options;
 pub use crate::method::owned_args::Keep;
 pub use crate::method::return_type::{
     Lent, Owning, OwnsIs, PlainLent, PlainProbe, Probe, ReturnedBy, Returns, Shape, ShapeOf, Value,
     owning,
 };
-pub use crate::method::{Method, Options};
 pub use crate::settings::Early;
+
+/// What the handles of a cache share.
+pub fn engine(cache: &crate::Cache) -> &Engine {
+    cache.engine()
+}
 
 /// A method's fingerprint in this build: what its `#[cfg]` attributes came to is a part of it. Their
 /// conditions are in the digest already, so one bit each is enough.
@@ -29,16 +38,10 @@ pub const fn fingerprint(mut digest: [u8; 20], conditions: &[bool]) -> [u8; 20] 
 
 /// The entry that a call would store for this value; its instants are zero. For tests.
 pub fn write_entry<T: Value>(call: Call<'_>, value: &T) -> Option<Vec<u8>> {
-    let (cache, bound, key) = call.into_parts().ok()?;
-    let put = crate::call::encoding::encode(
-        cache,
-        &bound,
-        key,
-        value,
-        std::time::Duration::ZERO,
-        bound.ttl_ms,
-    )
-    .ok()?;
+    let entry = call.entry().ok()?;
+    let put = entry
+        .encode(value, Duration::ZERO, entry.method.ttl_ms)
+        .ok()?;
     let times = crate::entry::header::Times {
         created_ms: 0,
         soft_ms: 0,
@@ -47,21 +50,20 @@ pub fn write_entry<T: Value>(call: Call<'_>, value: &T) -> Option<Vec<u8>> {
     Some(crate::entry::header::stamp(&put.entry, times))
 }
 
-/// What a call makes of an entry that it finds. For tests that hold hostile bytes against it.
+/// What a call makes of an entry that it finds. For tests with hostile bytes.
 pub fn read_entry<T: Value>(call: Call<'_>, bytes: Vec<u8>) -> Option<T> {
-    let (cache, bound, key) = call.into_parts().ok()?;
-    let found = crate::store::Found {
+    let reply = crate::store::LookupReply {
         now_us: 0,
         entry: Some(bytes.into()),
         pair_ms: None,
     };
-    crate::call::encoding::read(cache, &bound, key, &found).map(|(value, _)| value)
+    call.entry().ok()?.read(&reply).map(|(value, _)| value)
 }
 
-/// Has an entry removed that looks like this and cannot be read, as a call does. For tests.
-pub fn discard(call: Call<'_>, seen: &[u8]) {
-    if let Ok((cache, bound, key)) = call.into_parts() {
-        crate::call::discard::unreadable::<()>(cache, &bound, key, seen);
+/// Removes an entry with these bytes that cannot be read, as a call does. For tests.
+pub fn discard(call: Call<'_>, bytes: &[u8]) {
+    if let Ok(entry) = call.entry() {
+        entry.discard_unreadable(bytes);
     }
 }
 

@@ -7,4 +7,6 @@ pub(crate) mod backoff;
 pub(crate) mod blocking;
 pub(crate) mod fork;
 pub(crate) mod random;
+pub(crate) mod shard;
 pub(crate) mod sync;
+pub(crate) mod timeout;

@@ -1,20 +1,9 @@
+//! Counters of what calls do, and their snapshot.
+
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-pub(crate) const SHARDS: usize = 4;
-
-thread_local! {
-    static SHARD: usize = {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS
-    };
-}
-
-/// The one of what there is so many times that this thread uses.
-#[inline]
-pub(crate) fn shard() -> usize {
-    SHARD.with(|shard| *shard)
-}
+use crate::rt::shard::{SHARDS, shard};
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {

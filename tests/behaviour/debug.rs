@@ -4,7 +4,7 @@ use std::fmt::{Debug, Write as _};
 use std::fs;
 use std::path::Path;
 
-use redis_func_cache::private::{Call, KeyWriter, Method, Options, Ready};
+use redis_func_cache::private::{Call, KeyWriter, Method, Options, Ready, engine};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Codec, SealKeys, Touch, cache_impl};
 use serde::ser::{Error as _, Serialize, Serializer};
 use support::{Cluster, Server, unique};
@@ -100,7 +100,7 @@ async fn show_all(shown: &mut Shown, cache: &Cache) {
     shown.show(&repo.entry().find("canary").invalidation());
     shown.show(&cache.stats());
     shown.show(&cache.method_stats());
-    let call = Call::new(cache, &METHOD, |writer: &mut KeyWriter| {
+    let call = Call::new(engine(cache), &METHOD, |writer: &mut KeyWriter| {
         writer.add("canary");
         writer.add(&b"canary");
         shown.show(writer);

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use redis_func_cache::private::{Call, Method, Options, canonical_bytes, read_entry, write_entry};
+use redis_func_cache::private::{
+    Call, Method, Options, canonical_bytes, engine, read_entry, write_entry,
+};
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
 use serde::{Deserialize, Serialize};
 
@@ -143,7 +145,7 @@ struct Required {
 fn a_field_with_a_default_makes_older_entries_hits_without_it() {
     static METHOD: Method = Method::new("guide::find", "find", [7; 20], Options::NONE);
     let cache = cache("default");
-    let call = || Call::new(&cache, &METHOD, |_| {});
+    let call = || Call::new(engine(&cache), &METHOD, |_| {});
     let name = || "Ann".to_owned();
     let entry = write_entry(call(), &Before { name: name() }).unwrap();
     let found = read_entry::<WithDefault>(call(), entry.clone());

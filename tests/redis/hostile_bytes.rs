@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use redis_func_cache::private::{Call, Method, Options, discard};
+use redis_func_cache::private::{Call, Method, Options, discard, engine};
 use redis_func_cache::{
     Cache, CacheExt as _, Codec, CodecError, ErrorKind, ValueCodec, cache_impl, erased_serde,
 };
@@ -232,7 +232,7 @@ fn an_entry_that_changed_after_it_was_read_is_not_removed() {
         };
         let cache = build(1 << 20);
         let values = format!("func-cache:{name}:lru_t:1");
-        let call = || Call::of_entry(&cache, &METHOD, |writer| writer.add(&1u8));
+        let call = || Call::of_entry(engine(&cache), &METHOD, |writer| writer.add(&1u8));
         let handle = redis_func_cache::EntryHandle::<
             redis_func_cache::private::ShapeOf<false>,
             String,
@@ -256,7 +256,7 @@ fn an_entry_that_changed_after_it_was_read_is_not_removed() {
         let strict = build(1);
         pollster::block_on(handle.put(&"x".repeat(1_000))).unwrap();
         let entries: Vec<Vec<u8>> = server.query(&["HVALS", &values]);
-        let call = || Call::of_entry(&strict, &METHOD, |writer| writer.add(&1u8));
+        let call = || Call::of_entry(engine(&strict), &METHOD, |writer| writer.add(&1u8));
         discard(call(), &vec![0; entries[0].len() + 1]);
         settled(&strict);
         assert_eq!(size(), 1);
@@ -268,7 +268,7 @@ fn an_entry_that_changed_after_it_was_read_is_not_removed() {
 /// What was sent before has been done: the driver is one thread and its connection one queue.
 fn settled(cache: &Cache) {
     for _ in 0..2 {
-        let call = Call::of_entry(cache, &METHOD, |writer| writer.add(&2u8));
+        let call = Call::of_entry(engine(cache), &METHOD, |writer| writer.add(&2u8));
         let other = redis_func_cache::EntryHandle::<
             redis_func_cache::private::ShapeOf<false>,
             String,

@@ -8,7 +8,7 @@ use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
 use shuttle::rand::{Rng as _, thread_rng};
 
 use crate::key::digest::Field;
-use crate::single_flight::{Flights, Joined, Landed, Lead, Place, Told};
+use crate::single_flight::{EncodedValue, FlightRole, Flights, FollowerOutcome, JoinMark, Leader};
 use crate::sync::{self, Mutex};
 use crate::under_many_schedules;
 
@@ -21,7 +21,7 @@ struct Calls {
     flights: Arc<Flights>,
     /// `None` while it is away.
     store: Option<Mutex<Store>>,
-    patience: Duration,
+    follower_timeout: Duration,
     world: Mutex<World>,
     tally: Mutex<Tally>,
 }
@@ -92,11 +92,11 @@ impl Drop for Run<'_> {
 }
 
 impl Calls {
-    fn new(store: Option<Mutex<Store>>, patience: Duration) -> Arc<Self> {
+    fn new(store: Option<Mutex<Store>>, follower_timeout: Duration) -> Arc<Self> {
         Arc::new(Self {
             flights: Flights::new(),
             store,
-            patience,
+            follower_timeout,
             world: Mutex::default(),
             tally: Mutex::default(),
         })
@@ -121,13 +121,13 @@ impl Calls {
                 return found;
             }
         }
-        let told = match self.flights.join(FIELD, self.patience) {
-            Place::Leads(lead) => Told::Lead(lead),
-            Place::Follows(told) => told.await.expect("a follower is always told something"),
+        let told = match self.flights.join(FIELD, self.follower_timeout) {
+            FlightRole::Leader(lead) => FollowerOutcome::Promoted(lead),
+            FlightRole::Follower(told) => told.await.expect("a follower is always told something"),
         };
         let lead = match told {
-            Told::Landed(landed) => return Some(value(&landed)),
-            Told::Lead(lead) => lead,
+            FollowerOutcome::Value(value) => return Some(state_in(&value)),
+            FollowerOutcome::Promoted(lead) => lead,
         };
         let Some(store) = &self.store else {
             return self.run(lead, None, fate).await;
@@ -142,23 +142,23 @@ impl Calls {
     async fn begin<'s>(
         &self,
         store: &'s Mutex<Store>,
-        mut lead: Lead,
-    ) -> Result<(Lead, Lease<'s>), u64> {
-        let joined = lead.joined();
+        mut lead: Leader,
+    ) -> Result<(Leader, Lease<'s>), u64> {
+        let joined = lead.mark();
         on_its_way().await;
         let begun = begin(store);
         on_its_way().await;
         match begun {
             Ok(lease) => Ok((lead, lease)),
             Err(found) => {
-                lead.computed(landed(found), joined);
+                lead.publish(value(found), joined);
                 Err(found)
             }
         }
     }
 
-    async fn run(&self, mut lead: Lead, lease: Option<Lease<'_>>, fate: Fate) -> Option<u64> {
-        let before_run = lead.joined();
+    async fn run(&self, mut lead: Leader, lease: Option<Lease<'_>>, fate: Fate) -> Option<u64> {
+        let before_run = lead.mark();
         let mut run = self.start();
         let state = self.world.lock().unwrap().state;
         for _ in 0..thread_rng().gen_range(0..3) {
@@ -176,9 +176,9 @@ impl Calls {
             return None;
         }
         let joined = match lease {
-            None => Some(Joined::ALL),
+            None => Some(JoinMark::ALL),
             Some(lease) => {
-                let before_put = lead.joined();
+                let before_put = lead.mark();
                 on_its_way().await;
                 let is_current = put(&lease, state);
                 on_its_way().await;
@@ -191,7 +191,7 @@ impl Calls {
             }
         };
         if let Some(joined) = joined {
-            lead.computed(landed(state), joined);
+            lead.publish(value(state), joined);
         }
         Some(state)
     }
@@ -270,15 +270,15 @@ async fn on_its_way() {
     yield_now().await;
 }
 
-fn landed(state: u64) -> Arc<Landed> {
-    Arc::new(Landed {
+fn value(state: u64) -> Arc<EncodedValue> {
+    Arc::new(EncodedValue {
         flags: 0,
         payload: state.to_be_bytes().to_vec(),
     })
 }
 
-fn value(landed: &Landed) -> u64 {
-    u64::from_be_bytes(landed.payload[..].try_into().unwrap())
+fn state_in(value: &EncodedValue) -> u64 {
+    u64::from_be_bytes(value.payload[..].try_into().unwrap())
 }
 
 fn any_fate() -> Fate {
@@ -365,10 +365,10 @@ fn timers_that_fire_at_any_time_strand_no_call() {
 fn a_leader_that_waits_for_another_process_is_not_overtaken() {
     under_many_schedules(|| {
         let calls = Calls::new(None, SOMETIME);
-        let Place::Leads(lead) = calls.flights.join(FIELD, SOMETIME) else {
+        let FlightRole::Leader(lead) = calls.flights.join(FIELD, SOMETIME) else {
             panic!("the first leads");
         };
-        let abroad = lead.waits_abroad();
+        let waiting_remotely = lead.begin_remote_wait();
         sync::fired();
         let mut fired = 0;
         let follower = calls.spawn(Fate::Returns);
@@ -379,7 +379,7 @@ fn a_leader_that_waits_for_another_process_is_not_overtaken() {
             // Patience starts anew eight times, and no more.
             assert!(started == 0 || fired > 8, "after {fired} timers");
         }
-        drop(abroad);
+        drop(waiting_remotely);
         drop(lead);
         assert_eq!(block_on(follower).unwrap(), Some(0));
         calls.assert_at_rest();
@@ -390,7 +390,7 @@ fn a_leader_that_waits_for_another_process_is_not_overtaken() {
 fn a_leader_that_waits_for_its_follower_is_overtaken() {
     under_many_schedules(|| {
         let calls = Calls::new(None, SOMETIME);
-        let Place::Leads(lead) = calls.flights.join(FIELD, SOMETIME) else {
+        let FlightRole::Leader(lead) = calls.flights.join(FIELD, SOMETIME) else {
             panic!("the first leads");
         };
         let follower = calls.spawn(Fate::Returns);

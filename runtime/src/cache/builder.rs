@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use self::backend::Place;
+use self::backend::Backend;
 use super::Cache;
+use crate::engine::Engine;
+use crate::engine::limits::Limits;
 use crate::entry::codec::Codec;
 use crate::entry::seal::Seal;
 use crate::error::Error;
 use crate::key::names::{KeyFormat, Layout, Names};
-use crate::method::Defaults;
+use crate::method::options::Defaults;
 use crate::policy::Policy;
 use crate::settings;
 use crate::settings::{Stampede, StructureTtl, Touch};
@@ -35,7 +37,7 @@ use crate::store::{Clock, StoreKind};
 pub struct CacheBuilder {
     name: String,
     prefix: String,
-    place: Place,
+    backend: Backend,
     tls: Tls,
     /// It was to come from the environment, which does not name one.
     is_unnamed: bool,
@@ -58,13 +60,23 @@ pub struct CacheBuilder {
     clock: Clock,
 }
 
-/// What calls need of the settings.
-#[derive(Debug)]
-pub(crate) struct Limits {
-    pub(crate) deadline: Duration,
-    pub(crate) max_entry_bytes: usize,
-    pub(crate) compress_above: Option<usize>,
-    pub(crate) seal: Seal,
+impl Cache {
+    /// Starts a cache with this name, which is part of every key: caches that share a store, a
+    /// prefix and a name share their entries.
+    pub fn builder(name: impl Into<String>) -> CacheBuilder {
+        CacheBuilder::new(name)
+    }
+
+    /// A cache on the server that the environment variable `REDIS_URL` names, and in the memory
+    /// of this process where it is not set or empty, which is logged at `info`: memory is shared
+    /// with no other process. [`store_kind`](Self::store_kind) tells which it is. With settings:
+    /// [`CacheBuilder::redis_from_env`].
+    ///
+    /// # Errors
+    /// As [`CacheBuilder::build`].
+    pub fn from_env(name: impl Into<String>) -> Result<Self, Error> {
+        Self::builder(name).redis_from_env().build()
+    }
 }
 
 impl CacheBuilder {
@@ -72,7 +84,7 @@ impl CacheBuilder {
         Self {
             name: name.into(),
             prefix: settings::DEFAULT_PREFIX.to_owned(),
-            place: Place::Memory,
+            backend: Backend::Memory,
             tls: Tls::default(),
             is_unnamed: false,
             policy: Policy::default(),
@@ -97,7 +109,7 @@ impl CacheBuilder {
 
     /// Keeps the entries in the memory of this process. The default.
     pub fn memory(mut self) -> Self {
-        self.place = Place::Memory;
+        self.backend = Backend::Memory;
         self.is_unnamed = false;
         self
     }
@@ -105,7 +117,7 @@ impl CacheBuilder {
     /// Keeps the entries on a Redis server: `redis://[user:password@]host[:port][/database]`,
     /// `rediss://…` for TLS (feature `tls-rustls` or `tls-native`), or `unix:///path`.
     pub fn redis(mut self, url: impl Into<String>) -> Self {
-        self.place = Place::One(url.into());
+        self.backend = Backend::Redis(url.into());
         self
     }
 
@@ -128,7 +140,7 @@ impl CacheBuilder {
     #[cfg(feature = "cluster")]
     #[cfg_attr(docsrs, doc(cfg(feature = "cluster")))]
     pub fn redis_cluster<U: Into<String>>(mut self, urls: impl IntoIterator<Item = U>) -> Self {
-        self.place = Place::Cluster(urls.into_iter().map(Into::into).collect());
+        self.backend = Backend::Cluster(urls.into_iter().map(Into::into).collect());
         self.cluster = true;
         self
     }
@@ -145,7 +157,8 @@ impl CacheBuilder {
         urls: impl IntoIterator<Item = U>,
         service: impl Into<String>,
     ) -> Self {
-        self.place = Place::Sentinel(urls.into_iter().map(Into::into).collect(), service.into());
+        self.backend =
+            Backend::Sentinel(urls.into_iter().map(Into::into).collect(), service.into());
         self
     }
 
@@ -342,11 +355,11 @@ impl CacheBuilder {
             jitter_permille: settings::check_jitter(self.ttl_jitter)?,
             fallback_concurrency: settings::check_fallback_concurrency(self.fallback_concurrency)?,
         };
-        let kind = self.place.kind();
+        let kind = self.backend.kind();
         if kind == StoreKind::Memory {
             defaults.policy.in_memory()?;
         }
-        let store = self.place.open(self.clock, &self.tls)?;
+        let store = self.backend.open(self.clock, &self.tls)?;
         if kind == StoreKind::Memory && self.is_unnamed {
             tracing::info!(
                 cache = self.name,
@@ -354,7 +367,8 @@ impl CacheBuilder {
                  shared with no other; set it to redis://host:port, or call `memory()` if memory is meant"
             );
         }
-        Ok(Cache::new(self.name, defaults, limits, store, kind))
+        let engine = Engine::new(self.name, defaults, limits, store, kind);
+        Ok(Cache::new(engine))
     }
 }
 

@@ -3,37 +3,31 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use super::Cache;
 use super::invalidation::Invalidation;
-use crate::call::lease::{Asked, Lease};
-use crate::call::{Call, discard, encoding, unstorable};
-use crate::deadline::Budget;
+use crate::call::attempt::{Attempt, KeyedCall};
+use crate::call::lease::Acquired;
+use crate::call::{Call, failure};
+use crate::deadline::HANDLE_DEADLINE;
+use crate::engine::scope::Mode;
 use crate::error::Error;
-use crate::key::digest::CallKey;
-use crate::method::Bound;
 use crate::method::cacheability::Verdict;
 use crate::method::return_type::{Shape, Value};
 use crate::rt::blocking;
 use crate::stats::Event;
-use crate::store::{Manner, Stored, Unwanted};
-
-/// Whoever asks for an entry by name waits longer than a call does.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(1);
-
-type Parts<'a> = Result<(&'a Cache, Arc<Bound>, CallKey), Error>;
+use crate::store::{AcceptEntry, LookupReply, OnHeldLease, Put, PutOutcome};
 
 /// The entry of one call of an async method: `repo.entry().find(42)`.
 ///
 /// The type parameters are the shape of the method's return type, that type, and what
 /// [`refresh`](Self::refresh) runs.
 pub struct EntryHandle<'a, S, R, Run> {
-    parts: Parts<'a>,
+    call: Result<KeyedCall<'a>, Error>,
     /// Never locked: the handle is `Sync` also where the user's future is only `Send`.
     run: Mutex<Run>,
-    verdict: fn(&R) -> Verdict,
+    cacheability: fn(&R) -> Verdict,
     types: PhantomData<fn() -> (S, R)>,
 }
 
@@ -42,153 +36,146 @@ where
     S: Shape<R>,
     S::Stored: Value,
 {
-    /// The stored value, if there is one that is alive. The policy does not take it for a use.
+    /// The stored value, if there is one that is alive. The policy does not count it as a use.
     ///
     /// # Errors
     /// The store does not answer, or the arguments cannot be a key.
     pub async fn peek(&self) -> Result<Option<S::Stored>, Error> {
-        let (cache, bound, key) = self.parts()?;
-        let found = cache.store().peek(&bound.pair, key.field, DEADLINE).await?;
-        Ok(encoding::read(cache, bound, *key, &found).map(|(value, _)| value))
+        let call = self.call()?;
+        let reply = lookup(call).await?;
+        Ok(call.read(&reply).map(|(value, _)| value))
     }
 
-    /// Removes the entry; tells whether there was one.
+    /// Removes the entry; returns whether there was one.
+    ///
+    /// After it has returned `Ok`, no later call, in any process, returns a value that was computed
+    /// before it: a computation that was under way stores nothing (its fencing token is gone), and
+    /// is not joined by later calls.
+    ///
+    /// # Concurrency
+    /// Of two callers at the same time, one is given `true`; both are given the guarantee. Calls
+    /// that joined an execution before the invalidation may still be given its value.
     ///
     /// # Errors
     /// The store does not answer: the entry may still be there.
     pub async fn invalidate(&self) -> Result<bool, Error> {
-        let (cache, bound, key) = self.parts()?;
-        let removed = cache
-            .store()
-            .delete(&bound.pair, vec![key.field], DEADLINE)
-            .await;
-        cache.flights().detach(key.field);
-        Ok(removed? > 0)
+        let call = self.call()?;
+        let removed = call.drop_entry(HANDLE_DEADLINE).await;
+        call.engine.flights().detach(call.key.field);
+        removed
     }
 
     /// Stores a value as if the method had returned it.
     ///
+    /// # Concurrency
+    /// It fences off every computation of this entry that is under way: what those return is not
+    /// stored. Of two callers at the same time, the value of the later put stays.
+    ///
     /// # Errors
     /// The value cannot be encoded or is too large, or the store does not answer.
     pub async fn put(&self, value: &S::Stored) -> Result<(), Error> {
-        let put = {
-            let (cache, bound, key) = self.parts()?;
-            encoding::encode(cache, bound, *key, value, Duration::ZERO, bound.ttl_ms)
-        };
-        self.store(put).await
+        let call = self.call()?;
+        let entry = call.encode(value, Duration::ZERO, call.method.ttl_ms);
+        store(call, entry).await
     }
 
-    /// What the entry has left to live, by the server's clock: `None` if there is no live entry,
-    /// [`Duration::MAX`] if it has no end.
+    /// The time until the entry expires, by the server's clock: `None` if there is no live entry,
+    /// [`Duration::MAX`] if it never expires.
     ///
-    /// An entry without a TTL of its own has what its pair has left, which a sliding pair moves.
+    /// An entry without a TTL of its own expires with its pair, which a sliding pair puts off with
+    /// every use.
     ///
     /// # Errors
     /// The store does not answer, or the arguments cannot be a key.
     pub async fn ttl(&self) -> Result<Option<Duration>, Error> {
-        let (cache, bound, key) = self.parts()?;
-        let found = cache.store().peek(&bound.pair, key.field, DEADLINE).await?;
-        let Some(verified) = found
-            .entry
-            .as_deref()
-            .and_then(|bytes| encoding::verify(bound, *key, bytes))
-        else {
+        let call = self.call()?;
+        let reply = lookup(call).await?;
+        let verified = reply.entry.as_deref().and_then(|bytes| call.verify(bytes));
+        let now_ms = reply.now_us / 1000;
+        let Some(verified) = verified.filter(|verified| verified.times.are_alive(now_ms)) else {
             return Ok(None);
         };
         let hard_ms = verified.times.hard_ms;
-        if !verified.times.are_alive(found.now_us / 1000) {
-            return Ok(None);
-        }
-        let own = (hard_ms > 0).then(|| hard_ms - found.now_us / 1000);
-        let left = own.into_iter().chain(found.pair_ms).min();
+        let own = (hard_ms > 0).then(|| hard_ms - now_ms);
+        let left = own.into_iter().chain(reply.pair_ms).min();
         Ok(Some(left.map_or(Duration::MAX, Duration::from_millis)))
     }
 
-    async fn run_anew<Fut: Future<Output = R>>(
-        parts: Parts<'a>,
-        verdict: fn(&R) -> Verdict,
+    async fn execute<Fut: Future<Output = R>>(
+        call: Result<KeyedCall<'a>, Error>,
+        cacheability: fn(&R) -> Verdict,
         run: impl FnOnce() -> Fut,
     ) -> R {
-        let Ok((cache, bound, key)) = parts else {
+        let Ok(call) = call else {
             return run().await;
         };
-        cache.count(Some(&bound), Event::exec, 1);
-        let (manner, unwanted) = (Manner::TakesOver, Unwanted::Everything);
-        let mut budget = Budget::new(DEADLINE);
-        let asked = Lease::ask(
-            cache,
-            &bound,
-            key.field,
-            manner,
-            unwanted,
-            None,
-            &mut budget,
-        )
-        .await;
-        let started = std::time::Instant::now();
+        call.count(Event::exec, 1);
+        let mut attempt = Attempt::new(call, Mode::default(), HANDLE_DEADLINE);
+        let acquired = attempt
+            .acquire_lease(OnHeldLease::Preempt, AcceptEntry::Never)
+            .await;
+        let started = Instant::now();
         let returned = run().await;
         let cost = started.elapsed();
-        let Some(ttl_ms) = verdict(&returned).ttl_ms(bound.ttl_ms) else {
+        let call = attempt.call;
+        let Some(ttl_ms) = cacheability(&returned).ttl_ms(call.method.ttl_ms) else {
             return returned;
         };
         let stored = match S::split(returned) {
             Ok(stored) => stored,
             Err(returned) => return returned,
         };
-        // The caller asked for the method's answer: trouble with the store is counted, not told.
-        match asked {
-            Ok(Asked::Granted(mut lease)) => {
-                let mut put = encoding::encode(cache, &bound, key, &stored, cost, ttl_ms);
-                if let Ok(put) = &mut put {
+        // The caller asked for the method's answer: trouble with the store is counted, not returned.
+        match acquired {
+            Ok(Acquired::Lease(mut lease)) => {
+                let mut entry = call.encode(&stored, cost, ttl_ms);
+                if let Ok(put) = &mut entry {
                     put.token = Some(lease.token());
                 }
-                match store(cache, &bound, key, put).await {
+                match store(&call, entry).await {
                     Ok(()) => lease.close(),
-                    Err(error) if unstorable::is_value(&error) => unstorable::warn(&bound, &error),
+                    Err(error) if failure::is_unstorable(&error) => {
+                        failure::warn_unstorable(&call.method, &error);
+                    }
                     Err(_) => {}
                 }
             }
             Ok(_) => {}
-            Err(_) => cache.count(Some(&bound), Event::error, 1),
+            Err(_) => call.count(Event::error, 1),
         }
         S::join(stored)
     }
 
-    async fn store(&self, put: Result<crate::store::Put, Error>) -> Result<(), Error> {
-        let (cache, bound, key) = self.parts()?;
-        store(cache, bound, *key, put).await
-    }
-
-    fn parts(&self) -> Result<(&'a Cache, &Bound, &CallKey), Error> {
-        match &self.parts {
-            Ok((cache, bound, key)) => Ok((cache, bound, key)),
-            Err(error) => Err(error.again()),
-        }
+    fn call(&self) -> Result<&KeyedCall<'a>, Error> {
+        self.call.as_ref().map_err(Error::again)
     }
 }
 
-async fn store(
-    cache: &Cache,
-    bound: &Bound,
-    key: CallKey,
-    put: Result<crate::store::Put, Error>,
-) -> Result<(), Error> {
-    let stored = match put {
-        Ok(put) => cache.store().put(&bound.pair, put, DEADLINE).await,
-        Err(error) => {
-            let outdated = discard::outdated(cache, bound, key, DEADLINE);
-            outdated.await.and(Err(error))
+async fn lookup(call: &KeyedCall<'_>) -> Result<LookupReply, Error> {
+    let pair = &call.method.pair;
+    call.store()
+        .peek(pair, call.key.field, HANDLE_DEADLINE)
+        .await
+}
+
+async fn store(call: &KeyedCall<'_>, entry: Result<Put, Error>) -> Result<(), Error> {
+    let stored = match entry {
+        Ok(put) => {
+            let pair = &call.method.pair;
+            call.store().put(pair, put, HANDLE_DEADLINE).await
         }
+        // There is a newer value, which cannot be stored: the older one must not outlive it.
+        Err(error) => call.drop_entry(HANDLE_DEADLINE).await.and(Err(error)),
     };
     match stored {
-        Ok(Stored::Evicting(evicted)) => {
-            cache.count(Some(bound), Event::write, 1);
-            cache.count(Some(bound), Event::evicted, evicted);
+        Ok(PutOutcome::Stored(evicted)) => {
+            call.count(Event::write, 1);
+            call.count(Event::evicted, evicted);
             Ok(())
         }
-        Ok(Stored::Overtaken) => Ok(()),
+        Ok(PutOutcome::Fenced) => Ok(()),
         Err(error) => {
-            cache.count(Some(bound), Event::error, 1);
+            call.count(Event::error, 1);
             Err(error)
         }
     }
@@ -217,8 +204,8 @@ where
     /// Runs the method, stores what it returned as a call would, and returns it. Modes do not
     /// matter here. Trouble with the store is counted in [`Stats`](crate::Stats).
     pub async fn refresh(self) -> R {
-        let (parts, verdict, run) = self.into_parts();
-        Self::run_anew(parts, verdict, || run.0).await
+        let (call, cacheability, run) = self.into_parts();
+        Self::execute(call, cacheability, || run.0).await
     }
 }
 
@@ -234,8 +221,8 @@ macro_rules! refresh_with {
             /// returned as a call would, and returns it.
             #[allow(clippy::too_many_arguments)] // as many as the user's method skips
             pub async fn refresh(self, $($arg: $ty),*) -> R {
-                let (parts, verdict, run) = self.into_parts();
-                Self::run_anew(parts, verdict, || run.0.run(($($arg,)*))).await
+                let (call, cacheability, run) = self.into_parts();
+                Self::execute(call, cacheability, || run.0.run(($($arg,)*))).await
             }
         }
 
@@ -249,9 +236,9 @@ macro_rules! refresh_with {
             /// returned as a call would, and returns it.
             #[allow(clippy::too_many_arguments)]
             pub fn refresh(self, $($arg: $ty),*) -> R {
-                let (parts, verdict, run) = self.0.into_parts();
-                let anew = async { (run.0)($($arg),*) };
-                blocking::wait(EntryHandle::<S, R, ()>::run_anew(parts, verdict, || anew))
+                let (call, cacheability, run) = self.0.into_parts();
+                let execution = async { (run.0)($($arg),*) };
+                blocking::wait(EntryHandle::<S, R, ()>::execute(call, cacheability, || execution))
             }
         }
     };
@@ -312,9 +299,11 @@ where
 {
     /// Runs the method, stores what it returned as a call would, and returns it.
     pub fn refresh(self) -> R {
-        let (parts, verdict, run) = self.0.into_parts();
-        let anew = async { (run.0)() };
-        blocking::wait(EntryHandle::<S, R, ()>::run_anew(parts, verdict, || anew))
+        let (call, cacheability, run) = self.0.into_parts();
+        let execution = async { (run.0)() };
+        blocking::wait(EntryHandle::<S, R, ()>::execute(call, cacheability, || {
+            execution
+        }))
     }
 }
 
@@ -323,27 +312,30 @@ impl<'a, S, R, Run> EntryHandle<'a, S, R, Run> {
     // Asks nothing of the types: a value that cannot be stored is one error, that of its method.
     pub fn new(call: Call<'a>, run: Run) -> Self {
         Self {
-            parts: call.into_parts(),
+            call: call.entry(),
             run: Mutex::new(run),
-            verdict: Verdict::store,
+            cacheability: Verdict::store,
             types: PhantomData,
         }
     }
 
     /// For a method whose options judge what it returned.
     #[must_use]
-    pub fn judged(self, verdict: fn(&R) -> Verdict) -> Self {
-        Self { verdict, ..self }
+    pub fn judged(self, cacheability: fn(&R) -> Verdict) -> Self {
+        Self {
+            cacheability,
+            ..self
+        }
     }
 
-    fn into_parts(self) -> (Parts<'a>, fn(&R) -> Verdict, Run) {
+    fn into_parts(self) -> (Result<KeyedCall<'a>, Error>, fn(&R) -> Verdict, Run) {
         let run = self.run.into_inner();
         let run = run.unwrap_or_else(PoisonError::into_inner);
-        (self.parts, self.verdict, run)
+        (self.call, self.cacheability, run)
     }
 
     pub fn invalidation(self) -> Invalidation {
-        Invalidation::of(self.parts.ok().map(|(_, bound, key)| (bound, key)))
+        Invalidation::of(self.call.ok())
     }
 }
 
@@ -354,8 +346,8 @@ impl<'a, S, R, Run> BlockingEntryHandle<'a, S, R, Run> {
     }
 
     #[must_use]
-    pub fn judged(self, verdict: fn(&R) -> Verdict) -> Self {
-        Self(self.0.judged(verdict))
+    pub fn judged(self, cacheability: fn(&R) -> Verdict) -> Self {
+        Self(self.0.judged(cacheability))
     }
 
     pub fn invalidation(self) -> Invalidation {

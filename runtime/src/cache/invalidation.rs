@@ -4,73 +4,79 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Cache;
-use super::entry_handle::DEADLINE;
+use crate::call::attempt::KeyedCall;
+use crate::deadline::HANDLE_DEADLINE;
+use crate::engine::Engine;
 use crate::engine::detached;
 use crate::error::Error;
 use crate::key::digest::CallKey;
+use crate::method::Method;
+use crate::method::bound::BoundMethod;
 use crate::method::return_type::Shape;
-use crate::method::{Bound, Method};
 use crate::rt::blocking;
 use crate::stats::Event;
 
 /// Entries that a method with `#[invalidates(…)]` drops after it succeeded.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Invalidation(Option<(Arc<Bound>, Option<CallKey>)>);
+pub struct Invalidation(Option<(Arc<BoundMethod>, Option<CallKey>)>);
 
 impl Invalidation {
     /// All entries of a method.
-    pub fn all(cache: &Cache, method: &'static Method) -> Self {
-        Self(cache.bind(method).map(|bound| (bound.into_arc(), None)))
+    pub fn all(engine: &Engine, method: &'static Method) -> Self {
+        Self(engine.bind(method).map(|bound| (bound.into_arc(), None)))
     }
 
     /// The entry of one call, if it has one.
-    pub(crate) fn of(entry: Option<(Arc<Bound>, CallKey)>) -> Self {
-        Self(entry.map(|(bound, key)| (bound, Some(key))))
+    pub(super) fn of(entry: Option<KeyedCall<'_>>) -> Self {
+        Self(entry.map(|call| (call.method.into_arc(), Some(call.key))))
     }
 
-    async fn apply(self, cache: &Cache) -> Result<(), Lost> {
+    async fn apply(self, engine: &Engine) -> Result<(), Lost> {
         let Some((bound, key)) = self.0 else {
             return Ok(());
         };
-        let store = cache.store();
+        let store = engine.store();
         let dropped = match key {
-            Some(key) => store.delete(&bound.pair, vec![key.field], DEADLINE).await,
-            None if bound.alone => store.delete_pair(&bound.pair).await,
+            Some(key) => {
+                store
+                    .delete(&bound.pair, vec![key.field], HANDLE_DEADLINE)
+                    .await
+            }
+            None if bound.owns_pair => store.delete_pair(&bound.pair).await,
             None => store.delete_method(&bound.pair, bound.tag).await,
         };
         match key {
-            Some(key) => cache.flights().detach(key.field),
-            None => cache.flights().detach_all(),
+            Some(key) => engine.flights().detach(key.field),
+            None => engine.flights().detach_all(),
         }
         dropped.map(drop).map_err(|error| Lost(bound, error))
     }
 }
 
 /// An invalidation that failed.
-struct Lost(Arc<Bound>, Error);
+struct Lost(Arc<BoundMethod>, Error);
 
 /// Drops the entries, and returns what could not be dropped.
-async fn apply(cache: Cache, invalidations: Vec<Invalidation>) -> Vec<Lost> {
+async fn apply(engine: Engine, invalidations: Vec<Invalidation>) -> Vec<Lost> {
     let mut lost = Vec::new();
     for invalidation in invalidations {
-        lost.extend(invalidation.apply(&cache).await.err());
+        lost.extend(invalidation.apply(&engine).await.err());
     }
     lost
 }
 
-fn count(cache: &Cache, lost: Vec<Lost>) {
+fn count(engine: &Engine, lost: Vec<Lost>) {
     for Lost(bound, error) in lost {
-        cache.count(Some(&bound), Event::error, 1);
-        tracing::warn!(method = bound.site, kind = %error.kind(), "redis-func-cache: an invalidation failed");
+        engine.count(Some(&bound), Event::error, 1);
+        tracing::warn!(method = bound.site, kind = %error.kind(), "redis-func-engine: an invalidation failed");
     }
 }
 
 /// A method that has not ended: if it never does, being dropped or panicking, nobody knows what it
 /// has written, and what it would have made stale is dropped behind.
 struct Running<'a> {
-    cache: &'a Cache,
+    engine: &'a Engine,
     invalidations: Vec<Invalidation>,
 }
 
@@ -86,10 +92,10 @@ impl Drop for Running<'_> {
         if invalidations.is_empty() {
             return;
         }
-        let cache = self.cache.clone();
-        detached::start(self.cache, async move {
-            let lost = apply(cache.clone(), invalidations).await;
-            count(&cache, lost);
+        let engine = self.engine.clone();
+        detached::start(self.engine, async move {
+            let lost = apply(engine.clone(), invalidations).await;
+            count(&engine, lost);
         });
     }
 }
@@ -98,13 +104,13 @@ impl Drop for Running<'_> {
 /// are dropped also if the caller goes away meanwhile, or the method panics.
 #[doc(hidden)]
 pub async fn invalidate_after<S: Shape<R>, R>(
-    cache: &Cache,
+    engine: &Engine,
     invalidations: Vec<Invalidation>,
     _shape: S,
     method: impl Future<Output = R>,
 ) -> R {
     let running = Running {
-        cache,
+        engine,
         invalidations,
     };
     let returned = method.await;
@@ -114,13 +120,13 @@ pub async fn invalidate_after<S: Shape<R>, R>(
         Err(returned) => return returned,
     };
     let late = {
-        let cache = cache.clone();
-        move |lost| count(&cache, lost)
+        let engine = engine.clone();
+        move |lost| count(&engine, lost)
     };
-    let applied = apply(cache.clone(), invalidations);
+    let applied = apply(engine.clone(), invalidations);
     // As long as it takes, which its own deadlines bound: a later call sees what was written.
-    if let Some(lost) = detached::within(cache, Duration::MAX, applied, late).await {
-        count(cache, lost);
+    if let Some(lost) = detached::within(engine, Duration::MAX, applied, late).await {
+        count(engine, lost);
     }
     S::join(done)
 }
@@ -128,12 +134,12 @@ pub async fn invalidate_after<S: Shape<R>, R>(
 /// [`invalidate_after`] for a sync method.
 #[doc(hidden)]
 pub fn invalidate_after_blocking<S: Shape<R>, R>(
-    cache: &Cache,
+    engine: &Engine,
     invalidations: Vec<Invalidation>,
     shape: S,
     method: impl FnOnce() -> R,
 ) -> R {
-    blocking::wait(invalidate_after(cache, invalidations, shape, async {
+    blocking::wait(invalidate_after(engine, invalidations, shape, async {
         method()
     }))
 }

@@ -37,7 +37,7 @@ impl Cache {
     }
 
     fn scope(&self, frame: Frame) -> Scope {
-        Scope::new(self.0.id, frame)
+        Scope::new(self.0.id(), frame)
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Cache;
+use crate::engine::Engine;
 
 /// A type with a block marked `#[cache_impl]`. The attribute implements it.
 #[diagnostic::on_unimplemented(
@@ -61,7 +62,7 @@ impl<T: Cacheable> CacheExt for Arc<T> {
     fn cached(self, cache: &Cache) -> T::Wrapper {
         T::wrap(Core {
             inner: self,
-            cache: cache.clone(),
+            engine: cache.engine().clone(),
         })
     }
 }
@@ -70,7 +71,7 @@ impl<T: Cacheable> CacheExt for Arc<T> {
 #[doc(hidden)]
 pub struct Core<T> {
     inner: Arc<T>,
-    cache: Cache,
+    engine: Engine,
 }
 
 impl<T> Core<T> {
@@ -78,8 +79,8 @@ impl<T> Core<T> {
         &self.inner
     }
 
-    pub fn cache(&self) -> &Cache {
-        &self.cache
+    pub fn cache(&self) -> &Engine {
+        &self.engine
     }
 }
 
@@ -87,7 +88,7 @@ impl<T> Clone for Core<T> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            cache: self.cache.clone(),
+            engine: self.engine.clone(),
         }
     }
 }
@@ -96,7 +97,7 @@ impl<T> Clone for Core<T> {
 impl<T> fmt::Debug for Core<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Core")
-            .field("cache", &self.cache)
+            .field("cache", &self.engine)
             .finish_non_exhaustive()
     }
 }

@@ -1,189 +1,149 @@
-//! What a call that runs its method does for others.
+//! Committing a computed value: to the store under its lease, and to the waiting followers.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use super::attempt::Attempt;
+use super::backlog;
+use super::encoding;
 use super::lease::Lease;
-use super::{backlog, discard, encoding, unstorable};
-use crate::cache::Cache;
-use crate::deadline::Budget;
+use crate::engine::Engine;
 use crate::engine::detached;
-use crate::engine::single_flight::{Joined, Lead};
+use crate::engine::single_flight::{JoinMark, Leader};
 use crate::error::Error;
-use crate::key::digest::CallKey;
-use crate::method::Bound;
+use crate::method::bound::BoundMethod;
 use crate::stats::Event;
-use crate::store::{Put, Stored};
+use crate::store::{Put, PutOutcome};
 
-/// What storing a value may take once its turn has come, most of it behind its caller.
-const STORING: Duration = Duration::from_secs(1);
-
-/// What a call that runs its method does for others.
-#[derive(Default)]
-pub(crate) struct Role {
-    /// Other calls of this process wait for it.
-    pub(crate) lead: Option<Lead>,
-    /// It may store the value.
-    pub(crate) lease: Option<Lease>,
-    /// Those who had joined before the method ran: the value is as new as their calls.
-    before_run: Option<Joined>,
-}
+/// The timeout of a put once its turn has come, most of it in the background.
+const PUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the store says of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Committed {
-    /// Nothing had overtaken it.
+pub(crate) enum Currency {
+    /// Nothing has overtaken it.
     Current,
+    /// An invalidation, or a later start of the same computation, has.
     Overtaken,
-    /// The store is in trouble, or has not answered yet.
+    /// The store is failing, or has not answered yet.
     Unknown,
 }
 
-impl Role {
-    /// The method is about to run.
-    pub(crate) fn starts(&mut self) {
-        self.before_run = self.joined();
-    }
-
-    /// Whether anybody has a use for the value but its caller.
-    pub(crate) fn is_of_use(&self, kept: bool) -> bool {
-        (kept && self.lease.is_some()) || self.lead.as_ref().is_some_and(Lead::has_followers)
+impl Attempt<'_> {
+    /// Whether anything but the caller has a use for the value.
+    pub(crate) fn has_use_for_value(&self, is_cacheable: bool) -> bool {
+        (is_cacheable && self.lease.is_some())
+            || self.leader.as_ref().is_some_and(Leader::has_followers)
     }
 
     /// The method returned nothing that could be stored or shared.
-    pub(crate) fn failed(self) {
-        if let Some(lead) = self.lead {
-            lead.failed();
+    pub(crate) fn fail(&mut self) {
+        if let Some(leader) = self.leader.take() {
+            leader.failed();
         }
     }
 
-    /// Stores the value, if it is to be kept, and gives it to those who wait: to all who had joined
-    /// before the store was asked, if that says that nothing has overtaken the value, and to those
-    /// alone who had joined before the method ran, if it says nothing. For others it may be too old.
-    pub(crate) async fn land(
-        mut self,
-        cache: &Cache,
-        bound: &Arc<Bound>,
-        key: CallKey,
-        (entry, kept): (Result<Put, Error>, bool),
-        budget: &mut Budget,
-    ) {
+    /// Stores the value if it is cacheable, and publishes it: to all followers that had joined before
+    /// the store was asked, if the store says that nothing has overtaken the value; to those alone
+    /// that had joined before the method ran, if it does not know. For others it may be too old.
+    pub(crate) async fn commit(&mut self, entry: Result<Put, Error>, is_cacheable: bool) {
         let put = match entry {
             Ok(put) => put,
             Err(error) => {
-                if kept && self.lease.is_some() {
-                    outdated(cache, bound, key, &error, budget).await;
+                if is_cacheable && self.lease.is_some() {
+                    self.drop_outdated(&error).await;
                 } else {
-                    failed(cache, bound, &error);
+                    self.call.failed(&error);
                 }
-                // What cannot be an entry is nothing for others: they run the method, more at a time.
-                return self.failed();
+                // What cannot be encoded cannot be shared: followers run the method, ever more at a time.
+                return self.fail();
             }
         };
         let Some(lease) = self.lease.take() else {
-            // The store is in trouble, and cannot tell whether anything has overtaken the value.
-            if let Some(lead) = &mut self.lead {
-                lead.computed(encoding::landed(&put), Joined::ALL);
+            // The store is failing, and cannot tell whether anything has overtaken the value.
+            if let Some(leader) = &mut self.leader {
+                leader.publish(encoding::shared(&put), JoinMark::ALL);
             }
             return;
         };
         let before_asking = self.joined();
-        let is_followed = |joined| {
-            let lead = self.lead.as_ref();
-            lead.is_some_and(|lead| lead.is_followed_since(joined))
-        };
-        let landed = before_asking
-            .filter(|&joined| is_followed(joined))
-            .map(|_| encoding::landed(&put));
-        let committed = if kept {
-            commit(cache, bound, lease, put, budget).await
+        let shared = before_asking
+            .filter(|&joined| self.is_followed_before(joined))
+            .map(|_| encoding::shared(&put));
+        let currency = if is_cacheable {
+            self.put(lease, put).await
         } else {
-            lease.holds(budget).await
+            lease.is_current(&mut self.deadline).await
         };
-        let joined = match committed {
-            Committed::Current => before_asking,
-            Committed::Unknown => self.before_run,
+        let may_have_it = match currency {
+            Currency::Current => before_asking,
+            Currency::Unknown => self.joined_before_execution,
             // There is, or will be, a later value for them.
-            Committed::Overtaken => None,
+            Currency::Overtaken => None,
         };
-        if let (Some(lead), Some(landed), Some(joined)) = (&mut self.lead, landed, joined) {
-            lead.computed(landed, joined);
+        if let (Some(leader), Some(shared), Some(joined)) = (&mut self.leader, shared, may_have_it)
+        {
+            leader.publish(shared, joined);
         }
     }
 
-    fn joined(&self) -> Option<Joined> {
-        self.lead.as_ref().map(Lead::joined)
+    fn is_followed_before(&self, joined: JoinMark) -> bool {
+        let leader = self.leader.as_ref();
+        leader.is_some_and(|leader| leader.has_followers_before(joined))
+    }
+
+    /// Stores a value under its lease. The put goes on in the background once the deadline has
+    /// passed, or when the caller goes away.
+    pub(crate) async fn put(&mut self, mut lease: Lease, mut put: Put) -> Currency {
+        let Some(room) = backlog::room(put.entry.tail.len()) else {
+            let error = Error::unavailable("too many values wait to be stored");
+            self.call.failed(&error);
+            return Currency::Unknown;
+        };
+        put.token = Some(lease.token());
+        let (engine, method) = self.detach();
+        let storing = async move {
+            let stored = engine.store().put(&method.pair, put, PUT_TIMEOUT).await;
+            drop(room);
+            if stored.is_ok() {
+                lease.close();
+            }
+            stored
+        };
+        let (engine, method) = self.detach();
+        let late = move |stored| {
+            count_put(&engine, &method, stored);
+        };
+        let engine = self.call.engine;
+        let timeout = self.deadline.start();
+        let stored = detached::within(engine, timeout.at_most, storing, late).await;
+        self.deadline.stop();
+        stored.map_or(Currency::Unknown, |stored| {
+            count_put(engine, &self.call.method, stored)
+        })
+    }
+
+    /// There is a newer value, which cannot be stored: the older one must not outlive it.
+    pub(crate) async fn drop_outdated(&mut self, error: &Error) {
+        self.call.failed(error);
+        let call = &self.call;
+        let dropped = self.deadline.spend(|left| call.drop_entry(left)).await;
+        if let Err(error) = dropped {
+            self.call.failed(&error);
+        }
     }
 }
 
-/// Stores a value under its lease. It goes on behind the caller once its time is over, or when it
-/// goes away.
-pub(crate) async fn commit(
-    cache: &Cache,
-    bound: &Arc<Bound>,
-    mut lease: Lease,
-    mut put: Put,
-    budget: &mut Budget,
-) -> Committed {
-    let Some(room) = backlog::room(put.entry.tail.len()) else {
-        let error = Error::unavailable("too many values wait to be stored");
-        failed(cache, bound, &error);
-        return Committed::Unknown;
-    };
-    put.token = Some(lease.token());
-    let (its_cache, its_bound) = (cache.clone(), bound.clone());
-    let storing = async move {
-        let stored = its_cache.store().put(&its_bound.pair, put, STORING).await;
-        drop(room);
-        if stored.is_ok() {
-            lease.close();
-        }
-        stored
-    };
-    let (its_cache, its_bound) = (cache.clone(), bound.clone());
-    let late = move |stored| {
-        committed(&its_cache, &its_bound, stored);
-    };
-    let wait = budget.start();
-    let stored = detached::within(cache, wait.at_most, storing, late).await;
-    budget.stop();
-    stored.map_or(Committed::Unknown, |stored| committed(cache, bound, stored))
-}
-
-fn committed(cache: &Cache, bound: &Bound, stored: Result<Stored, Error>) -> Committed {
+fn count_put(engine: &Engine, method: &BoundMethod, stored: Result<PutOutcome, Error>) -> Currency {
     match stored {
-        Ok(Stored::Overtaken) => Committed::Overtaken,
-        Ok(Stored::Evicting(evicted)) => {
-            cache.count(Some(bound), Event::write, 1);
-            cache.count(Some(bound), Event::evicted, evicted);
-            Committed::Current
+        Ok(PutOutcome::Fenced) => Currency::Overtaken,
+        Ok(PutOutcome::Stored(evicted)) => {
+            engine.count(Some(method), Event::write, 1);
+            engine.count(Some(method), Event::evicted, evicted);
+            Currency::Current
         }
         Err(error) => {
-            failed(cache, bound, &error);
-            Committed::Unknown
+            super::failure::record(engine, method, &error);
+            Currency::Unknown
         }
     }
-}
-
-/// There is a newer value, which cannot be stored: the older one goes.
-pub(crate) async fn outdated(
-    cache: &Cache,
-    bound: &Arc<Bound>,
-    key: CallKey,
-    error: &Error,
-    budget: &mut Budget,
-) {
-    failed(cache, bound, error);
-    let outdated = budget.spend(|left| discard::outdated(cache, bound, key, left));
-    if let Err(error) = outdated.await {
-        failed(cache, bound, &error);
-    }
-}
-
-pub(crate) fn failed(cache: &Cache, bound: &Bound, error: &Error) {
-    cache.count(Some(bound), Event::error, 1);
-    if unstorable::is_value(error) {
-        return unstorable::warn(bound, error);
-    }
-    tracing::debug!(method = bound.site, kind = %error.kind(), %error, "redis-func-cache: the cache failed, the method runs");
 }

@@ -1,140 +1,158 @@
-//! From values to entries and back.
+//! Between values and entries: verification, limit, seal, compression, codec.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{discard, payload};
-use crate::cache::Cache;
-use crate::engine::single_flight::Landed;
-use crate::entry::header::{Label, Times, Verified};
-use crate::entry::{codec, header};
+use super::attempt::KeyedCall;
+use crate::engine::single_flight::EncodedValue;
+use crate::entry::codec::{self, CodecError};
+use crate::entry::header::{self, Age, Label, Verified};
+use crate::entry::seal::{self, Context};
 use crate::error::{Error, ErrorKind};
-use crate::key::digest::CallKey;
-use crate::method::Bound;
 use crate::method::return_type::Value;
-use crate::store::{Found, Put};
+use crate::store::{LookupReply, Put};
 
-/// How old an entry is, and what it cost.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Age {
-    pub(crate) times: Times,
-    pub(crate) cost_us: u32,
-    pub(crate) now_us: u64,
-}
+impl KeyedCall<'_> {
+    /// The value of an entry, if it is whole, of this very call, alive, and readable.
+    #[inline]
+    pub(crate) fn read<T: Value>(&self, reply: &LookupReply) -> Option<(T, Age)> {
+        let (verified, age) = self.live(reply)?;
+        match self.open(verified.label.flags, verified.payload) {
+            Ok(value) => Some((value, age)),
+            Err(_) => {
+                self.discard_unreadable(reply.entry.as_deref()?);
+                None
+            }
+        }
+    }
 
-impl Age {
-    pub(crate) fn is_soft_past(&self) -> bool {
-        let soft_ms = self.times.soft_ms;
-        soft_ms > 0 && soft_ms <= self.now_us / 1000
+    /// The value that the leader of a flight has published.
+    pub(crate) fn read_shared<T: Value>(&self, shared: &EncodedValue) -> Option<T> {
+        self.open(shared.flags, &shared.payload).ok()
+    }
+
+    /// The entry that was found, if it is of this very call and may still be served.
+    fn live<'r>(&self, reply: &'r LookupReply) -> Option<(Verified<'r>, Age)> {
+        let bytes = reply.entry.as_deref()?;
+        let within = self.within_limit(bytes);
+        let Some(verified) = within.and_then(|bytes| self.verify(bytes)) else {
+            self.discard_unreadable(bytes);
+            return None;
+        };
+        let age = Age {
+            times: verified.times,
+            cost_us: verified.label.cost_us,
+            now_us: reply.now_us,
+        };
+        // The process that stored it may serve stale values; this one may not.
+        let is_stale = age.is_soft_past() && self.method.freshness.stale_ms.is_none();
+        let is_alive = !is_stale && age.times.are_alive(reply.now_us / 1000);
+        is_alive.then_some((verified, age))
+    }
+
+    /// The bytes of an entry, if this cache could have stored that many.
+    #[inline]
+    pub(crate) fn within_limit<'e>(&self, bytes: &'e [u8]) -> Option<&'e [u8]> {
+        let largest = self.engine.limits().max_entry_bytes + header::HEADER + seal::OVERHEAD;
+        (bytes.len() <= largest).then_some(bytes)
+    }
+
+    /// The header of an entry, if every byte is as it was written and it belongs to this call.
+    #[inline]
+    pub(crate) fn verify<'e>(&self, bytes: &'e [u8]) -> Option<Verified<'e>> {
+        header::verify(bytes).filter(|verified| {
+            let label = verified.label;
+            label.identity == self.key.identity
+                && label.method == self.method.tag
+                && label.codec == self.method.codec.id()
+        })
+    }
+
+    /// The value in a payload, which anyone may have written.
+    fn open<T: Value>(&self, flags: u8, payload: &[u8]) -> Result<T, CodecError> {
+        let limits = self.engine.limits();
+        let payload = limits.seal.open(&self.seal_context(flags), payload)?;
+        let payload = codec::decompress(&payload, flags & !seal::SEALED, limits.max_entry_bytes)?;
+        self.method.codec.decode(&payload)
+    }
+
+    /// The entry for a value, or why there is none. It has no token yet.
+    pub(crate) fn encode<T: Value>(
+        &self,
+        value: &T,
+        cost: Duration,
+        ttl_ms: u64,
+    ) -> Result<Put, Error> {
+        let mut tail = header::tail();
+        self.method
+            .codec
+            .encode(value, &mut tail)
+            .map_err(|_| Error::new(ErrorKind::Encode, "the codec cannot encode the value"))?;
+        self.close(tail, cost, ttl_ms)
+    }
+
+    /// The entry for an encoded value.
+    fn close(&self, mut tail: Vec<u8>, cost: Duration, ttl_ms: u64) -> Result<Put, Error> {
+        let limits = self.engine.limits();
+        let bytes = header::payload_len(&tail);
+        if bytes > limits.max_entry_bytes {
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                format!(
+                    "the value has {bytes} bytes, more than `max_entry_bytes`, {}",
+                    limits.max_entry_bytes
+                ),
+            ));
+        }
+        let flags = codec::compress(&mut tail, header::PAYLOAD_IN_TAIL, limits.compress_above);
+        let label = Label {
+            codec: self.method.codec.id(),
+            flags: flags | limits.seal.flag(),
+            identity: self.key.identity,
+            method: self.method.tag,
+            cost_us: u32::try_from(cost.as_micros()).unwrap_or(u32::MAX),
+        };
+        let (soft_ms, hard_ms) = self.method.freshness.lifetimes(ttl_ms);
+        let context = self.seal_context(label.flags);
+        limits
+            .seal
+            .close(&context, &mut tail, header::PAYLOAD_IN_TAIL, hard_ms)
+            .map_err(|_| Error::new(ErrorKind::Encode, "the value cannot be sealed"))?;
+        Ok(Put {
+            field: self.key.field,
+            entry: header::close(label, tail)
+                .ok_or_else(|| Error::new(ErrorKind::TooLarge, "the value has over 4 GiB"))?,
+            soft_ms,
+            hard_ms,
+            token: None,
+        })
+    }
+
+    #[inline]
+    fn seal_context(&self, flags: u8) -> Context<'_> {
+        Context {
+            pair: &self.method.pair.stem,
+            field: self.key.field,
+            identity: self.key.identity,
+            method: self.method.tag,
+            codec: self.method.codec.id(),
+            flags,
+        }
     }
 }
 
-/// The value of an entry, if it is whole, of this very call, alive, and readable.
-pub(crate) fn read<T: Value>(
-    cache: &Cache,
-    bound: &Bound,
-    key: CallKey,
-    found: &Found,
-) -> Option<(T, Age)> {
-    let bytes = found.entry.as_deref()?;
-    let within = payload::within_limit(cache, bytes);
-    let Some(verified) = within.and_then(|bytes| verify(bound, key, bytes)) else {
-        return discard::unreadable(cache, bound, key, bytes);
-    };
-    let age = Age {
-        times: verified.times,
-        cost_us: verified.label.cost_us,
-        now_us: found.now_us,
-    };
-    // Whoever stored it may have had a use for stale values; here nobody has.
-    let is_stale = age.is_soft_past() && bound.fresh.stale_ms.is_none();
-    if is_stale || !age.times.are_alive(found.now_us / 1000) {
-        return None;
-    }
-    match payload::open(cache, bound, key, verified.label.flags, verified.payload) {
-        Ok(value) => Some((value, age)),
-        Err(_) => discard::unreadable(cache, bound, key, bytes),
-    }
-}
-
-/// The header of an entry, if every byte is as it was written and it belongs to this call.
-#[inline]
-pub(crate) fn verify<'e>(bound: &Bound, key: CallKey, bytes: &'e [u8]) -> Option<Verified<'e>> {
-    header::verify(bytes).filter(|verified| {
-        let label = verified.label;
-        label.identity == key.identity
-            && label.method == bound.tag
-            && label.codec == bound.codec.id()
-    })
-}
-
-/// What a flight gives to those who follow.
-pub(crate) fn read_landed<T: Value>(
-    cache: &Cache,
-    bound: &Bound,
-    key: CallKey,
-    landed: &Landed,
-) -> Option<T> {
-    payload::open(cache, bound, key, landed.flags, &landed.payload).ok()
-}
-
-/// The entry for a value, or why it cannot be one. Nobody's computation, until a token is set.
-pub(crate) fn encode<T: Value>(
-    cache: &Cache,
-    bound: &Bound,
-    key: CallKey,
-    value: &T,
-    cost: Duration,
-    ttl_ms: u64,
-) -> Result<Put, Error> {
-    let limits = cache.limits();
-    let mut tail = header::tail();
-    bound
-        .codec
-        .encode(value, &mut tail)
-        .map_err(|_| Error::new(ErrorKind::Encode, "the codec cannot encode the value"))?;
-    let bytes = header::payload_len(&tail);
-    if bytes > limits.max_entry_bytes {
-        return Err(Error::new(
-            ErrorKind::TooLarge,
-            format!(
-                "the value has {bytes} bytes, more than `max_entry_bytes`, {}",
-                limits.max_entry_bytes
-            ),
-        ));
-    }
-    let flags = codec::compress(&mut tail, header::PAYLOAD_IN_TAIL, limits.compress_above);
-    let mut label = Label {
-        codec: bound.codec.id(),
-        flags,
-        identity: key.identity,
-        method: bound.tag,
-        cost_us: u32::try_from(cost.as_micros()).unwrap_or(u32::MAX),
-    };
-    let (soft_ms, hard_ms) = bound.fresh.lives(ttl_ms);
-    payload::seal(cache, bound, key, &mut label, &mut tail, hard_ms)?;
-    Ok(Put {
-        field: key.field,
-        entry: header::close(label, tail)
-            .ok_or_else(|| Error::new(ErrorKind::TooLarge, "the value has over 4 GiB"))?,
-        soft_ms,
-        hard_ms,
-        token: None,
-    })
-}
-
-/// What followers are to be given of a new value.
-pub(crate) fn landed(put: &Put) -> Arc<Landed> {
-    Arc::new(Landed {
+/// What followers are given of a new value.
+pub(crate) fn shared(put: &Put) -> Arc<EncodedValue> {
+    Arc::new(EncodedValue {
         flags: put.entry.head[2],
         payload: put.entry.tail[header::PAYLOAD_IN_TAIL..].to_vec(),
     })
 }
 
-/// What followers are to be given of an entry that was found for them.
-pub(crate) fn landed_of(entry: &[u8]) -> Option<Arc<Landed>> {
+/// What followers are given of an entry that was found for them.
+pub(crate) fn shared_of(entry: &[u8]) -> Option<Arc<EncodedValue>> {
     let verified = header::verify(entry)?;
-    Some(Arc::new(Landed {
+    Some(Arc::new(EncodedValue {
         flags: verified.label.flags,
         payload: verified.payload.to_vec(),
     }))

@@ -1,158 +1,196 @@
-//! The right to store what a computation returns.
+//! Leases: the right to store what a computation returns, and single-flight across processes.
 //!
-//! Whoever begins a computation writes its token into the store; a value is stored only while that
-//! token is there. So an invalidation, or a later start, overtakes every computation before it,
-//! whichever process runs it. Across processes a lease also says that somebody computes already.
+//! A computation writes a fencing token into the store before it runs; its value is stored only while
+//! that token is there. So an invalidation, or a later start, fences off every computation before it,
+//! in whichever process. While a lease is held, other processes wait for the value.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant};
 
-use super::commit::Committed;
-use crate::cache::Cache;
-use crate::deadline::Budget;
-use crate::engine::single_flight::{Abroad, Joined, Lead};
+use super::attempt::{Attempt, KeyedCall};
+use super::commit::Currency;
+use super::lookup::FoundEntry;
+use crate::deadline::Deadline;
+use crate::engine::Engine;
+use crate::engine::single_flight::{Leader, RemoteWait};
 use crate::error::Error;
 use crate::key::digest::Field;
-use crate::method::{Bound, Pair};
 use crate::rt::fork::PerProcess;
 use crate::rt::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
+use crate::rt::timeout;
 use crate::settings::Stampede;
-use crate::store::redis::Verdict;
-use crate::store::{Begin, Begun, Found, Listener, Manner, Token, Unwanted, within};
+use crate::store::{AcceptEntry, LeaseOutcome, LeaseRequest, Listener, OnHeldLease, Pair, Token};
 
-/// Between two looks while somebody else computes; a message makes it shorter.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// Between two requests while another process computes; a message from the store shortens it.
+const FIRST_POLL: Duration = Duration::from_millis(20);
+const LONGEST_POLL: Duration = Duration::from_millis(500);
 
 /// The leases of this process.
 static HELD: LazyLock<PerProcess<AllHeld>> = LazyLock::new(PerProcess::default);
 
-type AllHeld = Mutex<HashMap<Token, Weak<Held>>>;
+type AllHeld = Mutex<HashMap<Token, Weak<HeldLease>>>;
 
-/// A computation that may store. Once all who compute under it are gone, others begin.
-pub(crate) struct Lease(Arc<Held>);
+/// A computation that may store. Once every call that computes under it is gone, it is released.
+pub(crate) struct Lease(Arc<HeldLease>);
 
-struct Held {
-    cache: Cache,
+struct HeldLease {
+    engine: Engine,
     pair: Arc<Pair>,
     field: Field,
     token: Token,
-    /// For so long nobody is to refresh the field, if it ends without a value.
-    pause_ms: AtomicU64,
+    /// For how long no process refreshes the field, if it ends without a value.
+    backoff_ms: AtomicU64,
     is_open: AtomicBool,
 }
 
 /// What asking for a lease came to.
-pub(crate) enum Asked {
-    Granted(Lease),
-    /// There is an entry by now; `waited` if another process computed it meanwhile. It is good for
-    /// all who had `joined` before the store was asked.
-    Found {
-        found: Found,
-        waited: bool,
-        joined: Option<Joined>,
-    },
-    /// Another one refreshes the field, or has failed to a short while ago.
-    Busy,
+pub(crate) enum Acquired {
+    Lease(Lease),
+    /// There is an entry by now.
+    Entry(FoundEntry),
+    /// Another process refreshes the field, or has failed to a short while ago.
+    HeldElsewhere,
 }
 
-impl Lease {
-    /// Begins a computation, as soon as no other process is at it.
-    pub(crate) async fn ask(
-        cache: &Cache,
-        bound: &Bound,
-        field: Field,
-        manner: Manner,
-        unwanted: Unwanted,
-        lead: Option<&Lead>,
-        budget: &mut Budget,
-    ) -> Result<Asked, Error> {
-        // Made before the store is asked: a caller who goes away meanwhile gives back what it gets.
-        let mut lease = Self::new(cache, bound, field);
-        let mut begin = Begin {
-            field,
+impl Attempt<'_> {
+    /// Begins a computation, as soon as no other process holds the lease.
+    pub(crate) async fn acquire_lease(
+        &mut self,
+        on_held: OnHeldLease,
+        accept: AcceptEntry,
+    ) -> Result<Acquired, Error> {
+        // Made before the store is asked: if the caller goes away meanwhile, its drop gives the lease back.
+        let mut lease = Lease::new(&self.call);
+        let mut request = LeaseRequest {
+            field: self.call.key.field,
             token: lease.token(),
-            manner,
-            unwanted,
-            call_has: budget.whole(),
-            tag: bound.tag,
+            on_held,
+            accept,
+            deadline: self.deadline.whole(),
+            tag: self.call.method.tag,
         };
-        let patience = match bound.fresh.stampede {
-            Stampede::Lease => bound.patience_abroad(),
-            Stampede::Local | Stampede::Off => Duration::ZERO,
-        };
-        let give_up = Instant::now() + patience;
-        let mut waits: Option<(Listener, Option<Abroad>)> = None;
-        let mut pause = FIRST_PAUSE;
+        let mut wait = LeaseWait::new(self.lease_wait_timeout());
         loop {
-            let heard = waits.as_ref().map(|(listener, _)| listener.heard());
-            let joined = lead.map(Lead::joined);
-            let begun = budget
-                .spend(|left| cache.store().begin(&bound.pair, begin, left))
-                .await;
-            if let Err(error) = &begun
-                && error.verdict() != Verdict::Failed
-            {
-                // It was refused, or never asked: there is nothing to give back.
-                lease.close();
-            }
-            match begun? {
-                Begun::Leads => return Ok(Asked::Granted(lease)),
-                Begun::Hit(found) => {
+            let notified = wait.listener.as_ref().map(Listener::heard);
+            let joined = self.joined();
+            let (left, holder) = match self.request_lease(&mut lease, request).await? {
+                LeaseOutcome::Granted => return Ok(Acquired::Lease(lease)),
+                LeaseOutcome::Hit(reply) => {
                     lease.close();
-                    let waited = waits.is_some();
-                    return Ok(Asked::Found {
-                        found,
-                        waited,
+                    return Ok(Acquired::Entry(FoundEntry {
+                        reply,
+                        has_waited: wait.listener.is_some(),
                         joined,
-                    });
+                    }));
                 }
-                Begun::Waits { .. } if manner == Manner::Refreshes => {
+                LeaseOutcome::Held { .. } if on_held == OnHeldLease::GiveUp => {
                     lease.close();
-                    return Ok(Asked::Busy);
+                    return Ok(Acquired::HeldElsewhere);
                 }
-                // Calls of this process that want the same have waited for each other already.
-                Begun::Waits { holder, .. }
-                    if holder.is_of(cache.id()) || Instant::now() >= give_up =>
-                {
-                    // Who leads beside others may store as they may: overtaking each other, they
-                    // would all compute in vain.
-                    if let Some(shared) = Self::of(holder) {
-                        lease.close();
-                        return Ok(Asked::Granted(shared));
-                    }
-                    begin.manner = Manner::TakesOver;
+                LeaseOutcome::Held { left, holder } => (left, holder),
+            };
+            // Calls of this process that want the same have waited for each other already.
+            if holder.is_of(self.call.engine.id()) || wait.is_over() {
+                // Several leaders of one flight share a lease: if they preempted each other, they
+                // would all compute in vain.
+                if let Some(shared) = Lease::of(holder) {
+                    lease.close();
+                    return Ok(Acquired::Lease(shared));
                 }
-                Begun::Waits { left, .. } => match heard {
-                    None => {
-                        let listener = cache.store().listen(&bound.pair, field);
-                        waits = Some((listener, lead.map(Lead::waits_abroad)));
-                    }
-                    Some(heard) => {
-                        within(pause.min(left + Duration::from_millis(1)), heard).await;
-                        pause = (pause * 2).min(LONGEST_PAUSE);
-                    }
-                },
+                request.on_held = OnHeldLease::Preempt;
+                continue;
+            }
+            match notified {
+                None => wait.begin(self),
+                Some(notified) => {
+                    timeout::within(wait.next_poll(left), notified).await;
+                }
             }
         }
     }
 
-    fn new(cache: &Cache, bound: &Bound, field: Field) -> Self {
-        let held = Arc::new(Held {
-            cache: cache.clone(),
-            pair: bound.pair.clone(),
-            field,
-            token: Token::new(cache.id()),
-            pause_ms: AtomicU64::new(0),
+    async fn request_lease(
+        &mut self,
+        lease: &mut Lease,
+        request: LeaseRequest,
+    ) -> Result<LeaseOutcome, Error> {
+        let call = &self.call;
+        let outcome = self
+            .deadline
+            .spend(|left| call.store().acquire_lease(&call.method.pair, request, left))
+            .await;
+        if let Err(error) = &outcome
+            && !error.may_have_executed()
+        {
+            // It was refused, or never asked: there is nothing to give back.
+            lease.close();
+        }
+        outcome
+    }
+
+    fn lease_wait_timeout(&self) -> Duration {
+        match self.call.method.freshness.stampede {
+            Stampede::Lease => self.call.method.lease_wait_timeout(),
+            Stampede::Local | Stampede::Off => Duration::ZERO,
+        }
+    }
+}
+
+/// Waiting for the process that holds the lease.
+struct LeaseWait {
+    until: Instant,
+    poll: Duration,
+    listener: Option<Listener>,
+    /// The followers of this call wait longer meanwhile.
+    remote: Option<RemoteWait>,
+}
+
+impl LeaseWait {
+    fn new(timeout: Duration) -> Self {
+        Self {
+            until: Instant::now() + timeout,
+            poll: FIRST_POLL,
+            listener: None,
+            remote: None,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
+
+    /// Listens first, and asks once more: the lease may have ended just before.
+    fn begin(&mut self, attempt: &Attempt<'_>) {
+        let call = &attempt.call;
+        self.listener = Some(call.store().listen(&call.method.pair, call.key.field));
+        self.remote = attempt.leader.as_ref().map(Leader::begin_remote_wait);
+    }
+
+    /// How long to wait for a message; no longer than the lease may be held without renewal.
+    fn next_poll(&mut self, left: Duration) -> Duration {
+        let poll = self.poll.min(left + Duration::from_millis(1));
+        self.poll = (self.poll * 2).min(LONGEST_POLL);
+        poll
+    }
+}
+
+impl Lease {
+    fn new(call: &KeyedCall<'_>) -> Self {
+        let held = Arc::new(HeldLease {
+            engine: call.engine.clone(),
+            pair: call.method.pair.clone(),
+            field: call.key.field,
+            token: Token::new(call.engine.id()),
+            backoff_ms: AtomicU64::new(0),
             is_open: AtomicBool::new(true),
         });
         all_held().insert(held.token, Arc::downgrade(&held));
         Self(held)
     }
 
-    /// The lease of this process with this token, as long as it is good for storing.
+    /// The lease of this process with this token, while it still permits a put.
     fn of(token: Token) -> Option<Self> {
         let held = all_held().get(&token).and_then(Weak::upgrade)?;
         held.is_open.load(Ordering::SeqCst).then_some(Self(held))
@@ -163,42 +201,42 @@ impl Lease {
     }
 
     /// What the store says of a computation so far.
-    pub(crate) async fn holds(&self, budget: &mut Budget) -> Committed {
-        let store = self.0.cache.store();
-        let holds =
-            budget.spend(|left| store.holds(&self.0.pair, self.0.field, self.0.token, left));
-        match holds.await {
-            Ok(true) => Committed::Current,
-            Ok(false) => Committed::Overtaken,
-            Err(_) => Committed::Unknown,
+    pub(crate) async fn is_current(&self, deadline: &mut Deadline) -> Currency {
+        let store = self.0.engine.store();
+        let is_current =
+            deadline.spend(|left| store.is_current(&self.0.pair, self.0.field, self.0.token, left));
+        match is_current.await {
+            Ok(true) => Currency::Current,
+            Ok(false) => Currency::Overtaken,
+            Err(_) => Currency::Unknown,
         }
     }
 
-    /// Keeps refreshes off for a while if this one ends without a value.
-    pub(crate) fn pause(&mut self, pause: Duration) {
-        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        self.0.pause_ms.store(pause_ms, Ordering::SeqCst);
+    /// Prevents refreshes for a while if this one ends without a value.
+    pub(crate) fn set_backoff(&mut self, backoff: Duration) {
+        let backoff_ms = u64::try_from(backoff.as_millis()).unwrap_or(u64::MAX);
+        self.0.backoff_ms.store(backoff_ms, Ordering::SeqCst);
     }
 
-    /// The store has ended the lease, or never granted it.
+    /// The store has ended the lease, or has never granted it.
     pub(crate) fn close(&mut self) {
         self.0.is_open.store(false, Ordering::SeqCst);
-        self.0.cache.store().let_go(self.0.token);
+        self.0.engine.store().forget_lease(self.0.token);
     }
 }
 
-fn all_held() -> MutexGuard<'static, HashMap<Token, Weak<Held>>> {
+fn all_held() -> MutexGuard<'static, HashMap<Token, Weak<HeldLease>>> {
     let held = HELD.get_or_default().lock();
     held.unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Drop for Held {
+impl Drop for HeldLease {
     fn drop(&mut self) {
         all_held().remove(&self.token);
         if self.is_open.load(Ordering::SeqCst) {
-            let pause = Duration::from_millis(self.pause_ms.load(Ordering::SeqCst));
-            let store = self.cache.store();
-            store.abandon(&self.pair, self.field, self.token, pause);
+            let backoff = Duration::from_millis(self.backoff_ms.load(Ordering::SeqCst));
+            let store = self.engine.store();
+            store.release_lease(&self.pair, self.field, self.token, backoff);
         }
     }
 }

@@ -1,120 +1,172 @@
-//! Looking for a value before the method runs.
+//! Before the method runs: look the entry up, join the flight, acquire the lease.
 
-use super::commit::{Role, failed};
-use super::encoding;
-use super::lease::{Asked, Lease};
-use crate::cache::Cache;
-use crate::deadline::Budget;
-use crate::engine::single_flight::Joined;
-use crate::error::Error;
-use crate::key::digest::CallKey;
-use crate::method::Bound;
-use crate::method::freshness::Due;
+use super::attempt::Attempt;
+use super::lease::Acquired;
+use crate::engine::scope;
+use crate::engine::single_flight::{EncodedValue, FlightRole, FollowerOutcome, JoinMark};
+use crate::method::freshness::NeedsRefresh;
 use crate::method::return_type::Value;
+use crate::settings::Stampede;
 use crate::stats::Event;
-use crate::store::{Found, Manner, Unwanted};
+use crate::store::{AcceptEntry, LookupReply, OnHeldLease};
+use std::sync::Arc;
 
 /// What is to be done for a call.
 pub(crate) enum Answer<T> {
-    Found(T),
-    /// It may be served, and is to be computed anew.
-    Due(T, Due),
-    Compute(Role),
+    Value(T),
+    /// It may be served, and is to be refreshed in the background.
+    Refreshable(T, NeedsRefresh),
+    Execute,
 }
 
-/// What a look-up came to.
-pub(crate) enum Looked<T> {
-    Hit(T, Option<Due>),
-    Miss(Unwanted),
-    /// The store is in trouble: it is not asked again for this call.
-    Failed,
-}
-
-/// What a look-up found.
-pub(crate) fn see<T: Value>(
-    cache: &Cache,
-    bound: &Bound,
-    key: CallKey,
-    looked: Result<Found, Error>,
-    budget: &mut Budget,
-) -> Looked<T> {
-    let found = match looked {
-        Ok(found) => found,
-        Err(error) => {
-            budget.stop();
-            failed(cache, bound, &error);
-            cache.count(Some(bound), Event::miss, 1);
-            return Looked::Failed;
-        }
-    };
-    match encoding::read(cache, bound, key, &found) {
-        Some((stored, age)) => {
-            cache.count(Some(bound), Event::hit, 1);
-            Looked::Hit(stored, bound.fresh.due(&age))
-        }
-        None => {
-            budget.stop();
-            cache.count(Some(bound), Event::miss, 1);
-            Looked::Miss(unwanted(found.entry.as_deref()))
-        }
-    }
-}
-
-/// What was found and is of no use is not to be found again.
-fn unwanted(entry: Option<&[u8]>) -> Unwanted {
-    match entry {
-        None => Unwanted::Nothing,
-        Some(entry) => match entry.get(8..16).map(<[u8; 8]>::try_from) {
-            Some(Ok(instant)) => Unwanted::Created(instant),
-            _ => Unwanted::Everything,
-        },
-    }
-}
-
-/// Asks for the right to store what the method will return, as `manner` says.
-pub(crate) async fn begin<T: Value>(
-    cache: &Cache,
-    bound: &Bound,
-    key: CallKey,
-    mut role: Role,
-    manner: Manner,
-    mut unwanted: Unwanted,
-    budget: &mut Budget,
-) -> Answer<T> {
-    loop {
-        let lead = role.lead.as_ref();
-        let asked = Lease::ask(cache, bound, key.field, manner, unwanted, lead, budget).await;
-        match asked {
-            Ok(Asked::Granted(lease)) => role.lease = Some(lease),
-            Ok(Asked::Found {
-                found,
-                waited,
-                joined,
-            }) => {
-                let Some((stored, _)) = encoding::read(cache, bound, key, &found) else {
-                    unwanted = Unwanted::Everything;
-                    continue;
+impl Attempt<'_> {
+    /// The stored value, or that of another call; else the method is to be executed.
+    pub(crate) async fn answer<T: Value>(&mut self) -> Answer<T> {
+        if self.mode.read {
+            let reply = self.lookup().await;
+            if let Some((value, age)) = reply.as_ref().and_then(|reply| self.call.read(reply)) {
+                self.call.count(Event::hit, 1);
+                return match self.call.method.freshness.needs_refresh(&age) {
+                    Some(needs) if self.mode.write => Answer::Refreshable(value, needs),
+                    _ => Answer::Value(value),
                 };
-                share(&mut role, &found, joined);
-                for event in [Event::read, Event::hit] {
-                    cache.count(Some(bound), event, 1);
-                }
-                cache.count(Some(bound), Event::coalesced, u64::from(waited));
-                return Answer::Found(stored);
             }
-            Ok(Asked::Busy) => {}
-            Err(error) => failed(cache, bound, &error),
+            self.miss(reply);
         }
-        return Answer::Compute(role);
+        // In a box, for most calls never need the room.
+        Box::pin(self.answer_after_miss()).await
+    }
+
+    /// Joins the calls that miss the same entry, and leads if there are none.
+    async fn answer_after_miss<T: Value>(&mut self) -> Answer<T> {
+        if self.mode.read {
+            match self.join_flight().await {
+                Joining::Leads => {}
+                Joining::Alone => return Answer::Execute,
+                Joining::Follows(value) => {
+                    let Some(value) = self.call.read_shared(&value) else {
+                        return Answer::Execute;
+                    };
+                    self.call.count(Event::coalesced, 1);
+                    return Answer::Value(value);
+                }
+            }
+        }
+        while let Some(found) = self.lead().await {
+            if let Some((value, _)) = self.call.read(&found.reply) {
+                self.publish_found(&found);
+                return Answer::Value(value);
+            }
+            self.accept = Some(AcceptEntry::Never);
+        }
+        Answer::Execute
+    }
+
+    /// Reads the entry. `None` if the store fails, which is counted.
+    async fn lookup(&mut self) -> Option<LookupReply> {
+        self.call.count(Event::read, 1);
+        let timeout = self.deadline.start();
+        let store = self.call.engine.any_store();
+        let reply = store
+            .read(&self.call.method.pair, self.call.key.field, timeout)
+            .await;
+        match reply {
+            Ok(reply) => Some(reply),
+            Err(error) => {
+                self.call.failed(&error);
+                None
+            }
+        }
+    }
+
+    /// What was found and is of no use must not be found again.
+    fn miss(&mut self, reply: Option<LookupReply>) {
+        self.deadline.stop();
+        self.call.count(Event::miss, 1);
+        self.accept = reply.map(|reply| match reply.entry.as_deref() {
+            None => AcceptEntry::Any,
+            Some(entry) => match entry.get(8..16).map(<[u8; 8]>::try_from) {
+                Some(Ok(instant)) => AcceptEntry::NotCreatedAt(instant),
+                _ => AcceptEntry::Never,
+            },
+        });
+    }
+
+    async fn join_flight(&mut self) -> Joining {
+        let (engine, field) = (self.call.engine, self.call.key.field);
+        // A call from inside this very execution would wait for itself.
+        if !self.mode.write || scope::is_executing(engine.id(), field) {
+            return Joining::Alone;
+        }
+        if self.call.method.freshness.stampede == Stampede::Off {
+            return Joining::Leads;
+        }
+        let follower_timeout = self.call.method.follower_timeout();
+        let outcome = match engine.flights().join(field, follower_timeout) {
+            FlightRole::Leader(leader) => Ok(FollowerOutcome::Promoted(leader)),
+            FlightRole::Follower(outcome) => outcome.await,
+        };
+        match outcome {
+            Ok(FollowerOutcome::Promoted(leader)) => {
+                self.leader = Some(leader);
+                Joining::Leads
+            }
+            Ok(FollowerOutcome::Value(value)) => Joining::Follows(value),
+            Err(_) => Joining::Alone,
+        }
+    }
+
+    /// Acquires the lease, unless the store is failing. Returns the entry that another process may
+    /// have stored meanwhile.
+    async fn lead(&mut self) -> Option<FoundEntry> {
+        let accept = self.accept?;
+        let on_held = match self.call.method.freshness.stampede {
+            _ if !self.mode.read => OnHeldLease::Preempt,
+            Stampede::Lease | Stampede::Local => OnHeldLease::Wait,
+            Stampede::Off => OnHeldLease::Preempt,
+        };
+        match self.acquire_lease(on_held, accept).await {
+            Ok(Acquired::Lease(lease)) => self.lease = Some(lease),
+            Ok(Acquired::Entry(found)) => return Some(found),
+            Ok(Acquired::HeldElsewhere) => {}
+            Err(error) => self.call.failed(&error),
+        }
+        None
+    }
+
+    /// Gives what was found to the followers that had joined before the store was asked for it.
+    fn publish_found(&mut self, found: &FoundEntry) {
+        if let (Some(leader), Some(joined)) = (&mut self.leader, found.joined)
+            && leader.has_followers_before(joined)
+            && let Some(value) = found
+                .reply
+                .entry
+                .as_deref()
+                .and_then(super::encoding::shared_of)
+        {
+            leader.publish(value, joined);
+        }
+        for event in [Event::read, Event::hit] {
+            self.call.count(event, 1);
+        }
+        self.call
+            .count(Event::coalesced, u64::from(found.has_waited));
     }
 }
 
-/// Gives what was found to those who had joined before the store was asked for it.
-fn share(role: &mut Role, found: &Found, joined: Option<Joined>) {
-    if let (Some(lead), Some(joined)) = (&mut role.lead, joined)
-        && lead.is_followed_since(joined)
-        && let Some(landed) = found.entry.as_deref().and_then(encoding::landed_of)
-    {
-        lead.computed(landed, joined);
-    }
+/// The part of a call in the flight of its key.
+enum Joining {
+    Leads,
+    Follows(Arc<EncodedValue>),
+    /// It runs its method for itself.
+    Alone,
+}
+
+/// An entry that was stored while this call was about to compute it.
+pub(crate) struct FoundEntry {
+    pub(crate) reply: LookupReply,
+    /// Whether this call has waited for another process to store it.
+    pub(crate) has_waited: bool,
+    /// The followers that may be given it.
+    pub(crate) joined: Option<JoinMark>,
 }

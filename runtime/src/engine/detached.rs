@@ -7,12 +7,12 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
 
-use crate::cache::Cache;
+use crate::engine::Engine;
 use crate::rt::background::spawn;
 
 /// Begins work, and waits for it `at_most` so long. What it comes to later is for `late`.
 pub(crate) async fn within<T: Send + 'static>(
-    cache: &Cache,
+    cache: &Engine,
     at_most: Duration,
     work: impl Future<Output = T> + Send + 'static,
     late: impl FnOnce(T) + Send + 'static,
@@ -40,7 +40,7 @@ pub(crate) async fn within<T: Send + 'static>(
 }
 
 /// Begins work for which nobody waits.
-pub(crate) fn start(cache: &Cache, work: impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn start(cache: &Engine, work: impl Future<Output = ()> + Send + 'static) {
     if cache.store().is_immediate() {
         let done = work.now_or_never();
         debug_assert!(done.is_some(), "it has nothing to wait for");

@@ -39,8 +39,8 @@ impl Default for Mode {
 pub(crate) enum Frame {
     Mode(Mode),
     Stats(Box<Counters>),
-    /// The method of this field runs.
-    Computing(Field),
+    /// The method of this field is executing.
+    Executing(Field),
 }
 
 struct Node {
@@ -66,19 +66,19 @@ pub(crate) fn mode(cache: u64) -> Mode {
     mode.unwrap_or_default()
 }
 
-/// Whether the method of this field runs here, further out.
-pub(crate) fn computes(cache: u64, field: Field) -> bool {
+/// Whether this task is inside an execution for this field.
+pub(crate) fn is_executing(cache: u64, field: Field) -> bool {
     let mut found = false;
     each(cache, |frame| {
-        found |= matches!(frame, Frame::Computing(outer) if *outer == field);
+        found |= matches!(frame, Frame::Executing(outer) if *outer == field);
     });
     found
 }
 
-/// Whether any method of this cache runs here, further out.
-pub(crate) fn runs(cache: u64) -> bool {
+/// Whether this task is inside an execution of any method of this cache.
+pub(crate) fn is_inside_execution(cache: u64) -> bool {
     let mut found = false;
-    each(cache, |frame| found |= matches!(frame, Frame::Computing(_)));
+    each(cache, |frame| found |= matches!(frame, Frame::Executing(_)));
     found
 }
 
@@ -118,7 +118,7 @@ impl Scope {
     }
 
     pub(crate) fn enter<T>(&self, run: impl FnOnce() -> T) -> T {
-        let _restore = Entered {
+        let _restore = RestoreFrames {
             outside: FRAMES.replace(Some(self.0.clone())),
         };
         run()
@@ -126,7 +126,7 @@ impl Scope {
 
     pub(crate) async fn run<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
-        Scoped {
+        InScope {
             scope: self,
             future: future.as_mut(),
         }
@@ -136,28 +136,28 @@ impl Scope {
     pub(crate) fn stats(&self) -> Stats {
         match &self.0.frame {
             Frame::Stats(counters) => counters.snapshot(),
-            Frame::Mode(_) | Frame::Computing(_) => Stats::default(),
+            Frame::Mode(_) | Frame::Executing(_) => Stats::default(),
         }
     }
 }
 
 /// Puts back what was there, also when a panic passes through.
-struct Entered {
+struct RestoreFrames {
     outside: Frames,
 }
 
-impl Drop for Entered {
+impl Drop for RestoreFrames {
     fn drop(&mut self) {
         FRAMES.set(self.outside.take());
     }
 }
 
-struct Scoped<'a, F> {
+struct InScope<'a, F> {
     scope: &'a Scope,
     future: Pin<&'a mut F>,
 }
 
-impl<F: Future> Future for Scoped<'_, F> {
+impl<F: Future> Future for InScope<'_, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {

@@ -1,12 +1,13 @@
-//! Calls joined on one computation in this process.
+//! Single-flight: concurrent misses of one call share one execution in this process.
 //!
-//! Who misses first leads: it runs its method, and whoever misses the same call meanwhile follows,
-//! and is given the encoded value, so that neither `T` nor `E` need be `Clone`. A leader that ends
-//! without a value (cancelled, panicked, its runtime gone) hands the lead on by its drop.
+//! The first call to miss becomes the leader and runs its method. Calls that miss meanwhile follow,
+//! and are given the encoded value, so that neither `T` nor `E` need be `Clone`. When a leader ends
+//! without a value (cancelled, panicked, its runtime gone), its drop promotes a follower.
 //!
-//! Another process may invalidate the value at any time, so a value is good for those only who had
-//! joined at a known moment: before the method ran, or before the store was asked whether the value
-//! is still current. Those who came later are led by one of them, who looks into the store first.
+//! Another process may invalidate the value at any time, so a value is valid only for followers that
+//! had joined by a known moment: before the method ran, or before the store was asked whether the
+//! value is still current. Of those that joined later, one becomes the leader and looks in the store
+//! first.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -19,29 +20,29 @@ use crate::key::digest::Field;
 use crate::rt::background::spawn;
 use crate::rt::sync::{Mutex, MutexGuard, PoisonError, sleep};
 
-/// Computations of one call at the same time, after some have failed.
-const MOST_LEADERS: usize = 8;
-/// So often the patience of followers starts anew while leaders wait for another process: its
-/// lease ends before, if it died.
-const MOST_EXTENSIONS: usize = 8;
+/// Concurrent leaders of one flight, after some have failed.
+const MAX_LEADERS: usize = 8;
+/// How often followers wait once more while all leaders wait for another process. If that process
+/// has died, its lease ends before.
+const MAX_EXTENSIONS: usize = 8;
 
-/// The flights of one cache.
+/// The open flights of one cache.
 pub(crate) struct Flights {
     open: Mutex<HashMap<Field, Arc<Flight>>>,
 }
 
-/// One computation, or several after failures, and who waits for it.
+/// One shared execution, or several after failures, and its followers.
 struct Flight {
     field: Field,
-    state: Mutex<State>,
+    state: Mutex<FlightState>,
 }
 
 #[derive(Default)]
-struct State {
+struct FlightState {
     leaders: usize,
-    /// Of the leaders, those who wait for another process.
-    abroad: usize,
-    /// One of them came back, and has not had its time yet.
+    /// Of the leaders, those that wait for another process.
+    waiting_remotely: usize,
+    /// One of them came back during this timeout, and gets a timeout of its own.
     is_back: bool,
     /// In the order in which they joined.
     waiting: VecDeque<Follower>,
@@ -51,47 +52,48 @@ struct State {
 
 struct Follower {
     number: u64,
-    tell: oneshot::Sender<Told>,
+    outcome: oneshot::Sender<FollowerOutcome>,
 }
 
-/// A moment of a flight: how many had joined by then.
+/// A moment in a flight: how many had joined by then.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Joined(u64);
+pub(crate) struct JoinMark(u64);
 
-impl Joined {
-    /// Whoever joins before the value is there.
+impl JoinMark {
+    /// All that join before the value is published.
     pub(crate) const ALL: Self = Self(u64::MAX);
 }
 
 /// A value as the codec wrote it, with the flags of its entry.
-pub(crate) struct Landed {
+pub(crate) struct EncodedValue {
     pub(crate) flags: u8,
     pub(crate) payload: Vec<u8>,
 }
 
-/// What a follower is told.
-pub(crate) enum Told {
-    Landed(Arc<Landed>),
-    /// The leader is gone or failed, or its value may be too old: the receiver leads.
-    Lead(Lead),
+/// How a follower's wait ends.
+pub(crate) enum FollowerOutcome {
+    Value(Arc<EncodedValue>),
+    /// The leader is gone or failed, or its value may be too old: this follower leads now.
+    Promoted(Leader),
 }
 
-pub(crate) enum Place {
-    Leads(Lead),
-    Follows(oneshot::Receiver<Told>),
+/// The part of a call in a flight.
+pub(crate) enum FlightRole {
+    Leader(Leader),
+    Follower(oneshot::Receiver<FollowerOutcome>),
 }
 
-/// The right to run the method for all. Its drop tells the others.
-pub(crate) struct Lead {
+/// The right to run the method for all. Its drop publishes the value or promotes a follower.
+pub(crate) struct Leader {
     flights: Arc<Flights>,
     flight: Arc<Flight>,
-    end: End,
+    end: LeaderEnd,
 }
 
-enum End {
-    /// How many others lead in its place.
-    HandsOn(usize),
-    Lands(Arc<Landed>, Joined),
+enum LeaderEnd {
+    /// How many followers lead in its place.
+    Promote(usize),
+    Publish(Arc<EncodedValue>, JoinMark),
 }
 
 impl Flights {
@@ -101,8 +103,8 @@ impl Flights {
         })
     }
 
-    /// Leads or follows. A follower that has waited for `patience` leads as well.
-    pub(crate) fn join(self: &Arc<Self>, field: Field, patience: Duration) -> Place {
+    /// Becomes the leader or a follower. A follower that has waited for `follower_timeout` leads as well.
+    pub(crate) fn join(self: &Arc<Self>, field: Field, follower_timeout: Duration) -> FlightRole {
         let mut open = self.open();
         let flight = open.entry(field).or_insert_with(|| {
             Arc::new(Flight {
@@ -116,25 +118,25 @@ impl Flights {
         if state.leaders == 0 {
             state.leaders = 1;
             drop(state);
-            return Place::Leads(self.lead(flight));
+            return FlightRole::Leader(self.lead(flight));
         }
-        let (tell, told) = oneshot::channel();
+        let (outcome, wait) = oneshot::channel();
         let number = state.joined;
         state.joined += 1;
-        state.waiting.push_back(Follower { number, tell });
+        state.waiting.push_back(Follower { number, outcome });
         let watches = !std::mem::replace(&mut state.is_watched, true);
         drop(state);
         if watches {
-            let watch = watch(self.clone(), flight.clone(), patience);
+            let watch = watch(self.clone(), flight.clone(), follower_timeout);
             if spawn(watch).is_err() {
-                // No thread is to be had for a timer: nobody may wait without one.
+                // There is no thread for a timer, and no call may wait without one.
                 flight.state().waiting.clear();
             }
         }
-        Place::Follows(told)
+        FlightRole::Follower(wait)
     }
 
-    /// Lets calls from now on start anew, whatever is under way.
+    /// Later calls start a flight of their own, whatever is under way.
     pub(crate) fn detach(&self, field: Field) {
         self.open().remove(&field);
     }
@@ -143,11 +145,11 @@ impl Flights {
         self.open().clear();
     }
 
-    fn lead(self: &Arc<Self>, flight: Arc<Flight>) -> Lead {
-        Lead {
+    fn lead(self: &Arc<Self>, flight: Arc<Flight>) -> Leader {
+        Leader {
             flights: self.clone(),
             flight,
-            end: End::HandsOn(1),
+            end: LeaderEnd::Promote(1),
         }
     }
 
@@ -155,8 +157,8 @@ impl Flights {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a flight off the list whose other leaders may take long: there is a value, and nobody
-    /// is to wait for theirs.
+    /// Closes a flight whose other leaders may take long: there is a value, and no later call should
+    /// wait for theirs.
     fn close_if_others_lead(&self, flight: &Arc<Flight>) {
         let mut open = self.open();
         let is_known = open
@@ -167,9 +169,9 @@ impl Flights {
         }
     }
 
-    /// Makes up to so many followers leaders, in one step with those who leave: who joins between
-    /// would lead as well.
-    fn hand_on(self: &Arc<Self>, flight: &Arc<Flight>, leaving: usize, places: usize, most: usize) {
+    /// Promotes up to `places` followers, in one step with the leaders that leave: a call that joined
+    /// in between would lead as well.
+    fn promote(self: &Arc<Self>, flight: &Arc<Flight>, leaving: usize, places: usize, most: usize) {
         let mut state = flight.state();
         state.leaders -= leaving;
         for _ in 0..places {
@@ -177,13 +179,16 @@ impl Flights {
                 return;
             }
             while let Some(next) = state.waiting.pop_front() {
-                if next.tell.is_closed() {
+                if next.outcome.is_closed() {
                     continue;
                 }
                 state.leaders += 1;
                 drop(state);
-                // If it went away just now, the lead comes back and its drop finds the next.
-                drop(next.tell.send(Told::Lead(self.lead(flight.clone()))));
+                // If its caller has just gone away, the drop of the leader promotes the next one.
+                drop(
+                    next.outcome
+                        .send(FollowerOutcome::Promoted(self.lead(flight.clone()))),
+                );
                 state = flight.state();
                 break;
             }
@@ -195,7 +200,7 @@ impl Flights {
         }
     }
 
-    /// Takes a flight without leader and followers off the list.
+    /// Removes a flight that has neither leader nor followers.
     fn end(&self, flight: &Arc<Flight>) {
         let mut open = self.open();
         let state = flight.state();
@@ -209,14 +214,14 @@ impl Flights {
 }
 
 impl Flight {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, FlightState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    /// Those who wait and had joined by then: the first in line.
-    fn take(&mut self, joined: Joined) -> VecDeque<Follower> {
+impl FlightState {
+    /// Takes the followers that had joined by then: the first in line.
+    fn take(&mut self, joined: JoinMark) -> VecDeque<Follower> {
         let later = self
             .waiting
             .partition_point(|follower| follower.number < joined.0);
@@ -225,12 +230,12 @@ impl State {
     }
 }
 
-/// Lets another one lead whenever the patience of followers has ended: the leader may be waiting
-/// for one of them, or not be polled at all.
-async fn watch(flights: Arc<Flights>, flight: Arc<Flight>, patience: Duration) {
+/// Promotes a follower whenever the timeout has passed: the leader may be waiting for one of them, or
+/// may not be polled at all.
+async fn watch(flights: Arc<Flights>, flight: Arc<Flight>, follower_timeout: Duration) {
     let mut extensions = 0;
     loop {
-        sleep(patience).await;
+        sleep(follower_timeout).await;
         {
             let mut state = flight.state();
             if state.waiting.is_empty() {
@@ -238,77 +243,77 @@ async fn watch(flights: Arc<Flights>, flight: Arc<Flight>, patience: Duration) {
                 return;
             }
             let is_back = std::mem::take(&mut state.is_back);
-            if (is_back || state.abroad == state.leaders) && extensions < MOST_EXTENSIONS {
+            if (is_back || state.waiting_remotely == state.leaders) && extensions < MAX_EXTENSIONS {
                 extensions += 1;
                 continue;
             }
         }
-        flights.hand_on(&flight, 0, 1, usize::MAX);
+        flights.promote(&flight, 0, 1, usize::MAX);
     }
 }
 
-impl Lead {
-    /// Whether anybody would be glad of the value.
+impl Leader {
+    /// Whether any call waits for the value.
     pub(crate) fn has_followers(&self) -> bool {
         !self.flight.state().waiting.is_empty()
     }
 
-    /// Whether anybody waits who had joined by then.
-    pub(crate) fn is_followed_since(&self, joined: Joined) -> bool {
+    /// Whether a call waits that had joined by then.
+    pub(crate) fn has_followers_before(&self, joined: JoinMark) -> bool {
         let state = self.flight.state();
         let first = state.waiting.front();
         first.is_some_and(|first| first.number < joined.0)
     }
 
-    /// All who have joined by now. Taken before the store is asked for something, it tells who may
-    /// be given what the store says.
-    pub(crate) fn joined(&self) -> Joined {
-        Joined(self.flight.state().joined)
+    /// All that have joined by now. Taken before a request to the store, it tells which followers may
+    /// be given the answer.
+    pub(crate) fn mark(&self) -> JoinMark {
+        JoinMark(self.flight.state().joined)
     }
 
-    /// Says that another process is waited for, until the drop of what is returned.
-    pub(crate) fn waits_abroad(&self) -> Abroad {
-        self.flight.state().abroad += 1;
-        Abroad(self.flight.clone())
+    /// Marks this leader as waiting for another process until the guard is dropped.
+    pub(crate) fn begin_remote_wait(&self) -> RemoteWait {
+        self.flight.state().waiting_remotely += 1;
+        RemoteWait(self.flight.clone())
     }
 
-    /// There is a value: the drop gives it to those who had joined by then. The others go on, led
-    /// by one of them.
-    pub(crate) fn computed(&mut self, landed: Arc<Landed>, joined: Joined) {
-        self.end = End::Lands(landed, joined);
+    /// There is a value: the drop gives it to the followers that had joined by then. Of the others,
+    /// one is promoted.
+    pub(crate) fn publish(&mut self, value: Arc<EncodedValue>, joined: JoinMark) {
+        self.end = LeaderEnd::Publish(value, joined);
     }
 
-    /// There is no value to share: twice as many followers run their methods next, up to a bound.
+    /// There is no value to share: twice as many followers run their methods next, up to a limit.
     pub(crate) fn failed(mut self) {
-        self.end = End::HandsOn(2);
+        self.end = LeaderEnd::Promote(2);
     }
 }
 
-/// A leader waits for another process: it is not stuck, and nobody need lead in its place.
-pub(crate) struct Abroad(Arc<Flight>);
+/// A leader waits for another process: it is not stuck, and no follower need lead in its place.
+pub(crate) struct RemoteWait(Arc<Flight>);
 
-impl Drop for Abroad {
+impl Drop for RemoteWait {
     fn drop(&mut self) {
         let mut state = self.0.state();
-        state.abroad -= 1;
+        state.waiting_remotely -= 1;
         state.is_back = true;
     }
 }
 
-impl Drop for Lead {
+impl Drop for Leader {
     fn drop(&mut self) {
-        let places = match std::mem::replace(&mut self.end, End::HandsOn(1)) {
-            End::HandsOn(places) => places,
-            End::Lands(landed, joined) => {
+        let places = match std::mem::replace(&mut self.end, LeaderEnd::Promote(1)) {
+            LeaderEnd::Promote(places) => places,
+            LeaderEnd::Publish(value, joined) => {
                 self.flights.close_if_others_lead(&self.flight);
                 let served = self.flight.state().take(joined);
                 for follower in served {
-                    drop(follower.tell.send(Told::Landed(landed.clone())));
+                    drop(follower.outcome.send(FollowerOutcome::Value(value.clone())));
                 }
                 1
             }
         };
-        self.flights.hand_on(&self.flight, 1, places, MOST_LEADERS);
+        self.flights.promote(&self.flight, 1, places, MAX_LEADERS);
     }
 }
 
@@ -326,25 +331,25 @@ mod tests {
     const FIELD: Field = Field([7; 20]);
 
     #[test]
-    fn failures_widen_the_lead_up_to_a_bound() {
+    fn each_failure_doubles_the_leaders_up_to_a_limit() {
         let flights = Flights::new();
-        let Place::Leads(first) = flights.join(FIELD, Duration::from_secs(3600)) else {
-            panic!("the first leads");
+        let FlightRole::Leader(first) = flights.join(FIELD, Duration::from_secs(3600)) else {
+            panic!("the first call leads");
         };
         let mut waiting: Vec<_> = (0..100)
             .map(|_| match flights.join(FIELD, Duration::from_secs(3600)) {
-                Place::Follows(told) => told,
-                Place::Leads(_) => panic!("the others follow"),
+                FlightRole::Follower(wait) => wait,
+                FlightRole::Leader(_) => panic!("the others follow"),
             })
             .collect();
         let mut leads = vec![first];
         let mut widths = Vec::new();
         while !leads.is_empty() {
             widths.push(leads.len());
-            leads.into_iter().for_each(Lead::failed);
+            leads.into_iter().for_each(Leader::failed);
             leads = Vec::new();
-            waiting.retain_mut(|told| match told.try_recv() {
-                Ok(Told::Lead(lead)) => {
+            waiting.retain_mut(|wait| match wait.try_recv() {
+                Ok(FollowerOutcome::Promoted(lead)) => {
                     leads.push(lead);
                     false
                 }
@@ -353,7 +358,7 @@ mod tests {
         }
         assert_eq!(widths[..4], [1, 2, 4, 8]);
         assert!(
-            widths.iter().all(|&width| width <= MOST_LEADERS),
+            widths.iter().all(|&width| width <= MAX_LEADERS),
             "{widths:?}"
         );
         assert_eq!(

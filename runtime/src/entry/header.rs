@@ -61,6 +61,21 @@ impl Times {
     }
 }
 
+/// How old an entry is, and what it cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Age {
+    pub(crate) times: Times,
+    pub(crate) cost_us: u32,
+    pub(crate) now_us: u64,
+}
+
+impl Age {
+    pub(crate) fn is_soft_past(&self) -> bool {
+        let soft_ms = self.times.soft_ms;
+        soft_ms > 0 && soft_ms <= self.now_us / 1000
+    }
+}
+
 /// An entry whose every byte was verified.
 #[derive(PartialEq, Eq)]
 pub(crate) struct Verified<'a> {

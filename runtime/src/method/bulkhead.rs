@@ -1,46 +1,50 @@
-//! How many calls run a method at a time while its store is away.
+//! Bulkhead: a limit on concurrent executions while the store is unavailable.
 //!
-//! A cache that takes nine calls in ten is missed when it goes: what stands behind it is met by ten
-//! times as many. This holds the excess back, instead of letting it take the database down as well.
+//! A cache that answers nine calls in ten is missed when it goes: the database behind it suddenly gets
+//! ten times the load. The bulkhead makes the excess wait, so that it does not take the database down
+//! as well.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The places of one method.
+/// The permits of one method.
 #[derive(Debug)]
-pub(crate) struct Guard {
-    places: Option<Arc<Semaphore>>,
+pub(crate) struct Bulkhead {
+    permits: Option<Arc<Semaphore>>,
 }
 
-/// A place, or the knowledge that none is needed. Dropping it, however that comes, gives it back.
+/// A permit, or the knowledge that none is needed. Its drop gives it back.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct BulkheadPermit {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Guard {
-    /// So many places; `None` for any number.
+impl Bulkhead {
+    /// With so many permits; `None` for no limit.
     pub(crate) fn new(most: Option<usize>) -> Self {
-        let places =
+        let permits =
             most.map(|most| Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS))));
-        Self { places }
+        Self { permits }
     }
 
-    /// Waits for a place if the store `is_away`. Places are given in the order in which they were
+    /// Waits for a permit if the store `is_unavailable`. Places are given in the order in which they were
     /// asked for.
     ///
-    /// Who `runs_already`, that is, calls from inside a run of any method of the cache, is let in at
-    /// once: the run that it is a part of may have the place that it would wait for, or one that
+    /// Who `is_nested`, that is, calls from inside a run of any method of the cache, is let in at
+    /// once: the run that it is a part of may have the permit that it would wait for, or one that
     /// somebody waits for who has it.
-    pub(crate) async fn enter(&self, is_away: bool, runs_already: bool) -> Place {
-        let places = self.places.as_ref().filter(|_| is_away && !runs_already);
-        let permit = match places {
-            // Nobody closes it.
-            Some(places) => places.clone().acquire_owned().await.ok(),
+    pub(crate) async fn enter(&self, is_unavailable: bool, is_nested: bool) -> BulkheadPermit {
+        let permits = self
+            .permits
+            .as_ref()
+            .filter(|_| is_unavailable && !is_nested);
+        let permit = match permits {
+            // It is never closed.
+            Some(permits) => permits.clone().acquire_owned().await.ok(),
             None => None,
         };
-        Place { _permit: permit }
+        BulkheadPermit { _permit: permit }
     }
 }
 
@@ -57,39 +61,39 @@ mod tests {
     }
 
     #[test]
-    fn places_are_needed_while_the_store_is_away_only() {
-        let guard = Guard::new(Some(1));
-        let _place = pollster::block_on(guard.enter(true, false));
-        let mut waits = pin!(guard.enter(true, false));
+    fn places_are_needed_while_the_store_is_unavailable_only() {
+        let bulkhead = Bulkhead::new(Some(1));
+        let _permit = pollster::block_on(bulkhead.enter(true, false));
+        let mut waits = pin!(bulkhead.enter(true, false));
         assert!(poll(waits.as_mut()).is_pending());
-        assert!(poll(pin!(guard.enter(false, false))).is_ready());
-        assert!(poll(pin!(Guard::new(None).enter(true, false))).is_ready());
+        assert!(poll(pin!(bulkhead.enter(false, false))).is_ready());
+        assert!(poll(pin!(Bulkhead::new(None).enter(true, false))).is_ready());
     }
 
     #[test]
-    fn a_run_inside_a_run_does_not_wait_for_itself() {
-        let guard = Guard::new(Some(1));
-        let _place = pollster::block_on(guard.enter(true, false));
-        assert!(poll(pin!(guard.enter(true, true))).is_ready());
+    fn a_nested_call_does_not_wait_for_its_own_execution() {
+        let bulkhead = Bulkhead::new(Some(1));
+        let _permit = pollster::block_on(bulkhead.enter(true, false));
+        assert!(poll(pin!(bulkhead.enter(true, true))).is_ready());
     }
 
     #[test]
-    fn who_goes_away_gives_the_place_back_and_does_not_take_one_along() {
-        let guard = Guard::new(Some(1));
-        let place = pollster::block_on(guard.enter(true, false));
-        let mut first = pin!(guard.enter(true, false));
-        let mut gone = Box::pin(guard.enter(true, false));
-        let mut third = pin!(guard.enter(true, false));
+    fn a_dropped_waiter_neither_keeps_nor_loses_a_permit() {
+        let bulkhead = Bulkhead::new(Some(1));
+        let permit = pollster::block_on(bulkhead.enter(true, false));
+        let mut first = pin!(bulkhead.enter(true, false));
+        let mut gone = Box::pin(bulkhead.enter(true, false));
+        let mut third = pin!(bulkhead.enter(true, false));
         assert!(poll(first.as_mut()).is_pending());
         assert!(poll(gone.as_mut()).is_pending());
         assert!(poll(third.as_mut()).is_pending());
-        drop(place);
-        let Poll::Ready(place) = poll(first.as_mut()) else {
-            panic!("the place was given back");
+        drop(permit);
+        let Poll::Ready(permit) = poll(first.as_mut()) else {
+            panic!("the permit was given back");
         };
         assert!(poll(third.as_mut()).is_pending(), "in order");
-        drop(place);
-        // The place is offered to one who goes away now.
+        drop(permit);
+        // The permit is offered to a waiter that is dropped now.
         drop(gone);
         assert!(poll(third.as_mut()).is_ready());
     }

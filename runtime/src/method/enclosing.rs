@@ -4,12 +4,12 @@
 use std::any::type_name;
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct Enclosing {
     in_module: &'static str,
     type_name: fn() -> &'static str,
 }
 
-impl Place {
+impl Enclosing {
     /// `T` is a type in the block, and `in_module` what it is called if it stands in the module itself.
     pub(super) const fn of<T>(in_module: &'static str) -> Self {
         Self {
@@ -41,10 +41,10 @@ mod tests {
     #[test]
     fn a_function_is_told_from_a_module() {
         struct Local;
-        let global = Place::of::<Global>(concat!(module_path!(), "::Global"));
+        let global = Enclosing::of::<Global>(concat!(module_path!(), "::Global"));
         assert_eq!(global.function(), None);
-        assert_eq!(Place::of::<r#mod::Raw>(r#mod::PATH).function(), None);
-        let local = Place::of::<Local>(concat!(module_path!(), "::Local"));
+        assert_eq!(Enclosing::of::<r#mod::Raw>(r#mod::PATH).function(), None);
+        let local = Enclosing::of::<Local>(concat!(module_path!(), "::Local"));
         let name = local.function().unwrap();
         assert!(
             name.contains("a_function_is_told_from_a_module::"),

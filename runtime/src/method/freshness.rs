@@ -1,20 +1,20 @@
-//! When a value is due to be computed anew, though it may still be served.
+//! How long an entry lives, and when it is refreshed although it may still be served.
 
 use std::time::Duration;
 
-use super::{Defaults, Options};
-use crate::call::encoding::Age;
+use super::options::{Defaults, Options};
+use crate::entry::header::Age;
 use crate::error::Error;
 use crate::rt::random;
 use crate::settings::{Early, Stampede};
-use crate::store::Unwanted;
+use crate::store::AcceptEntry;
 
-const LEAST_PAUSE: Duration = Duration::from_millis(50);
-const MOST_PAUSE: Duration = Duration::from_secs(30);
+const SHORTEST_BACKOFF: Duration = Duration::from_millis(50);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
-/// Who computes a value, and when anew.
+/// The lifetimes of entries of one method, and when they are refreshed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Fresh {
+pub(crate) struct Freshness {
     pub(crate) stampede: Stampede,
     pub(crate) jitter_permille: u16,
     pub(crate) stale_ms: Option<u64>,
@@ -22,17 +22,17 @@ pub(crate) struct Fresh {
     pub(crate) early: Option<Early>,
 }
 
-/// An entry that is good enough to be served, and due to be computed anew.
+/// An entry that may be served, and needs a refresh.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Due {
-    /// Anything but this one is fresher.
-    pub(crate) unwanted: Unwanted,
+pub(crate) struct NeedsRefresh {
+    /// Any other entry is fresher.
+    pub(crate) accept: AcceptEntry,
     /// Whether its TTL has passed.
     pub(crate) is_stale: bool,
 }
 
-impl Fresh {
-    /// What becomes stale, or is old, does so after a TTL.
+impl Freshness {
+    /// `stale` and `early` count from a TTL.
     pub(crate) fn new(options: &Options, defaults: &Defaults, ttl_ms: u64) -> Result<Self, Error> {
         let needs_ttl = options.stale_ms.is_some() || options.early.is_some();
         if needs_ttl && ttl_ms == 0 && !options.has_ttl_fn {
@@ -49,20 +49,20 @@ impl Fresh {
         })
     }
 
-    /// The soft and the hard life of an entry with this TTL, in milliseconds; 0 for none.
+    /// The soft and the hard lifetime of an entry with this TTL, in milliseconds; 0 for none.
     #[allow(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss
     )]
-    pub(crate) fn lives(&self, ttl_ms: u64) -> (u64, u64) {
+    pub(crate) fn lifetimes(&self, ttl_ms: u64) -> (u64, u64) {
         if ttl_ms == 0 {
             return (0, 0);
         }
         let most = ttl_ms as f64 * f64::from(self.jitter_permille) / 1000.0;
         let ttl_ms = match self.jitter_permille {
             0 => ttl_ms,
-            _ => (ttl_ms - (most * random::share()) as u64).max(1),
+            _ => (ttl_ms - (most * random::unit()) as u64).max(1),
         };
         match self.stale_ms {
             Some(stale_ms) => (ttl_ms, ttl_ms.saturating_add(stale_ms)),
@@ -70,19 +70,19 @@ impl Fresh {
         }
     }
 
-    /// Whether an entry is to be computed anew. Its hard expiry has not passed.
+    /// Whether an entry is to be refreshed. Its hard expiry has not passed.
     #[inline]
-    pub(crate) fn due(&self, age: &Age) -> Option<Due> {
+    pub(crate) fn needs_refresh(&self, age: &Age) -> Option<NeedsRefresh> {
         let is_stale = age.is_soft_past();
-        (is_stale || self.early.is_some_and(|early| is_old(early, age))).then(|| Due {
-            unwanted: Unwanted::Created(age.times.created_ms.to_le_bytes()),
+        (is_stale || self.early.is_some_and(|early| is_old(early, age))).then(|| NeedsRefresh {
+            accept: AcceptEntry::NotCreatedAt(age.times.created_ms.to_le_bytes()),
             is_stale,
         })
     }
 
-    /// For how long nobody tries again, after a refresh that came to nothing.
-    pub(crate) fn pause(ttl_ms: u64) -> Duration {
-        Duration::from_millis(ttl_ms / 2).clamp(LEAST_PAUSE, MOST_PAUSE)
+    /// How long no process tries again after a refresh that failed.
+    pub(crate) fn failure_backoff(ttl_ms: u64) -> Duration {
+        Duration::from_millis(ttl_ms / 2).clamp(SHORTEST_BACKOFF, LONGEST_BACKOFF)
     }
 }
 
@@ -105,7 +105,7 @@ fn is_old(early: Early, age: &Age) -> bool {
         // XFetch, with a beta of 1: Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache
         // Stampede Prevention", 2015.
         Early::XFetch => {
-            let head_start_us = f64::from(age.cost_us) * -random::share().ln();
+            let head_start_us = f64::from(age.cost_us) * -random::unit().ln();
             age.now_us as f64 + head_start_us >= ends_ms as f64 * 1000.0
         }
     }
@@ -116,8 +116,8 @@ mod tests {
     use super::*;
     use crate::entry::header::Times;
 
-    fn fresh(early: Option<Early>, jitter_permille: u16, stale_ms: Option<u64>) -> Fresh {
-        Fresh {
+    fn freshness(early: Option<Early>, jitter_permille: u16, stale_ms: Option<u64>) -> Freshness {
+        Freshness {
             stampede: Stampede::Lease,
             jitter_permille,
             stale_ms,
@@ -139,23 +139,35 @@ mod tests {
     }
 
     #[test]
-    fn a_share_of_the_ttl_makes_an_entry_old() {
-        let at = fresh(Some(Early::At(900)), 0, None);
-        assert!(at.due(&age(1899, 0, 2000, 0)).is_none());
-        assert!(!at.due(&age(1900, 0, 2000, 0)).unwrap().is_stale);
+    fn an_entry_needs_refresh_after_a_share_of_its_ttl() {
+        let at = freshness(Some(Early::At(900)), 0, None);
+        assert!(at.needs_refresh(&age(1899, 0, 2000, 0)).is_none());
+        assert!(!at.needs_refresh(&age(1900, 0, 2000, 0)).unwrap().is_stale);
         // With a soft expiry it counts up to there.
-        assert!(at.due(&age(1449, 1500, 2000, 0)).is_none());
-        assert!(!at.due(&age(1450, 1500, 2000, 0)).unwrap().is_stale);
-        assert!(at.due(&age(1500, 1500, 2000, 0)).unwrap().is_stale);
-        assert!(at.due(&age(1_000_000, 0, 0, 0)).is_none());
+        assert!(at.needs_refresh(&age(1449, 1500, 2000, 0)).is_none());
+        assert!(
+            !at.needs_refresh(&age(1450, 1500, 2000, 0))
+                .unwrap()
+                .is_stale
+        );
+        assert!(
+            at.needs_refresh(&age(1500, 1500, 2000, 0))
+                .unwrap()
+                .is_stale
+        );
+        assert!(at.needs_refresh(&age(1_000_000, 0, 0, 0)).is_none());
     }
 
     #[test]
-    fn xfetch_is_likelier_near_the_end_and_for_what_costs_more() {
-        let xfetch = fresh(Some(Early::XFetch), 0, None);
+    fn xfetch_is_more_likely_near_expiry_and_for_slow_methods() {
+        let xfetch = freshness(Some(Early::XFetch), 0, None);
         let often = |now_ms, cost_us| {
-            let due = || xfetch.due(&age(now_ms, 0, 2000, cost_us)).is_some();
-            (0..4000).map(|_| u32::from(due())).sum::<u32>()
+            let needs = || {
+                xfetch
+                    .needs_refresh(&age(now_ms, 0, 2000, cost_us))
+                    .is_some()
+            };
+            (0..4000).map(|_| u32::from(needs())).sum::<u32>()
         };
         // The share is e^(-left / cost).
         for (now_ms, cost_us, expected) in [
@@ -171,14 +183,14 @@ mod tests {
 
     #[test]
     fn jitter_shortens_and_stale_lengthens() {
-        assert_eq!(fresh(None, 0, None).lives(1000), (0, 1000));
-        assert_eq!(fresh(None, 0, Some(500)).lives(1000), (1000, 1500));
-        assert_eq!(fresh(None, 500, Some(500)).lives(0), (0, 0));
+        assert_eq!(freshness(None, 0, None).lifetimes(1000), (0, 1000));
+        assert_eq!(freshness(None, 0, Some(500)).lifetimes(1000), (1000, 1500));
+        assert_eq!(freshness(None, 500, Some(500)).lifetimes(0), (0, 0));
         let lives: Vec<_> = (0..1000)
-            .map(|_| fresh(None, 500, None).lives(1000).1)
+            .map(|_| freshness(None, 500, None).lifetimes(1000).1)
             .collect();
         assert!(lives.iter().all(|life| (500..=1000).contains(life)));
         assert!(lives.iter().max().unwrap() - lives.iter().min().unwrap() > 400);
-        assert_eq!(fresh(None, 500, None).lives(1), (0, 1));
+        assert_eq!(freshness(None, 500, None).lifetimes(1), (0, 1));
     }
 }

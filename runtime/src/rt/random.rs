@@ -1,8 +1,10 @@
+//! Chance.
+
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 /// A random number above 0 and up to 1.
 #[allow(clippy::cast_precision_loss)] // 53 bits are exact
-pub(crate) fn share() -> f64 {
+pub(crate) fn unit() -> f64 {
     // Each state has keys of its own.
     let bits = RandomState::new().build_hasher().finish() >> 11;
     (bits + 1) as f64 / (1u64 << 53) as f64
@@ -11,13 +13,13 @@ pub(crate) fn share() -> f64 {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn shares_are_spread_over_the_whole_range() {
-        let shares: Vec<_> = (0..10_000).map(|_| super::share()).collect();
-        assert!(shares.iter().all(|&share| share > 0.0 && share <= 1.0));
+    fn units_are_spread_over_the_whole_range() {
+        let units: Vec<_> = (0..10_000).map(|_| super::unit()).collect();
+        assert!(units.iter().all(|&share| share > 0.0 && share <= 1.0));
         for tenth in 1..=10 {
             let most = f64::from(tenth) / 10.0;
             let here = |&&share: &&f64| share <= most && share > most - 0.1;
-            let n = shares.iter().filter(here).count();
+            let n = units.iter().filter(here).count();
             assert!((700..1300).contains(&n), "{n} up to {most}");
         }
     }

@@ -2,17 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
-use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
-use tokio::sync::{Notify, oneshot};
 
 use crate::key::digest::Field;
-use crate::rt::background::spawn;
 
 /// Who waits for the computation of which field.
 #[derive(Debug, Default)]
@@ -78,24 +73,6 @@ impl Drop for Listener {
             }
         }
     }
-}
-
-/// Waits for an event, but not longer than this. It needs no runtime around it.
-pub(crate) async fn within(at_most: Duration, event: impl Future<Output = ()>) {
-    let (mut tell, told) = oneshot::channel::<()>();
-    let timer = async move {
-        // Ends early where nobody waits any more.
-        let _ = tokio::time::timeout(at_most, tell.closed()).await;
-    };
-    if spawn(timer).is_err() {
-        return;
-    }
-    let (mut event, mut told) = (pin!(event), pin!(told));
-    poll_fn(|context| match event.as_mut().poll(context) {
-        Poll::Ready(()) => Poll::Ready(()),
-        Poll::Pending => told.as_mut().poll(context).map(|_| ()),
-    })
-    .await;
 }
 
 impl fmt::Debug for Listener {

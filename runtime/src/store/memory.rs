@@ -16,13 +16,13 @@ use self::pair::MemoryPair;
 use self::ranking::Ranking;
 use super::sweep::SweepSchedule;
 use super::{
-    Begin, Begun, Clock, Entry, Found, KeySpace, Listener, Listeners, Manner, Put, Seen, Store,
-    Stored, Token, Unwanted,
+    AcceptEntry, Clock, EntryBytes, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener,
+    Listeners, LookupReply, OnHeldLease, Put, PutOutcome, Store, Token,
 };
 use crate::entry::header;
 use crate::error::{Error, ErrorKind};
 use crate::key::digest::{Field, Fields};
-use crate::method::Pair;
+use crate::store::Pair;
 
 /// All pairs of one cache, behind one lock: an operation is as atomic as a script.
 pub(crate) struct Memory {
@@ -74,7 +74,7 @@ impl Memory {
     }
 
     /// A look-up that records the hit.
-    fn look(content: &mut Content, now: Now, pair: &Pair, field: Field) -> Found {
+    fn look(content: &mut Content, now: Now, pair: &Pair, field: Field) -> LookupReply {
         let live = content.pairs.get_mut(&pair.stem).and_then(|memory| {
             let entry = memory.values.get(&field)?.clone();
             header::is_alive(&entry, now.us / 1000).then(|| {
@@ -83,10 +83,26 @@ impl Memory {
                 entry
             })
         });
-        Found {
+        LookupReply {
             now_us: now.us,
-            entry: live.map(Entry::Own),
+            entry: live.map(EntryBytes::Own),
             pair_ms: None,
+        }
+    }
+
+    pub(crate) fn in_child(&self) -> Self {
+        // Whoever held the lock at the fork is not there to give it back: the child begins with
+        // nothing then. Computations did not come along.
+        let content = self.content.try_lock().ok().map(|mut of_parent| Content {
+            pairs: std::mem::take(&mut of_parent.pairs),
+            ..Content::default()
+        });
+        Self {
+            clock: self.clock.clone(),
+            started: self.started,
+            started_us: self.started_us,
+            content: Mutex::new(content.unwrap_or_default()),
+            closed: AtomicBool::new(self.closed.load(Ordering::Relaxed)),
         }
     }
 
@@ -122,7 +138,7 @@ impl Store for Memory {
         pair: &Arc<Pair>,
         field: Field,
         _deadline: Duration,
-    ) -> Result<Found, Error> {
+    ) -> Result<LookupReply, Error> {
         let (mut content, now) = self.content_now()?;
         Ok(Self::look(&mut content, now, pair, field))
     }
@@ -136,25 +152,31 @@ impl Store for Memory {
         pair: &Arc<Pair>,
         field: Field,
         _deadline: Duration,
-    ) -> Result<Found, Error> {
+    ) -> Result<LookupReply, Error> {
         let (content, now) = self.content_now()?;
         let memory = content.pairs.get(&pair.stem);
         let left = |memory: &MemoryPair| Some(memory.ends_us?.saturating_sub(now.own_us) / 1000);
-        Ok(Found {
+        Ok(LookupReply {
             now_us: now.us,
-            entry: memory.and_then(|memory| Some(Entry::Own(memory.values.get(&field)?.clone()))),
+            entry: memory
+                .and_then(|memory| Some(EntryBytes::Own(memory.values.get(&field)?.clone()))),
             pair_ms: memory.and_then(left),
         })
     }
 
-    async fn put(&self, pair: &Arc<Pair>, put: Put, _deadline: Duration) -> Result<Stored, Error> {
+    async fn put(
+        &self,
+        pair: &Arc<Pair>,
+        put: Put,
+        _deadline: Duration,
+    ) -> Result<PutOutcome, Error> {
         let policy = pair.policy.in_memory()?;
         let (mut guard, now) = self.content_now()?;
         let content = &mut *guard;
         let schedule = content.sweeps.entry(pair.stem.clone()).or_default();
         let sweeps = put.hard_ms > 0 && schedule.is_due();
         if put.token.is_some() && put.token != content.lease(&pair.stem, put.field) {
-            return Ok(Stored::Overtaken);
+            return Ok(PutOutcome::Fenced);
         }
         content.end_lease(&pair.stem, put.field);
         let memory = content
@@ -173,45 +195,45 @@ impl Store for Memory {
         {
             schedule.again();
         }
-        Ok(Stored::Evicting(evicted))
+        Ok(PutOutcome::Stored(evicted))
     }
 
-    async fn begin(
+    async fn acquire_lease(
         &self,
         pair: &Arc<Pair>,
-        begin: Begin,
+        request: LeaseRequest,
         _deadline: Duration,
-    ) -> Result<Begun, Error> {
+    ) -> Result<LeaseOutcome, Error> {
         let (mut content, now) = self.content_now()?;
         let stored = content
             .pairs
             .get(&pair.stem)
-            .and_then(|memory| memory.values.get(&begin.field));
-        let is_wanted = stored.is_some_and(|entry| match begin.unwanted {
-            Unwanted::Nothing => true,
-            Unwanted::Created(instant) => entry.get(8..16) != Some(&instant[..]),
-            Unwanted::Everything => false,
+            .and_then(|memory| memory.values.get(&request.field));
+        let is_wanted = stored.is_some_and(|entry| match request.accept {
+            AcceptEntry::Any => true,
+            AcceptEntry::NotCreatedAt(instant) => entry.get(8..16) != Some(&instant[..]),
+            AcceptEntry::Never => false,
         });
         if is_wanted {
-            let found = Self::look(&mut content, now, pair, begin.field);
+            let found = Self::look(&mut content, now, pair, request.field);
             if found.entry.is_some() {
-                return Ok(Begun::Hit(found));
+                return Ok(LeaseOutcome::Hit(found));
             }
         }
-        if begin.manner == Manner::Waits
-            && let Some(holder) = content.lease(&pair.stem, begin.field)
+        if request.on_held == OnHeldLease::Wait
+            && let Some(holder) = content.lease(&pair.stem, request.field)
         {
             // It lives as long as its computation.
             let left = Duration::ZERO;
-            return Ok(Begun::Waits { left, holder });
+            return Ok(LeaseOutcome::Held { left, holder });
         }
         let leases = content.leases.entry(pair.stem.clone()).or_default();
-        let Begin { token, tag, .. } = begin;
-        leases.insert(begin.field, Lease { token, tag });
-        Ok(Begun::Leads)
+        let LeaseRequest { token, tag, .. } = request;
+        leases.insert(request.field, Lease { token, tag });
+        Ok(LeaseOutcome::Granted)
     }
 
-    async fn holds(
+    async fn is_current(
         &self,
         pair: &Arc<Pair>,
         field: Field,
@@ -221,7 +243,7 @@ impl Store for Memory {
         Ok(self.content()?.lease(&pair.stem, field) == Some(token))
     }
 
-    fn abandon(&self, pair: &Arc<Pair>, field: Field, token: Token, _pause: Duration) {
+    fn release_lease(&self, pair: &Arc<Pair>, field: Field, token: Token, _pause: Duration) {
         if let Ok(mut content) = self.content()
             && content.lease(&pair.stem, field) == Some(token)
         {
@@ -229,7 +251,7 @@ impl Store for Memory {
         }
     }
 
-    fn let_go(&self, _token: Token) {}
+    fn forget_lease(&self, _token: Token) {}
 
     fn listen(&self, _pair: &Arc<Pair>, field: Field) -> Listener {
         Arc::<Listeners>::default().listen(field)
@@ -256,7 +278,7 @@ impl Store for Memory {
         Ok(removed as u64)
     }
 
-    fn discard(&self, pair: &Arc<Pair>, field: Field, seen: Seen<'_>) {
+    fn discard(&self, pair: &Arc<Pair>, field: Field, seen: ExpectedEntry<'_>) {
         let Ok(mut content) = self.content() else {
             return;
         };
@@ -264,8 +286,8 @@ impl Store for Memory {
             return;
         };
         let is_what_was_seen = memory.values.get(&field).is_some_and(|entry| match seen {
-            Seen::Bytes(bytes) => entry == bytes,
-            Seen::Length(length) => entry.len() == length,
+            ExpectedEntry::Bytes(bytes) => entry == bytes,
+            ExpectedEntry::Length(length) => entry.len() == length,
         });
         if is_what_was_seen {
             memory.remove(field);
@@ -323,22 +345,6 @@ impl Store for Memory {
         self.content().map(|_| Duration::ZERO)
     }
 
-    fn in_child(&self) -> Box<dyn Store> {
-        // Whoever held the lock at the fork is not there to give it back: the child begins with
-        // nothing then. Computations did not come along.
-        let content = self.content.try_lock().ok().map(|mut of_parent| Content {
-            pairs: std::mem::take(&mut of_parent.pairs),
-            ..Content::default()
-        });
-        Box::new(Self {
-            clock: self.clock.clone(),
-            started: self.started,
-            started_us: self.started_us,
-            content: Mutex::new(content.unwrap_or_default()),
-            closed: AtomicBool::new(self.closed.load(Ordering::Relaxed)),
-        })
-    }
-
     async fn close(&self) {
         if let Ok(mut content) = self.content() {
             *content = Content::default();
@@ -383,14 +389,10 @@ fn micros(duration: Duration) -> u64 {
 mod tests {
     use super::*;
     use crate::key::digest::MethodKey;
-    use crate::method::{Method, Options};
-
-    static METHOD: Method = Method::new("a::b", "b", [7; 20], Options::NONE);
 
     #[test]
     fn an_entry_is_discarded_only_if_it_is_what_was_seen() {
-        let cache = crate::Cache::builder("discard").build().unwrap();
-        let pair = cache.bind(&METHOD).unwrap().pair.clone();
+        let pair = Pair::for_test("discard");
         let field = MethodKey::new("a::b", &[7; 20], "")
             .call(|_| {})
             .unwrap()
@@ -416,11 +418,11 @@ mod tests {
         let whole = entry().unwrap();
         let mut other = whole.to_vec();
         other[40] ^= 1;
-        memory.discard(&pair, field, Seen::Bytes(&other));
-        memory.discard(&pair, field, Seen::Bytes(&whole[1..]));
-        memory.discard(&pair, field, Seen::Length(whole.len() + 1));
+        memory.discard(&pair, field, ExpectedEntry::Bytes(&other));
+        memory.discard(&pair, field, ExpectedEntry::Bytes(&whole[1..]));
+        memory.discard(&pair, field, ExpectedEntry::Length(whole.len() + 1));
         assert_eq!(entry().as_deref(), Some(&whole[..]));
-        memory.discard(&pair, field, Seen::Bytes(&whole));
+        memory.discard(&pair, field, ExpectedEntry::Bytes(&whole));
         assert_eq!(entry(), None);
     }
 }

@@ -17,7 +17,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redis::Value;
 
-pub(crate) use self::connection::classify::Verdict;
 use self::connection::manager::Link;
 use self::connection::pubsub::Wakes;
 pub(crate) use self::connection::target::Target;
@@ -26,10 +25,8 @@ use self::connection::{Connection, Node, Reply};
 use self::health::endpoint::{Endpoints, Side};
 pub(crate) use self::pair_state::PairShared;
 use self::pair_state::Pairs;
-pub(crate) use self::read::lane::Blocked;
 use self::read::lane::Lanes;
-pub(crate) use self::read::lookup::Look;
-pub(crate) use self::read::pipeline::Slice;
+pub(crate) use self::read::lookup::Lookup;
 pub(crate) use self::script::all as scripts;
 use self::script::reply::{array, found, unexpected};
 use self::script::{PolicyScripts, Script};
@@ -37,13 +34,16 @@ use self::write::discard::Discards;
 use self::write::lease::Leases;
 use self::write::put::Places;
 use self::write::{hits, lease};
-use super::{Begin, Begun, Clock, Found, KeySpace, Listener, Put, Seen, Store, Stored, Token};
-use crate::deadline::Wait;
+use super::{
+    Clock, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, LookupReply, Put,
+    PutOutcome, Store, Token,
+};
+use crate::deadline::Timeout;
 use crate::error::Error;
 use crate::key::digest::Field;
-use crate::method::Pair;
 use crate::rt::background;
 use crate::settings::{Touch, ms};
+use crate::store::Pair;
 
 /// One step of an operation that takes many, such as a page of a scan.
 const STEP: Duration = Duration::from_secs(1);
@@ -96,6 +96,15 @@ impl Redis {
         }
     }
 
+    pub(crate) fn in_child(&self) -> Self {
+        let inner = &self.inner;
+        let child = Self::of(inner.target.clone(), inner.clock.clone());
+        if inner.lanes.is_closed() {
+            child.inner.close();
+        }
+        child
+    }
+
     /// Runs an operation on the driver, whatever runtime or thread the caller is on.
     async fn run<T, F, Fut>(&self, deadline: Option<Duration>, operation: F) -> Result<T, Error>
     where
@@ -121,7 +130,7 @@ impl Redis {
         pair: &Arc<Pair>,
         args: Vec<Vec<u8>>,
         deadline: Duration,
-    ) -> Result<Found, Error> {
+    ) -> Result<LookupReply, Error> {
         let pair = pair.clone();
         self.run(Some(deadline), |inner| async move {
             found(inner.script(&script, &pair.stem, &args).await?)
@@ -137,14 +146,14 @@ impl Store for Redis {
         pair: &Arc<Pair>,
         field: Field,
         deadline: Duration,
-    ) -> Result<Found, Error> {
+    ) -> Result<LookupReply, Error> {
         let inner = &self.inner;
         if let Touch::Behind(_) = pair.touch {
-            return self.read(pair, field, Wait::new(deadline)).await;
+            return self.read(pair, field, Timeout::new(deadline)).await;
         }
         if inner.is_open(Side::Write, pair) {
             // Where nothing can be written, hits are hits all the same.
-            let found = self.read(pair, field, Wait::new(deadline)).await?;
+            let found = self.read(pair, field, Timeout::new(deadline)).await?;
             let entry = found.entry.as_deref();
             let is_hit = entry.is_some_and(|entry| hits::is_alive(entry, found.now_us));
             let unrecorded = u64::from(is_hit);
@@ -160,23 +169,24 @@ impl Store for Redis {
         inner.ask(Side::Read, pair, deadline, look).await
     }
 
-    fn reader(&self) -> Option<&Redis> {
-        Some(self)
-    }
-
     async fn peek(
         &self,
         pair: &Arc<Pair>,
         field: Field,
         deadline: Duration,
-    ) -> Result<Found, Error> {
+    ) -> Result<LookupReply, Error> {
         let mut args = self.inner.common_args(pair, field);
         args.truncate(2);
         let look = self.look(script::PEEK.clone(), pair, args, deadline);
         self.inner.ask(Side::Read, pair, deadline, look).await
     }
 
-    async fn put(&self, pair: &Arc<Pair>, put: Put, deadline: Duration) -> Result<Stored, Error> {
+    async fn put(
+        &self,
+        pair: &Arc<Pair>,
+        put: Put,
+        deadline: Duration,
+    ) -> Result<PutOutcome, Error> {
         let pair = pair.clone();
         self.run(None, |inner| async move {
             inner.put_in_turn(&pair, put, deadline).await
@@ -184,22 +194,22 @@ impl Store for Redis {
         .await
     }
 
-    async fn begin(
+    async fn acquire_lease(
         &self,
         pair: &Arc<Pair>,
-        begin: Begin,
+        request: LeaseRequest,
         deadline: Duration,
-    ) -> Result<Begun, Error> {
+    ) -> Result<LeaseOutcome, Error> {
         // Known before it is on its way, so that a caller who goes away meanwhile is noticed.
-        self.inner.leases.expect(begin.token, pair, begin.field);
+        self.inner.leases.expect(request.token, pair, request.field);
         let its = pair.clone();
-        let begun = self.run(None, |inner| async move {
-            inner.begin_in_time(&its, begin, deadline).await
+        let outcome = self.run(None, |inner| async move {
+            inner.acquire_lease_in_time(&its, request, deadline).await
         });
-        begun.await
+        outcome.await
     }
 
-    async fn holds(
+    async fn is_current(
         &self,
         pair: &Arc<Pair>,
         field: Field,
@@ -215,9 +225,9 @@ impl Store for Redis {
         Ok(renewed == [Value::Int(1)])
     }
 
-    fn abandon(&self, pair: &Arc<Pair>, field: Field, token: Token, pause: Duration) {
+    fn release_lease(&self, pair: &Arc<Pair>, field: Field, token: Token, pause: Duration) {
         let (inner, pair) = (self.inner.clone(), pair.clone());
-        inner.leases.let_go(token);
+        inner.leases.forget_lease(token);
         // Without a driver there was no lease.
         let _ = background::spawn(async move {
             let args = [field.0.to_vec(), token.0.to_vec(), text(ms(pause))];
@@ -227,8 +237,8 @@ impl Store for Redis {
         });
     }
 
-    fn let_go(&self, token: Token) {
-        self.inner.leases.let_go(token);
+    fn forget_lease(&self, token: Token) {
+        self.inner.leases.forget_lease(token);
     }
 
     fn listen(&self, pair: &Arc<Pair>, field: Field) -> Listener {
@@ -252,7 +262,7 @@ impl Store for Redis {
         Ok(removed)
     }
 
-    fn discard(&self, pair: &Arc<Pair>, field: Field, seen: Seen<'_>) {
+    fn discard(&self, pair: &Arc<Pair>, field: Field, seen: ExpectedEntry<'_>) {
         self.inner.discard(pair, field, seen);
     }
 
@@ -307,8 +317,8 @@ impl Store for Redis {
         self.ping_all(at_most).await
     }
 
-    fn is_away(&self, pair: &Pair) -> bool {
-        self.inner.is_away(pair)
+    fn is_unavailable(&self, pair: &Pair) -> bool {
+        self.inner.is_unavailable(pair)
     }
 
     fn dropped_touches(&self) -> u64 {
@@ -317,15 +327,6 @@ impl Store for Redis {
 
     async fn close(&self) {
         self.inner.close();
-    }
-
-    fn in_child(&self) -> Box<dyn Store> {
-        let inner = &self.inner;
-        let child = Self::of(inner.target.clone(), inner.clock.clone());
-        if inner.lanes.is_closed() {
-            child.inner.close();
-        }
-        Box::new(child)
     }
 }
 
@@ -336,8 +337,8 @@ impl Inner {
         self.wakes.close();
     }
 
-    fn shared<'p>(&self, pair: &'p Pair) -> &'p Arc<PairShared> {
-        pair.shared.get_or_init(|| self.pairs.of(&pair.stem))
+    pub(crate) fn shared<'p>(&self, pair: &'p Pair) -> &'p Arc<PairShared> {
+        pair.state(|| self.pairs.of(&pair.stem))
     }
 }
 

@@ -3,23 +3,23 @@
 use crate::error::Error;
 use crate::store::memory::Memory;
 use crate::store::redis::{Redis, Target, Tls};
-use crate::store::{Clock, Store, StoreKind};
+use crate::store::{AnyStore, Clock, StoreKind};
 
 /// Where the entries are to live.
-pub(super) enum Place {
+pub(super) enum Backend {
     Memory,
-    One(String),
+    Redis(String),
     #[cfg(feature = "cluster")]
     Cluster(Vec<String>),
     #[cfg(feature = "sentinel")]
     Sentinel(Vec<String>, String),
 }
 
-impl Place {
+impl Backend {
     pub(super) fn kind(&self) -> StoreKind {
         match self {
             Self::Memory => StoreKind::Memory,
-            Self::One(_) => StoreKind::Redis,
+            Self::Redis(_) => StoreKind::Redis,
             #[cfg(feature = "cluster")]
             Self::Cluster(_) => StoreKind::RedisCluster,
             #[cfg(feature = "sentinel")]
@@ -27,15 +27,15 @@ impl Place {
         }
     }
 
-    pub(super) fn open(self, clock: Clock, tls: &Tls) -> Result<Box<dyn Store>, Error> {
+    pub(super) fn open(self, clock: Clock, tls: &Tls) -> Result<AnyStore, Error> {
         let target = match self {
-            Self::Memory => return Ok(Box::new(Memory::new(clock))),
-            Self::One(url) => Target::one(&url, tls)?,
+            Self::Memory => return Ok(AnyStore::Memory(Memory::new(clock))),
+            Self::Redis(url) => Target::one(&url, tls)?,
             #[cfg(feature = "cluster")]
             Self::Cluster(urls) => Target::cluster(&urls, tls)?,
             #[cfg(feature = "sentinel")]
             Self::Sentinel(urls, service) => Target::sentinel(&urls, &service, tls)?,
         };
-        Ok(Box::new(Redis::new(target, clock)))
+        Ok(AnyStore::Redis(Redis::new(target, clock)))
     }
 }

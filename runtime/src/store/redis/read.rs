@@ -20,19 +20,19 @@ use self::lane::{Lane, Road};
 use self::pipeline::Ask;
 pub(crate) use self::queue::Queue;
 use self::queue::{Place, Waiting};
+use super::Inner;
 use super::connection::manager::Link;
 use super::health::endpoint::{Pace, Paced};
 use super::script::reply;
 use super::write::hits;
-use super::{Inner, Verdict};
-use crate::error::Error;
+use crate::error::{Error, Fault};
 use crate::key::digest::Field;
-use crate::method::Pair;
 use crate::rt::background;
-use crate::store::Found;
+use crate::store::LookupReply;
+use crate::store::Pair;
 
 /// A read where this thread has no wire at hand.
-pub(crate) async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Paced<Found> {
+pub(crate) async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Paced<LookupReply> {
     let Ask { pair, field, wait } = ask;
     let shared = inner.shared(pair);
     let found = match inner.lanes.here(inner, shared) {
@@ -66,10 +66,10 @@ pub(crate) async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Paced<Fo
 /// Whether it says that the connection is lost, as an idle one may be at any time: the driver has
 /// another.
 pub(crate) fn is_lost<T>(answer: &Result<T, Error>) -> bool {
-    matches!(answer, Err(error) if error.verdict() == Verdict::Nothing)
+    matches!(answer, Err(error) if error.fault() == Fault::Nothing)
 }
 
-async fn read_by_the_driver(inner: &Arc<Inner>, ask: &Ask<'_>) -> Result<Found, Error> {
+async fn read_by_the_driver(inner: &Arc<Inner>, ask: &Ask<'_>) -> Result<LookupReply, Error> {
     let &Ask { pair, field, wait } = ask;
     let until = wait.until();
     let queue = &inner.shared(pair).queue;
@@ -81,7 +81,9 @@ async fn read_by_the_driver(inner: &Arc<Inner>, ask: &Ask<'_>) -> Result<Found, 
     answer_of(told).await
 }
 
-async fn answer_of(told: oneshot::Receiver<Result<Found, Error>>) -> Result<Found, Error> {
+async fn answer_of(
+    told: oneshot::Receiver<Result<LookupReply, Error>>,
+) -> Result<LookupReply, Error> {
     told.await
         .unwrap_or_else(|_| Err(Error::unavailable("the read was given up")))
 }
@@ -94,7 +96,7 @@ async fn read_in_lane(
     queue: &Arc<Queue>,
     field: Field,
     until: Instant,
-) -> Result<Found, Error> {
+) -> Result<LookupReply, Error> {
     let (id, out_of_time) = match queue.place(field, until)? {
         Place::Alone(id, out_of_time) => (id, out_of_time),
         Place::Waits(told) => return answer_of(told).await,
@@ -116,7 +118,7 @@ async fn read_in_lane(
             .map(|_| Err(Error::unavailable("the store did not answer in time"))),
     })
     .await?;
-    Ok(Found {
+    Ok(LookupReply {
         now_us,
         entry: entries.pop().flatten().map(Into::into),
         pair_ms: None,
@@ -223,7 +225,7 @@ fn tell(batch: Vec<Waiting>, places: Vec<usize>, answers: Answers) {
             entries[place].clone()
         };
         // Whoever has gone away does not want to be told.
-        let _ = waiting.tell.send(Ok(Found {
+        let _ = waiting.tell.send(Ok(LookupReply {
             now_us,
             entry: entry.map(Into::into),
             pair_ms: None,

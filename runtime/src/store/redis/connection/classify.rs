@@ -6,25 +6,7 @@ use redis::{ErrorKind as Kind, RedisError, ServerErrorKind};
 
 use super::refusal;
 use super::refusal::Refusal;
-use crate::error::{Error, ErrorKind};
-
-/// What an error says about the endpoint that it came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It was not asked, or is just being connected to.
-    Nothing,
-    /// It answered: what is wrong is the data, the script or the topology.
-    Answered,
-    Failed,
-    /// The next call will fare no better.
-    Refused,
-    /// It still answers reads.
-    RefusesWrites,
-    /// It refuses writes because another one is the primary now.
-    IsReplica,
-    /// Its answer is none to what was asked, so those that follow may not be either.
-    Garbled,
-}
+use crate::error::{Error, ErrorKind, Fault};
 
 const REFUSALS: [&str; 8] = [
     "NOAUTH",
@@ -76,11 +58,11 @@ impl Failure {
             Self::Refused(refusal) => refusal.error(),
             Self::Reconnecting => {
                 Error::unavailable("the connection was lost and is being replaced")
-                    .with_verdict(Verdict::Nothing)
+                    .with_fault(Fault::Nothing)
             }
             Self::Closed => {
                 let error = Error::new(ErrorKind::Closed, "the cache is closed");
-                error.with_verdict(Verdict::Nothing)
+                error.with_fault(Fault::Nothing)
             }
             Self::Reply(error) => crate::store::redis::connection::classify::error(error),
         }
@@ -103,43 +85,43 @@ fn error(error: &RedisError) -> Error {
     if says(error, "WRONGTYPE") {
         return foreign();
     }
-    let verdict = verdict(error);
+    let fault = fault(error);
     if error.is_timeout() {
-        return Error::unavailable("the store did not answer in time").with_verdict(verdict);
+        return Error::unavailable("the store did not answer in time").with_fault(fault);
     }
     let said = match error.kind() {
         Kind::Server(_) | Kind::Extension => Error::new(ErrorKind::Server, refusal::cause(error)),
         _ => Error::unavailable(format!("the store failed: {}", refusal::cause(error))),
     };
-    said.with_verdict(verdict)
+    said.with_fault(fault)
 }
 
-pub(crate) fn verdict(error: &RedisError) -> Verdict {
+pub(crate) fn fault(error: &RedisError) -> Fault {
     match error.kind() {
-        Kind::Client => Verdict::Nothing,
-        Kind::AuthenticationFailed | Kind::InvalidClientConfig => Verdict::Refused,
-        Kind::Parse => Verdict::Garbled,
-        Kind::Server(_) | Kind::Extension => verdict_of_answer(|code| says(error, code)),
-        _ if error.is_connection_refusal() => Verdict::Refused,
-        _ => Verdict::Failed,
+        Kind::Client => Fault::Nothing,
+        Kind::AuthenticationFailed | Kind::InvalidClientConfig => Fault::Refused,
+        Kind::Parse => Fault::Garbled,
+        Kind::Server(_) | Kind::Extension => fault_of_answer(|code| says(error, code)),
+        _ if error.is_connection_refusal() => Fault::Refused,
+        _ => Fault::Failed,
     }
 }
 
-fn verdict_of_answer(says: impl Fn(&str) -> bool) -> Verdict {
+fn fault_of_answer(says: impl Fn(&str) -> bool) -> Fault {
     let says_one_of = |codes: &[&str]| codes.iter().any(|code| says(code));
     if says("READONLY") {
-        return Verdict::IsReplica;
+        return Fault::IsReplica;
     }
     if says_one_of(&REFUSALS_OF_WRITES) {
-        return Verdict::RefusesWrites;
+        return Fault::RefusesWrites;
     }
     if says_one_of(&REFUSALS) || says("unknown command") {
-        return Verdict::Refused;
+        return Fault::Refused;
     }
     if says("BUSY") {
-        return Verdict::Failed;
+        return Fault::Failed;
     }
-    Verdict::Answered
+    Fault::Answered
 }
 
 /// What a server says in place of an answer, where the redis crate does not read it.
@@ -149,7 +131,7 @@ pub(crate) fn refused(text: &str) -> Error {
         return foreign();
     }
     Error::new(ErrorKind::Server, refusal::cause_of_code(code, text))
-        .with_verdict(verdict_of_answer(|wanted| text.contains(wanted)))
+        .with_fault(fault_of_answer(|wanted| text.contains(wanted)))
 }
 
 /// Whether an error has a code. Servers before 7.0 report those of commands in scripts as text

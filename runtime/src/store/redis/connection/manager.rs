@@ -337,7 +337,7 @@ async fn connect(shared: Arc<Shared>) {
         if shared.settle(attempted) {
             return;
         }
-        tokio::time::sleep(backoff::up_to(longest)).await;
+        tokio::time::sleep(backoff::full_jitter(longest)).await;
         longest = (longest * 2).min(LONGEST_PAUSE);
     }
 }

@@ -15,8 +15,8 @@ use redis::aio::PubSub;
 use tokio::sync::mpsc;
 
 use crate::key::digest::Field;
-use crate::method::Pair;
 use crate::rt::background;
+use crate::store::Pair;
 use crate::store::redis::Target;
 use crate::store::{Listener, Listeners};
 

@@ -11,7 +11,7 @@ use std::{fmt, io};
 use redis::{ConnectionAddr, ConnectionInfo, ErrorKind as Kind, RedisError};
 
 use super::classify;
-use super::classify::Verdict;
+use crate::error::Fault;
 use crate::error::{Error, ErrorKind};
 
 /// An attempt to connect that failed.
@@ -20,7 +20,7 @@ pub(crate) struct Refusal {
     pub(crate) server: String,
     pub(crate) cause: Cow<'static, str>,
     kind: ErrorKind,
-    verdict: Verdict,
+    fault: Fault,
     pub(crate) is_panic: bool,
 }
 
@@ -31,7 +31,7 @@ impl Refusal {
             server: server.into(),
             cause: cause.into(),
             kind: ErrorKind::Unavailable,
-            verdict: Verdict::Failed,
+            fault: Fault::Failed,
             is_panic: false,
         }
     }
@@ -62,17 +62,17 @@ impl Refusal {
             } else {
                 ErrorKind::Unavailable
             },
-            verdict: match classify::verdict(error) {
-                Verdict::Failed => Verdict::Failed,
+            fault: match classify::fault(error) {
+                Fault::Failed => Fault::Failed,
                 // The next call will fare no better without a connection.
-                _ => Verdict::Refused,
+                _ => Fault::Refused,
             },
             is_panic: false,
         }
     }
 
     pub(crate) fn error(&self) -> Error {
-        Error::new(self.kind, self.to_string()).with_verdict(self.verdict)
+        Error::new(self.kind, self.to_string()).with_fault(self.fault)
     }
 }
 

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use super::breaker::{Breaker, Outcome, Permit};
 use super::probe;
-use crate::deadline::Wait;
+use crate::deadline::Timeout;
 use crate::error::Error;
-use crate::method::Pair;
+use crate::error::Fault;
 use crate::rt::background;
-use crate::store::redis::connection::classify::Verdict;
+use crate::store::Pair;
 use crate::store::redis::connection::manager::Link;
 use crate::store::redis::connection::topology::Range;
 use crate::store::redis::connection::{refusal, topology};
@@ -41,8 +41,8 @@ pub(crate) type Paced<T> = Result<(T, Pace), Error>;
 
 impl Pace {
     /// Of an answer that comes now.
-    pub(crate) fn of(wait: Wait) -> Self {
-        if Instant::now() > wait.patience() {
+    pub(crate) fn of(wait: Timeout) -> Self {
+        if Instant::now() > wait.half() {
             Self::Slow
         } else {
             Self::Quick
@@ -127,7 +127,7 @@ impl Inner {
         deadline: Duration,
         operation: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let wait = Wait::new(deadline);
+        let wait = Timeout::new(deadline);
         let leave = self.admit(side, pair)?;
         let result = operation.await;
         let asked = Asked {
@@ -164,9 +164,10 @@ impl Inner {
             None
         };
         let endpoint = node.as_ref().unwrap_or(&self.endpoints.only);
-        let permit = endpoint.breaker(side).admit().ok_or_else(|| {
-            Error::unavailable("the store is away").with_verdict(Verdict::Nothing)
-        })?;
+        let permit = endpoint
+            .breaker(side)
+            .admit()
+            .ok_or_else(|| Error::unavailable("the store is away").with_fault(Fault::Nothing))?;
         Ok(Leave { node, permit })
     }
 
@@ -209,18 +210,18 @@ impl Inner {
     }
 
     fn tell_error(self: &Arc<Self>, asked: &Asked<'_>, error: &Error) {
-        let verdict = error.verdict();
-        match verdict {
-            Verdict::Nothing => {}
-            Verdict::Answered => self.tell(asked, Outcome::Answered, error),
-            Verdict::Failed => self.tell(asked, Outcome::Failed, error),
+        let fault = error.fault();
+        match fault {
+            Fault::Nothing => {}
+            Fault::Answered => self.tell(asked, Outcome::Answered, error),
+            Fault::Failed => self.tell(asked, Outcome::Failed, error),
             // Where a cluster's client does not know the node of a slot it asks any, so the one that
             // refuses, because it is dead or has just joined, may be another than the one asked for.
-            Verdict::Refused if self.target.is_cluster() => {
+            Fault::Refused if self.target.is_cluster() => {
                 self.tell(asked, Outcome::Failed, error);
             }
-            Verdict::Refused => self.tell(asked, Outcome::Refused, error),
-            Verdict::RefusesWrites | Verdict::IsReplica => {
+            Fault::Refused => self.tell(asked, Outcome::Refused, error),
+            Fault::RefusesWrites | Fault::IsReplica => {
                 let writes = self.endpoint(asked).breaker(Side::Write);
                 if let Some(permit) = writes.admit() {
                     let asked = Asked {
@@ -234,18 +235,18 @@ impl Inner {
                     self.tell(&asked, Outcome::Failed, error);
                 }
             }
-            Verdict::Garbled => {
+            Fault::Garbled => {
                 self.link.give_up();
                 self.lanes.each(Link::give_up);
                 self.tell(asked, Outcome::Failed, error);
             }
         }
-        if verdict == Verdict::IsReplica {
+        if fault == Fault::IsReplica {
             // The primary is elsewhere now, and its replica is not to be read for long.
             self.link.replace();
             self.lanes.connect_anew();
         }
-        if self.target.is_cluster() && matches!(verdict, Verdict::Failed | Verdict::Refused) {
+        if self.target.is_cluster() && matches!(fault, Fault::Failed | Fault::Refused) {
             self.learn_topology();
         }
     }
@@ -272,7 +273,7 @@ impl Inner {
     }
 
     /// Whether reads of the pair are turned away.
-    pub(crate) fn is_away(&self, pair: &Pair) -> bool {
+    pub(crate) fn is_unavailable(&self, pair: &Pair) -> bool {
         self.is_open(Side::Read, pair)
     }
 

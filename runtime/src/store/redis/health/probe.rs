@@ -5,20 +5,21 @@
 //! of memory or replicas, in the slot's state. A `PING` passes where all of that is broken. What the
 //! probe of the writing side stores is an empty entry, and its pair ends after a second.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::endpoint::{Asked, Endpoint, Side};
 use crate::entry::header;
 use crate::entry::header::Label;
 use crate::error::Error;
+use crate::error::Fault;
 use crate::key::digest::Field;
-use crate::method::Pair;
 use crate::rt::{background, backoff};
 use crate::settings::{DEFAULT_DEADLINE, StructureTtl, Touch};
+use crate::store::Pair;
 use crate::store::Put;
 use crate::store::maxsize::MaxSize;
-use crate::store::redis::connection::classify::Verdict;
+use crate::store::redis::pair_state::PairShared;
 use crate::store::redis::{Inner, read};
 
 const LIFE: Duration = Duration::from_secs(1);
@@ -56,7 +57,7 @@ impl Probe {
             let Some(inner) = inner.filter(|inner| !inner.link.is_closed()) else {
                 return;
             };
-            let about = backoff::about(pause);
+            let about = backoff::jittered(pause);
             if inner.target.is_cluster() && inner.link.is_up() {
                 // The client is replaced below, which is no news of the node: whoever took it for
                 // such would replace one client after another, and they would ask all nodes.
@@ -66,10 +67,10 @@ impl Probe {
                 inner.link.attempted(about).await;
             }
             let result = self.ask(&inner).await;
-            if matches!(&result, Err(error) if error.verdict() == Verdict::Garbled) {
+            if matches!(&result, Err(error) if error.fault() == Fault::Garbled) {
                 inner.link.give_up();
             }
-            let answered = !matches!(&result, Err(error) if error.verdict() != Verdict::Answered);
+            let answered = !matches!(&result, Err(error) if error.fault() != Fault::Answered);
             if inner.target.is_cluster() {
                 inner.learn_topology();
                 if matches!(&result, Err(error) if error.is_unavailable()) {
@@ -123,18 +124,16 @@ impl Drop for Probe {
 
 /// The pair for probes beside another: in its slot, under its policy, with a name that is no cache's.
 fn reserved(pair: &Pair) -> Pair {
-    let stem = format!("{}:probe", pair.stem);
-    Pair {
-        ranking: format!("{stem}:0"),
-        values: format!("{stem}:1"),
-        stem,
-        policy: pair.policy.clone(),
-        structure: StructureTtl::Fixed(LIFE),
-        maxsize: MaxSize::new(1),
-        touch: Touch::BEHIND,
-        // Not one of the pairs that the store keeps in mind.
-        shared: OnceLock::from(Arc::default()),
-    }
+    let reserved = Pair::new(
+        format!("{}:probe", pair.stem),
+        pair.policy.clone(),
+        StructureTtl::Fixed(LIFE),
+        MaxSize::new(1),
+        Touch::BEHIND,
+    );
+    // Not one of the pairs that the store remembers.
+    reserved.state(Arc::<PairShared>::default);
+    reserved
 }
 
 fn put() -> Result<Put, Error> {

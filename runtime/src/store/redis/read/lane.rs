@@ -5,7 +5,7 @@
 //! connection of its own. It is made behind, used only while it is up, and only by those who are
 //! polled by that runtime: a thread that blocks may be the one that the connection needs.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use super::Queue;
 use super::pipeline::{Ask, Seat, Wires};
 use crate::error::Error;
-use crate::rt::background;
+use crate::rt::{background, blocking};
 use crate::store::redis::Inner;
 use crate::store::redis::connection::manager::Link;
 use crate::store::redis::pair_state::PairShared;
@@ -60,25 +60,9 @@ pub(crate) enum Road {
 }
 
 thread_local! {
-    static BLOCKED: Cell<bool> = const { Cell::new(false) };
     /// The store and the lane of the last task that read here: a look-up by the runtime would write
     /// to memory that all its threads write to.
     static HERE: RefCell<Option<(u64, Arc<Lane>)>> = const { RefCell::new(None) };
-}
-
-/// While it lives, this thread is blocked by the call that it runs.
-pub(crate) struct Blocked(bool);
-
-impl Blocked {
-    pub(crate) fn enter() -> Self {
-        Self(BLOCKED.replace(true))
-    }
-}
-
-impl Drop for Blocked {
-    fn drop(&mut self) {
-        BLOCKED.set(self.0);
-    }
 }
 
 impl Default for Lanes {
@@ -104,7 +88,7 @@ impl Lanes {
     /// A seat in the wire that tasks on this thread have used before.
     pub(crate) fn seat(&self, ask: &Ask<'_>, waker: &Waker) -> Option<Result<Seat, Error>> {
         // Another runtime may be at work on this thread, but not in a task of it.
-        if BLOCKED.get() || tokio::task::try_id().is_none() {
+        if blocking::is_blocked() || tokio::task::try_id().is_none() {
             return None;
         }
         HERE.with_borrow(|here| match here {
@@ -123,7 +107,7 @@ impl Lanes {
         inner: &Arc<Inner>,
         shared: &Arc<PairShared>,
     ) -> Option<(Arc<Lane>, Arc<Queue>)> {
-        if BLOCKED.get() || self.closed.load(Ordering::Relaxed) {
+        if blocking::is_blocked() || self.closed.load(Ordering::Relaxed) {
             return None;
         }
         let handle = Handle::try_current().ok()?;

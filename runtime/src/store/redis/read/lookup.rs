@@ -7,17 +7,17 @@ use std::task::{Context, Poll, ready};
 
 use super::pipeline::{Ask, Seat};
 use super::{is_lost, read_otherwise};
-use crate::deadline::Wait;
+use crate::deadline::Timeout;
 use crate::error::Error;
 use crate::key::digest::Field;
-use crate::method::Pair;
-use crate::store::Found;
+use crate::store::LookupReply;
+use crate::store::Pair;
 use crate::store::redis::health::endpoint::{Asked, Leave, Paced, Side};
 use crate::store::redis::{Inner, Redis};
 
 /// Waits for the entry of a field, read together with others, and records the hit. A future made by
 /// hand, for it is small: it is moved when it is made, and so are those that it stands in.
-pub(crate) struct Look<'r> {
+pub(crate) struct Lookup<'r> {
     inner: &'r Arc<Inner>,
     ask: Ask<'r>,
     stage: Stage<'r>,
@@ -28,15 +28,20 @@ enum Stage<'r> {
     New,
     Seated(Seat),
     /// In a box, for most reads never need the room that the other ways take.
-    Otherwise(Pin<Box<dyn Future<Output = Paced<Found>> + Send + 'r>>),
+    Otherwise(Pin<Box<dyn Future<Output = Paced<LookupReply>> + Send + 'r>>),
     Over,
 }
 
 impl Redis {
     /// [`Store::get`](crate::store::Store::get) where hits are recorded behind.
     #[inline]
-    pub(crate) fn read<'r>(&'r self, pair: &'r Arc<Pair>, field: Field, wait: Wait) -> Look<'r> {
-        Look {
+    pub(crate) fn read<'r>(
+        &'r self,
+        pair: &'r Arc<Pair>,
+        field: Field,
+        wait: Timeout,
+    ) -> Lookup<'r> {
+        Lookup {
             inner: &self.inner,
             ask: Ask { pair, field, wait },
             stage: Stage::New,
@@ -45,8 +50,8 @@ impl Redis {
     }
 }
 
-impl Look<'_> {
-    fn read(&mut self, context: &mut Context<'_>) -> Poll<Paced<Found>> {
+impl Lookup<'_> {
+    fn read(&mut self, context: &mut Context<'_>) -> Poll<Paced<LookupReply>> {
         loop {
             let answer = match &mut self.stage {
                 Stage::New => {
@@ -84,8 +89,8 @@ impl Look<'_> {
     }
 }
 
-impl Future for Look<'_> {
-    type Output = Result<Found, Error>;
+impl Future for Lookup<'_> {
+    type Output = Result<LookupReply, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;

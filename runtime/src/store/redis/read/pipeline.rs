@@ -23,15 +23,15 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 use self::batch::Batch;
-pub(crate) use self::batch::{Seat, Slice};
+pub(crate) use self::batch::Seat;
 use self::by_size::Known;
 pub(crate) use self::by_size::Wires;
 use self::queue_shards::Gates;
-use crate::deadline::Wait;
-use crate::error::Error;
+use crate::deadline::Timeout;
+use crate::error::{Error, Fault};
 use crate::key::digest::Field;
-use crate::method::Pair;
-use crate::store::redis::{Inner, Target, Verdict};
+use crate::store::Pair;
+use crate::store::redis::{Inner, Target};
 
 /// Requests in the air, each with the batches of all threads: the server works on one while the
 /// next one is made. Three were no faster.
@@ -46,7 +46,7 @@ const SILENCE: u32 = 3;
 pub(crate) struct Ask<'a> {
     pub(crate) pair: &'a Arc<Pair>,
     pub(crate) field: Field,
-    pub(crate) wait: Wait,
+    pub(crate) wait: Timeout,
 }
 
 /// Dropped, it closes its connection.
@@ -225,7 +225,7 @@ impl Shared {
 
 /// Which says nothing of the server: it may have closed an idle connection.
 fn lost() -> Error {
-    Error::unavailable("the connection was lost").with_verdict(Verdict::Nothing)
+    Error::unavailable("the connection was lost").with_fault(Fault::Nothing)
 }
 
 impl fmt::Debug for Wire {

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::error::Error;
 use crate::key::digest::Field;
-use crate::store::Found;
+use crate::store::LookupReply;
 
 /// Reads of one pair on their way at the same time.
 const FLIGHTS: usize = 2;
@@ -33,7 +33,7 @@ pub(super) struct Waiters {
 pub(super) struct Waiting {
     pub(super) field: Field,
     pub(super) until: Instant,
-    pub(super) tell: oneshot::Sender<Result<Found, Error>>,
+    pub(super) tell: oneshot::Sender<Result<LookupReply, Error>>,
 }
 
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub(super) enum Place {
     /// It asks for its own field: nobody waits.
     Alone(u64, oneshot::Receiver<()>),
     /// It waits for a flight, of which enough are on their way.
-    Waits(oneshot::Receiver<Result<Found, Error>>),
+    Waits(oneshot::Receiver<Result<LookupReply, Error>>),
 }
 
 impl Queue {

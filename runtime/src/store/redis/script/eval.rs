@@ -7,8 +7,8 @@ use redis::{Cmd, Value};
 use super::{PolicyScripts, Script};
 use crate::error::Error;
 use crate::key::digest::Field;
-use crate::method::Pair;
 use crate::policy::Policy;
+use crate::store::Pair;
 use crate::store::redis::connection::classify::Failure;
 use crate::store::redis::{Inner, script, text};
 

@@ -2,9 +2,9 @@
 
 use redis::Value;
 
+use crate::error::Fault;
 use crate::error::{Error, ErrorKind};
-use crate::store::Found;
-use crate::store::redis::connection::classify::Verdict;
+use crate::store::LookupReply;
 
 /// What `TIME` answers, in microseconds.
 pub(crate) fn time_us(reply: Value) -> Result<u64, Error> {
@@ -32,7 +32,7 @@ pub(crate) fn entries(reply: Value) -> Result<Vec<Option<Vec<u8>>>, Error> {
     each.collect()
 }
 
-pub(crate) fn found(reply: Value) -> Result<Found, Error> {
+pub(crate) fn found(reply: Value) -> Result<LookupReply, Error> {
     let mut parts = array(reply)?.into_iter();
     let (Some(Value::Int(now_us)), Some(entry)) = (parts.next(), parts.next()) else {
         return Err(unexpected());
@@ -46,7 +46,7 @@ pub(crate) fn found(reply: Value) -> Result<Found, Error> {
         Some(Value::Int(left)) => u64::try_from(left).ok(),
         _ => None,
     };
-    Ok(Found {
+    Ok(LookupReply {
         now_us: u64::try_from(now_us).unwrap_or_default(),
         entry: entry.map(Into::into),
         pair_ms,
@@ -84,5 +84,5 @@ pub(crate) fn unexpected() -> Error {
         ErrorKind::Server,
         "the server's answer is not of the form that was asked for",
     )
-    .with_verdict(Verdict::Garbled)
+    .with_fault(Fault::Garbled)
 }

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::key::digest::Field;
-use crate::method::Pair;
 use crate::rt::background;
-use crate::store::Seen;
+use crate::store::ExpectedEntry;
+use crate::store::Pair;
 use crate::store::redis::{Inner, script, text, timed};
 
 /// Each holds a copy of an entry: whoever floods a pair with garbage shall not fill our memory.
@@ -43,13 +43,18 @@ impl Drop for Place {
 }
 
 impl Inner {
-    pub(crate) fn discard(self: &Arc<Self>, pair: &Arc<Pair>, field: Field, seen: Seen<'_>) {
+    pub(crate) fn discard(
+        self: &Arc<Self>,
+        pair: &Arc<Pair>,
+        field: Field,
+        seen: ExpectedEntry<'_>,
+    ) {
         let Some(place) = self.discards.place(field) else {
             return;
         };
         let (length, bytes) = match seen {
-            Seen::Bytes(bytes) => (bytes.len(), bytes.to_vec()),
-            Seen::Length(length) => (length, Vec::new()),
+            ExpectedEntry::Bytes(bytes) => (bytes.len(), bytes.to_vec()),
+            ExpectedEntry::Length(length) => (length, Vec::new()),
         };
         let args = [field.0.to_vec(), text(length as u64), bytes];
         let (inner, pair) = (self.clone(), pair.clone());

@@ -13,9 +13,9 @@ use self::pending::{MOST, Touched, Worth, args_of};
 use crate::entry::header;
 use crate::error::Error;
 use crate::key::digest::Field;
-use crate::method::Pair;
 use crate::rt::background;
 use crate::settings::Touch;
+use crate::store::Pair;
 use crate::store::redis::script::reply::array;
 use crate::store::redis::{Inner, STEP, Side, text, timed};
 

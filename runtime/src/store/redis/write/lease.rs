@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use redis::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::error::Error;
+use crate::error::{Error, Fault};
 use crate::key::digest::Field;
-use crate::method::Pair;
 use crate::rt::background;
 use crate::settings::{Touch, ms};
+use crate::store::Pair;
 use crate::store::redis::health::endpoint::Side;
 use crate::store::redis::script::reply::{array, unexpected};
-use crate::store::redis::{Inner, STEP, Verdict, script, text, timed};
-use crate::store::{Begin, Begun, Found, Manner, Token, Unwanted};
+use crate::store::redis::{Inner, STEP, script, text, timed};
+use crate::store::{AcceptEntry, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Token};
 
 /// What a dead process costs those who wait for it.
 const LEASE: Duration = Duration::from_secs(2);
@@ -78,7 +78,7 @@ impl Leases {
         let turn = tokio::time::timeout(at_most, self.turns.acquire()).await;
         // Nobody closes the semaphore.
         turn.ok().and_then(Result::ok).ok_or_else(|| {
-            Error::unavailable("too many calls ask for leases").with_verdict(Verdict::Nothing)
+            Error::unavailable("too many calls ask for leases").with_fault(Fault::Nothing)
         })
     }
 
@@ -87,7 +87,7 @@ impl Leases {
     }
 
     /// The computation is over, or its caller has gone away.
-    pub(crate) fn let_go(&self, token: Token) {
+    pub(crate) fn forget_lease(&self, token: Token) {
         self.known().remove(&token);
     }
 
@@ -116,23 +116,21 @@ impl Leases {
 impl Inner {
     /// Asks for a lease, unless its caller has gone away. If it goes away meanwhile, whatever came of
     /// it is given back: what the caller's end has sent may have reached the server first.
-    pub(crate) async fn begin_in_time(
+    pub(crate) async fn acquire_lease_in_time(
         self: &Arc<Self>,
         pair: &Arc<Pair>,
-        begin: Begin,
+        begin: LeaseRequest,
         deadline: Duration,
-    ) -> Result<Begun, Error> {
+    ) -> Result<LeaseOutcome, Error> {
         if !self.leases.is_wanted(begin.token) {
-            return Err(
-                Error::unavailable("the caller has gone away").with_verdict(Verdict::Nothing)
-            );
+            return Err(Error::unavailable("the caller has gone away").with_fault(Fault::Nothing));
         }
         let since = Instant::now();
         let least = LEAST.min(deadline / 2);
         let _turn = self.leases.turn(deadline.saturating_sub(least)).await?;
         let left = deadline.saturating_sub(since.elapsed());
         let begun = self.in_time(left, self.begin(pair, begin));
-        let begun = self.ask(Side::Write, pair, begin.call_has, begun).await;
+        let begun = self.ask(Side::Write, pair, begin.deadline, begun).await;
         if !self.leases.is_wanted(begin.token) {
             let args = [begin.field.0.to_vec(), begin.token.0.to_vec(), text(0)];
             let _ = timed(self.script(&script::ABANDON, &pair.stem, &args)).await;
@@ -140,42 +138,46 @@ impl Inner {
         begun
     }
 
-    async fn begin(self: &Arc<Self>, pair: &Arc<Pair>, begin: Begin) -> Result<Begun, Error> {
-        let Begin { field, token, .. } = begin;
-        let args = self.begin_args(begin);
+    async fn begin(
+        self: &Arc<Self>,
+        pair: &Arc<Pair>,
+        begin: LeaseRequest,
+    ) -> Result<LeaseOutcome, Error> {
+        let LeaseRequest { field, token, .. } = begin;
+        let args = self.lease_args(begin);
         let answer = self.script(&script::BEGIN, &pair.stem, &args).await;
         let (now_us, begun) = begun(answer?)?;
         match &begun {
-            Begun::Hit(_) if pair.touch == Touch::Exact => {
+            LeaseOutcome::Hit(_) if pair.touch == Touch::Exact => {
                 let get = &self.scripts(&pair.policy).get;
                 let args = &self.common_args(pair, field)[..4];
                 let _ = self.script(get, &pair.stem, args).await;
             }
-            Begun::Hit(_) => self.touch(pair, now_us, std::iter::once((field, 1))),
-            Begun::Leads if self.leases.granted(token) => self.renew_behind(),
-            Begun::Leads | Begun::Waits { .. } => {}
+            LeaseOutcome::Hit(_) => self.touch(pair, now_us, std::iter::once((field, 1))),
+            LeaseOutcome::Granted if self.leases.granted(token) => self.renew_behind(),
+            LeaseOutcome::Granted | LeaseOutcome::Held { .. } => {}
         }
         Ok(begun)
     }
 
-    fn begin_args(&self, begin: Begin) -> [Vec<u8>; 7] {
-        let manner = match begin.manner {
-            Manner::TakesOver => b"0",
-            Manner::Waits => b"1",
-            Manner::Refreshes => b"2",
+    fn lease_args(&self, begin: LeaseRequest) -> [Vec<u8>; 7] {
+        let on_held = match begin.on_held {
+            OnHeldLease::Preempt => b"0",
+            OnHeldLease::Wait => b"1",
+            OnHeldLease::GiveUp => b"2",
         };
-        let unwanted = match begin.unwanted {
-            Unwanted::Nothing => Vec::new(),
-            Unwanted::Created(instant) => instant.to_vec(),
-            Unwanted::Everything => b"*".to_vec(),
+        let accept = match begin.accept {
+            AcceptEntry::Any => Vec::new(),
+            AcceptEntry::NotCreatedAt(instant) => instant.to_vec(),
+            AcceptEntry::Never => b"*".to_vec(),
         };
         [
             begin.field.0.to_vec(),
             text(self.clock.forced_us()),
             begin.token.0.to_vec(),
             text(ms(LEASE)),
-            manner.to_vec(),
-            unwanted,
+            on_held.to_vec(),
+            accept,
             begin.tag.to_le_bytes().to_vec(),
         ]
     }
@@ -230,7 +232,7 @@ async fn renew(inner: &Arc<Inner>, pair: &Arc<Pair>, leases: &[Leased]) {
     if let Ok(Value::Array(renewed)) = renewed {
         for ((_, token), renewed) in leases.iter().zip(renewed) {
             if renewed == Value::Int(0) {
-                inner.leases.let_go(*token);
+                inner.leases.forget_lease(*token);
             }
         }
     }
@@ -243,7 +245,7 @@ pub(crate) fn renewal(leases: &[Leased]) -> Vec<Vec<u8>> {
     std::iter::once(text(ms(LEASE))).chain(each).collect()
 }
 
-fn begun(answer: Value) -> Result<(u64, Begun), Error> {
+fn begun(answer: Value) -> Result<(u64, LeaseOutcome), Error> {
     let mut parts = array(answer)?.into_iter();
     let (Some(Value::Int(now_us)), Some(Value::BulkString(what))) = (parts.next(), parts.next())
     else {
@@ -251,16 +253,18 @@ fn begun(answer: Value) -> Result<(u64, Begun), Error> {
     };
     let now_us = u64::try_from(now_us).unwrap_or_default();
     let begun = match (&what[..], parts.next(), parts.next()) {
-        (b"lead", ..) => Begun::Leads,
-        (b"hit", Some(Value::BulkString(entry)), _) => Begun::Hit(Found {
+        (b"lead", ..) => LeaseOutcome::Granted,
+        (b"hit", Some(Value::BulkString(entry)), _) => LeaseOutcome::Hit(LookupReply {
             now_us,
             entry: Some(entry.into()),
             pair_ms: None,
         }),
-        (b"wait", Some(Value::Int(left_ms)), Some(Value::BulkString(holder))) => Begun::Waits {
-            left: Duration::from_millis(u64::try_from(left_ms).unwrap_or_default()),
-            holder: Token(holder.try_into().unwrap_or_default()),
-        },
+        (b"wait", Some(Value::Int(left_ms)), Some(Value::BulkString(holder))) => {
+            LeaseOutcome::Held {
+                left: Duration::from_millis(u64::try_from(left_ms).unwrap_or_default()),
+                holder: Token(holder.try_into().unwrap_or_default()),
+            }
+        }
         _ => return Err(unexpected()),
     };
     Ok((now_us, begun))
@@ -274,35 +278,31 @@ mod tests {
     use std::task::{Context, Waker};
 
     use super::*;
-    use crate::method::{Method, Options};
     use crate::store::redis::{Redis, Target, Tls};
     use crate::store::{Clock, Store as _};
-
-    static METHOD: Method = Method::new("a::lease", "lease", [7; 20], Options::NONE);
 
     /// Its caller hands it to the driver and goes away before the driver has begun.
     #[test]
     fn a_lease_whose_caller_has_gone_is_not_asked_for() {
-        let cache = crate::Cache::builder("lease").build().unwrap();
-        let pair = cache.bind(&METHOD).unwrap().pair.clone();
+        let pair = Pair::for_test("lease");
         let target = Target::one("redis://127.0.0.1:1", &Tls::default()).unwrap();
         let redis = Redis::new(target, Clock::default());
-        let begin = Begin {
+        let begin = LeaseRequest {
             field: Field([7; 20]),
             token: Token([7; 16]),
-            manner: Manner::Waits,
-            unwanted: Unwanted::Nothing,
-            call_has: STEP,
+            on_held: OnHeldLease::Wait,
+            accept: AcceptEntry::Any,
+            deadline: STEP,
             tag: 7,
         };
         let (go_on, waits) = mpsc::channel::<()>();
         background::spawn(async move { assert!(waits.recv().is_err()) }).unwrap();
         {
-            let mut begun = pin!(redis.begin(&pair, begin, STEP));
+            let mut begun = pin!(redis.acquire_lease(&pair, begin, STEP));
             let poll = begun.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             assert!(poll.is_pending());
         }
-        redis.let_go(begin.token);
+        redis.forget_lease(begin.token);
         drop(go_on);
         // Behind what the driver has been given so far.
         pollster::block_on(background::run(async {})).unwrap();

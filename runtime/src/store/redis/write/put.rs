@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use redis::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::error::Error;
-use crate::method::Pair;
+use crate::error::{Error, Fault};
 use crate::settings::ms;
+use crate::store::Pair;
 use crate::store::redis::health::endpoint::Side;
 use crate::store::redis::script::reply::{array, number, unexpected};
-use crate::store::redis::{Inner, Verdict, text};
-use crate::store::{Put, Stored};
+use crate::store::redis::{Inner, text};
+use crate::store::{Put, PutOutcome};
 
 /// What may be on its way at a time: so many small values, or a megabyte of large ones. Behind more
 /// than that on one connection, whatever else is asked for would be late.
@@ -39,7 +39,7 @@ impl Places {
         let taken = tokio::time::timeout(LONGEST_WAIT, self.0.acquire_many(places)).await;
         // Nobody closes the semaphore.
         taken.ok().and_then(Result::ok).ok_or_else(|| {
-            Error::unavailable("too many values wait to be stored").with_verdict(Verdict::Nothing)
+            Error::unavailable("too many values wait to be stored").with_fault(Fault::Nothing)
         })
     }
 }
@@ -52,19 +52,19 @@ impl Inner {
         pair: &Arc<Pair>,
         mut put: Put,
         deadline: Duration,
-    ) -> Result<Stored, Error> {
+    ) -> Result<PutOutcome, Error> {
         let since = Instant::now();
         let _places = self.puts.take(put.entry.tail.len()).await?;
         put.age(ms(since.elapsed()));
         if let Some(token) = put.token {
             // It is over sooner than the lease, renewed until now.
-            self.leases.let_go(token);
+            self.leases.forget_lease(token);
         }
         let put = self.in_time(deadline, self.put(pair, put));
         self.ask(Side::Write, pair, deadline, put).await
     }
 
-    pub(crate) async fn put(&self, pair: &Pair, put: Put) -> Result<Stored, Error> {
+    pub(crate) async fn put(&self, pair: &Pair, put: Put) -> Result<PutOutcome, Error> {
         let script = self.scripts(&pair.policy).put.clone();
         let field = put.field;
         let sweeps = &self.shared(pair).sweeps;
@@ -81,7 +81,7 @@ impl Inner {
         ]);
         args.extend(self.take_touches(pair, field));
         match self.script(&script, &pair.stem, &args).await? {
-            Value::Int(-1) => Ok(Stored::Overtaken),
+            Value::Int(-1) => Ok(PutOutcome::Fenced),
             counts => {
                 let [evicted, swept] = &array(counts)?[..] else {
                     return Err(unexpected());
@@ -89,7 +89,7 @@ impl Inner {
                 if *swept != Value::Int(0) {
                     sweeps.again();
                 }
-                Ok(Stored::Evicting(number(evicted)?))
+                Ok(PutOutcome::Stored(number(evicted)?))
             }
         }
     }

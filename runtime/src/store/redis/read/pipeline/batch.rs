@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::ops::{Deref, Range};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -11,11 +11,11 @@ use bytes::Bytes;
 
 use super::Ask;
 use super::request::Place;
-use crate::deadline::Wait;
+use crate::deadline::Timeout;
 use crate::error::Error;
 use crate::key::digest::Field;
 use crate::store::redis::health::endpoint::{Pace, Paced};
-use crate::store::{Entry, Found};
+use crate::store::{EntryBytes, LookupReply, ReplyBytes};
 
 /// Callers tell by it whether they are answered, without a channel each.
 #[derive(Debug, Default)]
@@ -48,16 +48,9 @@ pub(super) struct Answer {
     pub(super) groups: Vec<Result<Vec<Option<Range<usize>>>, Error>>,
 }
 
-/// An entry where it lies in an answer: it is kept as a whole while somebody reads it.
-#[derive(Clone)]
-pub(crate) struct Slice {
-    batch: Arc<Batch>,
-    range: Range<usize>,
-}
-
 #[derive(Debug)]
 pub(super) struct Caller {
-    wait: Wait,
+    wait: Timeout,
     /// Which of the pairs of its party it asks.
     pub(super) pair: usize,
     pub(super) field: Field,
@@ -124,7 +117,7 @@ impl Batch {
         let answer = answer.clone();
         let at = answer.is_clean().then_some(answer.at);
         let callers = self.wake(Ok(Share { answer, places }));
-        let is_quick = |caller: &&Caller| at.is_some_and(|at| at <= caller.wait.patience());
+        let is_quick = |caller: &&Caller| at.is_some_and(|at| at <= caller.wait.half());
         Told {
             callers: callers.len(),
             quick: callers.iter().filter(is_quick).count() as u64,
@@ -180,13 +173,13 @@ impl Callers {
 
 impl Seat {
     /// The answer, when it is there. The hit is recorded by the pump, for all of a batch at once.
-    pub(crate) async fn answer(self, wait: Wait) -> Paced<Found> {
+    pub(crate) async fn answer(self, wait: Timeout) -> Paced<LookupReply> {
         poll_fn(|context| self.poll(wait, context)).await?;
         self.own(wait)
     }
 
     /// Ready when there is an answer.
-    pub(crate) fn poll(&self, wait: Wait, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(crate) fn poll(&self, wait: Timeout, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if self.batch.answer.get().is_some() {
             return Poll::Ready(Ok(()));
         }
@@ -202,7 +195,7 @@ impl Seat {
     }
 
     /// What the answer has for this caller.
-    pub(crate) fn own(self, wait: Wait) -> Paced<Found> {
+    pub(crate) fn own(self, wait: Timeout) -> Paced<LookupReply> {
         let Some(answer) = self.batch.answer.get() else {
             return Err(Error::unavailable("the read was given up"));
         };
@@ -211,7 +204,7 @@ impl Seat {
         let group = answer.groups[place.group].as_ref();
         let range = group.map_err(Error::again)?[place.entry].clone();
         let now_us = answer.now_us;
-        let pace = if answer.at > wait.patience() {
+        let pace = if answer.at > wait.half() {
             Pace::Slow
         } else if answer.is_clean() {
             Pace::Told
@@ -219,9 +212,12 @@ impl Seat {
             Pace::Quick
         };
         let batch = self.batch;
-        let found = Found {
+        let found = LookupReply {
             now_us,
-            entry: range.map(|range| Entry::InBatch(Slice { batch, range })),
+            entry: range.map(|range| EntryBytes::Shared {
+                reply: batch,
+                range,
+            }),
             pair_ms: None,
         };
         Ok((found, pace))
@@ -235,13 +231,11 @@ impl Answer {
     }
 }
 
-impl Deref for Slice {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self.batch.answer.get() {
-            Some(Ok(share)) => &share.answer.bytes[self.range.clone()],
-            // It is a slice of an answer.
+impl ReplyBytes for Batch {
+    fn bytes(&self) -> &[u8] {
+        match self.answer.get() {
+            Some(Ok(share)) => &share.answer.bytes,
+            // Only a batch with an answer has entries.
             _ => &[],
         }
     }
@@ -253,11 +247,5 @@ impl fmt::Debug for Answer {
         f.debug_struct("Answer")
             .field("bytes", &self.bytes.len())
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Slice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Slice").field(&self.range).finish()
     }
 }

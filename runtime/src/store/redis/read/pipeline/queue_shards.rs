@@ -13,8 +13,8 @@ use super::batch::{Batch, Caller, Seat};
 use super::request::{FIELDS, Place, Request};
 use super::{Ask, lost};
 use crate::error::Error;
-use crate::method::Pair;
-use crate::stats::{SHARDS, shard};
+use crate::rt::shard::{SHARDS, shard};
+use crate::store::Pair;
 
 /// Callers that may wait at one gate; more than that are turned away.
 const WAITING: usize = 16_384;
@@ -197,10 +197,9 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::deadline::Wait;
+    use crate::deadline::Timeout;
+    use crate::error::Fault;
     use crate::key::digest::Field;
-    use crate::method::{Method, Options};
-    use crate::store::redis::Verdict;
     use crate::store::redis::read::pipeline::batch::Answer;
 
     #[derive(Debug, Default)]
@@ -218,24 +217,16 @@ mod tests {
         }
     }
 
-    fn pair(method: &'static Method) -> Arc<Pair> {
-        let cache = crate::Cache::builder("gate").build().unwrap();
-        cache.bind(method).unwrap().pair.clone()
-    }
-
     fn field(n: usize) -> Field {
         let mut bytes = [0; 20];
         bytes[..8].copy_from_slice(&n.to_le_bytes());
         Field(bytes)
     }
 
-    static ONE: Method = Method::new("a::one", "one", [7; 20], Options::NONE);
-    static TWO: Method = Method::new("a::two", "two", [8; 20], Options::NONE);
-
     struct Hall {
         gates: Gates,
         pair: Arc<Pair>,
-        wait: Wait,
+        wait: Timeout,
     }
 
     impl Hall {
@@ -244,8 +235,8 @@ mod tests {
             gates.open();
             Self {
                 gates,
-                pair: pair(&ONE),
-                wait: Wait::new(Duration::from_secs(60)),
+                pair: Pair::for_test("one"),
+                wait: Timeout::new(Duration::from_secs(60)),
             }
         }
 
@@ -298,8 +289,8 @@ mod tests {
     fn requests_are_bounded_and_nobody_is_left_behind() {
         let mut hall = Hall::open();
         let wakes = Arc::<Wakes>::default();
-        for method in [&ONE, &TWO] {
-            hall.pair = pair(method);
+        for stem in ["one", "two"] {
+            hall.pair = Pair::for_test(stem);
             (0..500).for_each(|n| drop(hall.take_in(n, &wakes).unwrap()));
         }
         let mut let_out = 0;
@@ -349,9 +340,9 @@ mod tests {
         }
         assert_eq!(wakes.count(), 1);
         let error = seat.own(hall.wait).unwrap_err();
-        assert_eq!(error.verdict(), Verdict::Nothing);
+        assert_eq!(error.fault(), Fault::Nothing);
         let error = hall.take_in(1, &wakes).unwrap_err();
-        assert_eq!(error.verdict(), Verdict::Nothing);
+        assert_eq!(error.fault(), Fault::Nothing);
         assert!(!hall.gates.is_occupied());
     }
 

@@ -7,7 +7,7 @@ use bytes::{BufMut as _, BytesMut};
 
 use super::by_size::Known;
 use crate::key::digest::Field;
-use crate::method::Pair;
+use crate::store::Pair;
 use crate::store::redis::PairShared;
 use crate::store::redis::write::hits;
 
@@ -79,10 +79,14 @@ impl Request {
     }
 }
 
+fn state_of(pair: &Pair) -> Option<&Arc<PairShared>> {
+    pair.known_state()
+}
+
 impl Group {
     fn is_of(&self, pair: &Arc<Pair>) -> bool {
         Arc::ptr_eq(&self.pair, pair)
-            || match (self.pair.shared.get(), pair.shared.get()) {
+            || match (state_of(&self.pair), state_of(pair)) {
                 (Some(own), Some(other)) => Arc::<PairShared>::ptr_eq(own, other),
                 _ => false,
             }

@@ -1,0 +1,74 @@
+//! The context of one call: which cache, method and key, how much time is left, and whom it leads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::lease::Lease;
+use crate::deadline::Deadline;
+use crate::engine::Engine;
+use crate::engine::scope::Mode;
+use crate::engine::single_flight::{JoinMark, Leader};
+use crate::key::digest::CallKey;
+use crate::method::bound::{BoundMethod, BoundRef};
+use crate::stats::Event;
+use crate::store::{AcceptEntry, Store};
+
+/// A call that has a key: the name of one entry, and what reads and writes it.
+#[derive(Debug)]
+pub(crate) struct KeyedCall<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) method: BoundRef,
+    pub(crate) key: CallKey,
+}
+
+impl KeyedCall<'_> {
+    #[inline]
+    pub(crate) fn store(&self) -> &dyn Store {
+        self.engine.store()
+    }
+
+    #[inline]
+    pub(crate) fn count(&self, event: Event, n: u64) {
+        self.engine.count(Some(&self.method), event, n);
+    }
+}
+
+/// A call on its way. Its steps are in the files beside this one: [`lookup`](super::lookup),
+/// [`lease`](super::lease), [`execute`](super::execute), [`commit`](super::commit).
+pub(crate) struct Attempt<'a> {
+    pub(crate) call: KeyedCall<'a>,
+    pub(crate) mode: Mode,
+    pub(crate) deadline: Deadline,
+    /// The stored entry that would do. `None` while the store is failing: this call does not ask it again.
+    pub(crate) accept: Option<AcceptEntry>,
+    /// Other calls of this process wait for this one.
+    pub(crate) leader: Option<Leader>,
+    /// This call may store its value.
+    pub(crate) lease: Option<Lease>,
+    /// The followers that had joined before the method ran: the value is as new as their calls.
+    pub(crate) joined_before_execution: Option<JoinMark>,
+}
+
+impl<'a> Attempt<'a> {
+    #[inline]
+    pub(crate) fn new(call: KeyedCall<'a>, mode: Mode, deadline: Duration) -> Self {
+        Self {
+            call,
+            mode,
+            deadline: Deadline::new(deadline),
+            accept: Some(AcceptEntry::Never),
+            leader: None,
+            lease: None,
+            joined_before_execution: None,
+        }
+    }
+
+    pub(crate) fn joined(&self) -> Option<JoinMark> {
+        self.leader.as_ref().map(Leader::mark)
+    }
+
+    /// For work that may outlive this call.
+    pub(crate) fn detach(&self) -> (Engine, Arc<BoundMethod>) {
+        (self.call.engine.clone(), self.call.method.to_arc())
+    }
+}

@@ -1,0 +1,14 @@
+//! The settings that every call reads.
+
+use std::time::Duration;
+
+use crate::entry::seal::Seal;
+
+/// What calls need of the settings.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    pub(crate) deadline: Duration,
+    pub(crate) max_entry_bytes: usize,
+    pub(crate) compress_above: Option<usize>,
+    pub(crate) seal: Seal,
+}

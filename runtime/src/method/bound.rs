@@ -1,0 +1,156 @@
+//! A method as one cache sees it: every option decided.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::Method;
+use super::bulkhead::Bulkhead;
+use super::freshness::Freshness;
+use super::options::Defaults;
+use crate::entry::codec::Codec;
+use crate::error::Error;
+use crate::key::digest::MethodKey;
+use crate::key::names::Layout;
+use crate::settings;
+use crate::stats::Counters;
+use crate::store::Pair;
+use crate::store::maxsize::MaxSizes;
+
+/// How long calls wait for an execution, at least and at the most.
+const SHORTEST_WAIT: Duration = Duration::from_millis(500);
+/// A lease that is not renewed ends sooner.
+const SHORTEST_LEASE_WAIT: Duration = Duration::from_secs(4);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// A method as one cache sees it: every option decided.
+#[derive(Debug)]
+pub(crate) struct BoundMethod {
+    pub(crate) site: &'static str,
+    pub(crate) pair: Arc<Pair>,
+    pub(crate) key: MethodKey,
+    pub(crate) tag: u64,
+    /// Whether the pair holds entries of this method owns_pair.
+    pub(crate) owns_pair: bool,
+    pub(crate) ttl_ms: u64,
+    pub(crate) freshness: Freshness,
+    pub(crate) codec: Codec,
+    pub(crate) counters: Counters,
+    /// Limits concurrent executions while the store is unavailable.
+    pub(crate) bulkhead: Bulkhead,
+    /// How long an execution takes, in microseconds: a moving average.
+    average_us: AtomicU64,
+    /// Whether a value was seen that can never be stored.
+    has_unstorable: AtomicBool,
+}
+
+/// A reference to a bound method. It counts references only where it must: all calls of a method would
+/// write to the same counter.
+#[derive(Debug)]
+pub(crate) enum BoundRef {
+    First(&'static Arc<BoundMethod>),
+    Other(Arc<BoundMethod>),
+}
+
+impl BoundRef {
+    pub(crate) fn to_arc(&self) -> Arc<BoundMethod> {
+        match self {
+            Self::First(bound) => (*bound).clone(),
+            Self::Other(bound) => bound.clone(),
+        }
+    }
+
+    pub(crate) fn into_arc(self) -> Arc<BoundMethod> {
+        match self {
+            Self::First(bound) => bound.clone(),
+            Self::Other(bound) => bound,
+        }
+    }
+}
+
+impl std::ops::Deref for BoundRef {
+    type Target = BoundMethod;
+
+    fn deref(&self) -> &BoundMethod {
+        match self {
+            Self::First(bound) => bound,
+            Self::Other(bound) => bound,
+        }
+    }
+}
+
+impl BoundMethod {
+    pub(crate) fn new(
+        method: &Method,
+        defaults: &Defaults,
+        maxsizes: &MaxSizes,
+    ) -> Result<Self, Error> {
+        let options = method.options;
+        let policy = options
+            .policy
+            .map_or_else(|| defaults.policy.clone(), |policy| policy());
+        let ttl_ms = options.ttl_ms.unwrap_or(defaults.ttl_ms);
+        let site = method.full_site();
+        let tag = MethodKey::method(&site, &method.fingerprint);
+        let hash = format!("{tag:016x}");
+        let own =
+            (options.layout(defaults) == Layout::Multiple).then_some((method.name, hash.as_str()));
+        let stem = defaults.names.stem(&policy, own, options.cluster);
+        let freshness = Freshness::new(&options, defaults, ttl_ms)?;
+        let maxsize = settings::check_maxsize(options.maxsize.unwrap_or(defaults.maxsize))?;
+        let maxsize = maxsizes.join(&stem, method.site, maxsize);
+        let touch = options.touch.unwrap_or(defaults.touch);
+        let pair = Pair::new(stem, policy, defaults.structure, maxsize, touch);
+        Ok(Self {
+            site: method.site,
+            pair: Arc::new(pair),
+            key: MethodKey::new(&site, &method.fingerprint, options.version),
+            tag,
+            owns_pair: own.is_some(),
+            ttl_ms,
+            freshness,
+            codec: options
+                .codec
+                .map_or_else(|| defaults.codec.clone(), |codec| codec()),
+            counters: Counters::default(),
+            bulkhead: Bulkhead::new(defaults.fallback_concurrency),
+            average_us: AtomicU64::new(0),
+            has_unstorable: AtomicBool::new(false),
+        })
+    }
+
+    /// Records how long an execution took, in a moving average.
+    pub(crate) fn record_execution(&self, cost: Duration) {
+        let cost = u64::try_from(cost.as_micros()).unwrap_or(u64::MAX / 8);
+        let average = self.average_us.load(Ordering::Relaxed);
+        let next = if average == 0 {
+            cost
+        } else {
+            average - average / 8 + cost / 8
+        };
+        self.average_us.store(next, Ordering::Relaxed);
+    }
+
+    /// Records that a value cannot be stored; returns whether it is the first.
+    pub(crate) fn is_first_unstorable(&self) -> bool {
+        !self.has_unstorable.swap(true, Ordering::Relaxed)
+    }
+
+    /// How long followers wait for their leader, before one of them runs the method too.
+    pub(crate) fn follower_timeout(&self) -> Duration {
+        let average = Duration::from_micros(self.average_us.load(Ordering::Relaxed));
+        average.saturating_mul(3).clamp(SHORTEST_WAIT, LONGEST_WAIT)
+    }
+
+    /// How long calls wait for another process that holds the lease.
+    pub(crate) fn lease_wait_timeout(&self) -> Duration {
+        match self.average_us.load(Ordering::Relaxed) {
+            // No execution has ended here yet.
+            0 => LONGEST_WAIT,
+            _ => self.follower_timeout().max(SHORTEST_LEASE_WAIT),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

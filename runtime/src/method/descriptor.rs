@@ -1,0 +1,73 @@
+//! A method as generated code declares it.
+
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
+
+use super::bound::BoundMethod;
+use super::enclosing::Enclosing;
+use super::options::Options;
+
+/// What the macro knows of a method. One `static` each.
+#[derive(Debug)]
+pub struct Method {
+    pub(super) site: &'static str,
+    pub(super) name: &'static str,
+    pub(super) fingerprint: [u8; 20],
+    pub(super) options: Options,
+    enclosing: Option<Enclosing>,
+    /// The binding to the first cache that used this method; others are found in their registry.
+    first: OnceLock<(u64, Arc<BoundMethod>)>,
+}
+
+impl Method {
+    /// Declares a method.
+    pub const fn new(
+        site: &'static str,
+        name: &'static str,
+        fingerprint: [u8; 20],
+        options: Options,
+    ) -> Self {
+        Self {
+            site,
+            name,
+            fingerprint,
+            options,
+            enclosing: None,
+            first: OnceLock::new(),
+        }
+    }
+
+    /// Says where the block stands: `T` is a type in it, `in_module` its path if no function is around
+    /// it. Methods of types of one name in two functions are then two.
+    #[must_use]
+    pub const fn within<T>(mut self, in_module: &'static str) -> Self {
+        self.enclosing = Some(Enclosing::of::<T>(in_module));
+        self
+    }
+
+    /// The site, and the function around it.
+    pub(super) fn full_site(&self) -> Cow<'static, str> {
+        match self.enclosing.and_then(Enclosing::function) {
+            Some(function) => Cow::Owned(format!("{} in {function}", self.site)),
+            None => Cow::Borrowed(self.site),
+        }
+    }
+
+    pub(crate) fn site(&self) -> &'static str {
+        self.site
+    }
+
+    /// The binding to this cache, if it was the first.
+    pub(crate) fn bound_to(&'static self, cache: u64) -> Option<&'static Arc<BoundMethod>> {
+        self.first
+            .get()
+            .filter(|(id, _)| *id == cache)
+            .map(|(_, bound)| bound)
+    }
+
+    /// Remembers the binding if it is the first.
+    pub(crate) fn remember(&self, cache: u64, bound: &Arc<BoundMethod>) {
+        // Another cache came first: the registry of the cache is the way then.
+        let _ = self.first.set((cache, bound.clone()));
+    }
+}

@@ -1,0 +1,92 @@
+//! Memory or Redis, chosen once by the builder.
+
+use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::contract::{LookupReply, Store};
+use super::memory::Memory;
+use super::pair::Pair;
+use super::redis::{Lookup, Redis};
+use crate::deadline::Timeout;
+use crate::error::Error;
+use crate::key::digest::Field;
+use crate::settings::Touch;
+
+/// What kind of store a cache keeps its entries in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreKind {
+    /// The memory of this process: nothing is shared with others.
+    Memory,
+    /// One Redis server.
+    Redis,
+    /// A Redis cluster.
+    RedisCluster,
+    /// The primary that sentinels name.
+    RedisSentinel,
+}
+
+/// A store of either kind. All operations but reads go through the [contract](Store).
+pub(crate) enum AnyStore {
+    Memory(Memory),
+    Redis(Redis),
+}
+
+impl AnyStore {
+    /// [`Store::get`], which for most reads on Redis needs no box for its future.
+    #[inline]
+    pub(crate) fn read<'g>(&'g self, pair: &'g Arc<Pair>, field: Field, wait: Timeout) -> Read<'g> {
+        match (self, pair.touch) {
+            (Self::Redis(redis), Touch::Behind(_)) => Read::Redis(redis.read(pair, field, wait)),
+            _ => Read::Boxed(self.get(pair, field, wait.at_most)),
+        }
+    }
+
+    /// A store like this one, for a forked child. It waits for no thread and no lock of the parent's.
+    pub(crate) fn in_child(&self) -> Self {
+        match self {
+            Self::Memory(memory) => Self::Memory(memory.in_child()),
+            Self::Redis(redis) => Self::Redis(redis.in_child()),
+        }
+    }
+}
+
+impl Deref for AnyStore {
+    type Target = dyn Store;
+
+    #[inline]
+    fn deref(&self) -> &(dyn Store + 'static) {
+        match self {
+            Self::Memory(memory) => memory,
+            Self::Redis(redis) => redis,
+        }
+    }
+}
+
+impl fmt::Debug for AnyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// A read on its way.
+pub(crate) enum Read<'g> {
+    Redis(Lookup<'g>),
+    Boxed(Pin<Box<dyn Future<Output = Result<LookupReply, Error>> + Send + 'g>>),
+}
+
+impl Future for Read<'_> {
+    type Output = Result<LookupReply, Error>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Self::Redis(lookup) => Pin::new(lookup).poll(context),
+            Self::Boxed(get) => get.as_mut().poll(context),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The Redis keys that belong together, and the rules that go with them.
+
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+
+use super::maxsize::MaxSize;
+use crate::policy::Policy;
+use crate::settings::{StructureTtl, Touch};
+
+/// The keys that hold entries: a ZSET that ranks them and a HASH of their values. Which methods they
+/// belong to, the layout says.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) stem: String,
+    pub(crate) ranking: String,
+    pub(crate) values: String,
+    pub(crate) policy: Policy,
+    pub(crate) structure: StructureTtl,
+    pub(crate) maxsize: Arc<MaxSize>,
+    pub(crate) touch: Touch,
+    /// What the store keeps for the pair in this process, found once.
+    state: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+impl Pair {
+    pub(crate) fn new(
+        stem: String,
+        policy: Policy,
+        structure: StructureTtl,
+        maxsize: Arc<MaxSize>,
+        touch: Touch,
+    ) -> Self {
+        Self {
+            ranking: format!("{stem}:0"),
+            values: format!("{stem}:1"),
+            stem,
+            policy,
+            structure,
+            maxsize,
+            touch,
+            state: OnceLock::new(),
+        }
+    }
+
+    /// A pair with this stem, and defaults otherwise.
+    #[cfg(test)]
+    pub(crate) fn for_test(stem: &str) -> Arc<Self> {
+        Arc::new(Self::new(
+            stem.to_owned(),
+            Policy::default(),
+            StructureTtl::default(),
+            MaxSize::new(1024),
+            Touch::default(),
+        ))
+    }
+
+    /// The store's state for this pair. A store keeps one type only.
+    #[inline]
+    pub(crate) fn state<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
+        self.state
+            .get_or_init(|| Box::new(make()))
+            .downcast_ref()
+            .expect("a pair belongs to one store")
+    }
+
+    /// The state, if the store has looked at the pair before.
+    #[inline]
+    pub(crate) fn known_state<T: Any>(&self) -> Option<&T> {
+        self.state.get()?.downcast_ref()
+    }
+}
