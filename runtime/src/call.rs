@@ -1,10 +1,11 @@
 //! One call of a cached method, from its arguments to its answer. Read this first.
 //!
 //! A call looks its entry up ([`lookup`]); on a miss it joins the flight of its key in this process
-//! and acquires a lease across processes ([`lease`]), runs the method ([`execute`]), stores what it
+//! and acquires a lease across processes ([`acquire`]), runs the method ([`execute`]), stores what it
 //! returned and publishes it to its followers ([`commit`]). What the steps have in common is an
 //! [`Attempt`]. Imports `engine`, `method`, `store` and what is below them.
 
+pub(crate) mod acquire;
 pub(crate) mod attempt;
 mod backlog;
 mod commit;
@@ -12,8 +13,8 @@ mod discard;
 mod encoding;
 mod execute;
 pub(crate) mod failure;
-pub(crate) mod lease;
-pub(crate) mod lookup;
+mod lease;
+mod lookup;
 mod refresh;
 
 use std::future::Future;

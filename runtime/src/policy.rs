@@ -1,3 +1,5 @@
+//! Which entry is evicted when a pair is full.
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;

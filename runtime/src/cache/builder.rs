@@ -1,3 +1,5 @@
+//! The settings of a cache, checked and turned into one.
+
 pub(crate) mod backend;
 
 use std::fmt;

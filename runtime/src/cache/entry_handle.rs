@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::invalidation::Invalidation;
+use crate::call::acquire::LeaseOrEntry;
 use crate::call::attempt::{Attempt, KeyedCall};
-use crate::call::lease::Acquired;
 use crate::call::{Call, failure};
 use crate::deadline::HANDLE_DEADLINE;
 use crate::engine::scope::Mode;
@@ -127,7 +127,7 @@ where
         };
         // The caller asked for the method's answer: trouble with the store is counted, not returned.
         match acquired {
-            Ok(Acquired::Lease(mut lease)) => {
+            Ok(LeaseOrEntry::Lease(mut lease)) => {
                 let mut entry = call.encode(&stored, cost, ttl_ms);
                 if let Ok(put) = &mut entry {
                     put.token = Some(lease.token());

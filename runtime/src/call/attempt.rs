@@ -34,7 +34,7 @@ impl KeyedCall<'_> {
 }
 
 /// A call on its way. Its steps are in the files beside this one: [`lookup`](super::lookup),
-/// [`lease`](super::lease), [`execute`](super::execute), [`commit`](super::commit).
+/// [`acquire`](super::acquire), [`execute`](super::execute), [`commit`](super::commit).
 pub(crate) struct Attempt<'a> {
     pub(crate) call: KeyedCall<'a>,
     pub(crate) mode: Mode,

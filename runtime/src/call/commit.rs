@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::attempt::Attempt;
 use super::backlog;
 use super::encoding;
-use super::lease::Lease;
+use super::lease::{Currency, Lease};
 use crate::engine::Engine;
 use crate::engine::detached;
 use crate::engine::single_flight::{JoinMark, Leader};
@@ -16,17 +16,6 @@ use crate::store::{Put, PutOutcome};
 
 /// The timeout of a put once its turn has come, most of it in the background.
 const PUT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// What the store says of a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Currency {
-    /// Nothing has overtaken it.
-    Current,
-    /// An invalidation, or a later start of the same computation, has.
-    Overtaken,
-    /// The store is failing, or has not answered yet.
-    Unknown,
-}
 
 impl Attempt<'_> {
     /// Whether anything but the caller has a use for the value.

@@ -1,9 +1,9 @@
 //! Before the method runs: look the entry up, join the flight, acquire the lease.
 
+use super::acquire::{FoundEntry, LeaseOrEntry};
 use super::attempt::Attempt;
-use super::lease::Acquired;
 use crate::engine::scope;
-use crate::engine::single_flight::{EncodedValue, FlightRole, FollowerOutcome, JoinMark};
+use crate::engine::single_flight::{EncodedValue, FlightRole, FollowerOutcome};
 use crate::method::freshness::NeedsRefresh;
 use crate::method::return_type::Value;
 use crate::settings::Stampede;
@@ -126,9 +126,9 @@ impl Attempt<'_> {
             Stampede::Off => OnHeldLease::Preempt,
         };
         match self.acquire_lease(on_held, accept).await {
-            Ok(Acquired::Lease(lease)) => self.lease = Some(lease),
-            Ok(Acquired::Entry(found)) => return Some(found),
-            Ok(Acquired::HeldElsewhere) => {}
+            Ok(LeaseOrEntry::Lease(lease)) => self.lease = Some(lease),
+            Ok(LeaseOrEntry::Entry(found)) => return Some(found),
+            Ok(LeaseOrEntry::HeldElsewhere) => {}
             Err(error) => self.call.failed(&error),
         }
         None
@@ -160,13 +160,4 @@ enum Joining {
     Follows(Arc<EncodedValue>),
     /// It runs its method for itself.
     Alone,
-}
-
-/// An entry that was stored while this call was about to compute it.
-pub(crate) struct FoundEntry {
-    pub(crate) reply: LookupReply,
-    /// Whether this call has waited for another process to store it.
-    pub(crate) has_waited: bool,
-    /// The followers that may be given it.
-    pub(crate) joined: Option<JoinMark>,
 }

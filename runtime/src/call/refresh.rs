@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
+use super::acquire::LeaseOrEntry;
 use super::attempt::{Attempt, KeyedCall};
-use super::commit::Currency;
-use super::lease::{Acquired, Lease};
+use super::lease::{Currency, Lease};
 use crate::engine::Engine;
 use crate::engine::refreshes::RefreshPermit;
 use crate::engine::scope::Mode;
@@ -103,14 +103,14 @@ impl Attempt<'_> {
         permit: &mut RefreshPermit,
     ) -> Option<Lease> {
         match self.acquire_lease(OnHeldLease::GiveUp, needs.accept).await {
-            Ok(Acquired::Lease(mut lease)) => {
+            Ok(LeaseOrEntry::Lease(mut lease)) => {
                 // From here on, whatever ends this without a value prevents refreshes in all processes
                 // for a while.
                 lease.set_backoff(permit.backoff);
                 return Some(lease);
             }
-            Ok(Acquired::Entry(_)) => permit.backoff = Duration::ZERO,
-            Ok(Acquired::HeldElsewhere) => permit.backoff = permit.backoff.min(BACKOFF_IF_HELD),
+            Ok(LeaseOrEntry::Entry(_)) => permit.backoff = Duration::ZERO,
+            Ok(LeaseOrEntry::HeldElsewhere) => permit.backoff = permit.backoff.min(BACKOFF_IF_HELD),
             Err(error) => self.call.failed(&error),
         }
         None

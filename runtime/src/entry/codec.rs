@@ -4,6 +4,7 @@
 pub(crate) mod bson;
 pub(crate) mod cbor;
 pub(crate) mod custom;
+pub(crate) mod error;
 #[cfg(feature = "json")]
 pub(crate) mod json;
 pub(crate) mod limits;
@@ -21,7 +22,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use custom::{CodecError, CustomCodec, ValueCodec};
+pub use self::custom::{CustomCodec, ValueCodec};
+pub use self::error::CodecError;
+use super::header::COMPRESSED;
 
 /// How a value is encoded. Each entry names its codec, so a change of codec is a miss at worst.
 ///
@@ -129,9 +132,6 @@ impl Codec {
 fn caught<T>(work: impl FnOnce() -> Result<T, CodecError>) -> Result<T, CodecError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the codec panicked".into()))
 }
-
-/// Flag of an entry whose payload is compressed.
-pub(crate) const COMPRESSED: u8 = 1;
 
 /// Compresses the payload from `from` on where it is at least `above` bytes long and gets smaller.
 /// Returns the flags of the entry.

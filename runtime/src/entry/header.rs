@@ -25,6 +25,8 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 pub(crate) const HEADER: usize = 64;
 pub(crate) const HEAD: usize = 4;
+/// Flag of an entry whose payload is compressed.
+pub(crate) const COMPRESSED: u8 = 1;
 const STAMP: usize = 28;
 const VERSION: u8 = 1;
 const TIMES_MODULUS: u64 = 4_294_967_291;

@@ -1,7 +1,9 @@
+//! BSON.
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::CodecError;
+use super::error::CodecError;
 use super::limits::Inside;
 
 /// A BSON document is a map at its top; other values need a field to stand in.

@@ -1,3 +1,5 @@
+//! CBOR, the default: written by ciborium, read by a faster reader where it can.
+
 #[cfg(test)]
 pub(crate) mod differential;
 pub(crate) mod read;
@@ -5,7 +7,7 @@ pub(crate) mod read;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::CodecError;
+use super::error::CodecError;
 use super::limits::{DEPTH, Inside};
 
 /// So many levels, options and newtypes among them, fit every stack: such values need no guard.

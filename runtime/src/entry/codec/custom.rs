@@ -1,3 +1,5 @@
+//! Codecs of users.
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -5,11 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Codec;
+use super::error::CodecError;
 use super::limits::DecodeLimits;
 use crate::error::Error;
-
-/// Why a codec could not encode or decode. It is logged by its kind only, never by its text.
-pub type CodecError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A codec of your own, for every value there is.
 ///

@@ -1,4 +1,7 @@
-use super::{COMPRESSED, CodecError};
+//! Compression of payloads.
+
+use super::error::CodecError;
+use crate::entry::header::COMPRESSED;
 
 /// The length before compression, in front of the block.
 const LENGTH: usize = 4;

@@ -1,7 +1,9 @@
+//! MessagePack.
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::CodecError;
+use super::error::CodecError;
 use super::limits::DecodeLimits;
 
 /// Structs by name, so that a field may be added.

@@ -1,9 +1,11 @@
+//! YAML.
+
 pub(crate) mod block;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::CodecError;
+use super::error::CodecError;
 use super::limits::DecodeLimits;
 
 pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {

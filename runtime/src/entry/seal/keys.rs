@@ -1,3 +1,5 @@
+//! Keys of sealed caches, and what they seal and open.
+
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
