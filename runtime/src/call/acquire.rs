@@ -8,7 +8,9 @@ use crate::engine::single_flight::{JoinMark, Leader, RemoteWait};
 use crate::error::Error;
 use crate::rt::timeout;
 use crate::settings::Stampede;
-use crate::store::{AcceptEntry, LeaseOutcome, LeaseRequest, Listener, LookupReply, OnHeldLease};
+use crate::store::{
+    AcceptEntry, LeaseOutcome, LeaseRequest, Listener, LookupReply, OnHeldLease, Token,
+};
 
 /// Between two requests while another process computes; a message from the store shortens it.
 const FIRST_POLL: Duration = Duration::from_millis(20);
@@ -36,14 +38,7 @@ impl Attempt<'_> {
             &self.call.method.pair,
             self.call.key.field,
         );
-        let mut request = LeaseRequest {
-            field: self.call.key.field,
-            token: lease.token(),
-            on_held,
-            accept,
-            deadline: self.deadline.whole(),
-            tag: self.call.method.tag,
-        };
+        let mut request = self.lease_request(lease.token(), on_held, accept);
         let mut wait = LeaseWait::new(self.lease_wait_timeout());
         loop {
             let notified = wait.listener.as_ref().map(Listener::heard);
@@ -81,6 +76,22 @@ impl Attempt<'_> {
                     timeout::within(wait.next_poll(left), notified).await;
                 }
             }
+        }
+    }
+
+    fn lease_request(
+        &self,
+        token: Token,
+        on_held: OnHeldLease,
+        accept: AcceptEntry,
+    ) -> LeaseRequest {
+        LeaseRequest {
+            field: self.call.key.field,
+            token,
+            on_held,
+            accept,
+            deadline: self.deadline.whole(),
+            tag: self.call.method.tag,
         }
     }
 
