@@ -112,12 +112,18 @@ impl Cache {
     /// The store has not answered within one second (or [`deadline`](crate::CacheBuilder::deadline), if
     /// that is longer), or has answered with an error; the message names its address. The cache was
     /// closed.
+    ///
+    /// # Concurrency
+    /// Each caller sends a `PING` of its own.
     pub async fn ping(&self) -> Result<Duration, Error> {
         let at_most = self.0.limits().deadline.max(HANDLE_DEADLINE);
         self.0.store().ping(at_most).await
     }
 
-    /// Gives connections back. Calls on its wrappers run their methods from now on.
+    /// Closes the connections. From now on calls on its wrappers run their methods, without the cache.
+    ///
+    /// # Concurrency
+    /// Calls that are waiting for the store run their methods. Closing twice is harmless.
     pub async fn close(&self) {
         self.0.store().close().await;
     }

@@ -201,8 +201,12 @@ where
     S::Stored: Value,
     Fut: Future<Output = R>,
 {
-    /// Runs the method, stores what it returned as a call would, and returns it. Modes do not
-    /// matter here. Trouble with the store is counted in [`Stats`](crate::Stats).
+    /// Runs the method, stores what it returned as a call would, and returns it, whatever mode is on.
+    /// Trouble with the store is counted in [`Stats`](crate::Stats).
+    ///
+    /// # Concurrency
+    /// It always runs the method: it joins no other execution, and fences off those that are under
+    /// way. Of two refreshes at the same time, the one that began later is stored.
     pub async fn refresh(self) -> R {
         let (call, cacheability, run) = self.into_parts();
         Self::execute(call, cacheability, || run.0).await
