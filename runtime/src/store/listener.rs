@@ -11,10 +11,10 @@ use crate::key::digest::Field;
 
 /// Who waits for the computation of which field.
 #[derive(Debug, Default)]
-pub(crate) struct Listeners(Mutex<HashMap<Field, Entry>>);
+pub(crate) struct Listeners(Mutex<HashMap<Field, FieldListeners>>);
 
 #[derive(Debug, Default)]
-struct Entry {
+struct FieldListeners {
     notify: Arc<Notify>,
     listeners: usize,
 }
@@ -51,7 +51,7 @@ impl Listeners {
         }
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<Field, Entry>> {
+    fn entries(&self) -> MutexGuard<'_, HashMap<Field, FieldListeners>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -38,13 +38,13 @@ struct Content {
     pairs: BTreeMap<String, MemoryPair>,
     /// Who may store, by the stem of the pair. In one process nobody waits for a lease: calls that
     /// would have joined already.
-    leases: BTreeMap<String, Fields<Lease>>,
+    leases: BTreeMap<String, Fields<MemoryLease>>,
     /// They outlive their pairs, as a client of a server does.
     sweeps: BTreeMap<String, SweepSchedule>,
 }
 
 #[derive(Clone, Copy)]
-struct Lease {
+struct MemoryLease {
     token: Token,
     /// Of the method that computes.
     tag: u64,
@@ -229,7 +229,7 @@ impl Store for Memory {
         }
         let leases = content.leases.entry(pair.stem.clone()).or_default();
         let LeaseRequest { token, tag, .. } = request;
-        leases.insert(request.field, Lease { token, tag });
+        leases.insert(request.field, MemoryLease { token, tag });
         Ok(LeaseOutcome::Granted)
     }
 

@@ -17,14 +17,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redis::Value;
 
-use self::connection::manager::Link;
-use self::connection::pubsub::Wakes;
+use self::connection::manager::ConnectionManager;
+use self::connection::pubsub::LeaseEvents;
 pub(crate) use self::connection::target::Target;
 pub(crate) use self::connection::tls::Tls;
-use self::connection::{Connection, Node, Reply};
+use self::connection::{Connection, Reply, ServerNode};
 use self::health::endpoint::{Endpoints, Side};
-pub(crate) use self::pair_state::PairShared;
-use self::pair_state::Pairs;
+pub(crate) use self::pair_state::PairState;
+use self::pair_state::PairStates;
 use self::read::lane::Lanes;
 pub(crate) use self::read::lookup::Lookup;
 pub(crate) use self::script::all as scripts;
@@ -32,7 +32,7 @@ use self::script::reply::{array, found, unexpected};
 use self::script::{PolicyScripts, Script};
 use self::write::discard::Discards;
 use self::write::lease::Leases;
-use self::write::put::Places;
+use self::write::put::PutSlots;
 use self::write::{hits, lease};
 use super::{
     Clock, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, LookupReply, Put,
@@ -54,20 +54,20 @@ const BATCH: usize = 1000;
 
 /// The store. Its connection is owned by a thread of this crate: see [`background`].
 pub(crate) struct Redis {
-    inner: Arc<Inner>,
+    client: Arc<Client>,
 }
 
-pub(crate) struct Inner {
+pub(crate) struct Client {
     target: Arc<Target>,
-    link: Link,
+    connection: ConnectionManager,
     lanes: Lanes,
     endpoints: Endpoints,
     clock: Clock,
     custom: Mutex<HashMap<String, Arc<PolicyScripts>>>,
-    pairs: Pairs,
-    puts: Places,
+    pairs: PairStates,
+    puts: PutSlots,
     leases: Leases,
-    wakes: Wakes,
+    wakes: LeaseEvents,
     discards: Arc<Discards>,
     dropped_touches: AtomicU64,
 }
@@ -79,17 +79,17 @@ impl Redis {
 
     fn of(target: Arc<Target>, clock: Clock) -> Self {
         Self {
-            inner: Arc::new(Inner {
-                link: Link::new(target.clone(), None),
+            client: Arc::new(Client {
+                connection: ConnectionManager::new(target.clone(), None),
                 lanes: Lanes::default(),
                 endpoints: Endpoints::default(),
                 target,
                 clock,
                 custom: Mutex::default(),
-                pairs: Pairs::default(),
-                puts: Places::default(),
+                pairs: PairStates::default(),
+                puts: PutSlots::default(),
                 leases: Leases::default(),
-                wakes: Wakes::default(),
+                wakes: LeaseEvents::default(),
                 discards: Arc::default(),
                 dropped_touches: AtomicU64::new(0),
             }),
@@ -97,10 +97,10 @@ impl Redis {
     }
 
     pub(crate) fn in_child(&self) -> Self {
-        let inner = &self.inner;
-        let child = Self::of(inner.target.clone(), inner.clock.clone());
-        if inner.lanes.is_closed() {
-            child.inner.close();
+        let client = &self.client;
+        let child = Self::of(client.target.clone(), client.clock.clone());
+        if client.lanes.is_closed() {
+            child.client.close();
         }
         child
     }
@@ -109,14 +109,14 @@ impl Redis {
     async fn run<T, F, Fut>(&self, deadline: Option<Duration>, operation: F) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: FnOnce(Arc<Inner>) -> Fut,
+        F: FnOnce(Arc<Client>) -> Fut,
         Fut: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let future = operation(self.inner.clone());
-        let inner = self.inner.clone();
+        let future = operation(self.client.clone());
+        let client = self.client.clone();
         background::run(async move {
             match deadline {
-                Some(deadline) => inner.in_time(deadline, future).await,
+                Some(deadline) => client.in_time(deadline, future).await,
                 None => future.await,
             }
         })
@@ -132,8 +132,8 @@ impl Redis {
         deadline: Duration,
     ) -> Result<LookupReply, Error> {
         let pair = pair.clone();
-        self.run(Some(deadline), |inner| async move {
-            found(inner.script(&script, &pair.stem, &args).await?)
+        self.run(Some(deadline), |client| async move {
+            found(client.script(&script, &pair.stem, &args).await?)
         })
         .await
     }
@@ -147,26 +147,26 @@ impl Store for Redis {
         field: Field,
         deadline: Duration,
     ) -> Result<LookupReply, Error> {
-        let inner = &self.inner;
+        let client = &self.client;
         if let Touch::Behind(_) = pair.touch {
             return self.read(pair, field, Timeout::new(deadline)).await;
         }
-        if inner.is_open(Side::Write, pair) {
+        if client.is_open(Side::Write, pair) {
             // Where nothing can be written, hits are hits all the same.
             let found = self.read(pair, field, Timeout::new(deadline)).await?;
             let entry = found.entry.as_deref();
             let is_hit = entry.is_some_and(|entry| hits::is_alive(entry, found.now_us));
             let unrecorded = u64::from(is_hit);
-            inner
+            client
                 .dropped_touches
                 .fetch_add(unrecorded, Ordering::Relaxed);
             return Ok(found);
         }
-        let script = inner.scripts(&pair.policy).get.clone();
-        let mut args = inner.common_args(pair, field);
+        let script = client.scripts(&pair.policy).get.clone();
+        let mut args = client.common_args(pair, field);
         args.truncate(4);
         let look = self.look(script, pair, args, deadline);
-        inner.ask(Side::Read, pair, deadline, look).await
+        client.ask(Side::Read, pair, deadline, look).await
     }
 
     async fn peek(
@@ -175,10 +175,10 @@ impl Store for Redis {
         field: Field,
         deadline: Duration,
     ) -> Result<LookupReply, Error> {
-        let mut args = self.inner.common_args(pair, field);
+        let mut args = self.client.common_args(pair, field);
         args.truncate(2);
         let look = self.look(script::PEEK.clone(), pair, args, deadline);
-        self.inner.ask(Side::Read, pair, deadline, look).await
+        self.client.ask(Side::Read, pair, deadline, look).await
     }
 
     async fn put(
@@ -188,8 +188,8 @@ impl Store for Redis {
         deadline: Duration,
     ) -> Result<PutOutcome, Error> {
         let pair = pair.clone();
-        self.run(None, |inner| async move {
-            inner.put_in_turn(&pair, put, deadline).await
+        self.run(None, |client| async move {
+            client.put_in_turn(&pair, put, deadline).await
         })
         .await
     }
@@ -201,10 +201,12 @@ impl Store for Redis {
         deadline: Duration,
     ) -> Result<LeaseOutcome, Error> {
         // Known before it is on its way, so that a caller who goes away meanwhile is noticed.
-        self.inner.leases.expect(request.token, pair, request.field);
+        self.client
+            .leases
+            .expect(request.token, pair, request.field);
         let its = pair.clone();
-        let outcome = self.run(None, |inner| async move {
-            inner.acquire_lease_in_time(&its, request, deadline).await
+        let outcome = self.run(None, |client| async move {
+            client.acquire_lease_in_time(&its, request, deadline).await
         });
         outcome.await
     }
@@ -218,31 +220,34 @@ impl Store for Redis {
     ) -> Result<bool, Error> {
         let args = lease::renewal(&[(field, token)]);
         let its = pair.clone();
-        let renewed = self.run(Some(deadline), |inner| async move {
-            array(inner.script(&script::RENEW, &its.stem, &args).await?)
+        let renewed = self.run(Some(deadline), |client| async move {
+            array(client.script(&script::RENEW, &its.stem, &args).await?)
         });
-        let renewed = self.inner.ask(Side::Write, pair, deadline, renewed).await?;
+        let renewed = self
+            .client
+            .ask(Side::Write, pair, deadline, renewed)
+            .await?;
         Ok(renewed == [Value::Int(1)])
     }
 
     fn release_lease(&self, pair: &Arc<Pair>, field: Field, token: Token, pause: Duration) {
-        let (inner, pair) = (self.inner.clone(), pair.clone());
-        inner.leases.forget_lease(token);
+        let (client, pair) = (self.client.clone(), pair.clone());
+        client.leases.forget_lease(token);
         // Without a driver there was no lease.
         let _ = background::spawn(async move {
             let args = [field.0.to_vec(), token.0.to_vec(), text(ms(pause))];
             // Who waits for a lease that could not be ended waits until its deadline.
-            let abandon = timed(inner.script(&script::ABANDON, &pair.stem, &args));
-            let _ = inner.ask(Side::Write, &pair, STEP, abandon).await;
+            let abandon = timed(client.script(&script::ABANDON, &pair.stem, &args));
+            let _ = client.ask(Side::Write, &pair, STEP, abandon).await;
         });
     }
 
     fn forget_lease(&self, token: Token) {
-        self.inner.leases.forget_lease(token);
+        self.client.leases.forget_lease(token);
     }
 
     fn listen(&self, pair: &Arc<Pair>, field: Field) -> Listener {
-        self.inner.wakes.listen(&self.inner.target, pair, field)
+        self.client.wakes.listen(&self.client.target, pair, field)
     }
 
     async fn delete(
@@ -254,29 +259,29 @@ impl Store for Redis {
         let mut removed = 0;
         for batch in fields.chunks(BATCH) {
             let (its, batch) = (pair.clone(), batch.to_vec());
-            let delete = self.run(Some(deadline), |inner| async move {
-                inner.delete(&its.stem, &batch).await
+            let delete = self.run(Some(deadline), |client| async move {
+                client.delete(&its.stem, &batch).await
             });
-            removed += self.inner.ask(REMOVAL, pair, deadline, delete).await?;
+            removed += self.client.ask(REMOVAL, pair, deadline, delete).await?;
         }
         Ok(removed)
     }
 
     fn discard(&self, pair: &Arc<Pair>, field: Field, seen: ExpectedEntry<'_>) {
-        self.inner.discard(pair, field, seen);
+        self.client.discard(pair, field, seen);
     }
 
     async fn delete_method(&self, pair: &Arc<Pair>, tag: u64) -> Result<u64, Error> {
         let pair = pair.clone();
-        self.run(None, |inner| async move {
+        self.run(None, |client| async move {
             let (mut cursor, mut removed) = (b"0".to_vec(), 0);
             loop {
                 let args = [cursor, tag.to_le_bytes().to_vec()];
-                let step = timed(inner.removal(&script::DELETE_METHOD, &pair.stem, &args));
-                let Some(step) = inner.ask(REMOVAL, &pair, STEP, step).await? else {
+                let step = timed(client.removal(&script::DELETE_METHOD, &pair.stem, &args));
+                let Some(step) = client.ask(REMOVAL, &pair, STEP, step).await? else {
                     // More than what was asked for, but all of that.
-                    let purge = timed(inner.purge_by_key(&pair.stem));
-                    return Ok(removed + inner.ask(REMOVAL, &pair, STEP, purge).await?);
+                    let purge = timed(client.purge_by_key(&pair.stem));
+                    return Ok(removed + client.ask(REMOVAL, &pair, STEP, purge).await?);
                 };
                 let Ok([Value::BulkString(next), Value::Int(n)]) =
                     <[Value; 2]>::try_from(array(step)?)
@@ -297,9 +302,9 @@ impl Store for Redis {
         let its = pair.clone();
         let purge = self.run(
             Some(STEP),
-            |inner| async move { inner.purge(&its.stem).await },
+            |client| async move { client.purge(&its.stem).await },
         );
-        self.inner.ask(REMOVAL, pair, STEP, purge).await
+        self.client.ask(REMOVAL, pair, STEP, purge).await
     }
 
     async fn len(&self, keys: &KeySpace) -> Result<u64, Error> {
@@ -318,26 +323,26 @@ impl Store for Redis {
     }
 
     fn is_unavailable(&self, pair: &Pair) -> bool {
-        self.inner.is_unavailable(pair)
+        self.client.is_unavailable(pair)
     }
 
     fn dropped_touches(&self) -> u64 {
-        self.inner.dropped_touches.load(Ordering::Relaxed)
+        self.client.dropped_touches.load(Ordering::Relaxed)
     }
 
     async fn close(&self) {
-        self.inner.close();
+        self.client.close();
     }
 }
 
-impl Inner {
+impl Client {
     fn close(&self) {
-        self.link.close();
+        self.connection.close();
         self.lanes.close();
         self.wakes.close();
     }
 
-    pub(crate) fn shared<'p>(&self, pair: &'p Pair) -> &'p Arc<PairShared> {
+    pub(crate) fn shared<'p>(&self, pair: &'p Pair) -> &'p Arc<PairState> {
         pair.state(|| self.pairs.of(&pair.stem))
     }
 }
@@ -359,7 +364,7 @@ fn text(number: u64) -> Vec<u8> {
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis")
-            .field("link", &self.inner.link)
+            .field("connection", &self.client.connection)
             .finish_non_exhaustive()
     }
 }

@@ -17,7 +17,7 @@ use redis::{Cmd, Value};
 
 /// A node of the store, to send a command to that concerns no key.
 #[derive(Debug, Clone)]
-pub(crate) enum Node {
+pub(crate) enum ServerNode {
     Only,
     #[cfg(feature = "cluster")]
     At {
@@ -57,9 +57,9 @@ impl Connection {
         }
     }
 
-    pub(crate) async fn send_to(&mut self, node: &Node, cmd: Cmd) -> Reply {
+    pub(crate) async fn send_to(&mut self, node: &ServerNode, cmd: Cmd) -> Reply {
         #[cfg(feature = "cluster")]
-        if let (Self::Cluster(cluster), Node::At { host, port }) = (&mut *self, node) {
+        if let (Self::Cluster(cluster), ServerNode::At { host, port }) = (&mut *self, node) {
             use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
             let (host, port) = (host.clone(), *port);
             let to = RoutingInfo::SingleNode(SingleNodeRoutingInfo::ByAddress { host, port });
@@ -67,7 +67,7 @@ impl Connection {
             return reply.and_then(Value::extract_error);
         }
         #[cfg(not(feature = "cluster"))]
-        let Node::Only = node;
+        let ServerNode::Only = node;
         self.send(&cmd).await
     }
 }

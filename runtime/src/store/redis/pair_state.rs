@@ -7,13 +7,13 @@ use tokio::runtime::Id;
 
 use super::read::Queue;
 use super::read::lane::Lane;
-use super::write::hits::Touches;
+use super::write::hits::PendingHits;
 use crate::store::sweep::SweepSchedule;
 
 /// Shared by all methods whose entries live in the pair.
 #[derive(Debug, Default)]
-pub(crate) struct PairShared {
-    touches: Mutex<Touches>,
+pub(crate) struct PairState {
+    pending_hits: Mutex<PendingHits>,
     pub(crate) sweeps: SweepSchedule,
     /// Of a cluster.
     pub(crate) slot: OnceLock<u16>,
@@ -24,18 +24,20 @@ pub(crate) struct PairShared {
     pub(crate) first_lane: OnceLock<(Id, Weak<Lane>, Arc<Queue>)>,
 }
 
-impl PairShared {
-    pub(crate) fn touches(&self) -> MutexGuard<'_, Touches> {
-        self.touches.lock().unwrap_or_else(PoisonError::into_inner)
+impl PairState {
+    pub(crate) fn pending_hits(&self) -> MutexGuard<'_, PendingHits> {
+        self.pending_hits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The pairs of one store, by their stem.
 #[derive(Debug, Default)]
-pub(crate) struct Pairs(Mutex<HashMap<String, Arc<PairShared>>>);
+pub(crate) struct PairStates(Mutex<HashMap<String, Arc<PairState>>>);
 
-impl Pairs {
-    pub(crate) fn of(&self, stem: &str) -> Arc<PairShared> {
+impl PairStates {
+    pub(crate) fn of(&self, stem: &str) -> Arc<PairState> {
         let mut pairs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match pairs.get(stem) {
             Some(shared) => shared.clone(),

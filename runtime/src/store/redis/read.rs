@@ -16,13 +16,13 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use self::lane::{Lane, Road};
-use self::pipeline::Ask;
+use self::lane::{Lane, Transport};
+use self::pipeline::Query;
 pub(crate) use self::queue::Queue;
-use self::queue::{Place, Waiting};
-use super::Inner;
-use super::connection::manager::Link;
-use super::health::endpoint::{Pace, Paced};
+use self::queue::{QueuedRead, ReadTurn};
+use super::Client;
+use super::connection::manager::ConnectionManager;
+use super::health::endpoint::{Pace, PacedResult};
 use super::script::reply;
 use super::write::hits;
 use crate::error::{Error, Fault};
@@ -31,14 +31,18 @@ use crate::rt::background;
 use crate::store::LookupReply;
 use crate::store::Pair;
 
-/// A read where this thread has no wire at hand.
-pub(crate) async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Paced<LookupReply> {
-    let Ask { pair, field, wait } = ask;
-    let shared = inner.shared(pair);
-    let found = match inner.lanes.here(inner, shared) {
-        Some((lane, queue)) => match &lane.road {
-            Road::Wire(wire) => {
-                let seat = poll_fn(|context| Poll::Ready(wire.seat(&ask, context.waker()))).await;
+/// A read where this thread has no pipeline at hand.
+pub(crate) async fn read_elsewhere(
+    client: &Arc<Client>,
+    ask: Query<'_>,
+) -> PacedResult<LookupReply> {
+    let Query { pair, field, wait } = ask;
+    let shared = client.shared(pair);
+    let found = match client.lanes.here(client, shared) {
+        Some((lane, queue)) => match &lane.transport {
+            Transport::Pipeline(pipeline) => {
+                let seat =
+                    poll_fn(|context| Poll::Ready(pipeline.enqueue(&ask, context.waker()))).await;
                 let answer = match seat {
                     Some(Ok(seat)) => Some(seat.answer(wait).await),
                     Some(Err(error)) => Some(Err(error)),
@@ -47,18 +51,18 @@ pub(crate) async fn read_otherwise(inner: &Arc<Inner>, ask: Ask<'_>) -> Paced<Lo
                 if let Some(answer) = answer.filter(|answer| !is_lost(answer)) {
                     return answer;
                 }
-                read_by_the_driver(inner, &ask).await?
+                read_by_the_driver(client, &ask).await?
             }
-            Road::Link(link) => {
-                read_in_lane(inner, pair, &lane, link, &queue, field, wait.until()).await?
+            Transport::Manager(connection) => {
+                read_in_lane(client, pair, &lane, connection, &queue, field, wait.until()).await?
             }
         },
-        None => read_by_the_driver(inner, &ask).await?,
+        None => read_by_the_driver(client, &ask).await?,
     };
     if let Some(entry) = &found.entry
         && hits::is_alive(entry, found.now_us)
     {
-        inner.touch(pair, found.now_us, std::iter::once((field, 1)));
+        client.record_hits(pair, found.now_us, std::iter::once((field, 1)));
     }
     Ok((found, Pace::of(wait)))
 }
@@ -69,14 +73,14 @@ pub(crate) fn is_lost<T>(answer: &Result<T, Error>) -> bool {
     matches!(answer, Err(error) if error.fault() == Fault::Nothing)
 }
 
-async fn read_by_the_driver(inner: &Arc<Inner>, ask: &Ask<'_>) -> Result<LookupReply, Error> {
-    let &Ask { pair, field, wait } = ask;
+async fn read_by_the_driver(client: &Arc<Client>, ask: &Query<'_>) -> Result<LookupReply, Error> {
+    let &Query { pair, field, wait } = ask;
     let until = wait.until();
-    let queue = &inner.shared(pair).queue;
+    let queue = &client.shared(pair).queue;
     let (tell, told) = oneshot::channel();
-    if queue.join(Waiting { field, until, tell })? {
-        let flight = Flight::new(queue.clone());
-        background::spawn(fly(inner.clone(), pair.clone(), None, flight))?;
+    if queue.join(QueuedRead { field, until, tell })? {
+        let flight = ReaderGuard::new(queue.clone());
+        background::spawn(read_batches(client.clone(), pair.clone(), None, flight))?;
     }
     answer_of(told).await
 }
@@ -89,26 +93,26 @@ async fn answer_of(
 }
 
 async fn read_in_lane(
-    inner: &Arc<Inner>,
+    client: &Arc<Client>,
     pair: &Arc<Pair>,
     lane: &Arc<Lane>,
-    link: &Link,
+    connection: &ConnectionManager,
     queue: &Arc<Queue>,
     field: Field,
     until: Instant,
 ) -> Result<LookupReply, Error> {
     let (id, out_of_time) = match queue.place(field, until)? {
-        Place::Alone(id, out_of_time) => (id, out_of_time),
-        Place::Waits(told) => return answer_of(told).await,
+        ReadTurn::Lone(id, out_of_time) => (id, out_of_time),
+        ReadTurn::Queued(told) => return answer_of(told).await,
     };
-    let _relay = Relay {
-        inner,
+    let _relay = LoneReadGuard {
+        client,
         pair,
         lane,
         queue,
         id,
     };
-    let mut asked = pin!(ask(inner, link, pair, std::slice::from_ref(&field)));
+    let mut asked = pin!(ask(client, connection, pair, std::slice::from_ref(&field)));
     let mut out_of_time = pin!(out_of_time);
     let (now_us, mut entries) = poll_fn(|context| match asked.as_mut().poll(context) {
         Poll::Ready(answers) => Poll::Ready(answers),
@@ -126,32 +130,37 @@ async fn read_in_lane(
 }
 
 /// A caller that flies alone: at its end, however that comes, its place goes to those who wait.
-struct Relay<'a> {
-    inner: &'a Arc<Inner>,
+struct LoneReadGuard<'a> {
+    client: &'a Arc<Client>,
     pair: &'a Arc<Pair>,
     lane: &'a Arc<Lane>,
     queue: &'a Arc<Queue>,
     id: u64,
 }
 
-impl Drop for Relay<'_> {
+impl Drop for LoneReadGuard<'_> {
     fn drop(&mut self) {
         if !self.queue.leave(self.id) {
             return;
         }
-        let flight = Flight::new(self.queue.clone());
+        let flight = ReaderGuard::new(self.queue.clone());
         let lane = Some(self.lane.clone());
-        let fly = fly(self.inner.clone(), self.pair.clone(), lane, flight);
+        let read_batches = read_batches(self.client.clone(), self.pair.clone(), lane, flight);
         // Dropped elsewhere, such as by the thread that shuts the runtime down.
         match Handle::try_current() {
-            Ok(handle) if handle.id() == self.lane.id => drop(handle.spawn(fly)),
-            _ => drop(background::spawn(fly)),
+            Ok(handle) if handle.id() == self.lane.id => drop(handle.spawn(read_batches)),
+            _ => drop(background::spawn(read_batches)),
         }
     }
 }
 
 /// Reads until nobody waits: in a lane if it is given one.
-async fn fly(inner: Arc<Inner>, pair: Arc<Pair>, lane: Option<Arc<Lane>>, mut flight: Flight) {
+async fn read_batches(
+    client: Arc<Client>,
+    pair: Arc<Pair>,
+    lane: Option<Arc<Lane>>,
+    mut flight: ReaderGuard,
+) {
     loop {
         // Whoever was just told comes back with the next call: they go together, not one by one.
         if lane.is_some() {
@@ -163,35 +172,35 @@ async fn fly(inner: Arc<Inner>, pair: Arc<Pair>, lane: Option<Arc<Lane>>, mut fl
         let until = batch.iter().map(|waiting| waiting.until).min();
         let until = until.unwrap_or_else(Instant::now);
         let (fields, places) = places(&batch);
-        let link = lane.as_ref().and_then(|lane| lane.link());
-        let answers = match link {
-            Some(link) => ask(&inner, link, &pair, &fields).await,
-            None => ask_in_time(&inner, &pair, &fields, until).await,
+        let connection = lane.as_ref().and_then(|lane| lane.connection());
+        let answers = match connection {
+            Some(connection) => ask(&client, connection, &pair, &fields).await,
+            None => ask_in_time(&client, &pair, &fields, until).await,
         };
         tell(batch, places, answers);
     }
-    flight.has_landed = true;
+    flight.has_finished = true;
 }
 
 /// A place among the flights. One that ends without landing (it was never started, or panicked)
 /// sends away whoever waits: nobody else might come for them.
-struct Flight {
+struct ReaderGuard {
     queue: Arc<Queue>,
-    has_landed: bool,
+    has_finished: bool,
 }
 
-impl Flight {
+impl ReaderGuard {
     fn new(queue: Arc<Queue>) -> Self {
         Self {
             queue,
-            has_landed: false,
+            has_finished: false,
         }
     }
 }
 
-impl Drop for Flight {
+impl Drop for ReaderGuard {
     fn drop(&mut self) {
-        if !self.has_landed {
+        if !self.has_finished {
             let mut waiters = self.queue.waiters();
             waiters.flights -= 1;
             waiters.waiting.clear();
@@ -199,10 +208,10 @@ impl Drop for Flight {
     }
 }
 
-pub(crate) type Answers = Result<(u64, Vec<Option<Vec<u8>>>), Error>;
+pub(crate) type HmgetReply = Result<(u64, Vec<Option<Vec<u8>>>), Error>;
 
 /// Tells everybody in a batch what his field holds.
-fn tell(batch: Vec<Waiting>, places: Vec<usize>, answers: Answers) {
+fn tell(batch: Vec<QueuedRead>, places: Vec<usize>, answers: HmgetReply) {
     let (now_us, mut entries) = match answers {
         Ok(answers) => answers,
         Err(error) => {
@@ -234,7 +243,7 @@ fn tell(batch: Vec<Waiting>, places: Vec<usize>, answers: Answers) {
 }
 
 /// The different fields of a batch, and which of them each caller waits for.
-fn places(batch: &[Waiting]) -> (Vec<Field>, Vec<usize>) {
+fn places(batch: &[QueuedRead]) -> (Vec<Field>, Vec<usize>) {
     if let [lone] = batch {
         return (vec![lone.field], vec![0]);
     }
@@ -250,16 +259,21 @@ fn places(batch: &[Waiting]) -> (Vec<Field>, Vec<usize>) {
     (fields, places)
 }
 
-async fn ask_in_time(inner: &Inner, pair: &Pair, fields: &[Field], until: Instant) -> Answers {
-    let asked = ask(inner, &inner.link, pair, fields);
+async fn ask_in_time(client: &Client, pair: &Pair, fields: &[Field], until: Instant) -> HmgetReply {
+    let asked = ask(client, &client.connection, pair, fields);
     let Ok(answers) = tokio::time::timeout_at(until.into(), asked).await else {
-        inner.link.timed_out();
+        client.connection.timed_out();
         return Err(Error::unavailable("the store did not answer in time"));
     };
     answers
 }
 
-pub(crate) async fn ask(inner: &Inner, link: &Link, pair: &Pair, fields: &[Field]) -> Answers {
+pub(crate) async fn ask(
+    client: &Client,
+    connection: &ConnectionManager,
+    pair: &Pair,
+    fields: &[Field],
+) -> HmgetReply {
     let mut pipe = redis::Pipeline::with_capacity(2);
     let get = pipe.cmd("HMGET").arg(&pair.values);
     for field in fields {
@@ -267,9 +281,9 @@ pub(crate) async fn ask(inner: &Inner, link: &Link, pair: &Pair, fields: &[Field
     }
     // The clock that expiry is told by, in the same round trip.
     pipe.cmd("TIME");
-    let replies = link.send_all(&pipe).await;
+    let replies = connection.send_all(&pipe).await;
     let [entries, time] = replies?.try_into().map_err(|_| reply::unexpected())?;
-    let now_us = match inner.clock.forced_us() {
+    let now_us = match client.clock.forced_us() {
         0 => reply::time_us(time)?,
         forced => forced,
     };

@@ -15,13 +15,13 @@ use crate::store::redis::{Connection, Reply, Target};
 const ATTEMPT: Duration = Duration::from_secs(5);
 
 /// A connection that works, and what is known of its server.
-pub(crate) struct Connected {
+pub(crate) struct NewConnection {
     pub(crate) connection: Connection,
     /// Whether the server has `HPEXPIRE`.
     pub(crate) has_field_ttl: bool,
 }
 
-pub(crate) async fn attempt(target: &Target) -> Result<Connected, Refusal> {
+pub(crate) async fn attempt(target: &Target) -> Result<NewConnection, Refusal> {
     // Such as on a runtime without sockets or timers, or by the application's own cryptography.
     caught(target, async {
         match timeout(ATTEMPT, connect(target)).await {
@@ -46,24 +46,24 @@ async fn caught<T>(
     }
 }
 
-async fn connect(target: &Target) -> Result<Connected, Refusal> {
+async fn connect(target: &Target) -> Result<NewConnection, Refusal> {
     let mut connection = target.connect().await?;
     let command = redis::cmd("COMMAND").arg("INFO").arg("HPEXPIRE").take();
     let answer = connection.send(&command).await;
     if let Err(error) = &answer
         && !target.is_cluster()
-        && is_of_no_use(error)
+        && is_unusable(error)
     {
         return Err(target.refusal(error));
     }
-    Ok(Connected {
+    Ok(NewConnection {
         connection,
         has_field_ttl: knows_command(answer),
     })
 }
 
 /// A server that wants a password says so with the first command, and closes nothing.
-fn is_of_no_use(error: &RedisError) -> bool {
+fn is_unusable(error: &RedisError) -> bool {
     error.code() == Some("NOAUTH") || classify::is_end_of_connection(error)
 }
 

@@ -24,20 +24,20 @@ const CONNECT: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
-pub(crate) struct Wakes {
+pub(crate) struct LeaseEvents {
     listeners: Arc<Listeners>,
-    state: Mutex<State>,
+    state: Mutex<Subscriptions>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Subscriptions {
     channels: HashSet<String>,
     /// Of the task that hears; it ends when this is dropped.
     subscribe: Option<mpsc::UnboundedSender<String>>,
     is_closed: bool,
 }
 
-impl Wakes {
+impl LeaseEvents {
     pub(crate) fn listen(&self, target: &Arc<Target>, pair: &Pair, field: Field) -> Listener {
         self.subscribe(target, format!("{}:2", pair.stem));
         self.listeners.listen(field)
@@ -63,7 +63,7 @@ impl Wakes {
         state.subscribe = None;
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Subscriptions> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

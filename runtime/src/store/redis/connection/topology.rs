@@ -2,13 +2,13 @@
 
 use redis::Value;
 
-use crate::store::redis::Node;
+use crate::store::redis::ServerNode;
 
 const SLOTS: u16 = 16_384;
 
 /// Slots in a row, and the node that serves them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Range {
+pub(crate) struct SlotRange {
     pub(crate) first: u16,
     pub(crate) last: u16,
     pub(crate) host: String,
@@ -16,7 +16,7 @@ pub(crate) struct Range {
 }
 
 /// What `CLUSTER SLOTS` answers, in the order of slots.
-pub(crate) fn ranges(slots: &Value) -> Vec<Range> {
+pub(crate) fn ranges(slots: &Value) -> Vec<SlotRange> {
     let Value::Array(ranges) = slots else {
         return Vec::new();
     };
@@ -25,7 +25,7 @@ pub(crate) fn ranges(slots: &Value) -> Vec<Range> {
     ranges
 }
 
-fn range(range: &Value) -> Option<Range> {
+fn range(range: &Value) -> Option<SlotRange> {
     let Value::Array(range) = range else {
         return None;
     };
@@ -41,7 +41,7 @@ fn range(range: &Value) -> Option<Range> {
     let [Value::BulkString(host), Value::Int(port), ..] = &primary[..] else {
         return None;
     };
-    Some(Range {
+    Some(SlotRange {
         first: u16::try_from(*first).ok()?,
         last: u16::try_from(*last).ok()?,
         host: String::from_utf8_lossy(host).into_owned(),
@@ -50,17 +50,19 @@ fn range(range: &Value) -> Option<Range> {
 }
 
 #[cfg(feature = "cluster")]
-pub(crate) fn primaries(slots: &Value) -> Vec<Node> {
+pub(crate) fn primaries(slots: &Value) -> Vec<ServerNode> {
     let ranges = ranges(slots).into_iter();
     let nodes: std::collections::BTreeSet<_> =
         ranges.map(|range| (range.host, range.port)).collect();
     let nodes = nodes.into_iter();
-    nodes.map(|(host, port)| Node::At { host, port }).collect()
+    nodes
+        .map(|(host, port)| ServerNode::At { host, port })
+        .collect()
 }
 
 #[cfg(not(feature = "cluster"))]
-pub(crate) fn primaries(_slots: &Value) -> Vec<Node> {
-    vec![Node::Only]
+pub(crate) fn primaries(_slots: &Value) -> Vec<ServerNode> {
+    vec![ServerNode::Only]
 }
 
 /// The slot of a key: the CRC-16 (XMODEM) of its hash tag, or of all of it if it has none.

@@ -1,6 +1,6 @@
 //! Whether an endpoint is worth asking: a circuit breaker for one side of it, reading or writing.
 //!
-//! Nothing here waits or sends. Calls ask to be [admitted](Breaker::admit) and tell what became of
+//! Nothing here waits or sends. Calls ask to be [admitted](Breaker::admit) and report what became of
 //! them; whoever is told that the breaker has opened sees to it that somebody probes until it is
 //! closed. No caller ever probes.
 
@@ -37,10 +37,10 @@ pub(crate) struct Breaker {
     epoch: AtomicU64,
     /// Answers so far. Counting one is all that a call costs while nothing is wrong.
     answers: AtomicU64,
-    record: Mutex<Record>,
+    failures: Mutex<FailureRecord>,
 }
 
-/// Leave to ask the endpoint.
+/// Admission to ask the endpoint.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Permit {
     epoch: u64,
@@ -48,7 +48,7 @@ pub(crate) struct Permit {
 
 /// What speaks against the endpoint.
 #[derive(Debug, Default)]
-struct Record {
+struct FailureRecord {
     in_a_row: u32,
     /// How many answers there were when it failed last.
     answers_at_failure: u64,
@@ -67,7 +67,7 @@ struct Window {
 }
 
 impl Breaker {
-    /// Leave to ask; `None` while it is open.
+    /// Admission to ask; `None` while it is open.
     pub(crate) fn admit(&self) -> Option<Permit> {
         let epoch = self.epoch.load(Ordering::Acquire);
         epoch.is_multiple_of(2).then_some(Permit { epoch })
@@ -84,12 +84,17 @@ impl Breaker {
 
     /// Takes down what became of a call. To exactly one call, `Some` says that the breaker opens by
     /// it, and when to probe for the first time.
-    pub(crate) fn tell(&self, permit: Permit, outcome: Outcome, now: Instant) -> Option<Duration> {
+    pub(crate) fn report(
+        &self,
+        permit: Permit,
+        outcome: Outcome,
+        now: Instant,
+    ) -> Option<Duration> {
         if outcome == Outcome::Answered {
             self.answered(1);
             return None;
         }
-        let mut record = self.record();
+        let mut record = self.failures();
         if self.epoch.load(Ordering::Relaxed) != permit.epoch {
             return None;
         }
@@ -100,9 +105,9 @@ impl Breaker {
         if !record.opens(outcome, answers, now) {
             return None;
         }
-        *record = Record {
+        *record = FailureRecord {
             pause: FIRST_PAUSE,
-            ..Record::default()
+            ..FailureRecord::default()
         };
         self.epoch.store(permit.epoch + 1, Ordering::Release);
         Some(FIRST_PAUSE)
@@ -111,7 +116,7 @@ impl Breaker {
     /// Takes down how a probe fared. `None` says that the breaker is closed now, `Some` when to
     /// probe again.
     pub(crate) fn probed(&self, answered: bool) -> Option<Duration> {
-        let mut record = self.record();
+        let mut record = self.failures();
         let epoch = self.epoch.load(Ordering::Relaxed);
         if epoch.is_multiple_of(2) {
             return None;
@@ -120,20 +125,20 @@ impl Breaker {
             record.pause = (record.pause * 2).min(LONGEST_PAUSE);
             return Some(record.pause);
         }
-        *record = Record {
+        *record = FailureRecord {
             answers_at_failure: self.answers.load(Ordering::Relaxed),
-            ..Record::default()
+            ..FailureRecord::default()
         };
         self.epoch.store(epoch + 1, Ordering::Release);
         None
     }
 
-    fn record(&self) -> MutexGuard<'_, Record> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    fn failures(&self) -> MutexGuard<'_, FailureRecord> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Record {
+impl FailureRecord {
     /// Whether this is one thing too many.
     fn opens(&mut self, outcome: Outcome, answers: u64, now: Instant) -> bool {
         let before = answers - u64::from(outcome == Outcome::Slow);
@@ -181,7 +186,7 @@ mod tests {
         outcomes.iter().position(|&outcome| {
             now += apart;
             let permit = breaker.admit().expect("still closed");
-            breaker.tell(permit, outcome, now).is_some()
+            breaker.report(permit, outcome, now).is_some()
         })
     }
 
@@ -240,10 +245,10 @@ mod tests {
         let breaker = Breaker::default();
         let (early, now) = (breaker.admit().unwrap(), Instant::now());
         let permit = breaker.admit().unwrap();
-        assert_eq!(breaker.tell(permit, Outcome::Refused, now), Some(SECOND));
+        assert_eq!(breaker.report(permit, Outcome::Refused, now), Some(SECOND));
         assert!(breaker.is_open());
         assert_eq!(
-            breaker.tell(early, Outcome::Refused, now),
+            breaker.report(early, Outcome::Refused, now),
             None,
             "it opens once"
         );
@@ -255,11 +260,11 @@ mod tests {
         );
         assert_eq!(breaker.probed(true), None);
         // What began before it opened says nothing about the endpoint now.
-        assert_eq!(breaker.tell(early, Outcome::Refused, now), None);
+        assert_eq!(breaker.report(early, Outcome::Refused, now), None);
         assert!(!breaker.is_open());
         let permit = breaker.admit().unwrap();
         assert_eq!(
-            breaker.tell(permit, Outcome::Refused, now),
+            breaker.report(permit, Outcome::Refused, now),
             Some(SECOND),
             "anew"
         );
@@ -270,12 +275,12 @@ mod tests {
         let breaker = Breaker::default();
         let now = Instant::now();
         for _ in 0..5 {
-            breaker.tell(breaker.admit().unwrap(), Outcome::Failed, now);
+            breaker.report(breaker.admit().unwrap(), Outcome::Failed, now);
         }
         breaker.probed(true);
         for _ in 0..4 {
             assert_eq!(
-                breaker.tell(breaker.admit().unwrap(), Outcome::Failed, now),
+                breaker.report(breaker.admit().unwrap(), Outcome::Failed, now),
                 None
             );
         }

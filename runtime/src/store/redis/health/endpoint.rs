@@ -14,10 +14,10 @@ use crate::error::Error;
 use crate::error::Fault;
 use crate::rt::background;
 use crate::store::Pair;
-use crate::store::redis::connection::manager::Link;
-use crate::store::redis::connection::topology::Range;
+use crate::store::redis::connection::manager::ConnectionManager;
+use crate::store::redis::connection::topology::SlotRange;
 use crate::store::redis::connection::{refusal, topology};
-use crate::store::redis::{Inner, timed};
+use crate::store::redis::{Client, timed};
 
 /// What an operation does on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,11 +33,11 @@ pub(crate) enum Pace {
     /// In more than half of the time that there was.
     Slow,
     /// It was quick, and the breaker knows.
-    Told,
+    Counted,
 }
 
 /// What an operation that says its pace comes to.
-pub(crate) type Paced<T> = Result<(T, Pace), Error>;
+pub(crate) type PacedResult<T> = Result<(T, Pace), Error>;
 
 impl Pace {
     /// Of an answer that comes now.
@@ -63,12 +63,12 @@ pub(crate) struct Endpoint {
 pub(crate) struct Endpoints {
     /// The server; of a cluster, all that is not known better yet.
     only: Arc<Endpoint>,
-    slots: RwLock<Vec<Slots>>,
+    slots: RwLock<Vec<EndpointSlots>>,
     is_asking: AtomicBool,
 }
 
 #[derive(Debug)]
-struct Slots {
+struct EndpointSlots {
     first: u16,
     last: u16,
     endpoint: Arc<Endpoint>,
@@ -93,7 +93,7 @@ impl Endpoints {
     }
 
     /// Takes down which node serves which slots. A node that is known keeps its breakers.
-    fn learn(&self, ranges: Vec<Range>) {
+    fn learn(&self, ranges: Vec<SlotRange>) {
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         let mut known: Vec<Arc<Endpoint>> = Vec::new();
         known.extend(slots.iter().map(|range| range.endpoint.clone()));
@@ -108,7 +108,7 @@ impl Endpoints {
                 known.push(endpoint.clone());
                 endpoint
             });
-            Slots {
+            EndpointSlots {
                 first: range.first,
                 last: range.last,
                 endpoint,
@@ -118,7 +118,7 @@ impl Endpoints {
     }
 }
 
-impl Inner {
+impl Client {
     /// Asks the endpoint of a pair, unless its breaker is open, and tells the breaker how it went.
     pub(crate) async fn ask<T>(
         self: &Arc<Self>,
@@ -128,10 +128,10 @@ impl Inner {
         operation: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         let wait = Timeout::new(deadline);
-        let leave = self.admit(side, pair)?;
+        let admission = self.admit(side, pair)?;
         let result = operation.await;
-        let asked = Asked {
-            leave,
+        let asked = AdmittedCall {
+            admission,
             side,
             pair,
             deadline,
@@ -146,14 +146,14 @@ impl Inner {
         operation: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         let Ok(result) = tokio::time::timeout(deadline, operation).await else {
-            self.link.timed_out();
+            self.connection.timed_out();
             return Err(Error::unavailable("the store did not answer in time"));
         };
         result
     }
 
-    /// Leave to ask the endpoint of a pair, unless its breaker is open.
-    pub(crate) fn admit(self: &Arc<Self>, side: Side, pair: &Pair) -> Result<Leave, Error> {
+    /// Admission to ask the endpoint of a pair, unless its breaker is open.
+    pub(crate) fn admit(self: &Arc<Self>, side: Side, pair: &Pair) -> Result<Admission, Error> {
         let node = if self.target.is_cluster() {
             let node = self.node(pair);
             if node.is_none() {
@@ -168,34 +168,38 @@ impl Inner {
             .breaker(side)
             .admit()
             .ok_or_else(|| Error::unavailable("the store is away").with_fault(Fault::Nothing))?;
-        Ok(Leave { node, permit })
+        Ok(Admission { node, permit })
     }
 
-    /// Tells the breaker how it went, for each leave once.
+    /// Tells the breaker how it went, for each admission once.
     pub(crate) fn account<T>(
         self: &Arc<Self>,
-        asked: &Asked<'_>,
-        result: Paced<T>,
+        asked: &AdmittedCall<'_>,
+        result: PacedResult<T>,
     ) -> Result<T, Error> {
         match result {
-            Ok((value, Pace::Told)) => Ok(value),
+            Ok((value, Pace::Counted)) => Ok(value),
             Ok((value, Pace::Quick)) => {
                 self.endpoint(asked).breaker(asked.side).answered(1);
                 Ok(value)
             }
             Ok((value, Pace::Slow)) => {
-                self.tell(asked, Outcome::Slow, &"it is slow");
+                self.report(asked, Outcome::Slow, &"it is slow");
                 Ok(value)
             }
             Err(error) => {
-                self.tell_error(asked, &error);
+                self.report_error(asked, &error);
                 Err(error)
             }
         }
     }
 
-    pub(crate) fn endpoint<'e>(&'e self, asked: &'e Asked<'_>) -> &'e Arc<Endpoint> {
-        asked.leave.node.as_ref().unwrap_or(&self.endpoints.only)
+    pub(crate) fn endpoint<'e>(&'e self, asked: &'e AdmittedCall<'_>) -> &'e Arc<Endpoint> {
+        asked
+            .admission
+            .node
+            .as_ref()
+            .unwrap_or(&self.endpoints.only)
     }
 
     /// Answers to reads on the server, which were quick and which nobody else tells of.
@@ -209,52 +213,52 @@ impl Inner {
             .node(*slot.get_or_init(|| topology::slot(&pair.stem)))
     }
 
-    fn tell_error(self: &Arc<Self>, asked: &Asked<'_>, error: &Error) {
+    fn report_error(self: &Arc<Self>, asked: &AdmittedCall<'_>, error: &Error) {
         let fault = error.fault();
         match fault {
             Fault::Nothing => {}
-            Fault::Answered => self.tell(asked, Outcome::Answered, error),
-            Fault::Failed => self.tell(asked, Outcome::Failed, error),
+            Fault::Answered => self.report(asked, Outcome::Answered, error),
+            Fault::Failed => self.report(asked, Outcome::Failed, error),
             // Where a cluster's client does not know the node of a slot it asks any, so the one that
             // refuses, because it is dead or has just joined, may be another than the one asked for.
             Fault::Refused if self.target.is_cluster() => {
-                self.tell(asked, Outcome::Failed, error);
+                self.report(asked, Outcome::Failed, error);
             }
-            Fault::Refused => self.tell(asked, Outcome::Refused, error),
+            Fault::Refused => self.report(asked, Outcome::Refused, error),
             Fault::RefusesWrites | Fault::IsReplica => {
                 let writes = self.endpoint(asked).breaker(Side::Write);
                 if let Some(permit) = writes.admit() {
-                    let asked = Asked {
-                        leave: Leave {
-                            node: asked.leave.node.clone(),
+                    let asked = AdmittedCall {
+                        admission: Admission {
+                            node: asked.admission.node.clone(),
                             permit,
                         },
                         side: Side::Write,
                         ..*asked
                     };
-                    self.tell(&asked, Outcome::Failed, error);
+                    self.report(&asked, Outcome::Failed, error);
                 }
             }
             Fault::Garbled => {
-                self.link.give_up();
-                self.lanes.each(Link::give_up);
-                self.tell(asked, Outcome::Failed, error);
+                self.connection.reconnect_now();
+                self.lanes.each(ConnectionManager::reconnect_now);
+                self.report(asked, Outcome::Failed, error);
             }
         }
         if fault == Fault::IsReplica {
             // The primary is elsewhere now, and its replica is not to be read for long.
-            self.link.replace();
-            self.lanes.connect_anew();
+            self.connection.reconnect_in_background();
+            self.lanes.reconnect();
         }
         if self.target.is_cluster() && matches!(fault, Fault::Failed | Fault::Refused) {
             self.learn_topology();
         }
     }
 
-    fn tell(self: &Arc<Self>, asked: &Asked<'_>, outcome: Outcome, why: &dyn Display) {
+    fn report(self: &Arc<Self>, asked: &AdmittedCall<'_>, outcome: Outcome, why: &dyn Display) {
         let endpoint = self.endpoint(asked);
         let breaker = endpoint.breaker(asked.side);
-        if let Some(pause) = breaker.tell(asked.leave.permit, outcome, Instant::now()) {
+        if let Some(pause) = breaker.report(asked.admission.permit, outcome, Instant::now()) {
             tracing::warn!(
                 endpoint = %self.name_of(endpoint),
                 side = ?asked.side,
@@ -291,15 +295,17 @@ impl Inner {
         if self.endpoints.is_asking.swap(true, Ordering::SeqCst) {
             return;
         }
-        let inner = Arc::downgrade(self);
+        let client = Arc::downgrade(self);
         // Without a driver nothing was asked.
         let _ = background::spawn(async move {
-            let Some(inner) = inner.upgrade() else { return };
-            if let Ok(slots) = timed(inner.link.slots()).await {
-                inner.endpoints.learn(topology::ranges(&slots));
+            let Some(client) = client.upgrade() else {
+                return;
+            };
+            if let Ok(slots) = timed(client.connection.slots()).await {
+                client.endpoints.learn(topology::ranges(&slots));
             }
             tokio::time::sleep(BETWEEN_QUESTIONS).await;
-            inner.endpoints.is_asking.store(false, Ordering::SeqCst);
+            client.endpoints.is_asking.store(false, Ordering::SeqCst);
         });
     }
 }
@@ -307,16 +313,16 @@ impl Inner {
 /// Between two questions about the topology.
 const BETWEEN_QUESTIONS: Duration = Duration::from_millis(500);
 
-/// Leave to ask an endpoint.
-pub(crate) struct Leave {
+/// Admission to ask an endpoint.
+pub(crate) struct Admission {
     /// Of a cluster, where it is known.
     node: Option<Arc<Endpoint>>,
     permit: Permit,
 }
 
 /// What an endpoint is asked for.
-pub(crate) struct Asked<'p> {
-    pub(crate) leave: Leave,
+pub(crate) struct AdmittedCall<'p> {
+    pub(crate) admission: Admission,
     pub(crate) side: Side,
     pub(crate) pair: &'p Arc<Pair>,
     pub(crate) deadline: Duration,

@@ -7,20 +7,20 @@ use futures_util::future::try_join_all;
 
 use crate::error::{Error, ErrorKind};
 use crate::rt::background;
-use crate::store::redis::connection::Node;
-use crate::store::redis::{Inner, Redis, ms};
+use crate::store::redis::connection::ServerNode;
+use crate::store::redis::{Client, Redis, ms};
 
 impl Redis {
     /// Asks the server, or every primary of a cluster, and returns how long the slowest took.
     pub(crate) async fn ping_all(&self, at_most: Duration) -> Result<Duration, Error> {
-        let inner = self.inner.clone();
+        let client = self.client.clone();
         let pinged = background::run(async move {
-            match tokio::time::timeout(at_most, inner.ping()).await {
+            match tokio::time::timeout(at_most, client.ping()).await {
                 Ok(pinged) => pinged,
                 Err(_) => {
-                    inner.link.timed_out();
+                    client.connection.timed_out();
                     let limit = ms(at_most);
-                    Err(inner.away(&format_args!("it did not answer within {limit} ms")))
+                    Err(client.away(&format_args!("it did not answer within {limit} ms")))
                 }
             }
         });
@@ -28,14 +28,14 @@ impl Redis {
     }
 }
 
-impl Inner {
+impl Client {
     async fn ping(self: &Arc<Self>) -> Result<Duration, Error> {
-        if self.link.is_closed() {
+        if self.connection.is_closed() {
             return Err(Error::new(ErrorKind::Closed, "the cache is closed"));
         }
-        let connected = self.link.connect_now().await;
+        let connected = self.connection.connect_now().await;
         connected.map_err(|error| self.away(&error))?;
-        let nodes = self.link.nodes().await;
+        let nodes = self.connection.nodes().await;
         let nodes = nodes.map_err(|error| self.away(&error))?;
         let started = Instant::now();
         let pings = nodes.iter().map(|node| self.ping_node(node));
@@ -43,12 +43,12 @@ impl Inner {
         Ok(started.elapsed())
     }
 
-    async fn ping_node(&self, node: &Node) -> Result<(), Error> {
-        let answer = self.link.send_to(node, redis::cmd("PING")).await;
+    async fn ping_node(&self, node: &ServerNode) -> Result<(), Error> {
+        let answer = self.connection.send_to(node, redis::cmd("PING")).await;
         answer.map(drop).map_err(|error| match node {
-            Node::Only => self.away(&error),
+            ServerNode::Only => self.away(&error),
             #[cfg(feature = "cluster")]
-            Node::At { host, port } => unanswered(&format_args!("{host}:{port}"), &error),
+            ServerNode::At { host, port } => unanswered(&format_args!("{host}:{port}"), &error),
         })
     }
 

@@ -8,7 +8,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::endpoint::{Asked, Endpoint, Side};
+use super::endpoint::{AdmittedCall, Endpoint, Side};
 use crate::entry::header;
 use crate::entry::header::Label;
 use crate::error::Error;
@@ -19,14 +19,14 @@ use crate::settings::{DEFAULT_DEADLINE, StructureTtl, Touch};
 use crate::store::Pair;
 use crate::store::Put;
 use crate::store::maxsize::MaxSize;
-use crate::store::redis::pair_state::PairShared;
-use crate::store::redis::{Inner, read};
+use crate::store::redis::pair_state::PairState;
+use crate::store::redis::{Client, read};
 
 const LIFE: Duration = Duration::from_secs(1);
 const FIELD: Field = Field([0; 20]);
 
-struct Probe {
-    inner: Weak<Inner>,
+struct Prober {
+    client: Weak<Client>,
     endpoint: Arc<Endpoint>,
     side: Side,
     pair: Arc<Pair>,
@@ -36,10 +36,10 @@ struct Probe {
 }
 
 /// Probes until the breaker is closed.
-pub(crate) fn start(inner: &Arc<Inner>, asked: &Asked<'_>, pause: Duration) {
-    let probe = Probe {
-        inner: Arc::downgrade(inner),
-        endpoint: inner.endpoint(asked).clone(),
+pub(crate) fn start(client: &Arc<Client>, asked: &AdmittedCall<'_>, pause: Duration) {
+    let probe = Prober {
+        client: Arc::downgrade(client),
+        endpoint: client.endpoint(asked).clone(),
         side: asked.side,
         pair: Arc::new(reserved(asked.pair)),
         // What a call has left for its put says little.
@@ -50,39 +50,39 @@ pub(crate) fn start(inner: &Arc<Inner>, asked: &Asked<'_>, pause: Duration) {
     let _ = background::spawn(probe.run(pause));
 }
 
-impl Probe {
+impl Prober {
     async fn run(mut self, mut pause: Duration) {
         let name = loop {
-            let inner = self.inner.upgrade();
-            let Some(inner) = inner.filter(|inner| !inner.link.is_closed()) else {
+            let client = self.client.upgrade();
+            let Some(client) = client.filter(|client| !client.connection.is_closed()) else {
                 return;
             };
             let about = backoff::jittered(pause);
-            if inner.target.is_cluster() && inner.link.is_up() {
+            if client.target.is_cluster() && client.connection.is_up() {
                 // The client is replaced below, which is no news of the node: whoever took it for
                 // such would replace one client after another, and they would ask all nodes.
                 tokio::time::sleep(about).await;
             } else {
                 // A new connection is a reason to look at once.
-                inner.link.attempted(about).await;
+                client.connection.attempted(about).await;
             }
-            let result = self.ask(&inner).await;
+            let result = self.ask(&client).await;
             if matches!(&result, Err(error) if error.fault() == Fault::Garbled) {
-                inner.link.give_up();
+                client.connection.reconnect_now();
             }
             let answered = !matches!(&result, Err(error) if error.fault() != Fault::Answered);
-            if inner.target.is_cluster() {
-                inner.learn_topology();
+            if client.target.is_cluster() {
+                client.learn_topology();
                 if matches!(&result, Err(error) if error.is_unavailable()) {
-                    inner.link.replace();
-                    inner.lanes.connect_anew();
+                    client.connection.reconnect_in_background();
+                    client.lanes.reconnect();
                 }
             }
             match self.endpoint.breaker(self.side).probed(answered) {
                 Some(next) => pause = next,
                 None => {
                     self.has_closed = true;
-                    break inner.name_of(&self.endpoint);
+                    break client.name_of(&self.endpoint);
                 }
             }
         };
@@ -93,19 +93,19 @@ impl Probe {
         );
     }
 
-    async fn ask(&self, inner: &Arc<Inner>) -> Result<(), Error> {
+    async fn ask(&self, client: &Arc<Client>) -> Result<(), Error> {
         let asked = async {
             match self.side {
-                Side::Read => read::ask(inner, &inner.link, &self.pair, &[FIELD])
+                Side::Read => read::ask(client, &client.connection, &self.pair, &[FIELD])
                     .await
                     .map(drop),
-                Side::Write => inner.put(&self.pair, put()?).await.map(drop),
+                Side::Write => client.put(&self.pair, put()?).await.map(drop),
             }
         };
         match tokio::time::timeout(self.patience, asked).await {
             Ok(result) => result,
             Err(_) => {
-                inner.link.timed_out();
+                client.connection.timed_out();
                 Err(Error::unavailable("the store did not answer in time"))
             }
         }
@@ -113,7 +113,7 @@ impl Probe {
 }
 
 /// However a probe ends, by a panic below it or for want of a driver, it leaves no breaker open.
-impl Drop for Probe {
+impl Drop for Prober {
     fn drop(&mut self) {
         // By now it may be open again, and another one's to close.
         if !self.has_closed {
@@ -132,7 +132,7 @@ fn reserved(pair: &Pair) -> Pair {
         Touch::BEHIND,
     );
     // Not one of the pairs that the store remembers.
-    reserved.state(Arc::<PairShared>::default);
+    reserved.state(Arc::<PairState>::default);
     reserved
 }
 

@@ -16,12 +16,12 @@ use tokio::runtime::{Handle, Id, RuntimeFlavor};
 use tokio::sync::oneshot;
 
 use super::Queue;
-use super::pipeline::{Ask, Seat, Wires};
+use super::pipeline::{PipelinesBySize, Query, Ticket};
 use crate::error::Error;
 use crate::rt::{background, blocking};
-use crate::store::redis::Inner;
-use crate::store::redis::connection::manager::Link;
-use crate::store::redis::pair_state::PairShared;
+use crate::store::redis::Client;
+use crate::store::redis::connection::manager::ConnectionManager;
+use crate::store::redis::pair_state::PairState;
 
 /// How often somebody looks for callers whose time is over.
 const TICK: Duration = Duration::from_millis(25);
@@ -44,7 +44,7 @@ type Open = Arc<Mutex<HashMap<Id, Arc<Lane>>>>;
 #[derive(Debug)]
 pub(crate) struct Lane {
     pub(crate) id: Id,
-    pub(crate) road: Road,
+    pub(crate) transport: Transport,
     /// By the address of what they belong to, which lives as long as the store.
     queues: Mutex<HashMap<usize, Arc<Queue>>>,
     /// Dropped with the lane, which ends the task that watches for the end of the runtime.
@@ -53,10 +53,10 @@ pub(crate) struct Lane {
 
 /// How a lane reaches the store.
 #[derive(Debug)]
-pub(crate) enum Road {
-    Wire(Wires),
+pub(crate) enum Transport {
+    Pipeline(PipelinesBySize),
     /// Through the redis crate: for clusters, and for TLS.
-    Link(Link),
+    Manager(ConnectionManager),
 }
 
 thread_local! {
@@ -85,16 +85,16 @@ impl Drop for Lanes {
 }
 
 impl Lanes {
-    /// A seat in the wire that tasks on this thread have used before.
-    pub(crate) fn seat(&self, ask: &Ask<'_>, waker: &Waker) -> Option<Result<Seat, Error>> {
+    /// A seat in the pipeline that tasks on this thread have used before.
+    pub(crate) fn enqueue(&self, ask: &Query<'_>, waker: &Waker) -> Option<Result<Ticket, Error>> {
         // Another runtime may be at work on this thread, but not in a task of it.
         if blocking::is_blocked() || tokio::task::try_id().is_none() {
             return None;
         }
         HERE.with_borrow(|here| match here {
-            Some((store, lane)) if *store == self.store => match &lane.road {
-                Road::Wire(wire) => wire.seat(ask, waker),
-                Road::Link(_) => None,
+            Some((store, lane)) if *store == self.store => match &lane.transport {
+                Transport::Pipeline(pipeline) => pipeline.enqueue(ask, waker),
+                Transport::Manager(_) => None,
             },
             _ => None,
         })
@@ -104,8 +104,8 @@ impl Lanes {
     /// for the pair.
     pub(crate) fn here(
         &self,
-        inner: &Arc<Inner>,
-        shared: &Arc<PairShared>,
+        client: &Arc<Client>,
+        shared: &Arc<PairState>,
     ) -> Option<(Arc<Lane>, Arc<Queue>)> {
         if blocking::is_blocked() || self.closed.load(Ordering::Relaxed) {
             return None;
@@ -120,33 +120,36 @@ impl Lanes {
         let first = first.and_then(|(_, lane, queue)| Some((lane.upgrade()?, queue.clone())));
         let (lane, queue) = first.unwrap_or_else(|| {
             let known = self.lanes().get(&id).cloned();
-            let lane = known.unwrap_or_else(|| self.open(id, &handle, inner));
+            let lane = known.unwrap_or_else(|| self.open(id, &handle, client));
             let queue = lane.queue(shared);
             let _ = shared
                 .first_lane
                 .set((id, Arc::downgrade(&lane), queue.clone()));
             (lane, queue)
         });
-        let is_up = match &lane.road {
-            Road::Wire(wire) => {
+        let is_up = match &lane.transport {
+            Transport::Pipeline(pipeline) => {
                 if tokio::task::try_id().is_some() {
                     HERE.set(Some((self.store, lane.clone())));
                 }
-                wire.is_up(&handle)
+                pipeline.is_up(&handle)
             }
-            Road::Link(link) => link.is_up(),
+            Transport::Manager(connection) => connection.is_up(),
         };
         is_up.then_some((lane, queue))
     }
 
-    fn open(&self, id: Id, handle: &Handle, inner: &Arc<Inner>) -> Arc<Lane> {
+    fn open(&self, id: Id, handle: &Handle, client: &Arc<Client>) -> Arc<Lane> {
         let (in_use, ended) = oneshot::channel();
         let lane = Arc::new(Lane {
             id,
-            road: if inner.target.is_plain() {
-                Road::Wire(Wires::new(inner))
+            transport: if client.target.is_plain() {
+                Transport::Pipeline(PipelinesBySize::new(client))
             } else {
-                Road::Link(Link::new(inner.target.clone(), Some(handle.clone())))
+                Transport::Manager(ConnectionManager::new(
+                    client.target.clone(),
+                    Some(handle.clone()),
+                ))
             },
             queues: Mutex::default(),
             _in_use: in_use,
@@ -172,28 +175,28 @@ impl Lanes {
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
         for lane in self.lanes().values() {
-            match &lane.road {
-                Road::Wire(wire) => wire.close(),
-                Road::Link(link) => link.close(),
+            match &lane.transport {
+                Transport::Pipeline(pipeline) => pipeline.close(),
+                Transport::Manager(connection) => connection.close(),
             }
         }
     }
 
     /// Has all lanes connect anew: what they are connected to is not what it was.
-    pub(crate) fn connect_anew(&self) {
+    pub(crate) fn reconnect(&self) {
         for lane in self.lanes().values() {
-            match &lane.road {
-                Road::Wire(wire) => wire.give_up(),
-                Road::Link(link) => link.replace(),
+            match &lane.transport {
+                Transport::Pipeline(pipeline) => pipeline.reconnect_now(),
+                Transport::Manager(connection) => connection.reconnect_in_background(),
             }
         }
     }
 
-    pub(crate) fn each(&self, act: impl Fn(&Link)) {
+    pub(crate) fn each(&self, act: impl Fn(&ConnectionManager)) {
         let lanes: Vec<_> = self.lanes().values().cloned().collect();
         for lane in lanes {
-            if let Road::Link(link) = &lane.road {
-                act(link);
+            if let Transport::Manager(connection) = &lane.transport {
+                act(connection);
             }
         }
     }
@@ -204,25 +207,29 @@ impl Lanes {
 
     /// Sees to it that no call waits beyond its time, even where all threads of its runtime are
     /// blocked and its timers with them: the driver looks.
-    pub(crate) fn watch(&self, inner: &Arc<Inner>) {
+    pub(crate) fn watch(&self, client: &Arc<Client>) {
         if self.watched.load(Ordering::Relaxed) || self.watched.swap(true, Ordering::SeqCst) {
             return;
         }
-        let inner = Arc::downgrade(inner);
+        let client = Arc::downgrade(client);
         // Without a driver there is no thread to be had, and calls go on unwatched.
         let _ = background::spawn(async move {
             let mut idle = 0;
             loop {
                 tokio::time::sleep(TICK).await;
-                let Some(inner) = inner.upgrade() else { return };
-                let busy = inner.lanes.send_away();
+                let Some(client) = client.upgrade() else {
+                    return;
+                };
+                let busy = client.lanes.expire_waiters();
                 idle = if busy { 0 } else { idle + 1 };
                 if idle < IDLE {
                     continue;
                 }
-                inner.lanes.watched.store(false, Ordering::SeqCst);
+                client.lanes.watched.store(false, Ordering::SeqCst);
                 // Who came before that was stored relies on this watch.
-                if !inner.lanes.send_away() || inner.lanes.watched.swap(true, Ordering::SeqCst) {
+                if !client.lanes.expire_waiters()
+                    || client.lanes.watched.swap(true, Ordering::SeqCst)
+                {
                     return;
                 }
                 idle = 0;
@@ -231,23 +238,23 @@ impl Lanes {
     }
 
     /// Sends away whose time is over; returns whether anybody is on his way.
-    fn send_away(&self) -> bool {
+    fn expire_waiters(&self) -> bool {
         let lanes: Vec<_> = self.lanes().values().cloned().collect();
         let now = Instant::now();
         let mut busy = false;
         for lane in lanes {
-            let link = match &lane.road {
-                Road::Wire(wire) => {
-                    busy |= wire.send_away(now);
+            let connection = match &lane.transport {
+                Transport::Pipeline(pipeline) => {
+                    busy |= pipeline.expire_waiters(now);
                     continue;
                 }
-                Road::Link(link) => link,
+                Transport::Manager(connection) => connection,
             };
             for queue in lane.all_queues() {
-                let (late, left) = queue.send_away(now);
+                let (late, left) = queue.expire_waiters(now);
                 busy |= left;
                 if late {
-                    link.timed_out();
+                    connection.timed_out();
                 }
             }
         }
@@ -256,14 +263,14 @@ impl Lanes {
 }
 
 impl Lane {
-    pub(crate) fn link(&self) -> Option<&Link> {
-        match &self.road {
-            Road::Link(link) => Some(link),
-            Road::Wire(_) => None,
+    pub(crate) fn connection(&self) -> Option<&ConnectionManager> {
+        match &self.transport {
+            Transport::Manager(connection) => Some(connection),
+            Transport::Pipeline(_) => None,
         }
     }
 
-    pub(crate) fn queue(&self, shared: &Arc<PairShared>) -> Arc<Queue> {
+    pub(crate) fn queue(&self, shared: &Arc<PairState>) -> Arc<Queue> {
         let address = Arc::as_ptr(shared).addr();
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         queues.entry(address).or_default().clone()

@@ -1,35 +1,35 @@
-//! One look-up, from the leave to ask to the answer.
+//! One look-up, from the admission to ask to the answer.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::pipeline::{Ask, Seat};
-use super::{is_lost, read_otherwise};
+use super::pipeline::{Query, Ticket};
+use super::{is_lost, read_elsewhere};
 use crate::deadline::Timeout;
 use crate::error::Error;
 use crate::key::digest::Field;
 use crate::store::LookupReply;
 use crate::store::Pair;
-use crate::store::redis::health::endpoint::{Asked, Leave, Paced, Side};
-use crate::store::redis::{Inner, Redis};
+use crate::store::redis::health::endpoint::{Admission, AdmittedCall, PacedResult, Side};
+use crate::store::redis::{Client, Redis};
 
 /// Waits for the entry of a field, read together with others, and records the hit. A future made by
 /// hand, for it is small: it is moved when it is made, and so are those that it stands in.
 pub(crate) struct Lookup<'r> {
-    inner: &'r Arc<Inner>,
-    ask: Ask<'r>,
-    stage: Stage<'r>,
-    leave: Option<Leave>,
+    client: &'r Arc<Client>,
+    ask: Query<'r>,
+    stage: LookupStage<'r>,
+    admission: Option<Admission>,
 }
 
-enum Stage<'r> {
+enum LookupStage<'r> {
     New,
-    Seated(Seat),
+    Ticketed(Ticket),
     /// In a box, for most reads never need the room that the other ways take.
-    Otherwise(Pin<Box<dyn Future<Output = Paced<LookupReply>> + Send + 'r>>),
-    Over,
+    Elsewhere(Pin<Box<dyn Future<Output = PacedResult<LookupReply>> + Send + 'r>>),
+    Finished,
 }
 
 impl Redis {
@@ -42,23 +42,23 @@ impl Redis {
         wait: Timeout,
     ) -> Lookup<'r> {
         Lookup {
-            inner: &self.inner,
-            ask: Ask { pair, field, wait },
-            stage: Stage::New,
-            leave: None,
+            client: &self.client,
+            ask: Query { pair, field, wait },
+            stage: LookupStage::New,
+            admission: None,
         }
     }
 }
 
 impl Lookup<'_> {
-    fn read(&mut self, context: &mut Context<'_>) -> Poll<Paced<LookupReply>> {
+    fn read(&mut self, context: &mut Context<'_>) -> Poll<PacedResult<LookupReply>> {
         loop {
             let answer = match &mut self.stage {
-                Stage::New => {
-                    self.inner.lanes.watch(self.inner);
-                    match self.inner.lanes.seat(&self.ask, context.waker()) {
-                        Some(Ok(seat)) => {
-                            self.stage = Stage::Seated(seat);
+                LookupStage::New => {
+                    self.client.lanes.watch(self.client);
+                    match self.client.lanes.enqueue(&self.ask, context.waker()) {
+                        Some(Ok(ticket)) => {
+                            self.stage = LookupStage::Ticketed(ticket);
                             // Its waker was left in this very poll.
                             return Poll::Pending;
                         }
@@ -66,23 +66,25 @@ impl Lookup<'_> {
                         None => None,
                     }
                 }
-                Stage::Seated(seat) => {
-                    let answered = ready!(seat.poll(self.ask.wait, context));
-                    match std::mem::replace(&mut self.stage, Stage::Over) {
-                        Stage::Seated(seat) => {
-                            Some(answered.and_then(|()| seat.own(self.ask.wait)))
+                LookupStage::Ticketed(ticket) => {
+                    let answered = ready!(ticket.poll(self.ask.wait, context));
+                    match std::mem::replace(&mut self.stage, LookupStage::Finished) {
+                        LookupStage::Ticketed(ticket) => {
+                            Some(answered.and_then(|()| ticket.own(self.ask.wait)))
                         }
                         _ => None,
                     }
                 }
-                Stage::Otherwise(read) => return read.as_mut().poll(context),
-                Stage::Over => return Poll::Ready(Err(Error::unavailable("the read is over"))),
+                LookupStage::Elsewhere(read) => return read.as_mut().poll(context),
+                LookupStage::Finished => {
+                    return Poll::Ready(Err(Error::unavailable("the read is over")));
+                }
             };
             match answer {
                 Some(answer) if !is_lost(&answer) => return Poll::Ready(answer),
                 _ => {
-                    let read = read_otherwise(self.inner, self.ask);
-                    self.stage = Stage::Otherwise(Box::pin(read));
+                    let read = read_elsewhere(self.client, self.ask);
+                    self.stage = LookupStage::Elsewhere(Box::pin(read));
                 }
             }
         }
@@ -94,21 +96,21 @@ impl Future for Lookup<'_> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let Ask { pair, wait, .. } = this.ask;
-        if this.leave.is_none() {
-            this.leave = Some(this.inner.admit(Side::Read, pair)?);
+        let Query { pair, wait, .. } = this.ask;
+        if this.admission.is_none() {
+            this.admission = Some(this.client.admit(Side::Read, pair)?);
         }
         let answer = ready!(this.read(context));
-        this.stage = Stage::Over;
-        let Some(leave) = this.leave.take() else {
+        this.stage = LookupStage::Finished;
+        let Some(admission) = this.admission.take() else {
             return Poll::Ready(answer.map(|(found, _)| found));
         };
-        let asked = Asked {
-            leave,
+        let asked = AdmittedCall {
+            admission,
             side: Side::Read,
             pair,
             deadline: wait.at_most,
         };
-        Poll::Ready(this.inner.account(&asked, answer))
+        Poll::Ready(this.client.account(&asked, answer))
     }
 }

@@ -23,19 +23,19 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 use self::batch::Batch;
-pub(crate) use self::batch::Seat;
-use self::by_size::Known;
-pub(crate) use self::by_size::Wires;
-use self::queue_shards::Gates;
+pub(crate) use self::batch::Ticket;
+use self::by_size::LargeFields;
+pub(crate) use self::by_size::PipelinesBySize;
+use self::queue_shards::QueueShards;
 use crate::deadline::Timeout;
 use crate::error::{Error, Fault};
 use crate::key::digest::Field;
 use crate::store::Pair;
-use crate::store::redis::{Inner, Target};
+use crate::store::redis::{Client, Target};
 
 /// Requests in the air, each with the batches of all threads: the server works on one while the
 /// next one is made. Three were no faster.
-const FLIGHTS: usize = 2;
+const REQUESTS_IN_FLIGHT: usize = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// After so many late answers in a row the connection counts as dead: a half-open one never says so.
@@ -43,37 +43,37 @@ const SILENCE: u32 = 3;
 
 /// What a caller wants to read, and how long it can wait.
 #[derive(Clone, Copy)]
-pub(crate) struct Ask<'a> {
+pub(crate) struct Query<'a> {
     pub(crate) pair: &'a Arc<Pair>,
     pub(crate) field: Field,
     pub(crate) wait: Timeout,
 }
 
 /// Dropped, it closes its connection.
-struct Wire(Arc<Shared>);
+struct Pipeline(Arc<PipelineState>);
 
-struct Shared {
+struct PipelineState {
     target: Arc<Target>,
     /// For its clock and for hits to be recorded.
-    store: Weak<Inner>,
-    known: Arc<Known>,
+    store: Weak<Client>,
+    known: Arc<LargeFields>,
     /// What the state says, for those who ask often.
     is_up: AtomicBool,
-    gates: Gates,
-    state: Mutex<State>,
+    shards: QueueShards,
+    state: Mutex<IoState>,
 }
 
-struct State {
-    stage: Stage,
-    in_air: VecDeque<Arc<Batch>>,
-    flights: usize,
+struct IoState {
+    stage: PipelineStage,
+    in_flight: VecDeque<Arc<Batch>>,
+    requests: usize,
     /// Of the pump, while it has nothing to do.
     sleeper: Option<Waker>,
     silences: u32,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum PipelineStage {
     /// After `until`, whoever asks starts an attempt behind.
     Down {
         until: Option<Instant>,
@@ -84,21 +84,21 @@ enum Stage {
     Closed,
 }
 
-impl Wire {
-    fn new(store: &Arc<Inner>, known: Arc<Known>) -> Self {
-        Self(Arc::new(Shared {
+impl Pipeline {
+    fn new(store: &Arc<Client>, known: Arc<LargeFields>) -> Self {
+        Self(Arc::new(PipelineState {
             target: store.target.clone(),
             store: Arc::downgrade(store),
             known,
             is_up: AtomicBool::new(false),
-            gates: Gates::default(),
-            state: Mutex::new(State {
-                stage: Stage::Down {
+            shards: QueueShards::default(),
+            state: Mutex::new(IoState {
+                stage: PipelineStage::Down {
                     until: None,
                     pause: FIRST_PAUSE,
                 },
-                in_air: VecDeque::new(),
-                flights: 0,
+                in_flight: VecDeque::new(),
+                requests: 0,
                 sleeper: None,
                 silences: 0,
             }),
@@ -111,37 +111,40 @@ impl Wire {
             return true;
         }
         let mut state = self.0.state();
-        if let Stage::Down { until, pause } = state.stage
+        if let PipelineStage::Down { until, pause } = state.stage
             && until.is_none_or(|until| Instant::now() >= until)
         {
-            state.stage = Stage::Connecting;
+            state.stage = PipelineStage::Connecting;
             handle.spawn(io_task::run(self.0.clone(), pause));
         }
         false
     }
 
     /// A seat in the next batch, if there is a connection.
-    fn seat(&self, ask: &Ask<'_>, waker: &Waker) -> Option<Result<Seat, Error>> {
+    fn enqueue(&self, ask: &Query<'_>, waker: &Waker) -> Option<Result<Ticket, Error>> {
         let is_up = self.0.is_up.load(Ordering::Relaxed);
-        is_up.then(|| self.0.take_in(ask, waker))
+        is_up.then(|| self.0.enqueue(ask, waker))
     }
 
-    /// Wakes whose time is over, so that they go. Returns whether anybody is on his way.
-    fn send_away(&self, now: Instant) -> bool {
-        let (is_late, waits) = self.0.gates.wake_late(now);
+    /// Wakes calls whose time is over, so that they go. Returns whether anybody is on his way.
+    fn expire_waiters(&self, now: Instant) -> bool {
+        let (is_late, waits) = self.0.shards.wake_late(now);
         let mut state = self.0.state();
-        let in_air: Vec<_> = state.in_air.iter().cloned().collect();
-        let late = in_air.iter().filter(|batch| batch.wake_late(now)).count();
+        let in_flight: Vec<_> = state.in_flight.iter().cloned().collect();
+        let late = in_flight
+            .iter()
+            .filter(|batch| batch.wake_late(now))
+            .count();
         if is_late || late > 0 {
             state.silences += 1;
             if state.silences >= SILENCE {
                 self.0.leave(state, false);
             }
         }
-        waits || !in_air.is_empty()
+        waits || !in_flight.is_empty()
     }
 
-    fn give_up(&self) {
+    fn reconnect_now(&self) {
         self.0.leave(self.0.state(), false);
     }
 
@@ -150,23 +153,23 @@ impl Wire {
     }
 }
 
-impl Drop for Wire {
+impl Drop for Pipeline {
     fn drop(&mut self) {
         self.close();
     }
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl PipelineState {
+    fn state(&self) -> MutexGuard<'_, IoState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_in(&self, ask: &Ask<'_>, waker: &Waker) -> Result<Seat, Error> {
-        let (seat, is_first) = self.gates.take_in(ask, waker)?;
+    fn enqueue(&self, ask: &Query<'_>, waker: &Waker) -> Result<Ticket, Error> {
+        let (seat, is_first) = self.shards.enqueue(ask, waker)?;
         if is_first {
-            // The pump leaves its waker before it looks at the gates for the last time.
+            // The pump leaves its waker before it looks at the shards for the last time.
             let mut state = self.state();
-            let pump = if state.flights < FLIGHTS {
+            let pump = if state.requests < REQUESTS_IN_FLIGHT {
                 state.sleeper.take()
             } else {
                 None
@@ -180,12 +183,12 @@ impl Shared {
     }
 
     /// Has the pump end the connection, for good or until somebody wants another one.
-    fn leave(&self, mut state: MutexGuard<'_, State>, for_good: bool) {
+    fn leave(&self, mut state: MutexGuard<'_, IoState>, for_good: bool) {
         self.is_up.store(false, Ordering::Relaxed);
         if for_good {
-            state.stage = Stage::Closed;
-        } else if matches!(state.stage, Stage::Up) {
-            state.stage = Stage::Connecting;
+            state.stage = PipelineStage::Closed;
+        } else if matches!(state.stage, PipelineStage::Up) {
+            state.stage = PipelineStage::Connecting;
         }
         let pump = state.sleeper.take();
         drop(state);
@@ -194,30 +197,30 @@ impl Shared {
         }
     }
 
-    fn rise(&self) {
+    fn on_connected(&self) {
         let mut state = self.state();
-        if !matches!(state.stage, Stage::Closed) {
-            state.stage = Stage::Up;
+        if !matches!(state.stage, PipelineStage::Closed) {
+            state.stage = PipelineStage::Up;
             state.silences = 0;
-            self.gates.open();
+            self.shards.open();
             self.is_up.store(true, Ordering::Relaxed);
         }
     }
 
     /// The connection is gone: whoever waits is told.
-    fn fall(&self, next: Stage) {
+    fn on_disconnected(&self, next: PipelineStage) {
         let mut state = self.state();
         self.is_up.store(false, Ordering::Relaxed);
-        if !matches!(state.stage, Stage::Closed) {
+        if !matches!(state.stage, PipelineStage::Closed) {
             state.stage = next;
         }
         state.sleeper = None;
-        state.flights = 0;
-        let in_air = std::mem::take(&mut state.in_air);
+        state.requests = 0;
+        let in_flight = std::mem::take(&mut state.in_flight);
         // Before somebody else may open them.
-        let waiting = self.gates.close();
+        let waiting = self.shards.close();
         drop(state);
-        for batch in in_air.into_iter().chain(waiting) {
+        for batch in in_flight.into_iter().chain(waiting) {
             batch.fail(lost());
         }
     }
@@ -228,9 +231,9 @@ fn lost() -> Error {
     Error::unavailable("the connection was lost").with_fault(Fault::Nothing)
 }
 
-impl fmt::Debug for Wire {
+impl fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wire")
+        f.debug_struct("Pipeline")
             .field("target", &self.0.target)
             .field("stage", &self.0.state().stage)
             .finish_non_exhaustive()

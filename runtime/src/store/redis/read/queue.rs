@@ -10,11 +10,11 @@ use crate::key::digest::Field;
 use crate::store::LookupReply;
 
 /// Reads of one pair on their way at the same time.
-const FLIGHTS: usize = 2;
+const READERS: usize = 2;
 /// Fields of one read.
 const BATCH: usize = 256;
 /// Callers that may wait for one pair; more than that are turned away.
-const WAITING: usize = 16_384;
+const LONGEST_QUEUE: usize = 16_384;
 
 /// Who waits for a read of the pair.
 #[derive(Debug, Default)]
@@ -22,22 +22,22 @@ pub(crate) struct Queue(Mutex<Waiters>);
 
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
-    pub(super) waiting: Vec<Waiting>,
+    pub(super) waiting: Vec<QueuedRead>,
     pub(super) flights: usize,
     /// Those among the flights that a caller flies alone.
-    alone: Vec<Alone>,
+    alone: Vec<LoneRead>,
     next_alone: u64,
 }
 
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct QueuedRead {
     pub(super) field: Field,
     pub(super) until: Instant,
     pub(super) tell: oneshot::Sender<Result<LookupReply, Error>>,
 }
 
 #[derive(Debug)]
-struct Alone {
+struct LoneRead {
     id: u64,
     until: Instant,
     /// Dropped when the time is over, which ends the wait.
@@ -45,11 +45,11 @@ struct Alone {
 }
 
 /// What a caller does in a lane.
-pub(super) enum Place {
+pub(super) enum ReadTurn {
     /// It asks for its own field: nobody waits.
-    Alone(u64, oneshot::Receiver<()>),
+    Lone(u64, oneshot::Receiver<()>),
     /// It waits for a flight, of which enough are on their way.
-    Waits(oneshot::Receiver<Result<LookupReply, Error>>),
+    Queued(oneshot::Receiver<Result<LookupReply, Error>>),
 }
 
 impl Queue {
@@ -58,32 +58,32 @@ impl Queue {
     }
 
     /// Stands in line; `true` if a flight has to start.
-    pub(super) fn join(&self, waiting: Waiting) -> Result<bool, Error> {
+    pub(super) fn join(&self, waiting: QueuedRead) -> Result<bool, Error> {
         let mut waiters = self.waiters();
         waiters.stand(waiting)?;
-        let starts = waiters.flights < FLIGHTS;
+        let starts = waiters.flights < READERS;
         waiters.flights += usize::from(starts);
         Ok(starts)
     }
 
     /// Flies alone, or stands in line where enough are on their way.
-    pub(super) fn place(&self, field: Field, until: Instant) -> Result<Place, Error> {
+    pub(super) fn place(&self, field: Field, until: Instant) -> Result<ReadTurn, Error> {
         let mut waiters = self.waiters();
-        if waiters.flights < FLIGHTS {
+        if waiters.flights < READERS {
             let (in_time, out_of_time) = oneshot::channel();
             waiters.flights += 1;
             waiters.next_alone += 1;
             let id = waiters.next_alone;
-            waiters.alone.push(Alone {
+            waiters.alone.push(LoneRead {
                 id,
                 until,
                 _in_time: in_time,
             });
-            return Ok(Place::Alone(id, out_of_time));
+            return Ok(ReadTurn::Lone(id, out_of_time));
         }
         let (tell, told) = oneshot::channel();
-        waiters.stand(Waiting { field, until, tell })?;
-        Ok(Place::Waits(told))
+        waiters.stand(QueuedRead { field, until, tell })?;
+        Ok(ReadTurn::Queued(told))
     }
 
     /// Ends a flight alone; `true` if others wait, who then fly in its place.
@@ -99,7 +99,7 @@ impl Queue {
     }
 
     /// Sends away whose time is over. Returns whether anybody was, and whether anybody is left.
-    pub(crate) fn send_away(&self, now: Instant) -> (bool, bool) {
+    pub(crate) fn expire_waiters(&self, now: Instant) -> (bool, bool) {
         let mut waiters = self.waiters();
         let before = waiters.waiting.len() + waiters.alone.len();
         waiters.waiting.retain(|waiting| waiting.until > now);
@@ -111,7 +111,7 @@ impl Queue {
     }
 
     /// Who waits now, up to a bound; if nobody does, the flight is over.
-    pub(super) fn batch(&self) -> Option<Vec<Waiting>> {
+    pub(super) fn batch(&self) -> Option<Vec<QueuedRead>> {
         let mut waiters = self.waiters();
         if waiters.waiting.is_empty() {
             waiters.flights -= 1;
@@ -124,8 +124,8 @@ impl Queue {
 }
 
 impl Waiters {
-    fn stand(&mut self, waiting: Waiting) -> Result<(), Error> {
-        if self.waiting.len() >= WAITING {
+    fn stand(&mut self, waiting: QueuedRead) -> Result<(), Error> {
+        if self.waiting.len() >= LONGEST_QUEUE {
             return Err(Error::unavailable("too many calls wait for the store"));
         }
         self.waiting.push(waiting);

@@ -10,9 +10,9 @@ use crate::key::digest::Field;
 use crate::policy::Policy;
 use crate::store::Pair;
 use crate::store::redis::connection::classify::Failure;
-use crate::store::redis::{Inner, script, text};
+use crate::store::redis::{Client, script, text};
 
-impl Inner {
+impl Client {
     /// `EVALSHA`, and `EVAL` where the server does not know the script: one node, one command.
     pub(crate) async fn script(
         &self,
@@ -30,10 +30,10 @@ impl Inner {
         args: &[Vec<u8>],
     ) -> Result<Value, Failure> {
         let known = command("EVALSHA", script.sha(), stem, args);
-        match self.link.send(&known).await {
+        match self.connection.send(&known).await {
             Err(failure) if failure.is_no_script() => {
                 let whole = command("EVAL", script.text(), stem, args);
-                self.link.send(&whole).await
+                self.connection.send(&whole).await
             }
             other => other,
         }
@@ -47,7 +47,7 @@ impl Inner {
         args: &[Vec<u8>],
     ) -> Result<Value, Error> {
         let whole = command("EVAL", script.text(), stem, args);
-        Ok(self.link.send(&whole).await?)
+        Ok(self.connection.send(&whole).await?)
     }
 
     pub(crate) fn scripts(&self, policy: &Policy) -> Arc<PolicyScripts> {

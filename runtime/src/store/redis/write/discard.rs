@@ -7,7 +7,7 @@ use crate::key::digest::Field;
 use crate::rt::background;
 use crate::store::ExpectedEntry;
 use crate::store::Pair;
-use crate::store::redis::{Inner, script, text, timed};
+use crate::store::redis::{Client, script, text, timed};
 
 /// Each holds a copy of an entry: whoever floods a pair with garbage shall not fill our memory.
 const UNDER_WAY: usize = 16;
@@ -16,8 +16,8 @@ const UNDER_WAY: usize = 16;
 #[derive(Debug, Default)]
 pub(crate) struct Discards(Mutex<HashSet<Field>>);
 
-/// A place among them, given back by its drop.
-struct Place {
+/// A slot among them, given back by its drop.
+struct DiscardSlot {
     discards: Arc<Discards>,
     field: Field,
 }
@@ -27,29 +27,29 @@ impl Discards {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn place(self: &Arc<Self>, field: Field) -> Option<Place> {
+    fn slot(self: &Arc<Self>, field: Field) -> Option<DiscardSlot> {
         let mut fields = self.fields();
-        (fields.len() < UNDER_WAY && fields.insert(field)).then(|| Place {
+        (fields.len() < UNDER_WAY && fields.insert(field)).then(|| DiscardSlot {
             discards: self.clone(),
             field,
         })
     }
 }
 
-impl Drop for Place {
+impl Drop for DiscardSlot {
     fn drop(&mut self) {
         self.discards.fields().remove(&self.field);
     }
 }
 
-impl Inner {
+impl Client {
     pub(crate) fn discard(
         self: &Arc<Self>,
         pair: &Arc<Pair>,
         field: Field,
         seen: ExpectedEntry<'_>,
     ) {
-        let Some(place) = self.discards.place(field) else {
+        let Some(slot) = self.discards.slot(field) else {
             return;
         };
         let (length, bytes) = match seen {
@@ -57,14 +57,14 @@ impl Inner {
             ExpectedEntry::Length(length) => (length, Vec::new()),
         };
         let args = [field.0.to_vec(), text(length as u64), bytes];
-        let (inner, pair) = (self.clone(), pair.clone());
+        let (client, pair) = (self.clone(), pair.clone());
         // Without a driver nothing was found either.
         let _ = background::spawn(async move {
-            let _place = place;
+            let _place = slot;
             // Nobody waits for it: a store in trouble keeps the entry, which stays a miss.
-            if inner.link.is_up() {
+            if client.connection.is_up() {
                 let script = &script::DISCARD;
-                let _ = timed(inner.script(script, &pair.stem, &args)).await;
+                let _ = timed(client.script(script, &pair.stem, &args)).await;
             }
         });
     }

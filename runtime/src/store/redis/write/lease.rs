@@ -15,7 +15,7 @@ use crate::settings::{Touch, ms};
 use crate::store::Pair;
 use crate::store::redis::health::endpoint::Side;
 use crate::store::redis::script::reply::{array, unexpected};
-use crate::store::redis::{Inner, STEP, script, text, timed};
+use crate::store::redis::{Client, STEP, script, text, timed};
 use crate::store::{AcceptEntry, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Token};
 
 /// What a dead process costs those who wait for it.
@@ -33,7 +33,7 @@ const MOST_RENEWALS: u32 = 1000;
 /// The leases that computations of this process have or ask for.
 #[derive(Debug)]
 pub(crate) struct Leases {
-    known: Mutex<HashMap<Token, Known>>,
+    known: Mutex<HashMap<Token, TrackedLease>>,
     is_renewing: AtomicBool,
     /// Those that are asked for wait for each other in this process: on their way, they would keep
     /// the server busy also when their callers wait no longer.
@@ -51,7 +51,7 @@ impl Default for Leases {
 }
 
 #[derive(Debug)]
-struct Known {
+struct TrackedLease {
     pair: Arc<Pair>,
     field: Field,
     is_granted: bool,
@@ -59,13 +59,13 @@ struct Known {
 }
 
 impl Leases {
-    fn known(&self) -> MutexGuard<'_, HashMap<Token, Known>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<Token, TrackedLease>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A lease is about to be asked for.
     pub(crate) fn expect(&self, token: Token, pair: &Arc<Pair>, field: Field) {
-        self.known().entry(token).or_insert_with(|| Known {
+        self.known().entry(token).or_insert_with(|| TrackedLease {
             pair: pair.clone(),
             field,
             is_granted: false,
@@ -113,7 +113,7 @@ impl Leases {
     }
 }
 
-impl Inner {
+impl Client {
     /// Asks for a lease, unless its caller has gone away. If it goes away meanwhile, whatever came of
     /// it is given back: what the caller's end has sent may have reached the server first.
     pub(crate) async fn acquire_lease_in_time(
@@ -153,7 +153,7 @@ impl Inner {
                 let args = &self.common_args(pair, field)[..4];
                 let _ = self.script(get, &pair.stem, args).await;
             }
-            LeaseOutcome::Hit(_) => self.touch(pair, now_us, std::iter::once((field, 1))),
+            LeaseOutcome::Hit(_) => self.record_hits(pair, now_us, std::iter::once((field, 1))),
             LeaseOutcome::Granted if self.leases.granted(token) => self.renew_behind(),
             LeaseOutcome::Granted | LeaseOutcome::Held { .. } => {}
         }
@@ -187,17 +187,23 @@ impl Inner {
         if self.leases.is_renewing.swap(true, Ordering::SeqCst) {
             return;
         }
-        let inner = Arc::downgrade(self);
+        let client = Arc::downgrade(self);
         let _ = background::spawn(async move {
             loop {
                 tokio::time::sleep(RENEWAL).await;
-                let Some(inner) = inner.upgrade() else { return };
-                let due = inner.leases.due();
+                let Some(client) = client.upgrade() else {
+                    return;
+                };
+                let due = client.leases.due();
                 if due.is_empty() {
-                    inner.leases.is_renewing.store(false, Ordering::SeqCst);
+                    client.leases.is_renewing.store(false, Ordering::SeqCst);
                     // One that was granted before that was stored relies on this task.
-                    if inner.leases.known().values().all(|lease| !lease.is_granted)
-                        || inner.leases.is_renewing.swap(true, Ordering::SeqCst)
+                    if client
+                        .leases
+                        .known()
+                        .values()
+                        .all(|lease| !lease.is_granted)
+                        || client.leases.is_renewing.swap(true, Ordering::SeqCst)
                     {
                         return;
                     }
@@ -205,7 +211,7 @@ impl Inner {
                 // One after the other, so that what else is asked for is not late behind them.
                 for (pair, leases) in by_pair(due) {
                     for leases in leases.chunks(BATCH) {
-                        renew(&inner, &pair, leases).await;
+                        renew(&client, &pair, leases).await;
                     }
                 }
             }
@@ -213,10 +219,10 @@ impl Inner {
     }
 }
 
-type Leased = (Field, Token);
+type FieldToken = (Field, Token);
 
-fn by_pair(due: Vec<(Token, Arc<Pair>, Field)>) -> Vec<(Arc<Pair>, Vec<Leased>)> {
-    let mut pairs = HashMap::<String, (Arc<Pair>, Vec<Leased>)>::new();
+fn by_pair(due: Vec<(Token, Arc<Pair>, Field)>) -> Vec<(Arc<Pair>, Vec<FieldToken>)> {
+    let mut pairs = HashMap::<String, (Arc<Pair>, Vec<FieldToken>)>::new();
     for (token, pair, field) in due {
         let known = pairs.entry(pair.stem.clone());
         let (_, leases) = known.or_insert_with(|| (pair, Vec::new()));
@@ -225,21 +231,21 @@ fn by_pair(due: Vec<(Token, Arc<Pair>, Field)>) -> Vec<(Arc<Pair>, Vec<Leased>)>
     pairs.into_values().collect()
 }
 
-async fn renew(inner: &Arc<Inner>, pair: &Arc<Pair>, leases: &[Leased]) {
+async fn renew(client: &Arc<Client>, pair: &Arc<Pair>, leases: &[FieldToken]) {
     let args = renewal(leases);
-    let renewed = timed(inner.script(&script::RENEW, &pair.stem, &args));
-    let renewed = inner.ask(Side::Write, pair, STEP, renewed).await;
+    let renewed = timed(client.script(&script::RENEW, &pair.stem, &args));
+    let renewed = client.ask(Side::Write, pair, STEP, renewed).await;
     if let Ok(Value::Array(renewed)) = renewed {
         for ((_, token), renewed) in leases.iter().zip(renewed) {
             if renewed == Value::Int(0) {
-                inner.leases.forget_lease(*token);
+                client.leases.forget_lease(*token);
             }
         }
     }
 }
 
 /// The arguments of a renewal.
-pub(crate) fn renewal(leases: &[Leased]) -> Vec<Vec<u8>> {
+pub(crate) fn renewal(leases: &[FieldToken]) -> Vec<Vec<u8>> {
     let each = leases.iter();
     let each = each.flat_map(|(field, token)| [field.0.to_vec(), token.0.to_vec()]);
     std::iter::once(text(ms(LEASE))).chain(each).collect()
@@ -306,7 +312,7 @@ mod tests {
         drop(go_on);
         // Behind what the driver has been given so far.
         pollster::block_on(background::run(async {})).unwrap();
-        let known = redis.inner.leases.known();
+        let known = redis.client.leases.known();
         assert!(known.is_empty(), "it would be renewed: {known:?}");
     }
 }

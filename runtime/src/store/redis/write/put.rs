@@ -11,31 +11,32 @@ use crate::settings::ms;
 use crate::store::Pair;
 use crate::store::redis::health::endpoint::Side;
 use crate::store::redis::script::reply::{array, number, unexpected};
-use crate::store::redis::{Inner, text};
+use crate::store::redis::{Client, text};
 use crate::store::{Put, PutOutcome};
 
 /// What may be on its way at a time: so many small values, or a megabyte of large ones. Behind more
 /// than that on one connection, whatever else is asked for would be late.
-const PLACES: u32 = 64;
+const SLOTS: u32 = 64;
 /// A value takes one place, and one more for each so many bytes.
-const PLACE: usize = 16 << 10;
+const BYTES_PER_SLOT: usize = 16 << 10;
 /// How long a value may wait for its turn.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// The places of puts that are on their way.
 #[derive(Debug)]
-pub(crate) struct Places(Semaphore);
+pub(crate) struct PutSlots(Semaphore);
 
-impl Default for Places {
+impl Default for PutSlots {
     fn default() -> Self {
-        Self(Semaphore::new(PLACES as usize))
+        Self(Semaphore::new(SLOTS as usize))
     }
 }
 
-impl Places {
+impl PutSlots {
     /// Waits for the places of a value of so many bytes.
     async fn take(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Error> {
-        let places = u32::try_from(bytes / PLACE).map_or(PLACES, |more| (1 + more).min(PLACES));
+        let places =
+            u32::try_from(bytes / BYTES_PER_SLOT).map_or(SLOTS, |more| (1 + more).min(SLOTS));
         let taken = tokio::time::timeout(LONGEST_WAIT, self.0.acquire_many(places)).await;
         // Nobody closes the semaphore.
         taken.ok().and_then(Result::ok).ok_or_else(|| {
@@ -44,7 +45,7 @@ impl Places {
     }
 }
 
-impl Inner {
+impl Client {
     /// Stores a value when its turn has come. Its time and the breaker's count from then on: that
     /// values wait for each other says nothing about the server.
     pub(crate) async fn put_in_turn(
@@ -73,13 +74,13 @@ impl Inner {
             text(pair.maxsize.get()),
             text(put.soft_ms),
             text(put.hard_ms),
-            text(u64::from(self.link.has_field_ttl())),
+            text(u64::from(self.connection.has_field_ttl())),
             text(u64::from(put.hard_ms > 0 && sweeps.is_due())),
             put.entry.head.to_vec(),
             put.entry.tail,
             put.token.map_or_else(Vec::new, |token| token.0.to_vec()),
         ]);
-        args.extend(self.take_touches(pair, field));
+        args.extend(self.take_pending_hits(pair, field));
         match self.script(&script, &pair.stem, &args).await? {
             Value::Int(-1) => Ok(PutOutcome::Fenced),
             counts => {

@@ -10,13 +10,13 @@ use crate::error::Error;
 use crate::key::digest::Field;
 use crate::store::redis::script::Script;
 use crate::store::redis::script::reply::number;
-use crate::store::redis::{Inner, script};
+use crate::store::redis::{Client, script};
 
 const RANKING: u8 = 0;
 const VALUES: u8 = 1;
 const LEASES: u8 = 2;
 
-impl Inner {
+impl Client {
     /// Removes entries; returns how many there were.
     pub(crate) async fn delete(&self, stem: &str, fields: &[Field]) -> Result<u64, Error> {
         let args: Vec<_> = fields.iter().map(|field| field.0.to_vec()).collect();
@@ -76,6 +76,6 @@ impl Inner {
             .arg(format!("{stem}:{key}"))
             .arg(args)
             .take();
-        Ok(self.link.send(&cmd).await?)
+        Ok(self.connection.send(&cmd).await?)
     }
 }

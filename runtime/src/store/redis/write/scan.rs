@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::store::KeySpace;
 use crate::store::redis::script::reply::{number, scan_page};
 use crate::store::redis::script::{PURGE, Script};
-use crate::store::redis::{Inner, Redis, timed};
+use crate::store::redis::{Client, Redis, timed};
 
 const COUNT: usize = 1000;
 
@@ -14,10 +14,10 @@ impl Redis {
     /// Runs a script on every pair of a cache and adds the answers up.
     pub(crate) async fn sum(&self, script: Script, keys: &KeySpace) -> Result<u64, Error> {
         let keys = keys.clone();
-        self.run(None, |inner| async move {
+        self.run(None, |client| async move {
             let mut sum = 0;
-            for stem in inner.stems(&keys).await? {
-                match timed(inner.of_pair(&script, &stem)).await {
+            for stem in client.stems(&keys).await? {
+                match timed(client.of_pair(&script, &stem)).await {
                     Ok(answer) => sum += answer,
                     // Somebody else's data: it is not ours to count or to remove.
                     Err(error) if error.is_foreign() => {}
@@ -30,7 +30,7 @@ impl Redis {
     }
 }
 
-impl Inner {
+impl Client {
     async fn of_pair(&self, script: &Script, stem: &str) -> Result<u64, Error> {
         match self.removal(script, stem, &[]).await? {
             Some(answer) => number(&answer),
@@ -43,7 +43,7 @@ impl Inner {
     pub(crate) async fn stems(&self, keys: &KeySpace) -> Result<BTreeSet<String>, Error> {
         let mut stems = BTreeSet::new();
         for pattern in keys.names.patterns(&keys.policies) {
-            for node in timed(self.link.nodes()).await? {
+            for node in timed(self.connection.nodes()).await? {
                 let mut cursor = b"0".to_vec();
                 loop {
                     let mut cmd = redis::cmd("SCAN");
@@ -52,7 +52,7 @@ impl Inner {
                         .arg(&pattern)
                         .arg("COUNT")
                         .arg(COUNT);
-                    let page = timed(self.link.send_to(&node, cmd)).await?;
+                    let page = timed(self.connection.send_to(&node, cmd)).await?;
                     let (next, found) = scan_page(page)?;
                     // Keys of others may be no text at all; ours are.
                     let texts = found.iter().filter_map(|key| std::str::from_utf8(key).ok());

@@ -9,18 +9,18 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::Ask;
-use super::request::Place;
+use super::Query;
+use super::request::ReplyIndex;
 use crate::deadline::Timeout;
 use crate::error::Error;
 use crate::key::digest::Field;
-use crate::store::redis::health::endpoint::{Pace, Paced};
+use crate::store::redis::health::endpoint::{Pace, PacedResult};
 use crate::store::{EntryBytes, LookupReply, ReplyBytes};
 
 /// Callers tell by it whether they are answered, without a channel each.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    answer: OnceLock<Result<Share, Error>>,
+    answer: OnceLock<Result<ReplyShare, Error>>,
     callers: Mutex<Callers>,
 }
 
@@ -34,13 +34,13 @@ struct Callers {
 
 /// What a batch has of an answer: the place of each of its callers.
 #[derive(Debug)]
-struct Share {
-    answer: Arc<Answer>,
-    places: Vec<Place>,
+struct ReplyShare {
+    answer: Arc<BatchReply>,
+    places: Vec<ReplyIndex>,
 }
 
 /// What the server said: the entries are slices of one buffer.
-pub(super) struct Answer {
+pub(super) struct BatchReply {
     pub(super) now_us: u64,
     /// When it was whole.
     pub(super) at: Instant,
@@ -51,7 +51,7 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) struct Caller {
     wait: Timeout,
-    /// Which of the pairs of its party it asks.
+    /// Which of the pairs of its batch it asks.
     pub(super) pair: usize,
     pub(super) field: Field,
     waker: Option<Waker>,
@@ -60,20 +60,20 @@ pub(super) struct Caller {
 /// How many callers were told, and how many of them got a quick answer of which nobody has told the
 /// breaker yet.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Told {
+pub(super) struct DeliveryCount {
     pub(super) callers: usize,
     pub(super) quick: u64,
 }
 
 /// A caller's place in a batch, which it may leave without a word.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(crate) struct Ticket {
     batch: Arc<Batch>,
     caller: usize,
 }
 
 impl Caller {
-    pub(super) fn new(ask: &Ask<'_>, pair: usize, waker: &Waker) -> Self {
+    pub(super) fn new(ask: &Query<'_>, pair: usize, waker: &Waker) -> Self {
         Self {
             wait: ask.wait,
             pair,
@@ -89,8 +89,8 @@ impl Caller {
 }
 
 impl Batch {
-    pub(super) fn seat(self: &Arc<Self>, caller: usize) -> Seat {
-        Seat {
+    pub(super) fn seat(self: &Arc<Self>, caller: usize) -> Ticket {
+        Ticket {
             batch: self.clone(),
             caller,
         }
@@ -113,12 +113,12 @@ impl Batch {
     }
 
     /// Gives all callers their part of an answer.
-    pub(super) fn tell(&self, answer: &Arc<Answer>, places: Vec<Place>) -> Told {
+    pub(super) fn tell(&self, answer: &Arc<BatchReply>, places: Vec<ReplyIndex>) -> DeliveryCount {
         let answer = answer.clone();
         let at = answer.is_clean().then_some(answer.at);
-        let callers = self.wake(Ok(Share { answer, places }));
+        let callers = self.wake(Ok(ReplyShare { answer, places }));
         let is_quick = |caller: &&Caller| at.is_some_and(|at| at <= caller.wait.half());
-        Told {
+        DeliveryCount {
             callers: callers.len(),
             quick: callers.iter().filter(is_quick).count() as u64,
         }
@@ -129,7 +129,7 @@ impl Batch {
         self.wake(Err(error)).len()
     }
 
-    fn wake(&self, answer: Result<Share, Error>) -> Vec<Caller> {
+    fn wake(&self, answer: Result<ReplyShare, Error>) -> Vec<Caller> {
         // The cell comes first: a caller that leaves its waker looks into it once more.
         let _ = self.answer.set(answer);
         let mut callers = std::mem::take(&mut self.callers().seated);
@@ -171,9 +171,9 @@ impl Callers {
     }
 }
 
-impl Seat {
+impl Ticket {
     /// The answer, when it is there. The hit is recorded by the pump, for all of a batch at once.
-    pub(crate) async fn answer(self, wait: Timeout) -> Paced<LookupReply> {
+    pub(crate) async fn answer(self, wait: Timeout) -> PacedResult<LookupReply> {
         poll_fn(|context| self.poll(wait, context)).await?;
         self.own(wait)
     }
@@ -195,11 +195,11 @@ impl Seat {
     }
 
     /// What the answer has for this caller.
-    pub(crate) fn own(self, wait: Timeout) -> Paced<LookupReply> {
+    pub(crate) fn own(self, wait: Timeout) -> PacedResult<LookupReply> {
         let Some(answer) = self.batch.answer.get() else {
             return Err(Error::unavailable("the read was given up"));
         };
-        let Share { answer, places } = answer.as_ref().map_err(Error::again)?;
+        let ReplyShare { answer, places } = answer.as_ref().map_err(Error::again)?;
         let place = places[self.caller];
         let group = answer.groups[place.group].as_ref();
         let range = group.map_err(Error::again)?[place.entry].clone();
@@ -207,7 +207,7 @@ impl Seat {
         let pace = if answer.at > wait.half() {
             Pace::Slow
         } else if answer.is_clean() {
-            Pace::Told
+            Pace::Counted
         } else {
             Pace::Quick
         };
@@ -224,7 +224,7 @@ impl Seat {
     }
 }
 
-impl Answer {
+impl BatchReply {
     /// Whether nothing in it is an error.
     fn is_clean(&self) -> bool {
         self.groups.iter().all(Result::is_ok)
@@ -242,9 +242,9 @@ impl ReplyBytes for Batch {
 }
 
 // Entries are not for logs.
-impl fmt::Debug for Answer {
+impl fmt::Debug for BatchReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer")
+        f.debug_struct("BatchReply")
             .field("bytes", &self.bytes.len())
             .finish_non_exhaustive()
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tokio::runtime::Handle;
 
-use super::{Ask, Inner, Seat, Wire};
+use super::{Client, Pipeline, Query, Ticket};
 use crate::error::Error;
 use crate::key::digest::Field;
 
@@ -20,25 +20,25 @@ const MOST: usize = 4096;
 
 /// The wires of a lane. The one for large entries is opened when the first has been seen.
 #[derive(Debug)]
-pub(crate) struct Wires {
-    small: Wire,
-    large: Wire,
-    known: Arc<Known>,
+pub(crate) struct PipelinesBySize {
+    small: Pipeline,
+    large: Pipeline,
+    known: Arc<LargeFields>,
 }
 
 /// The fields whose entries were large when they were last read.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(super) struct LargeFields {
     any: AtomicBool,
     fields: Mutex<HashSet<Field>>,
 }
 
-impl Wires {
-    pub(crate) fn new(store: &Arc<Inner>) -> Self {
-        let known = Arc::<Known>::default();
+impl PipelinesBySize {
+    pub(crate) fn new(store: &Arc<Client>) -> Self {
+        let known = Arc::<LargeFields>::default();
         Self {
-            small: Wire::new(store, known.clone()),
-            large: Wire::new(store, known.clone()),
+            small: Pipeline::new(store, known.clone()),
+            large: Pipeline::new(store, known.clone()),
             known,
         }
     }
@@ -49,26 +49,26 @@ impl Wires {
     }
 
     /// A seat in the next batch, if there is a connection.
-    pub(crate) fn seat(&self, ask: &Ask<'_>, waker: &Waker) -> Option<Result<Seat, Error>> {
+    pub(crate) fn enqueue(&self, ask: &Query<'_>, waker: &Waker) -> Option<Result<Ticket, Error>> {
         if self.known.has(ask.field)
             && let Ok(handle) = Handle::try_current()
             && self.large.is_up(&handle)
         {
-            return self.large.seat(ask, waker);
+            return self.large.enqueue(ask, waker);
         }
-        self.small.seat(ask, waker)
+        self.small.enqueue(ask, waker)
     }
 
-    /// Wakes whose time is over, so that they go. Returns whether anybody is on his way.
-    pub(crate) fn send_away(&self, now: Instant) -> bool {
-        let small = self.small.send_away(now);
-        self.large.send_away(now) || small
+    /// Wakes calls whose time is over, so that they go. Returns whether anybody is on his way.
+    pub(crate) fn expire_waiters(&self, now: Instant) -> bool {
+        let small = self.small.expire_waiters(now);
+        self.large.expire_waiters(now) || small
     }
 
     /// Ends the connections; whoever reads next has another one made.
-    pub(crate) fn give_up(&self) {
-        self.small.give_up();
-        self.large.give_up();
+    pub(crate) fn reconnect_now(&self) {
+        self.small.reconnect_now();
+        self.large.reconnect_now();
     }
 
     pub(crate) fn close(&self) {
@@ -77,13 +77,13 @@ impl Wires {
     }
 }
 
-impl Known {
+impl LargeFields {
     fn has(&self, field: Field) -> bool {
         self.any.load(Ordering::Relaxed) && self.fields().contains(&field)
     }
 
     /// Remembers a field whose entry is large.
-    pub(super) fn saw(&self, field: Field, bytes: usize) {
+    pub(super) fn observe(&self, field: Field, bytes: usize) {
         if bytes < LARGE {
             return;
         }

@@ -12,26 +12,26 @@ use tokio::net::UnixStream;
 use super::request::command;
 
 /// A connection that is ready for requests.
-pub(super) enum Open {
+pub(super) enum ServerStream {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(UnixStream),
 }
 
-pub(super) async fn open(server: &ConnectionInfo) -> io::Result<Open> {
+pub(super) async fn open(server: &ConnectionInfo) -> io::Result<ServerStream> {
     match server.addr() {
         ConnectionAddr::Tcp(host, port) => {
             let mut stream = TcpStream::connect((host.as_str(), *port)).await?;
             // Small requests must not wait for more to come.
             stream.set_nodelay(true)?;
             greet(&mut stream, server.redis_settings()).await?;
-            Ok(Open::Tcp(stream))
+            Ok(ServerStream::Tcp(stream))
         }
         #[cfg(unix)]
         ConnectionAddr::Unix(path) => {
             let mut stream = UnixStream::connect(path).await?;
             greet(&mut stream, server.redis_settings()).await?;
-            Ok(Open::Unix(stream))
+            Ok(ServerStream::Unix(stream))
         }
         _ => Err(io::ErrorKind::Unsupported.into()),
     }

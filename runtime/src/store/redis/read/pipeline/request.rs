@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::{BufMut as _, BytesMut};
 
-use super::by_size::Known;
+use super::by_size::LargeFields;
 use crate::key::digest::Field;
 use crate::store::Pair;
-use crate::store::redis::PairShared;
+use crate::store::redis::PairState;
 use crate::store::redis::write::hits;
 
 /// Fields that are asked for together.
@@ -19,12 +19,12 @@ const SLOTS: usize = 2 * FIELDS;
 /// What a batch asks for.
 #[derive(Debug, Default)]
 pub(super) struct Request {
-    pub(super) groups: Vec<Group>,
+    pub(super) groups: Vec<PairFields>,
 }
 
 /// The fields of one pair.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(super) struct PairFields {
     pub(super) pair: Arc<Pair>,
     /// And how many callers wait for each.
     fields: Vec<(Field, u64)>,
@@ -34,7 +34,7 @@ pub(super) struct Group {
 
 /// Where the answer to a caller stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct ReplyIndex {
     pub(super) group: usize,
     pub(super) entry: usize,
 }
@@ -46,10 +46,10 @@ impl Request {
     }
 
     /// Adds a field, once.
-    pub(super) fn add(&mut self, pair: &Arc<Pair>, field: Field) -> Place {
+    pub(super) fn add(&mut self, pair: &Arc<Pair>, field: Field) -> ReplyIndex {
         let known = self.groups.iter().rposition(|group| group.is_of(pair));
         let group = known.unwrap_or_else(|| {
-            self.groups.push(Group {
+            self.groups.push(PairFields {
                 pair: pair.clone(),
                 fields: Vec::new(),
                 slots: Vec::new(),
@@ -57,11 +57,11 @@ impl Request {
             self.groups.len() - 1
         });
         let entry = self.groups[group].add(field);
-        Place { group, entry }
+        ReplyIndex { group, entry }
     }
 
     /// How many entries each group asks for.
-    pub(super) fn form(&self) -> Vec<usize> {
+    pub(super) fn expected_lens(&self) -> Vec<usize> {
         self.groups.iter().map(|group| group.fields.len()).collect()
     }
 
@@ -79,15 +79,15 @@ impl Request {
     }
 }
 
-fn state_of(pair: &Pair) -> Option<&Arc<PairShared>> {
+fn state_of(pair: &Pair) -> Option<&Arc<PairState>> {
     pair.known_state()
 }
 
-impl Group {
+impl PairFields {
     fn is_of(&self, pair: &Arc<Pair>) -> bool {
         Arc::ptr_eq(&self.pair, pair)
             || match (state_of(&self.pair), state_of(pair)) {
-                (Some(own), Some(other)) => Arc::<PairShared>::ptr_eq(own, other),
+                (Some(own), Some(other)) => Arc::<PairState>::ptr_eq(own, other),
                 _ => false,
             }
     }
@@ -129,9 +129,9 @@ impl Group {
         }
     }
 
-    pub(super) fn saw(&self, entries: &[Option<Range<usize>>], known: &Known) {
+    pub(super) fn observe(&self, entries: &[Option<Range<usize>>], known: &LargeFields) {
         for ((field, _), entry) in self.fields.iter().zip(entries) {
-            known.saw(*field, entry.as_ref().map_or(0, Range::len));
+            known.observe(*field, entry.as_ref().map_or(0, Range::len));
         }
     }
 
