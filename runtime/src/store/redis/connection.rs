@@ -1,10 +1,14 @@
-//! What a command goes through.
+//! Connections to a server, to a cluster, or to the primary that sentinels name.
+//!
+//! It imports nothing of the store on Redis. Start with [`target`]: where to connect to; then [`attempt`]: one
+//! attempt; and [`manager`]: a connection that is kept, and replaced when it breaks.
 
 pub(crate) mod attempt;
 pub(crate) mod classify;
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 pub(crate) mod diagnosis;
 pub(crate) mod manager;
+pub(crate) mod options;
 pub(crate) mod pubsub;
 pub(crate) mod refusal;
 #[cfg(feature = "sentinel")]
@@ -28,7 +32,7 @@ pub(crate) enum ServerNode {
 
 pub(crate) type Reply = redis::RedisResult<Value>;
 
-/// What a command goes through: one server's connection or a cluster's.
+/// One server's connection or a cluster's.
 #[derive(Clone)]
 pub(crate) enum Connection {
     One(redis::aio::MultiplexedConnection),

@@ -1,6 +1,5 @@
 //! The scripts: fragments of `lua/`, joined at compile time by the table below.
 
-pub(crate) mod eval;
 pub(crate) mod reply;
 
 use std::borrow::Cow;

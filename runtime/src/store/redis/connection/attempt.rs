@@ -1,4 +1,4 @@
-//! One attempt to connect, which comes to an end whatever happens in it.
+//! One attempt to connect, which ends whatever happens in it.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -9,9 +9,10 @@ use tokio::time::timeout;
 
 use super::classify;
 use super::refusal::Refusal;
-use crate::store::redis::{Connection, Reply, Target};
+use super::target::Target;
+use super::{Connection, Reply};
 
-/// All of an attempt, such as asking several sentinels of which some are away.
+/// All of an attempt, such as asking several sentinels of which some are down.
 const ATTEMPT: Duration = Duration::from_secs(5);
 
 /// A connection that works, and what is known of its server.
@@ -35,7 +36,7 @@ pub(crate) async fn attempt(target: &Target) -> Result<NewConnection, Refusal> {
     .await
 }
 
-/// A panic is a failed attempt like others: who waits for its end is not to wait for ever.
+/// A panic is a failed attempt like others: callers must not wait for its end for ever.
 async fn caught<T>(
     target: &Target,
     attempt: impl Future<Output = Result<T, Refusal>>,

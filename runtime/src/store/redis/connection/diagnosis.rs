@@ -4,8 +4,8 @@
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult};
 
+use super::options::CONNECT;
 use super::refusal::Refusal;
-use super::target::CONNECT;
 
 /// Of the first node that has something to say; of the client's own error if they are all well.
 #[cfg(feature = "cluster")]

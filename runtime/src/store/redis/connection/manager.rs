@@ -14,10 +14,10 @@ use tokio::sync::Notify;
 use super::attempt::{NewConnection, attempt};
 use super::classify::Failure;
 use super::refusal::Refusal;
-use super::{classify, topology};
+use super::target::Target;
+use super::{Connection, ServerNode, classify, topology};
 use crate::error::{Error, ErrorKind};
 use crate::rt::{background, backoff};
-use crate::store::redis::{Connection, ServerNode, Target};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Hits are to return within three seconds of the server.

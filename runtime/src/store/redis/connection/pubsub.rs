@@ -14,10 +14,10 @@ use redis::RedisResult;
 use redis::aio::PubSub;
 use tokio::sync::mpsc;
 
+use super::target::Target;
 use crate::key::digest::Field;
 use crate::rt::background;
 use crate::store::Pair;
-use crate::store::redis::Target;
 use crate::store::{Listener, Listeners};
 
 const CONNECT: Duration = Duration::from_secs(1);

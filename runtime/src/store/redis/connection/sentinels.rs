@@ -6,8 +6,8 @@ use redis::{Client, RedisError, RedisResult, TlsMode};
 use tokio::sync::Mutex;
 
 use super::diagnosis;
+use super::options::{is_tls, tcp};
 use super::refusal::Refusal;
-use super::target::{is_tls, tcp};
 use super::tls::Tls;
 use crate::error::Error;
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use redis::{Client, ConnectionAddr, ConnectionInfo, RedisError};
 
-use super::target::refused;
+use super::options::refused;
 use crate::error::Error;
 
 /// What the builder was given. The key is a secret, so none of it is shown.
@@ -160,9 +160,7 @@ impl Tls {
         service: &str,
     ) -> Result<Option<redis::sentinel::SentinelClientBuilder>, Error> {
         #[cfg(feature = "tls-rustls")]
-        return match self
-            .certificates_if(crate::store::redis::connection::target::is_tls(&named[0]))?
-        {
+        return match self.certificates_if(super::options::is_tls(&named[0]))? {
             Some(certificates) => sentinel_builder(named, service, certificates).map(Some),
             None => Ok(None),
         };
@@ -205,8 +203,8 @@ fn sentinel_builder(
     let mut builder = builder
         .map_err(|error| refused("redis_sentinel", &error))?
         .set_client_to_redis_db(named[0].get_connection_info().redis_settings().db())
-        .set_client_to_redis_tcp_settings(crate::store::redis::connection::target::tcp())
-        .set_client_to_sentinel_tcp_settings(crate::store::redis::connection::target::tcp())
+        .set_client_to_redis_tcp_settings(super::options::tcp())
+        .set_client_to_sentinel_tcp_settings(super::options::tcp())
         .set_client_to_redis_tls_mode(Secure)
         .set_client_to_sentinel_tls_mode(Secure)
         .set_client_to_redis_certificates(certificates.clone())

@@ -2,7 +2,7 @@
 
 use redis::Value;
 
-use crate::store::redis::ServerNode;
+use super::ServerNode;
 
 const SLOTS: u16 = 16_384;
 

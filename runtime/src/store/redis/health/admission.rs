@@ -1,125 +1,26 @@
-//! The endpoints of a store, each with a breaker for reading and one for writing: a server is one,
-//! and so is each node of a cluster, because a dead node says nothing about the others.
+//! Calls and their breakers: a call is admitted, and its outcome is reported.
 
 use std::fmt::Display;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::breaker::{Breaker, Outcome, Permit};
-use super::probe;
+use super::breaker::Outcome;
+use super::endpoint::{Admission, AdmittedCall, Endpoint, Pace, PacedResult, Side};
 use crate::deadline::Timeout;
-use crate::error::Error;
-use crate::error::Fault;
+use crate::error::{Error, Fault};
 use crate::rt::background;
 use crate::store::Pair;
+use crate::store::redis::client::{Client, timed};
 use crate::store::redis::connection::manager::ConnectionManager;
-use crate::store::redis::connection::topology::SlotRange;
 use crate::store::redis::connection::{refusal, topology};
-use crate::store::redis::{Client, timed};
 
-/// What an operation does on the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
-    Read,
-    Write,
-}
-
-/// How fast an answer came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pace {
-    Quick,
-    /// In more than half of the time that there was.
-    Slow,
-    /// It was quick, and the breaker knows.
-    Counted,
-}
-
-/// What an operation that says its pace comes to.
-pub(crate) type PacedResult<T> = Result<(T, Pace), Error>;
-
-impl Pace {
-    /// Of an answer that comes now.
-    pub(crate) fn of(wait: Timeout) -> Self {
-        if Instant::now() > wait.half() {
-            Self::Slow
-        } else {
-            Self::Quick
-        }
-    }
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Endpoint {
-    /// Of a node of a cluster.
-    pub(crate) address: Option<(String, u16)>,
-    reads: Breaker,
-    writes: Breaker,
-}
-
-/// The server, or the nodes of a cluster by the slots that they serve.
-#[derive(Debug, Default)]
-pub(crate) struct Endpoints {
-    /// The server; of a cluster, all that is not known better yet.
-    only: Arc<Endpoint>,
-    slots: RwLock<Vec<EndpointSlots>>,
-    is_asking: AtomicBool,
-}
-
-#[derive(Debug)]
-struct EndpointSlots {
-    first: u16,
-    last: u16,
-    endpoint: Arc<Endpoint>,
-}
-
-impl Endpoint {
-    pub(crate) fn breaker(&self, side: Side) -> &Breaker {
-        match side {
-            Side::Read => &self.reads,
-            Side::Write => &self.writes,
-        }
-    }
-}
-
-impl Endpoints {
-    /// The node of a cluster that has a slot, as far as it is known.
-    fn node(&self, slot: u16) -> Option<Arc<Endpoint>> {
-        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
-        let at = slots.partition_point(|range| range.last < slot);
-        let range = slots.get(at).filter(|range| range.first <= slot)?;
-        Some(range.endpoint.clone())
-    }
-
-    /// Takes down which node serves which slots. A node that is known keeps its breakers.
-    fn learn(&self, ranges: Vec<SlotRange>) {
-        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
-        let mut known: Vec<Arc<Endpoint>> = Vec::new();
-        known.extend(slots.iter().map(|range| range.endpoint.clone()));
-        let learnt = ranges.into_iter().map(|range| {
-            let address = Some((range.host, range.port));
-            let same = known.iter().find(|endpoint| endpoint.address == address);
-            let endpoint = same.cloned().unwrap_or_else(|| {
-                let endpoint = Arc::new(Endpoint {
-                    address,
-                    ..Endpoint::default()
-                });
-                known.push(endpoint.clone());
-                endpoint
-            });
-            EndpointSlots {
-                first: range.first,
-                last: range.last,
-                endpoint,
-            }
-        });
-        *slots = learnt.collect();
-    }
-}
+/// Between two questions about the topology.
+const BETWEEN_QUESTIONS: Duration = Duration::from_millis(500);
 
 impl Client {
-    /// Asks the endpoint of a pair, unless its breaker is open, and tells the breaker how it went.
+    /// Asks the endpoint of a pair, unless its breaker is open, and reports the outcome.
     pub(crate) async fn ask<T>(
         self: &Arc<Self>,
         side: Side,
@@ -130,13 +31,13 @@ impl Client {
         let wait = Timeout::new(deadline);
         let admission = self.admit(side, pair)?;
         let result = operation.await;
-        let asked = AdmittedCall {
+        let call = AdmittedCall {
             admission,
             side,
             pair,
             deadline,
         };
-        self.account(&asked, result.map(|value| (value, Pace::of(wait))))
+        self.account(&call, result.map(|value| (value, Pace::of(wait))))
     }
 
     /// Gives an operation so much time.
@@ -152,97 +53,87 @@ impl Client {
         result
     }
 
-    /// Admission to ask the endpoint of a pair, unless its breaker is open.
+    /// Admits a call to the endpoint of a pair, unless its breaker is open.
     pub(crate) fn admit(self: &Arc<Self>, side: Side, pair: &Pair) -> Result<Admission, Error> {
         let node = if self.target.is_cluster() {
             let node = self.node(pair);
             if node.is_none() {
-                self.learn_topology();
+                self.update_topology();
             }
             node
         } else {
             None
         };
         let endpoint = node.as_ref().unwrap_or(&self.endpoints.only);
-        let permit = endpoint
-            .breaker(side)
-            .admit()
-            .ok_or_else(|| Error::unavailable("the store is away").with_fault(Fault::Nothing))?;
+        let permit = endpoint.breaker(side).admit().ok_or_else(|| {
+            Error::unavailable("the store is unavailable").with_fault(Fault::Nothing)
+        })?;
         Ok(Admission { node, permit })
     }
 
-    /// Tells the breaker how it went, for each admission once.
+    /// Reports the outcome of a call to its breaker, once.
     pub(crate) fn account<T>(
         self: &Arc<Self>,
-        asked: &AdmittedCall<'_>,
+        call: &AdmittedCall<'_>,
         result: PacedResult<T>,
     ) -> Result<T, Error> {
         match result {
             Ok((value, Pace::Counted)) => Ok(value),
             Ok((value, Pace::Quick)) => {
-                self.endpoint(asked).breaker(asked.side).answered(1);
+                self.endpoint(call).breaker(call.side).answered(1);
                 Ok(value)
             }
             Ok((value, Pace::Slow)) => {
-                self.report(asked, Outcome::Slow, &"it is slow");
+                self.report(call, Outcome::Slow, &"it is slow");
                 Ok(value)
             }
             Err(error) => {
-                self.report_error(asked, &error);
+                self.report_error(call, &error);
                 Err(error)
             }
         }
     }
 
-    pub(crate) fn endpoint<'e>(&'e self, asked: &'e AdmittedCall<'_>) -> &'e Arc<Endpoint> {
-        asked
-            .admission
-            .node
-            .as_ref()
-            .unwrap_or(&self.endpoints.only)
-    }
-
-    /// Answers to reads on the server, which were quick and which nobody else tells of.
-    pub(crate) fn answered(&self, reads: u64) {
-        self.endpoints.only.reads.answered(reads);
+    pub(crate) fn endpoint<'e>(&'e self, call: &'e AdmittedCall<'_>) -> &'e Arc<Endpoint> {
+        call.admission.node.as_ref().unwrap_or(&self.endpoints.only)
     }
 
     fn node(&self, pair: &Pair) -> Option<Arc<Endpoint>> {
-        let slot = &self.shared(pair).slot;
+        let slot = &self.pair_state(pair).slot;
         self.endpoints
             .node(*slot.get_or_init(|| topology::slot(&pair.stem)))
     }
 
-    fn report_error(self: &Arc<Self>, asked: &AdmittedCall<'_>, error: &Error) {
+    fn report_error(self: &Arc<Self>, call: &AdmittedCall<'_>, error: &Error) {
         let fault = error.fault();
         match fault {
             Fault::Nothing => {}
-            Fault::Answered => self.report(asked, Outcome::Answered, error),
-            Fault::Failed => self.report(asked, Outcome::Failed, error),
-            // Where a cluster's client does not know the node of a slot it asks any, so the one that
-            // refuses, because it is dead or has just joined, may be another than the one asked for.
+            Fault::Answered => self.report(call, Outcome::Answered, error),
+            Fault::Failed => self.report(call, Outcome::Failed, error),
+            // Where a cluster's client does not know the node of a slot it asks any. So the node that
+            // refuses, because it is dead or has just joined, may be another than that of the slot.
             Fault::Refused if self.target.is_cluster() => {
-                self.report(asked, Outcome::Failed, error);
+                self.report(call, Outcome::Failed, error);
             }
-            Fault::Refused => self.report(asked, Outcome::Refused, error),
+            Fault::Refused => self.report(call, Outcome::Refused, error),
             Fault::RefusesWrites | Fault::IsReplica => {
-                let writes = self.endpoint(asked).breaker(Side::Write);
+                let writes = self.endpoint(call).breaker(Side::Write);
                 if let Some(permit) = writes.admit() {
-                    let asked = AdmittedCall {
+                    let call = AdmittedCall {
                         admission: Admission {
-                            node: asked.admission.node.clone(),
+                            node: call.admission.node.clone(),
                             permit,
                         },
                         side: Side::Write,
-                        ..*asked
+                        ..*call
                     };
-                    self.report(&asked, Outcome::Failed, error);
+                    self.report(&call, Outcome::Failed, error);
                 }
             }
             Fault::Garbled => {
                 self.connection.reconnect_now();
-                self.lanes.each(ConnectionManager::reconnect_now);
-                self.report(asked, Outcome::Failed, error);
+                self.lanes.each_managed(ConnectionManager::reconnect_now);
+                self.report(call, Outcome::Failed, error);
             }
         }
         if fault == Fault::IsReplica {
@@ -251,21 +142,21 @@ impl Client {
             self.lanes.reconnect();
         }
         if self.target.is_cluster() && matches!(fault, Fault::Failed | Fault::Refused) {
-            self.learn_topology();
+            self.update_topology();
         }
     }
 
-    fn report(self: &Arc<Self>, asked: &AdmittedCall<'_>, outcome: Outcome, why: &dyn Display) {
-        let endpoint = self.endpoint(asked);
-        let breaker = endpoint.breaker(asked.side);
-        if let Some(pause) = breaker.report(asked.admission.permit, outcome, Instant::now()) {
+    fn report(self: &Arc<Self>, call: &AdmittedCall<'_>, outcome: Outcome, why: &dyn Display) {
+        let endpoint = self.endpoint(call);
+        let breaker = endpoint.breaker(call.side);
+        if let Some(pause) = breaker.report(call.admission.permit, outcome, Instant::now()) {
             tracing::warn!(
                 endpoint = %self.name_of(endpoint),
-                side = ?asked.side,
+                side = ?call.side,
                 %why,
-                "redis-func-cache: the store is away; it is not asked until it answers a probe"
+                "redis-func-cache: store unavailable: circuit breaker opened, probing in the background"
             );
-            probe::start(self, asked, pause);
+            self.start_probe(call, pause);
         }
     }
 
@@ -276,11 +167,12 @@ impl Client {
         }
     }
 
-    /// Whether reads of the pair are turned away.
+    /// Whether reads of the pair are refused.
     pub(crate) fn is_unavailable(&self, pair: &Pair) -> bool {
         self.is_open(Side::Read, pair)
     }
 
+    /// Whether the breaker of the pair's endpoint is open.
     pub(crate) fn is_open(&self, side: Side, pair: &Pair) -> bool {
         if self.target.is_cluster()
             && let Some(node) = self.node(pair)
@@ -290,40 +182,22 @@ impl Client {
         self.endpoints.only.breaker(side).is_open()
     }
 
-    /// Asks a cluster behind which node serves which slots; one question at a time.
-    pub(crate) fn learn_topology(self: &Arc<Self>) {
+    /// Asks a cluster in the background which node serves which slots; one question at a time.
+    pub(crate) fn update_topology(self: &Arc<Self>) {
         if self.endpoints.is_asking.swap(true, Ordering::SeqCst) {
             return;
         }
         let client = Arc::downgrade(self);
-        // Without a driver nothing was asked.
+        // Without the background thread no store was asked.
         let _ = background::spawn(async move {
             let Some(client) = client.upgrade() else {
                 return;
             };
             if let Ok(slots) = timed(client.connection.slots()).await {
-                client.endpoints.learn(topology::ranges(&slots));
+                client.endpoints.update(topology::ranges(&slots));
             }
             tokio::time::sleep(BETWEEN_QUESTIONS).await;
             client.endpoints.is_asking.store(false, Ordering::SeqCst);
         });
     }
-}
-
-/// Between two questions about the topology.
-const BETWEEN_QUESTIONS: Duration = Duration::from_millis(500);
-
-/// Admission to ask an endpoint.
-pub(crate) struct Admission {
-    /// Of a cluster, where it is known.
-    node: Option<Arc<Endpoint>>,
-    permit: Permit,
-}
-
-/// What an endpoint is asked for.
-pub(crate) struct AdmittedCall<'p> {
-    pub(crate) admission: Admission,
-    pub(crate) side: Side,
-    pub(crate) pair: &'p Arc<Pair>,
-    pub(crate) deadline: Duration,
 }

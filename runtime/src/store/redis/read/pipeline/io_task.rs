@@ -1,4 +1,4 @@
-//! The one task that writes to a wire and reads from it.
+//! The one task that writes to a pipeline's socket and reads from it.
 
 use std::collections::VecDeque;
 use std::future::{Future as _, poll_fn};
@@ -13,81 +13,82 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::time::timeout;
 
 use super::batch::BatchReply;
-use super::handshake::ServerStream;
+use super::context::ReplySink;
+use super::handshake::{self, ServerStream};
 use super::parser::{ProtocolError, ReplyParser};
 use super::queue_shards::SentBatch;
 use super::request::Request;
-use super::{
-    FIRST_PAUSE, LONGEST_PAUSE, PipelineStage, PipelineState, REQUESTS_IN_FLIGHT, handshake,
-};
-use crate::store::redis::Client;
-use crate::store::redis::connection::target::CONNECT;
+use super::state::{FIRST_PAUSE, PipelineStage, PipelineState, REQUESTS};
+use crate::store::redis::connection::options::CONNECT;
 
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Room for what one read of the socket may bring: some hundred small entries.
 const CHUNK: usize = 64 << 10;
 const LEAST_ROOM: usize = 4 << 10;
 
 /// One connection, from the attempt to its end.
-pub(super) async fn run(shared: Arc<PipelineState>, pause: Duration) {
-    // Dropped with the runtime, or by a panic where that has no sockets: there will be no other.
-    let mut end = DisconnectGuard {
-        shared: shared.clone(),
-        stage: PipelineStage::Closed,
+pub(super) async fn run(state: Arc<PipelineState>, pause: Duration) {
+    // The guard is dropped with the runtime, or by a panic where that has no sockets: then there is
+    // no other attempt.
+    let mut guard = DisconnectGuard {
+        state: state.clone(),
+        next: PipelineStage::Closed,
     };
-    let opened = timeout(CONNECT, open(&shared)).await;
-    let Ok(Ok(open)) = opened else {
-        // The driver fails to connect as well, and says why.
-        tracing::debug!("redis-func-cache: a lane cannot connect to the store");
-        end.stage = PipelineStage::Down {
+    let opened = timeout(CONNECT, open(&state)).await;
+    let Ok(Ok(stream)) = opened else {
+        // The background thread fails to connect as well, and logs why.
+        tracing::debug!("redis-func-cache: cannot connect to the store (read connection)");
+        guard.next = PipelineStage::Down {
             until: Some(Instant::now() + pause),
             pause: (pause * 2).min(LONGEST_PAUSE),
         };
         return;
     };
-    shared.on_connected();
-    match open {
-        ServerStream::Tcp(stream) => IoTask::new(shared, stream).serve().await,
+    state.on_connected();
+    match stream {
+        ServerStream::Tcp(stream) => IoTask::new(state, stream).serve().await,
         #[cfg(unix)]
-        ServerStream::Unix(stream) => IoTask::new(shared, stream).serve().await,
+        ServerStream::Unix(stream) => IoTask::new(state, stream).serve().await,
     }
-    end.stage = PipelineStage::Down {
+    guard.next = PipelineStage::Down {
         until: Some(Instant::now() + FIRST_PAUSE),
         pause: FIRST_PAUSE,
     };
 }
 
-async fn open(shared: &PipelineState) -> io::Result<ServerStream> {
-    let server = shared.target.server().await;
+async fn open(state: &PipelineState) -> io::Result<ServerStream> {
+    let server = state.context.target.server().await;
     handshake::open(&server.map_err(io::Error::other)?).await
 }
 
+/// Ends the connection for the callers, however the task ends.
 struct DisconnectGuard {
-    shared: Arc<PipelineState>,
-    stage: PipelineStage,
+    state: Arc<PipelineState>,
+    next: PipelineStage,
 }
 
 impl Drop for DisconnectGuard {
     fn drop(&mut self) {
-        let stage = std::mem::replace(&mut self.stage, PipelineStage::Closed);
-        self.shared.on_disconnected(stage);
+        let next = std::mem::replace(&mut self.next, PipelineStage::Closed);
+        self.state.on_disconnected(next);
     }
 }
 
 struct IoTask<S> {
-    shared: Arc<PipelineState>,
+    state: Arc<PipelineState>,
     stream: S,
-    /// What the server still has to be sent.
+    /// What is still to be written.
     out: BytesMut,
-    /// What it has sent.
+    /// What has been read and not been parsed.
     reply: BytesMut,
     parser: ReplyParser,
     in_flight: VecDeque<RequestInFlight>,
     has_yielded: bool,
-    /// Which first_shard comes first.
-    first_shard: usize,
+    /// Which shard comes first.
+    turn: usize,
 }
 
-/// Batches that are in_flight for together.
+/// Batches that were sent together.
 struct RequestInFlight {
     request: Request,
     /// How many entries each of its groups asks for.
@@ -95,7 +96,7 @@ struct RequestInFlight {
     batches: Vec<SentBatch>,
 }
 
-/// Why a connection ends.
+/// The connection has to end.
 struct ConnectionEnd;
 
 impl From<io::Error> for ConnectionEnd {
@@ -111,30 +112,31 @@ impl From<ProtocolError> for ConnectionEnd {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> IoTask<S> {
-    fn new(shared: Arc<PipelineState>, stream: S) -> Self {
+    fn new(state: Arc<PipelineState>, stream: S) -> Self {
         Self {
-            shared,
+            state,
             stream,
             out: BytesMut::new(),
             reply: BytesMut::new(),
             parser: ReplyParser::default(),
             in_flight: VecDeque::new(),
             has_yielded: false,
-            first_shard: 0,
+            turn: 0,
         }
     }
 
     async fn serve(mut self) {
-        while let Ok(answered) = poll_fn(|context| self.turn(context)).await {
-            // Whoever was just answered comes back with the next call: they go together, not one by one.
+        while let Ok(answered) = poll_fn(|context| self.poll(context)).await {
+            // Callers that have just been answered come back with their next call: they are sent
+            // together, not one by one.
             if answered > 1 {
                 tokio::task::yield_now().await;
             }
         }
     }
 
-    /// Sends what there is to send, and is ready when callers were answered.
-    fn turn(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, ConnectionEnd>> {
+    /// Sends what there is to send; ready when callers were answered, with how many.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, ConnectionEnd>> {
         let goes_on = self.load(context)?;
         self.write(context)?;
         if !goes_on {
@@ -142,7 +144,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> IoTask<S> {
         }
         let mut wanted = 1;
         loop {
-            let answered = self.tell(&mut wanted)?;
+            let answered = self.deliver(&mut wanted)?;
             if answered > 0 {
                 return Poll::Ready(Ok(answered));
             }
@@ -156,32 +158,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> IoTask<S> {
         }
     }
 
-    /// Takes in those who may go into the air; `false` if it is better to come back for them.
+    /// Makes requests of the batches that wait; `false` if it is better to come back for them.
     fn load(&mut self, context: &Context<'_>) -> Result<bool, ConnectionEnd> {
         let mut requests = {
-            let mut state = self.shared.state();
-            if !matches!(state.stage, PipelineStage::Up) {
+            let mut io = self.state.io();
+            if !matches!(io.stage, PipelineStage::Up) {
                 return Err(ConnectionEnd);
             }
             // Before the shards are looked at: see `enqueue`.
-            state.sleeper = Some(context.waker().clone());
-            state.requests
+            io.sleeper = Some(context.waker().clone());
+            io.requests
         };
-        while requests < REQUESTS_IN_FLIGHT && self.shared.shards.has_waiters() {
-            // While a batch is in the air the next one has time for more than its first caller:
-            // those who were answered together are about to ask again.
+        while requests < REQUESTS && self.state.shards.has_waiters() {
+            // While a request is under way the next one has time for more than its first caller:
+            // the callers that were answered together are about to ask again.
             if requests == 1 && !std::mem::replace(&mut self.has_yielded, true) {
-                self.shared.state().sleeper = None;
+                self.state.io().sleeper = None;
                 context.waker().wake_by_ref();
                 return Ok(false);
             }
-            let (request, batches) = self.shared.shards.drain(self.first_shard);
-            self.first_shard += 1;
+            let (request, batches) = self.state.shards.drain(self.turn);
+            self.turn += 1;
             {
-                let mut state = self.shared.state();
-                let known = batches.iter().map(|(batch, _)| batch.clone());
-                state.in_flight.extend(known);
-                state.requests += 1;
+                let mut io = self.state.io();
+                let cells = batches.iter().map(|(batch, _)| batch.clone());
+                io.in_flight.extend(cells);
+                io.requests += 1;
             }
             request.write(&mut self.out);
             let expected_lens = request.expected_lens();
@@ -207,33 +209,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> IoTask<S> {
         Ok(())
     }
 
-    /// Hands out the answers that are whole; returns to how many callers.
-    fn tell(&mut self, wanted: &mut usize) -> Result<usize, ConnectionEnd> {
+    /// Distributes the replies that are complete; returns to how many callers.
+    fn deliver(&mut self, wanted: &mut usize) -> Result<usize, ConnectionEnd> {
         let mut answered = 0;
         while !self.reply.is_empty() {
-            // Nobody in_flight: from here on answers would go to the wrong callers.
-            let flight = self.in_flight.front().ok_or(ConnectionEnd)?;
-            let whole = match self.parser.read(&self.reply, &flight.expected_lens)? {
-                Ok(whole) => whole,
+            // A reply without a request: from here on replies would reach the wrong callers.
+            let sent = self.in_flight.front().ok_or(ConnectionEnd)?;
+            let complete = match self.parser.read(&self.reply, &sent.expected_lens)? {
+                Ok(complete) => complete,
                 Err(missing) => {
                     *wanted = missing;
                     break;
                 }
             };
-            let bytes = self.reply.split_to(whole.end).freeze();
+            let bytes = self.reply.split_to(complete.end).freeze();
             let RequestInFlight {
                 request, batches, ..
             } = self.in_flight.pop_front().ok_or(ConnectionEnd)?;
             {
-                let mut state = self.shared.state();
-                state.in_flight.drain(..batches.len());
-                state.requests -= 1;
-                state.silences = 0;
-                state.sleeper = None;
+                let mut io = self.state.io();
+                io.in_flight.drain(..batches.len());
+                io.requests -= 1;
+                io.late_in_a_row = 0;
+                io.sleeper = None;
             }
-            // The store is gone, and so are its callers.
-            let store = self.shared.store.upgrade().ok_or(ConnectionEnd)?;
-            let now_us = match whole.now_us {
+            let context = &self.state.context;
+            // Without the store there are no callers.
+            let sink = context.sink.upgrade().ok_or(ConnectionEnd)?;
+            let now_us = match complete.now_us {
                 Ok(now_us) => now_us,
                 Err(error) => {
                     for (batch, _) in batches {
@@ -242,20 +245,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> IoTask<S> {
                     continue;
                 }
             };
-            let answer = Arc::new(BatchReply {
-                now_us: match store.clock.forced_us() {
+            let reply = Arc::new(BatchReply {
+                now_us: match context.clock.forced_us() {
                     0 => now_us,
                     forced => forced,
                 },
                 at: Instant::now(),
                 bytes,
-                groups: whole.groups,
+                groups: complete.groups,
             });
-            self.shared.learn(&store, &request, &answer);
-            for (batch, places) in batches {
-                let of_batch = batch.tell(&answer, places);
-                store.answered(of_batch.quick);
-                answered += of_batch.callers;
+            self.state.record(&*sink, &request, &reply);
+            for (batch, indices) in batches {
+                let delivered = batch.deliver(&reply, indices);
+                sink.answered(delivered.quick);
+                answered += delivered.callers;
             }
         }
         Ok(answered)
@@ -263,14 +266,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> IoTask<S> {
 }
 
 impl PipelineState {
-    /// Records the hits of a batch, before its callers go on to what may be a put, and the entries
+    /// Records the hits of a reply, before its callers go on to what may be a put, and the entries
     /// that are large.
-    fn learn(&self, store: &Arc<Client>, request: &Request, answer: &BatchReply) {
-        for (group, entries) in request.groups.iter().zip(&answer.groups) {
+    fn record(&self, sink: &dyn ReplySink, request: &Request, reply: &BatchReply) {
+        for (group, entries) in request.groups.iter().zip(&reply.groups) {
             if let Ok(entries) = entries {
-                group.observe(entries, &self.known);
-                let hits = group.hits(entries, &answer.bytes, answer.now_us);
-                store.record_hits(&group.pair, answer.now_us, hits);
+                group.observe(entries, &self.large_fields);
+                let hits = group.hits(entries, &reply.bytes, reply.now_us);
+                sink.record_hits(&group.pair, reply.now_us, hits);
             }
         }
     }

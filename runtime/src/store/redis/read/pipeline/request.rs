@@ -1,22 +1,22 @@
-//! What a batch asks for: one `HMGET` for each pair, and the clock.
+//! A request: one `HMGET` for each pair, and the clock.
 
+use std::iter::Zip;
 use std::ops::Range;
+use std::slice;
 use std::sync::Arc;
 
 use bytes::{BufMut as _, BytesMut};
 
-use super::by_size::LargeFields;
+use super::large_fields::LargeFields;
+use crate::entry::header;
 use crate::key::digest::Field;
 use crate::store::Pair;
-use crate::store::redis::PairState;
-use crate::store::redis::write::hits;
 
 /// Fields that are asked for together.
 pub(super) const FIELDS: usize = 256;
 /// Twice the fields, so that a search for a free slot is short.
 const SLOTS: usize = 2 * FIELDS;
 
-/// What a batch asks for.
 #[derive(Debug, Default)]
 pub(super) struct Request {
     pub(super) groups: Vec<PairFields>,
@@ -32,7 +32,7 @@ pub(super) struct PairFields {
     slots: Vec<u16>,
 }
 
-/// Where the answer to a caller stands.
+/// Where a caller finds its entry in the reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ReplyIndex {
     pub(super) group: usize,
@@ -74,22 +74,14 @@ impl Request {
                 bulk(out, &field.0);
             }
         }
-        // The clock that expiry is told by, in the same round trip, after everything was read.
+        // The clock that expiry is compared with, in the same round trip, after all reads.
         out.extend_from_slice(b"*1\r\n$4\r\nTIME\r\n");
     }
 }
 
-fn state_of(pair: &Pair) -> Option<&Arc<PairState>> {
-    pair.known_state()
-}
-
 impl PairFields {
     fn is_of(&self, pair: &Arc<Pair>) -> bool {
-        Arc::ptr_eq(&self.pair, pair)
-            || match (state_of(&self.pair), state_of(pair)) {
-                (Some(own), Some(other)) => Arc::<PairState>::ptr_eq(own, other),
-                _ => false,
-            }
+        Arc::ptr_eq(&self.pair, pair) || self.pair.stem == pair.stem
     }
 
     fn add(&mut self, field: Field) -> usize {
@@ -135,16 +127,34 @@ impl PairFields {
         }
     }
 
-    /// The fields whose entries the policy counts as hit.
     pub(super) fn hits<'a>(
         &'a self,
         entries: &'a [Option<Range<usize>>],
         bytes: &'a [u8],
         now_us: u64,
-    ) -> impl Iterator<Item = (Field, u64)> + 'a {
-        let known = self.fields.iter().zip(entries);
-        known.filter_map(move |(hits, entry)| {
-            hits::is_alive(&bytes[entry.clone()?], now_us).then_some(*hits)
+    ) -> Hits<'a> {
+        Hits {
+            fields: self.fields.iter().zip(entries),
+            bytes,
+            now_ms: now_us / 1000,
+        }
+    }
+}
+
+/// The fields whose entries are hits, each with the number of callers that read it.
+pub(crate) struct Hits<'a> {
+    fields: Zip<slice::Iter<'a, (Field, u64)>, slice::Iter<'a, Option<Range<usize>>>>,
+    bytes: &'a [u8],
+    now_ms: u64,
+}
+
+impl Iterator for Hits<'_> {
+    type Item = (Field, u64);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (bytes, now_ms) = (self.bytes, self.now_ms);
+        self.fields.find_map(|(hits, entry)| {
+            header::is_alive(&bytes[entry.clone()?], now_ms).then_some(*hits)
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Hits that are not recorded yet, one record a field.
 //!
-//! Where a policy ranks by an instant or a count, most hits on an entry that is hit all the time
-//! would move it by nothing that matters. They wait: for one that does, for a put, or for a second.
+//! Where a policy ranks by an instant or a count, most hits on an entry that is hit all the time would
+//! not change its rank. They wait: for a significant one, for a put, or for a second.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -9,7 +9,7 @@ pub(crate) mod tests;
 use crate::key::digest::{Field, Fields};
 use crate::policy::Policy;
 
-/// So many hits that are due are sent at once. Of those that wait, a script is given no more.
+/// So many hits that are due are sent at once. A script gets at most so many of those that wait.
 pub(super) const MOST: usize = 1000;
 /// Instants that are sent together: reads that come meanwhile wait for no more than these.
 const INSTANTS: usize = 200;
@@ -17,33 +17,33 @@ const INSTANTS: usize = 200;
 const COUNTS: usize = 50;
 /// Fields that are remembered; past that all of them are sent and forgotten.
 const REMEMBERED: usize = 8192;
-/// An entry's last hit is known to such a part of the age of the entry that would be evicted next.
+/// The server knows an entry's last hit to such a part of the age of the entry that is evicted next,
 const PART_OF_AGE: u64 = 64;
-/// And in any case to a second.
+/// and in any case to a second.
 const COARSEST_US: u64 = 1_000_000;
-/// An entry's hits are known to such a part of those that this process has sent.
+/// It knows an entry's hits to such a part of those that this process has sent.
 const PART_OF_HITS: u64 = 4;
 
 /// The hits of a pair.
 #[derive(Debug, Default)]
 pub(crate) struct PendingHits {
     by_field: Fields<HitRecord>,
-    /// Whose hits are to be sent with the next flush.
+    /// Fields whose hits are to be sent with the next flush.
     due: Vec<Field>,
-    /// Who has hits, due or not, and some who have none any more, or are forgotten.
+    /// Fields that have hits, due or not, and some that no longer have any, or are forgotten.
     tracked: Vec<Field>,
-    /// Those that are being sent, a few at a time; the last ones go first.
+    /// Hits that are being sent, a few at a time from the end.
     in_flight: Vec<(Field, FieldHits)>,
     /// Grows with each hit, so that the order of last hits is known.
     next: u64,
-    /// Between two instants of a field that are both sent, where the policy ranks by instants.
+    /// The least time between two instants of a field that are sent, where the policy ranks by them.
     resolution_us: u64,
     last_us: u64,
-    /// Whether somebody will send them when the interval is over.
+    /// Whether a task will send them at the end of the interval.
     pub(super) is_scheduled: bool,
-    /// Whether somebody will look at the end of the pair.
+    /// Whether a task will move the end of the pair.
     pub(super) is_end_scheduled: bool,
-    /// Whether somebody comes by each second for those that wait.
+    /// Whether a task sends those that wait each second.
     pub(super) is_swept: bool,
 }
 
@@ -60,18 +60,18 @@ struct HitRecord {
     hits: FieldHits,
     is_due: bool,
     is_tracked: bool,
-    /// When the last hit was that was sent.
+    /// The instant of the last hit that was sent.
     sent_us: u64,
     /// How many hits were sent.
     sent: u64,
-    /// Nothing has come since a sweep.
+    /// No hit has come since a sweep.
     is_idle: bool,
 }
 
-/// What makes a hit one that is significance to be sent.
+/// Which hits a policy has to know at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Significance {
-    /// Each counts, and so does their order.
+    /// Each of them, in their order.
     Each,
     Instant,
     Count,
@@ -119,8 +119,9 @@ impl PendingHits {
         }
     }
 
-    /// Takes down how old the entry is that goes first: instants need not be finer than that allows.
-    pub(super) fn saw_oldest(&mut self, instant_us: u64) {
+    /// Records the instant of the entry that is evicted next: the older it is, the less precise instants
+    /// need to be.
+    pub(super) fn observe_oldest(&mut self, instant_us: u64) {
         let age_us = self.last_us.saturating_sub(instant_us);
         self.resolution_us = (age_us / PART_OF_AGE).min(COARSEST_US);
     }
@@ -130,8 +131,8 @@ impl PendingHits {
         self.due.len()
     }
 
-    /// Takes hits out, those that wait as well: the last hit of all comes last. Where more wait than
-    /// a script is given, the rest is due.
+    /// Takes hits out, also those that wait; the last hit comes last. If more wait than a script gets,
+    /// the rest is due.
     pub(super) fn take(&mut self, significance: Significance) -> Vec<(Field, FieldHits)> {
         let mut taken = std::mem::take(&mut self.in_flight);
         let before = taken.len();
@@ -162,15 +163,15 @@ impl PendingHits {
         taken
     }
 
-    /// The entry of the field is a new one.
+    /// The field has a new entry.
     pub(super) fn reset(&mut self, field: Field) {
         if let Some(record) = self.by_field.get_mut(&field) {
             (record.sent, record.sent_us) = (0, 0);
         }
     }
 
-    /// Starts to send what is due, in steps. Returns how many hits were dropped, because those
-    /// before them are still there.
+    /// Starts to send what is due, in steps. Returns how many hits were dropped because earlier ones
+    /// have not been sent.
     pub(super) fn start_sending(&mut self, significance: Significance) -> u64 {
         let is_stuck = self.in_flight.len() >= MOST;
         let mut dropped = 0;
@@ -205,15 +206,15 @@ impl PendingHits {
         self.in_flight.split_off(rest)
     }
 
-    /// Drops what is left to be sent in steps, and says how much that was.
+    /// Drops the hits that are left to be sent in steps, and returns how many.
     pub(super) fn drop_rest(&mut self) -> u64 {
         std::mem::take(&mut self.in_flight).len() as u64
     }
 
-    /// Has all that waits sent, and forgets what has not been hit for a while. `false` once there is
-    /// nothing left.
+    /// Makes all hits that wait due, and forgets fields that have not been hit for a while. `false` once
+    /// there are none left.
     pub(super) fn sweep(&mut self) -> bool {
-        // Anew: where there are no puts nobody else takes those off who are forgotten.
+        // From scratch: without puts, forgotten fields would stay in it.
         self.tracked.clear();
         let (due, tracked) = (&mut self.due, &mut self.tracked);
         self.by_field.retain(|field, record| {
@@ -236,7 +237,7 @@ impl PendingHits {
         is_used
     }
 
-    /// Nothing is gained by what was sent where each hit is significance it.
+    /// Where each hit is significant, what was sent need not be known.
     fn forget(&mut self, significance: Significance) {
         if significance == Significance::Each {
             self.by_field.clear();

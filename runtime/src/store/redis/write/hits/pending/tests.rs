@@ -66,7 +66,7 @@ fn an_instant_waits_while_it_is_near_the_last_one_sent_by_the_age_of_the_oldest(
     // Nothing is known of the pair: each instant is sent.
     pending.record(significance, field(1), start + 1, 1);
     assert_eq!(flush(&mut pending, significance).len(), 1);
-    pending.saw_oldest(start + 1 - 64_000);
+    pending.observe_oldest(start + 1 - 64_000);
     pending.record(significance, field(1), start + 1000, 1);
     assert!(flush(&mut pending, significance).is_empty());
     pending.record(significance, field(2), start + 1000, 1);
@@ -75,7 +75,7 @@ fn an_instant_waits_while_it_is_near_the_last_one_sent_by_the_age_of_the_oldest(
     assert_eq!(sent.len(), 2);
     assert!(sent.iter().any(|(_, hits)| hits.now_us == start + 1001));
     // However old the pair is, to a second.
-    pending.saw_oldest(0);
+    pending.observe_oldest(0);
     pending.record(significance, field(1), start + 1_001_000, 1);
     assert!(flush(&mut pending, significance).is_empty());
     pending.record(significance, field(1), start + 1_001_001, 1);

@@ -1,0 +1,13 @@
+//! Lookups: reads that come together are sent together, as one `HMGET` with the server's clock.
+//!
+//! There is no timer, so a lone caller waits for no other. [`lookup`] and [`fallback`] import `client`; all
+//! else here is what the client holds, and imports `script` and `connection`. Start with [`lookup`]: the
+//! fast way is a [`pipeline`] on a [`lane`], the other one a [`queue`] on the background thread.
+
+mod batch_reader;
+mod fallback;
+mod hmget;
+pub(crate) mod lane;
+pub(crate) mod lookup;
+pub(crate) mod pipeline;
+pub(crate) mod queue;
