@@ -1,6 +1,6 @@
 -- lua/op/delete.lua
 -- needs: RANKING, VALUES, LEASES, end_lease
--- ARGV: fields, 1,000 at the most
+-- ARGV: at most 1,000 fields
 -- returns: how many entries there were; what is being computed for them will not be stored
 redis.call('ZCARD', RANKING)
 redis.call('HLEN', LEASES)

@@ -1,7 +1,7 @@
 -- lua/op/delete_method.lua
 -- needs: RANKING, VALUES, clock, tag_of, raise_epoch
 -- ARGV: cursor, tag
--- returns: {next cursor, how many entries of the method with that tag went in this step}
+-- returns: {next cursor, how many entries of the method with that tag this step removed}
 -- The first step raises the method's epoch: nothing that is being computed for it will be stored.
 redis.call('ZCARD', RANKING)
 local step, fields = redis.call('HSCAN', VALUES, ARGV[1], 'COUNT', 200), {}

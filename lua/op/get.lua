@@ -1,7 +1,7 @@
 -- lua/op/get.lua
 -- needs: VALUES, clock, is_alive, keep_alive, hit
 -- ARGV: field, forced_us, structure_ms, sliding
--- returns: {now_us, entry or false}; a hit is recorded, an entry that has expired is none
+-- returns: {now_us, entry or false}; a hit is recorded, an expired entry counts as absent
 local field, now_us = ARGV[1], clock(ARGV[2])
 local structure_ms, sliding = tonumber(ARGV[3]), ARGV[4] == '1'
 

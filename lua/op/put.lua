@@ -1,10 +1,12 @@
 -- lua/op/put.lua
 -- needs: RANKING, VALUES, clock, stamp, keep_alive, lease_of, end_lease, heal, touch, sweep, evict, admit, hit
--- ARGV: field, forced_us, structure_ms, sliding, maxsize, soft_ms, hard_ms, field_ttl, sweeps, head, tail, token, then touches
--- returns: {how many entries the policy evicted, how many the sweep found, -1 where there was no need of
--- one}; -1 where the lease is no longer this token's: then an invalidation or a later start has overtaken the value. An empty token
--- stores in any case. `sweeps` is 1 where expired entries are looked for: that is half of the work
--- of a put, so a client asks for it every 16 puts, and in each while it finds some.
+-- ARGV: field, forced_us, structure_ms, sliding, maxsize, soft_ms, hard_ms, field_ttl, sweeps, head,
+--   tail, token, then touches
+-- returns: {how many entries the policy evicted, how many the sweep found, or -1 if none was needed};
+--   -1 alone if the lease is no longer this token's: an invalidation or a later start has overtaken
+--   the value. An empty token stores in any case.
+-- `sweeps` is 1 to look for expired entries: half of the work of a put, so a client asks for it every
+-- 16 puts, and in each while it finds some.
 local field, now_us = ARGV[1], clock(ARGV[2])
 local structure_ms, sliding, maxsize = tonumber(ARGV[3]), ARGV[4] == '1', tonumber(ARGV[5])
 local soft_ms, hard_ms, field_ttl = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1'
@@ -26,7 +28,7 @@ if whole and size > maxsize then
   whole = false
 end
 if whole then
-  -- Where a hit is no more than a score, a new value's is that of a new entry.
+  -- Where a hit only sets a score, the new value gets that of a new entry.
   if OVERWRITE_IS_HIT then (HIT_SCORE and admit or hit)(field, now_us, 1) end
 else
   if size >= maxsize and sweeps then swept = sweep(now_ms) end

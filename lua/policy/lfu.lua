@@ -1,7 +1,7 @@
 -- lua/policy/lfu.lua
 -- needs: RANKING, pop
 -- gives: admit, hit, victims, OVERWRITE_IS_HIT, HIT_SCORE
--- Least frequently used goes; ties go by the bytes of the field.
+-- Evicts the least frequently used; ties by the bytes of the field.
 local OVERWRITE_IS_HIT = false
 local HIT_SCORE = false
 

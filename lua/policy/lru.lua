@@ -1,7 +1,7 @@
 -- lua/policy/lru.lua
 -- needs: RANKING, above_all, pop
 -- gives: admit, hit, victims, OVERWRITE_IS_HIT, HIT_SCORE
--- Least recently used goes, by a running number: exact, one more look-up a hit than lru_t.
+-- Evicts the least recently used, by a running number: exact, one more lookup a hit than lru_t.
 local OVERWRITE_IS_HIT = true
 local HIT_SCORE = 'above'
 

@@ -1,7 +1,7 @@
 -- lua/policy/lru_t.lua
 -- needs: RANKING, newest, pop
 -- gives: admit, hit, victims, OVERWRITE_IS_HIT, HIT_SCORE
--- Least recently used goes, by the instant of the last use, which never moves back.
+-- Evicts the least recently used, by the instant of the last use, which never moves back.
 local OVERWRITE_IS_HIT = true
 local HIT_SCORE = 'instant'
 

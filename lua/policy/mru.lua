@@ -1,7 +1,7 @@
 -- lua/policy/mru.lua
 -- needs: RANKING, above_all, pop
 -- gives: admit, hit, victims, OVERWRITE_IS_HIT, HIT_SCORE
--- Most recently used goes: for scans that come round in a loop.
+-- Evicts the most recently used: for cyclic scans.
 local OVERWRITE_IS_HIT = true
 local HIT_SCORE = 'above'
 

@@ -1,6 +1,6 @@
 -- lua/shared/clock.lua
 -- gives: clock(forced_us) -> microseconds of server time
--- `forced_us` is 0 but in tests that drive the clock by hand.
+-- `forced_us` is 0, except in tests that set the clock.
 local function clock(forced_us)
   local forced = tonumber(forced_us)
   if forced > 0 then return forced end

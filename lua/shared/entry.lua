@@ -1,7 +1,7 @@
 -- lua/shared/entry.lua
 -- gives: stamp(head, tail, now_ms, soft_ms, hard_ms) -> entry, is_alive(entry, now_ms), tag_of(entry),
 --   SKEW_MS
--- The layout is that of runtime/src/entry.rs: 4 bytes of head, the check of the instants, the
+-- The layout is that of runtime/src/entry/header.rs: 4 bytes of head, the check of the instants, the
 -- instants of creation, soft and hard expiry (0: none), then the tail that the client made.
 
 -- A prime below 2^32: no flip of a single bit of an instant keeps the sum.
@@ -14,8 +14,8 @@ local function stamp(head, tail, now_ms, soft_ms, hard_ms)
   return head .. struct.pack('<I4I8I8I8', check, now_ms, soft_at, hard_at) .. tail
 end
 
--- What was stamped later than now was stamped before the server's clock was set back: nobody knows
--- its age, so it has expired. After a failover a clock may be behind by as much as SKEW_MS.
+-- What was stamped later than now was stamped before the server's clock was set back: its age is
+-- unknown, so it has expired. After a failover a clock may be late by as much as SKEW_MS.
 local SKEW_MS = 100
 
 -- What else is wrong with an entry, the client finds.

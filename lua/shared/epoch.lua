@@ -3,9 +3,9 @@
 -- gives: pair_clock() -> the last stamp of the pair, epoch_of(tag) -> the last one of that method,
 --   raise_epoch(tag, now_us)
 -- To invalidate all entries of a method is to stamp it: what began before may not store. Stamps are
--- microseconds by the pair's clock, which is the server's, but for steps back: no stamp is below
--- another. They stand among the leases, under names that no field has, for a field has 20 bytes,
--- and are lost with them: who has no lease any more stores nothing.
+-- microseconds by the pair's clock, which is the server's, except for steps back: no stamp is below
+-- an earlier one. They are among the leases, under names that no field has (a field has 20 bytes),
+-- and are lost together with them: a computation without a lease stores nothing.
 local CLOCK, EPOCH = 'clock', 'm'
 
 local function pair_clock()

@@ -1,6 +1,6 @@
 -- lua/shared/evict.lua
 -- needs: VALUES, victims
--- gives: evict(excess) -> how many entries went
+-- gives: evict(excess) -> how many entries were evicted
 -- Batches, because `unpack` refuses some 8,000 values.
 local EVICT_BATCH = 1000
 

@@ -2,7 +2,7 @@
 -- needs: RANKING, VALUES
 -- gives: heal(field) -> whether the field is whole, number of fields ranked
 -- Redis may evict either key of a pair, and a field TTL removes a value alone: what is left of
--- such a half is of no use and would break the bound, so it goes.
+-- such a half is useless and would break the bound, so it is removed.
 local HEAL_BATCH = 16
 
 local function heal(field)

@@ -1,11 +1,12 @@
 -- lua/shared/lease.lua
 -- needs: LEASES, pair_clock, epoch_of
 -- gives: lease_of(field) -> deadline_ms, token, awaited, began; origin(tag) -> began,
---   set_lease(field, deadline_ms, token, awaited, began), end_lease(field), NOBODY, LONGEST_PAUSE_MS
--- A lease is 8 bytes of deadline, 16 of token, 1 that tells whether somebody waits for its end, and
+--   set_lease(field, deadline_ms, token, awaited, began), end_lease(field), NO_HOLDER, LONGEST_PAUSE_MS
+-- A lease is 8 bytes of deadline, 16 of token, 1 that says whether a caller waits for its end, and
 -- where its computation began: 8 of the pair's clock, 8 of the method's tag. The deadline says when
--- others may take over; the token, who may store. One whose method was stamped since is none.
-local NOBODY, LONGEST_PAUSE_MS = string.rep('\0', 16), 30000
+-- others may take over; the token, which computation may store. If its method was stamped since, it
+-- no longer counts.
+local NO_HOLDER, LONGEST_PAUSE_MS = string.rep('\0', 16), 30000
 
 local function origin(tag)
   return struct.pack('<I8', pair_clock()) .. tag
@@ -29,6 +30,6 @@ local function end_lease(field)
   local lease = redis.call('HGET', LEASES, field)
   if not lease then return end
   redis.call('HDEL', LEASES, field)
-  -- pcall: where messages are not allowed, those who wait look again later.
+  -- pcall: where messages are not allowed, callers that wait look again later.
   if string.byte(lease, 25) == 1 then redis.pcall('PUBLISH', LEASES, field) end
 end

@@ -8,7 +8,7 @@ local function above_all()
 end
 
 -- The instant, but above every other also where the server's clock has been set back: what is new
--- would go first until the clock has caught up.
+-- would be evicted first until the clock has caught up.
 local function newest(now_us)
   return math.max(now_us, above_all())
 end

@@ -1,7 +1,7 @@
 -- lua/shared/sweep.lua
 -- needs: RANKING, VALUES, is_alive
--- gives: sweep(now_ms) -> how many expired entries went
--- Looks at a few members, so that entries which have expired make room for those which live.
+-- gives: sweep(now_ms) -> how many expired entries were removed
+-- Looks at a few members, so that expired entries make room for live ones.
 -- Large values are left to the policy: reading them here would cost more than the slot is worth.
 local SWEEP_SAMPLE, SWEEP_BYTES = 8, 16384
 

@@ -1,9 +1,16 @@
-//! What the attributes say, with the places where they say it.
+//! **Args**: the options of the attributes, each with the place where it stands. The first stage.
+//!
+//! Imports nothing of the crate: options are read, and checked only by themselves and by each other.
+//! Start at [`BlockArgs`] and [`of_block`]; each kind of value has a file.
 
+mod cacheability;
+mod choice;
 mod duration;
-mod fresh;
-mod value;
-mod verdict;
+mod expr;
+mod freshness;
+mod literal;
+mod path;
+mod precedence;
 
 use std::collections::HashSet;
 
@@ -12,14 +19,13 @@ use darling::ast::NestedMeta;
 use proc_macro2::TokenStream;
 use syn::{Error, Expr, Ident, Meta, MetaNameValue, Path};
 
+pub(crate) use cacheability::{CacheIf, CacheNone, OnlyOnMethods, TtlFn};
+pub(crate) use choice::{ByDefault, Codec, Policy, Touch};
 pub(crate) use duration::{Ttl, TtlNone};
-pub(crate) use fresh::{
-    Early, Jitter, SoftTimeout, Stale, Stampede, outlives_calls, soft_timeout_alone,
-};
-pub(crate) use value::{
-    ByDefault, Codec, Flag, Krate, MaxSize, Policy, SelfKey, Touch, Version, Vis, Wrapper,
-};
-pub(crate) use verdict::{CacheIf, CacheNone, OfMethods, OfNone, TtlFn};
+pub(crate) use freshness::{Early, Jitter, SoftTimeout, Stale, Stampede, soft_timeout_alone};
+pub(crate) use literal::{Flag, MaxSize, Version};
+pub(crate) use path::{Krate, SelfKey, Vis, Wrapper};
+pub(crate) use precedence::{NonePolicy, effective_early, effective_stale_ms, outlives_calls};
 
 /// `#[cache_impl(…)]`
 #[derive(Debug, Default, FromMeta)]
@@ -45,8 +51,8 @@ pub(crate) struct BlockArgs {
     pub(crate) wrapper: Option<Wrapper>,
     pub(crate) extend: Flag,
     pub(crate) vis: Option<Vis>,
-    pub(crate) cache_if: Option<OfMethods>,
-    pub(crate) ttl_fn: Option<OfMethods>,
+    pub(crate) cache_if: Option<OnlyOnMethods>,
+    pub(crate) ttl_fn: Option<OnlyOnMethods>,
     #[darling(rename = "crate")]
     pub(crate) krate: Option<Krate>,
     #[darling(rename = "default")]
@@ -124,8 +130,8 @@ pub(crate) fn of_method(meta: &Meta, errors: &mut Vec<Error>) -> MethodArgs {
     }
 }
 
-/// Wrong options are told, all of them, and the right ones count: so what is generated is as near
-/// as it can be to what was meant, and no further errors follow.
+/// All wrong options are reported, and the right ones count: so what is generated is as near as it
+/// can be to what was meant, and no further errors follow.
 fn read<T: FromMeta + Default>(options: TokenStream, errors: &mut Vec<Error>) -> T {
     let list = match NestedMeta::parse_meta_list(options) {
         Ok(list) => list,

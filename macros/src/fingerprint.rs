@@ -1,5 +1,7 @@
 //! The identity of a method: a SHA-1 over its tokens, the same for every way to write them down.
 //!
+//! Any stage may use it; it imports nothing of the crate. Start at [`method`].
+//!
 //! Not hashed: attributes and docs, except `#[cfg]` inside of the method, visibility, spans and spaces, `None` groups that a macro left
 //! behind, raw prefixes of identifiers, and commas before a closing bracket. Characters of
 //! punctuation are joined to operators by the table below and not by the spacing that the

@@ -4,61 +4,195 @@
 mod args;
 mod ast;
 mod expand;
-mod fallback;
 mod fingerprint;
 mod generics;
 mod names;
-mod reads;
-mod siblings;
+mod pipeline;
+mod plan;
 mod types;
 mod valid;
 
 use proc_macro::TokenStream;
 
-/// Makes a cached wrapper for the type of this `impl` block, with the options of the table in the crate's
-/// documentation.
+// The documentation of `redis_func_cache` shows its own words first, with links and tested examples, and these below.
+
+/// `#[cache_impl]` or `#[cache_impl(option, option = value, …)]` stands on an `impl` block: `impl Type` or
+/// `impl Trait for Type`. The block itself stays as it is. A type `CachedType` is made beside it, the wrapper, in which
+/// every method with `&self` is cached.
 ///
-/// `self` is not in the key of a call, unless `self_key` says what of it matters. With `maxsize` each
-/// method of the block has a pair of keys of its own, unless `single` is said.
+/// # Options
+///
+/// Precedence: method ([`#[cache]`](macro@cache)), block, cache builder, default. Durations are numbers with units, in
+/// quotes: `"500ms"`, `"30s"`, `"5m"`, `"2h"`, `"1d"`, `"1h30m"`; from 1 ms to 100 years.
+///
+/// Eviction:
+///
+/// | option | value | default | |
+/// |---|---|---|---|
+/// | `policy` | `"lru_t"`, `"lru"`, `"fifo"`, `"fifo_t"`, `"lfu"`, `"mru"`, `"rr"`, or an expression of type `Policy` | `"lru_t"` | Which entry is evicted when the pair of Redis keys is full. |
+/// | `maxsize` | 1 to 1,000,000,000 | 1024 | How many entries a pair holds. With it each method of the block has a pair of its own, unless it says `single`. |
+/// | `single`, `multiple` | none | single, without a `maxsize` | One pair for all methods of the cache, or one for each method. |
+/// | `touch` | `"behind"`, `"exact"` | `"behind"` | When hits are recorded: in the background (write-behind), or by a script at each hit. |
+///
+/// Expiry and staleness:
+///
+/// | option | value | default | |
+/// |---|---|---|---|
+/// | `ttl` | duration | no end | How long an entry lives. |
+/// | `jitter` | 0 to 0.5 | 0 | Shortens each TTL by a random share, up to this one. |
+/// | `stale` | duration, `"off"` | `"off"` | Stale-while-revalidate and stale-if-error: how long after its TTL a value is still served, while a refresh runs in the background or fails. |
+/// | `soft_timeout` | duration | no wait | How long the call that starts the refresh waits for the new value before it takes the stale one. Needs `stale`. |
+/// | `early` | between 0 and 1, `"xfetch"`, `"off"` | `"off"` | Refresh-ahead: a refresh starts in the background at this share of the TTL, or by the `XFetch` rule. |
+///
+/// What is stored, and under which key:
+///
+/// | option | value | default | |
+/// |---|---|---|---|
+/// | `cache_none` | `true`, `false` | `true` | Negative caching: whether a `None` is stored. |
+/// | `ttl_none` | duration | the TTL | How long a `None` lives. |
+/// | `codec` | `"cbor"`, `"json"`, `"msgpack"`, `"bson"`, `"yaml"`, `"postcard"`, or an expression of type `Codec` | `"cbor"` | How values are encoded. All but `"cbor"` are features. |
+/// | `version` | number, text, constant, `env!("…")` | empty | Part of the key. Raise it if the returned type or a called function changes. |
+/// | `self_key` | an expression of `self`, or `()` | none | What of `self` is in the key. Without it, all instances share their entries. |
+/// | `cluster` | none | off; on with a cluster | Names of keys with a hash tag. |
+///
+/// Concurrency, and the wrapper:
+///
+/// | option | value | default | |
+/// |---|---|---|---|
+/// | `stampede` | `"lease"`, `"local"`, `"off"` | `"lease"` | Single-flight: calls that miss the same entry share one execution, among all processes, in each process, or not at all. |
+/// | `default` | `"nocache"` | every method with `&self` is cached | Only methods with `#[cache]` are cached. |
+/// | `wrapper` | a name or path | `Cached` and the type's name | The wrapper's name. The default name, written out, adds the methods to the wrapper that another block makes. |
+/// | `extend` | none | off | Adds the methods to a wrapper of any name that another block makes. |
+/// | `vis` | `"pub"`, `"pub(crate)"`, … | `"pub"` | The wrapper's visibility. Use the type's where that is narrower. |
+/// | `crate` | a path | `::redis_func_cache` | Where this crate is found. |
+///
+/// # What is generated
+///
+/// * `CachedType`: `Clone`, with the cached methods under their own signatures, and the `#[nocache]` methods with
+///   `&self`, which are handed through. For a trait it implements the trait. Methods that take `&mut self`, `self` or no
+///   receiver stay with the type.
+/// * `CachedType::inner(&wrapper)`: the wrapped value.
+/// * `CachedType::entry(&self) -> CachedTypeEntry`: for each cached method a function of the same name, which takes the
+///   arguments that are in the key and returns a handle on that entry.
+/// * `impl Cacheable for Type`, by which `value.cached(&cache)` makes the wrapper.
+///
+/// If a method of the block is called `inner` or `entry`, the name is the method's.
+///
+/// # What concurrent calls see
+///
+/// Calls that miss the same entry at the same time run the method once (with `stampede = "lease"`, the default):
+///
+/// | the execution | calls that wait for it |
+/// |---|---|
+/// | succeeds | All get its value, in this process and in others. |
+/// | returns `Err` | The error goes to its own caller only. The others run the method themselves: two at first, then four, then up to eight at a time, until one succeeds. |
+/// | panics | The panic reaches its own caller only, and one of the others runs the method at once. |
+/// | is cancelled | One of the others runs the method at once. |
+/// | loses its process | The lease expires after two seconds, and another process runs the method. |
+///
+/// The method's own errors are never wrapped, and an error of the cache is never returned: the method then runs.
+///
+/// # Compile errors
+///
+/// Each says what to write instead. Among them:
+///
+/// * A cached method takes `&self`, and returns an owned value: no reference, no `impl Trait` but a future, nothing
+///   that borrows, and not `()`.
+/// * Its arguments can be part of a key: no functions, no trait objects, no `&mut`, no `HashSet`; or they are
+///   `#[cache_skip]`.
+/// * A name that says that the method writes (`create_user`) or asks for what changes by itself (`now`) needs `#[cache]`
+///   or `#[nocache]`.
+/// * With `stale` or `early`, arguments are owned or `&T`, all of them `Clone`, and nothing that is returned borrows.
+/// * Options that contradict each other, are unknown, or are given twice.
+///
+/// A warning is given where a cached method reads a field of `self` and the block has no `self_key`.
 #[proc_macro_attribute]
 pub fn cache_impl(options: TokenStream, item: TokenStream) -> TokenStream {
-    expand::cache_impl(options.into(), item.into()).into()
+    pipeline::cache_impl(options.into(), item.into()).into()
 }
 
 macro_rules! inside_only {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
         $(#[$doc])*
         ///
-        /// Only has a meaning inside an `impl` block marked `#[cache_impl]`, which reads it.
+        /// Outside an `impl` block with `#[cache_impl]`, which reads this attribute, it is a compile error.
         #[proc_macro_attribute]
         pub fn $name(_options: TokenStream, item: TokenStream) -> TokenStream {
-            fallback::outside(stringify!($name), &item.into()).into()
+            expand::outside(stringify!($name), &item.into()).into()
         }
     )*};
 }
 inside_only! {
-    /// On a method: caches it, with options that go before those of its block:
-    /// `#[cache(ttl = "30s", maxsize = 100)]`.
+    /// `#[cache]` or `#[cache(option, option = value, …)]` stands on a method with `&self`. Without options it says that
+    /// the method is cached where that has to be said: in a block with `default = "nocache"`, or because of the
+    /// method's name.
     ///
-    /// A method that says `maxsize` has a pair of keys of its own, unless `single` is said. With `stale`
-    /// a value is served past its `ttl` while a new one is computed *and* where that fails: it is
-    /// stale-if-error as well, so callers do not see the error. `policy = "lfu"` ages badly and is not
-    /// recommended. A type that gets a field with `#[serde(default)]` needs another `version`, or older
-    /// entries are hits without it.
+    /// # Options
+    ///
+    /// They override those of the block. Defaults, where nothing is said here, on the block or on the builder, are in
+    /// the table of [`#[cache_impl]`](macro@cache_impl).
+    ///
+    /// | option | value | |
+    /// |---|---|---|
+    /// | `policy` | `"lru_t"` …, or an expression | Which entry is evicted when the pair is full. `"lfu"` ages badly and is not recommended. |
+    /// | `maxsize` | 1 to 1,000,000,000 | How many entries the pair holds. The method then has a pair of its own, unless `single` is said. |
+    /// | `single`, `multiple` | none | Whether the method shares the pair of the cache or has its own. |
+    /// | `touch` | `"behind"`, `"exact"` | When hits are recorded. |
+    /// | `ttl` | duration | How long an entry lives. |
+    /// | `ttl_fn` | path of a `fn(&T) -> Duration` or `-> Option<Duration>` | How long a value lives; zero is not stored, `None` means the TTL. Only on methods, and not together with `ttl` on the same one. |
+    /// | `jitter` | 0 to 0.5 | Shortens each TTL by a random share, up to this one. |
+    /// | `stale` | duration, `"off"` | How long after its TTL a value is still served: while a refresh runs, *and* where it fails, so that callers do not see the error. Needs a TTL. |
+    /// | `soft_timeout` | duration | How long the call that starts the refresh waits for the new value. |
+    /// | `early` | between 0 and 1, `"xfetch"`, `"off"` | When a refresh starts ahead of the end. Needs a TTL. |
+    /// | `cache_if` | path of a `fn(&T) -> bool` | Which values are stored. Only on methods; by default all. |
+    /// | `cache_none` | `true`, `false` | Whether a `None` is stored. |
+    /// | `ttl_none` | duration | How long a `None` lives. |
+    /// | `codec` | `"cbor"` …, or an expression | How values are encoded. |
+    /// | `version` | number, text, constant, `env!("…")` | Part of the key. A type that gets a field with `#[serde(default)]` needs another one, or older entries are hits without that field. |
+    /// | `stampede` | `"lease"`, `"local"`, `"off"` | Which concurrent calls share one execution. |
+    ///
+    /// `T` is what is stored: the returned type, or the `Ok` of a `Result`. Of two calls that share an execution, both
+    /// are given its value, whether or not `cache_if` lets it be stored.
     cache
-    /// On a method: hands it through to the wrapped value.
+    /// `#[nocache]` stands on a method and has no options. With `&self` the method is handed through: the wrapper has it,
+    /// and each call runs it. A method that takes `&mut self` or `self` is left out of the wrapper; of a trait it cannot
+    /// be, and is a compile error.
+    ///
+    /// A block without a cached method is a compile error, as is `#[cache]` on the same method.
     nocache
-    /// On an argument: keeps it out of the key, and hands it to the method if that runs.
+    /// `#[cache_skip]` stands on an argument and has no options. The argument is handed to the method if that runs, and
+    /// it need not be `Serialize`. Calls that differ in it only share one entry and one execution.
     ///
-    /// The answer must not depend on it. **On a hit the method does not run, and neither does a check of
-    /// permissions in it**: what was computed for somebody who may is given to the next who may not.
-    /// Check before the call, or leave what decides in the key.
+    /// The answer must not depend on it. **On a hit the method does not run, and neither does a check of permissions in
+    /// it**: what was computed for a caller with the permission is returned to the next one without it. Check before the
+    /// call, or leave what decides in the key.
+    ///
+    /// It is a compile error on `self`, which is not in the key anyway, and on an argument of a method that is not
+    /// cached.
     cache_skip
-    /// On a `#[nocache]` method: drops these entries after it has returned `Ok`, or any value that is not
-    /// a `Result`: `#[invalidates(find(id), search(..))]`.
+    /// `#[invalidates(call, …)]` stands on a `#[nocache]` method with `&self`. Each call names a cached method of the
+    /// same wrapper:
     ///
-    /// It acts when the method returns. If the caller commits a transaction after that, a reader between
-    /// the two stores the old value again: commit inside the method, or invalidate by handles after the
-    /// commit.
+    /// | call | drops |
+    /// |---|---|
+    /// | `find(id)` | the entry of that call; the arguments are expressions of the writing method's arguments and `self`, without those that are `#[cache_skip]` |
+    /// | `search(..)` | all entries of the method |
+    ///
+    /// # When it acts
+    ///
+    /// | the method | then |
+    /// |---|---|
+    /// | returns `Ok`, or a value that is no `Result` | The entries are dropped before the caller gets the answer. |
+    /// | returns `Err` | Nothing is dropped. |
+    /// | panics, or is cancelled | It may have written, so the entries are dropped in the background. |
+    ///
+    /// After it has returned, no call that starts later, in any process, is given a value from before it; a computation
+    /// that was already running is fenced off and stores nothing. If the store cannot be reached, that is counted and
+    /// logged at `warn`, and the method's answer is returned all the same: the old value then lives until its TTL.
+    ///
+    /// It acts when the method returns. If the caller commits a transaction after that, a reader between the two stores
+    /// the old value again: commit inside the method, or call `invalidate` on handles after the commit.
+    ///
+    /// The compiler checks the names and the arguments of the calls. A method that is not cached has no entries to drop.
     invalidates
 }

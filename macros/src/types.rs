@@ -1,4 +1,7 @@
 //! Questions about types, and the rewriting of types that move from the user's block to ours.
+//!
+//! Any stage may use it; it imports only `fingerprint` and `names`. Start at [`SelfType`], which replaces `Self`, and
+//! [`Namer`], which names what was left out.
 
 mod opaque;
 
@@ -179,14 +182,14 @@ impl VisitMut for SelfType {
 
 /// Gives a name to every lifetime that was left out, and to every `impl Trait`.
 #[derive(Debug, Clone)]
-pub(crate) struct Named {
+pub(crate) struct Namer {
     /// What the names of lifetimes begin with.
     prefix: &'static str,
     pub(crate) lifetimes: Vec<Lifetime>,
     pub(crate) types: Vec<(Ident, TypeImplTrait)>,
 }
 
-impl Named {
+impl Namer {
     pub(crate) fn new(prefix: &'static str) -> Self {
         Self {
             prefix,
@@ -208,7 +211,7 @@ impl Named {
     }
 }
 
-impl VisitMut for Named {
+impl VisitMut for Namer {
     fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
         if lifetime.ident == "_" {
             *lifetime = self.next_lifetime();
@@ -274,7 +277,7 @@ pub(crate) fn lifetimes(ty: &Type) -> Vec<Ident> {
     collect.0
 }
 
-/// What in a stored type cannot be stored.
+/// The part of a type that cannot be stored.
 #[derive(Debug)]
 pub(crate) enum Unstorable {
     Reference(Type),

@@ -1,28 +1,31 @@
-//! Everything that is refused, and what to write instead.
+//! **Valid**: the rules for blocks, methods and arguments: what is refused, and what to write instead.
+//!
+//! Imports [`ast`](crate::ast), [`args`](crate::args), and the helpers below them. Which rules apply to a method is
+//! decided by the next stage; start at [`cached`], the rules for a method that is to be cached.
 
 mod argument;
 mod block;
 mod callable;
-mod fresh;
+mod error;
 mod name;
 mod receiver;
+mod refresh;
 mod returned;
 
-use quote::ToTokens;
 use syn::{Attribute, Error, ImplItemFn, Receiver};
 
 use crate::ast::{Block, Method};
+use error::at;
 
 pub(crate) use argument::{arguments, no_late_helpers};
 pub(crate) use block::{
-    block, forwardable, invalidations, named, not_a_block, own_type, something_cached,
-    unknown_item, wrapper,
+    block, forwardable, no_entries, not_a_block, nothing_cached, own_type, unknown_item, wrapper,
 };
-pub(crate) use fresh::{block as outlived, options, owned};
 pub(crate) use receiver::{is_shared, omittable, skip_on_receiver};
+pub(crate) use refresh::{options, outlived, owned};
 pub(crate) use returned::nothing;
 
-/// The rules for a method that is to be cached. Every broken one is told.
+/// The rules for a method that is to be cached. Every broken one is reported.
 pub(crate) fn cached(
     block: &Block<'_>,
     method: &Method<'_>,
@@ -39,7 +42,7 @@ pub(crate) fn cached(
             .and_then(|()| argument::in_key(argument))
             .err()
     }));
-    // One mistake, one error: a method that does not fit is not also told that its name is odd.
+    // One mistake, one error: the name is only checked where the rest fits.
     if errors.len() == before {
         let wrong = returned::storable(method).and_then(|()| {
             if is_meant {
@@ -86,8 +89,4 @@ fn signature(item: &ImplItemFn) -> Result<(), Error> {
         )),
         None => Ok(()),
     }
-}
-
-fn at(tokens: &impl ToTokens, message: impl std::fmt::Display) -> Error {
-    Error::new_spanned(tokens, message)
 }

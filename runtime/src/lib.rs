@@ -35,7 +35,171 @@ pub use key::digest::KeyPart;
 pub use key::names::{KeyFormat, KeyParts, Layout, MethodPart};
 pub use method::return_type::Value;
 pub use policy::{CustomPolicy, CustomPolicyBuilder, Policy};
-pub use redis_func_cache_macros::{cache, cache_impl, cache_skip, invalidates, nocache};
+/// Caches one method, with options that override those of its block.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), redis_func_cache::Error> {
+/// use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+///
+/// struct Shop;
+///
+/// #[cache_impl(ttl = "5m", default = "nocache")]
+/// impl Shop {
+///     #[cache(ttl = "30s", maxsize = 100, cache_if = Self::is_known)]
+///     async fn stock(&self, article: u64) -> u32 { 3 }
+///
+///     async fn order(&self, article: u64) -> u32 { 1 } // not cached: no `#[cache]`
+///
+///     fn is_known(stock: &u32) -> bool { *stock > 0 }
+/// }
+///
+/// let cache = Cache::builder("shop").build()?;
+/// let shop = Shop.cached(&cache);
+/// assert_eq!((shop.stock(1).await, shop.stock(1).await), (3, 3));
+/// assert_eq!((cache.stats().exec, cache.stats().hit), (1, 1));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Chapters: [options](crate::guide::options), [expiry and staleness](crate::guide::expiry),
+/// [what is stored](crate::guide::storing).
+#[doc(inline)]
+pub use redis_func_cache_macros::cache;
+/// Caches the methods of an `impl` block in a wrapper type.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+///
+/// struct Ctx; // a connection, a request …
+/// struct Users { tenant: u32 }
+///
+/// #[cache_impl(maxsize = 10_000, ttl = "5m", self_key = self.tenant)]
+/// impl Users {
+///     async fn find(&self, id: u64) -> Result<String, String> {
+///         Ok(format!("user {id} of {}", self.tenant))
+///     }
+///
+///     async fn search(&self, #[cache_skip] ctx: &Ctx, term: &str) -> Vec<u64> { vec![1] }
+///
+///     #[nocache]
+///     #[invalidates(find(id), search(..))]
+///     async fn rename(&self, id: u64, name: &str) -> Result<(), String> { Ok(()) }
+/// }
+///
+/// let cache = Cache::builder("shop").build()?;
+/// let users = Users { tenant: 7 }.cached(&cache); // a CachedUsers
+/// users.find(1).await?; // a miss: runs the method
+/// users.find(1).await?; // a hit
+/// users.rename(1, "Ann").await?; // drops the entry
+/// users.find(1).await?; // a miss again
+/// assert_eq!((cache.stats().exec, cache.stats().hit), (2, 1));
+/// assert!(users.entry().find(1).peek().await?.is_some()); // a handle on one entry
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Chapters: [getting started](crate::guide::getting_started), [options](crate::guide::options),
+/// [keys](crate::guide::keys), [concurrency](crate::guide::concurrency),
+/// [traits and generics](crate::guide::wrapping). On single methods: [`cache`](macro@cache),
+/// [`nocache`](macro@nocache), [`invalidates`](macro@invalidates); on arguments: [`cache_skip`](macro@cache_skip).
+/// The builder's options: [`CacheBuilder`]. Handles: [`EntryHandle`], [`BlockingEntryHandle`].
+#[doc(inline)]
+pub use redis_func_cache_macros::cache_impl;
+/// Keeps an argument out of the key.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), redis_func_cache::Error> {
+/// use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+///
+/// struct Connection; // not `Serialize`, and the answer does not depend on it
+/// struct Prices;
+///
+/// #[cache_impl]
+/// impl Prices {
+///     async fn of(&self, #[cache_skip] connection: &Connection, article: u64) -> u64 { 95 }
+/// }
+///
+/// let cache = Cache::builder("shop").build()?;
+/// let prices = Prices.cached(&cache);
+/// prices.of(&Connection, 7).await;
+/// prices.of(&Connection, 7).await;
+/// assert_eq!(cache.stats().hit, 1);
+/// // A handle takes the arguments of the key; to run the method it needs the others, too.
+/// assert_eq!(prices.entry().of(7).peek().await?, Some(95));
+/// prices.entry().of(7).refresh(&Connection).await;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Chapter: [keys](crate::guide::keys).
+#[doc(inline)]
+pub use redis_func_cache_macros::cache_skip;
+/// Drops entries after a method that writes has returned.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+///
+/// struct Prices { row: AtomicU64 }
+///
+/// #[cache_impl(self_key = ())]
+/// impl Prices {
+///     async fn of(&self, article: u64) -> u64 { self.row.load(Ordering::SeqCst) }
+///     async fn above(&self, least: u64) -> Vec<u64> { vec![] }
+///
+///     #[nocache]
+///     #[invalidates(of(article), above(..))]
+///     async fn set(&self, article: u64, price: u64) -> Result<(), String> {
+///         self.row.store(price, Ordering::SeqCst);
+///         Ok(())
+///     }
+/// }
+///
+/// let prices = Prices { row: AtomicU64::new(0) }.cached(&Cache::builder("shop").build()?);
+/// assert_eq!(prices.of(7).await, 0);
+/// prices.set(7, 95).await?;
+/// assert_eq!(prices.of(7).await, 95);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Chapter: [invalidation](crate::guide::invalidation), with the guarantee and its limits. Single entries:
+/// [`EntryHandle::invalidate`]; everything: [`Cache::purge`].
+#[doc(inline)]
+pub use redis_func_cache_macros::invalidates;
+/// Leaves a method uncached.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), redis_func_cache::Error> {
+/// use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+///
+/// struct Shop;
+///
+/// #[cache_impl]
+/// impl Shop {
+///     async fn name(&self, article: u64) -> String { format!("article {article}") }
+///
+///     #[nocache]
+///     async fn order(&self, article: u64) -> u64 { article }
+/// }
+///
+/// let cache = Cache::builder("shop").build()?;
+/// let shop = Shop.cached(&cache);
+/// shop.order(1).await;
+/// shop.order(1).await;
+/// assert_eq!(cache.stats().read, 0); // the store was not asked
+/// # Ok(())
+/// # }
+/// ```
+#[doc(inline)]
+pub use redis_func_cache_macros::nocache;
 pub use settings::{Stampede, StructureTtl, Touch};
 pub use stats::Stats;
 pub use store::StoreKind;

@@ -5,7 +5,7 @@ use proc_macro2::Span;
 use syn::spanned::Spanned as _;
 use syn::{Expr, ExprLit, Lit};
 
-use super::value::text;
+use super::expr::{named_values, text};
 
 /// Milliseconds.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +17,11 @@ pub(crate) struct TtlNone(pub(crate) u64);
 
 /// 100 years.
 const LONGEST_MS: u64 = 36_500 * 86_400_000;
+
+named_values! {
+    Ttl r#"ttl = "5m""#;
+    TtlNone r#"ttl_none = "10s""#;
+}
 
 impl Ttl {
     pub(super) fn read(expr: &Expr) -> Result<Self> {
@@ -32,7 +37,7 @@ impl TtlNone {
     }
 }
 
-/// Milliseconds; `remedy` is for who means none, or one without end.
+/// Milliseconds; `remedy` says what to write for none, or for one without end.
 pub(super) fn read(expr: &Expr, option: &str, example: &str, remedy: &str) -> Result<u64> {
     let wrong = |message: String| Err(Error::custom(message).with_span(expr));
     if let Expr::Lit(ExprLit {

@@ -12,10 +12,10 @@ const HELPERS: [&str; 4] = ["cache", "nocache", "cache_skip", "invalidates"];
 
 /// The helpers on one method.
 #[derive(Debug, Default)]
-pub(super) struct Helpers<'a> {
-    pub(super) cache: Option<&'a Attribute>,
-    pub(super) nocache: Option<&'a Attribute>,
-    pub(super) invalidates: Option<&'a Attribute>,
+pub(crate) struct Helpers<'a> {
+    pub(crate) cache: Option<&'a Attribute>,
+    pub(crate) nocache: Option<&'a Attribute>,
+    pub(crate) invalidates: Option<&'a Attribute>,
 }
 
 /// `find(id)` or `search(..)` in `#[invalidates(…)]`.
@@ -62,7 +62,7 @@ pub(crate) fn strip(block: &mut ItemImpl) {
 }
 
 impl<'a> Helpers<'a> {
-    pub(super) fn new(item: &'a ImplItemFn) -> Result<Self, Error> {
+    pub(crate) fn new(item: &'a ImplItemFn) -> Result<Self, Error> {
         let mut helpers = Self::default();
         for attribute in &item.attrs {
             let Some(name) = helper(attribute.path()) else {
@@ -110,7 +110,7 @@ impl<'a> Helpers<'a> {
     }
 
     /// For what has no call to cache or to follow up.
-    pub(super) fn without_effect(&self, because: &str) -> Result<(), Error> {
+    pub(crate) fn without_effect(&self, because: &str) -> Result<(), Error> {
         match self.cache.or(self.invalidates) {
             Some(attribute) => Err(Error::new_spanned(
                 attribute,
@@ -122,7 +122,7 @@ impl<'a> Helpers<'a> {
 }
 
 /// Reads `#[invalidates(find(id), search(..))]`.
-pub(super) fn invalidates(attribute: &Attribute) -> Result<Vec<Invalidates>, Error> {
+pub(crate) fn invalidates(attribute: &Attribute) -> Result<Vec<Invalidates>, Error> {
     let form =
         "write the calls whose entries are to go, such as `#[invalidates(find(id), search(..))]`";
     let Meta::List(list) = &attribute.meta else {

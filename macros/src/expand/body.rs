@@ -4,14 +4,16 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Ident, Safety};
 
-use super::method::{key_writer, path, shape};
-use super::{Context, owned, returned, verdict};
+use super::context::Context;
+use super::fragment::{key_writer, path, shape};
+use super::{cacheability, owned, returned};
 use crate::args::MethodArgs;
-use crate::ast::{How, Invalidates, Kind, Method};
+use crate::ast::{CallStyle, Invalidates, Method};
+use crate::plan::{Kind, MethodPlan};
 use crate::{args, names, types, valid};
 
 /// `None` for a method that the wrapper does not have.
-pub(super) fn of(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStream> {
+pub(super) fn of(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<TokenStream> {
     match &method.kind {
         Kind::Omitted => None,
         Kind::Cached(args) => Some(cached(context, method, args)),
@@ -25,49 +27,52 @@ pub(super) fn of(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStre
 // Output
 //     let call = Call::new(self.core.cache(), CachedUserRepoMethods::find(), |writer| { writer.add(&id); });
 //     call.run(shape, Verdict::store, move || <UserRepo>::find(self.core.inner(), id)).await
-fn cached(context: &Context<'_>, method: &Method<'_>, args: &MethodArgs) -> TokenStream {
+fn cached(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> TokenStream {
     let Context { private, core, .. } = context;
     let (methods, name) = (context.methods_type(), method.name());
     let core_of_future = names::local("__core");
-    let holder = match method.how {
+    let holder = match method.style {
         // The future may outlive the borrow of the wrapper, as the user's own may.
-        How::Future => quote!(#core_of_future),
-        How::Async | How::Sync => quote!(self.#core),
+        CallStyle::Future => quote!(#core_of_future),
+        CallStyle::Async | CallStyle::Sync => quote!(self.#core),
     };
     let inner = quote!(#holder.inner());
     let writer = key_writer(context, method, &inner);
-    // What the compiler has to say of the value's type, it says there.
+    // Errors of the compiler about the value's type point there.
     let (at, _) = types::ends(&method.returned);
     let made = Ident::new("__call", at);
     let make = quote! {
         let #made = #private::Call::new(#holder.cache(), <#methods>::#name(), #writer);
     };
-    let (shape, verdict) = (shape(context, method), verdict::of_call(context, method));
+    let (shape, condition) = (
+        shape(context, method),
+        cacheability::of_call(context, method),
+    );
     let outlives = args::outlives_calls(&context.block.args, args);
     let call = call(context, method, Some(&inner));
-    let call = match method.how {
+    let call = match method.style {
         _ if outlives => owned::make(context, method, &holder),
         // `move ||` would take the core, which the call borrows.
-        How::Future => quote!(|| #call),
-        How::Async | How::Sync => quote!(move || #call),
+        CallStyle::Future => quote!(|| #call),
+        CallStyle::Async | CallStyle::Sync => quote!(move || #call),
     };
-    let run = match (method.how, outlives) {
-        (How::Sync, false) => "run_blocking",
-        (How::Sync, true) => "run_stale_blocking",
+    let run = match (method.style, outlives) {
+        (CallStyle::Sync, false) => "run_blocking",
+        (CallStyle::Sync, true) => "run_stale_blocking",
         (_, false) => "run",
         (_, true) => "run_stale",
     };
     let run = Ident::new(run, at);
-    let answer = quote_spanned!(at=> #made.#run(#shape, #verdict, #call));
+    let answer = quote_spanned!(at=> #made.#run(#shape, #condition, #call));
     let owning = returned::owning(context, method);
     let make = quote!(#owning #make);
-    match method.how {
-        How::Sync => quote!(#make #answer),
-        How::Async => {
+    match method.style {
+        CallStyle::Sync => quote!(#make #answer),
+        CallStyle::Async => {
             let answer = quote_spanned!(at=> #answer.await);
             quote!(#make #answer)
         }
-        How::Future => {
+        CallStyle::Future => {
             let answer = quote_spanned!(at=> #answer.await);
             quote! {
                 let #core_of_future = ::core::clone::Clone::clone(&self.#core);
@@ -96,38 +101,38 @@ fn invalidating(context: &Context<'_>, method: &Method<'_>, calls: &[Invalidates
     let each = calls.iter().filter_map(|one| invalidation(context, one));
     let make = quote!(let #dropped = ::std::vec![#(#each),*];);
     let shape = shape(context, method);
-    let holder = match method.how {
-        How::Future => quote!(#owned),
-        How::Async | How::Sync => quote!(self.#core),
+    let holder = match method.style {
+        CallStyle::Future => quote!(#owned),
+        CallStyle::Async | CallStyle::Sync => quote!(self.#core),
     };
     let call = call(context, method, Some(&quote!(#holder.inner())));
-    let after = match method.how {
-        How::Sync => {
+    let after = match method.style {
+        CallStyle::Sync => {
             quote!(#private::invalidate_after_blocking(#holder.cache(), #dropped, #shape, move || #call))
         }
         _ => quote!(#private::invalidate_after(#holder.cache(), #dropped, #shape, #call).await),
     };
-    match method.how {
-        How::Future => quote! {
+    match method.style {
+        CallStyle::Future => quote! {
             #make
             let #owned = ::core::clone::Clone::clone(&self.#core);
             async move { #after }
         },
-        How::Async | How::Sync => quote!(#make #after),
+        CallStyle::Async | CallStyle::Sync => quote!(#make #after),
     }
 }
 
-/// `None` for a call that is wrong, which has been told.
+/// `None` for a call that is wrong, which has been reported.
 fn invalidation(context: &Context<'_>, one: &Invalidates) -> Option<TokenStream> {
     let Context {
         private,
         core,
-        block,
+        plan,
         ..
     } = context;
     let method = &one.method;
-    let mut here = block.named(method).peekable();
-    if here.peek().is_some() && !here.any(|method| matches!(method.kind, Kind::Cached(_))) {
+    let mut here = plan.named(method).peekable();
+    if here.peek().is_some() && !here.any(MethodPlan::is_cached) {
         return None;
     }
     Some(match &one.args {
@@ -146,8 +151,8 @@ fn invalidation(context: &Context<'_>, one: &Invalidates) -> Option<TokenStream>
     })
 }
 
-/// Whatever compiles under the user's signature.
-fn refused(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStream> {
+/// A body that compiles under the user's signature.
+fn refused(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<TokenStream> {
     if context.is_stub(method) {
         return Some(quote!(loop {}));
     }
@@ -173,7 +178,7 @@ fn call(context: &Context<'_>, method: &Method<'_>, receiver: Option<&TokenStrea
 }
 
 fn awaited(method: &Method<'_>, call: &TokenStream) -> TokenStream {
-    if method.how == How::Async {
+    if method.style == CallStyle::Async {
         quote!(#call.await)
     } else {
         quote!(#call)

@@ -1,10 +1,16 @@
+//! The typed handles on entries: one function for each cached method.
+
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Generics, Ident, Type, TypeImplTrait};
 
-use super::{Context, cfgs, is_generic, method, verdict, wrapper};
-use crate::ast::{How, Kind, Method};
-use crate::types::{self, Named};
+use super::attributes::{cfgs, lint_levels};
+use super::context::Context;
+use super::fragment::{self, is_generic};
+use super::{cacheability, returned, wrapper};
+use crate::ast::{CallStyle, Method};
+use crate::plan::MethodPlan;
+use crate::types::{self, Namer};
 use crate::{generics, names};
 
 /// `refresh` is given the skipped arguments one by one, and is written for up to this many.
@@ -15,8 +21,8 @@ const MOST_SKIPPED: usize = 6;
 //         pub fn find(self, id: u64) -> EntryHandle<'a, Shape, Result<User, DbError>, Ready<impl Future>> { … }
 //     }
 pub(super) fn handles(context: &Context<'_>) -> TokenStream {
-    let methods = context.block.methods.iter();
-    let cached = methods.filter(|method| matches!(method.kind, Kind::Cached(_)));
+    let methods = context.plan.methods.iter();
+    let cached = methods.filter(|method| method.is_cached());
     let handles: Vec<_> = cached.map(|method| Handle::new(context, method)).collect();
     let functions = handles.iter().map(Handle::function);
     let runners = handles.iter().filter_map(Handle::runner);
@@ -35,11 +41,11 @@ pub(super) fn handles(context: &Context<'_>) -> TokenStream {
 /// One method's function on the handles' type.
 struct Handle<'a> {
     context: &'a Context<'a>,
-    method: &'a Method<'a>,
+    method: &'a MethodPlan<'a>,
     keyed: Vec<(&'a Ident, Type)>,
     /// What `refresh` is given; `None` where it could not be called.
     skipped: Option<Vec<(&'a Ident, Type)>>,
-    /// What the wrapper's generics do not say.
+    /// Those that the wrapper does not have.
     generics: Generics,
     returned: Type,
     /// The same, where a lifetime may be left out of it.
@@ -47,14 +53,14 @@ struct Handle<'a> {
 }
 
 impl<'a> Handle<'a> {
-    fn new(context: &'a Context<'a>, method: &'a Method<'a>) -> Self {
+    fn new(context: &'a Context<'a>, method: &'a MethodPlan<'a>) -> Self {
         let lifetime = names::entry_lifetime();
-        let returned = types::with_lifetime(&method::returned(context, method), &lifetime, true);
-        let mut named = Named::new("'__");
+        let returned = types::with_lifetime(&fragment::returned(context, method), &lifetime, true);
+        let mut named = Namer::new("'__");
         let keyed = typed(context, method, false, &mut named);
         let mut with_skipped = named.clone();
         let skipped = typed(context, method, true, &mut with_skipped);
-        // Who only looks at an entry cannot say what an `impl Trait` would have been.
+        // A handle that only looks at an entry does not know the type behind an `impl Trait`.
         let is_nameable = with_skipped.types.len() == named.types.len();
         let skipped = Some(skipped).filter(|skipped| is_nameable && skipped.len() <= MOST_SKIPPED);
         if skipped.is_some() {
@@ -62,7 +68,7 @@ impl<'a> Handle<'a> {
         }
         Self {
             generics: own_generics(context, method, &named, &returned),
-            spelled: super::returned::spelled(context, &returned),
+            spelled: returned::spelled(context, &returned),
             context,
             method,
             keyed,
@@ -81,20 +87,20 @@ impl<'a> Handle<'a> {
         };
         let (returned, shape) = (&self.spelled, self.shape());
         let (run, run_type) = self.run();
-        let judged = verdict::of_handle(self.context, self.method, &shape);
-        let handle = match self.method.how {
-            How::Sync => quote!(BlockingEntryHandle),
-            How::Async | How::Future => quote!(EntryHandle),
+        let condition = cacheability::of_handle(self.context, self.method, &shape);
+        let handle = match self.method.style {
+            CallStyle::Sync => quote!(BlockingEntryHandle),
+            CallStyle::Async | CallStyle::Future => quote!(EntryHandle),
         };
         let methods = self.context.methods_type();
         let (core, core_field) = (names::local("__core"), &self.context.core);
         let (call, wrapper_field) = (names::local("__call"), names::wrapper_field());
-        let writer = method::key_writer(self.context, self.method, &quote!(#core.inner()));
+        let writer = fragment::key_writer(self.context, self.method, &quote!(#core.inner()));
         let arguments = self.keyed.iter().map(|(ident, ty)| quote!(#ident: #ty));
         let (generics, _, where_clause) = self.generics.split_for_impl();
         let lifetime = names::entry_lifetime();
         let cfgs = cfgs(&self.method.item.attrs);
-        let levels = method::lint_levels(&self.method.item.attrs);
+        let levels = lint_levels(&self.method.item.attrs);
         let docs = format!("The entry of one call of `{name}`.");
         quote! {
             #(#cfgs)*
@@ -106,13 +112,13 @@ impl<'a> Handle<'a> {
             {
                 let #core = &self.#wrapper_field.#core_field;
                 let #call = #private::Call::of_entry(#core.cache(), <#methods>::#name(), #writer);
-                #krate::#handle::new(#call, #run)#judged
+                #krate::#handle::new(#call, #run)#condition
             }
         }
     }
 
     /// The shape of the result as a type. Where a type parameter is in it, stable Rust cannot
-    /// compute with it, and the name `…Result` has to tell.
+    /// compute with it, so the name `…Result` decides.
     fn shape(&self) -> TokenStream {
         let private = &self.context.private;
         let returned = &self.returned;
@@ -134,19 +140,19 @@ impl<'a> Handle<'a> {
     fn run(&self) -> (TokenStream, TokenStream) {
         let private = &self.context.private;
         let (core, returned) = (names::local("__core"), &self.spelled);
-        let path = method::path(self.context, self.method);
+        let path = fragment::path(self.context, self.method);
         let arguments = self.method.args.iter().map(|argument| &argument.ident);
         let call = quote!(#path(#core.inner(), #(#arguments),*));
         let Some(skipped) = &self.skipped else {
             return (quote!(()), quote!(()));
         };
         let (names, types): (Vec<_>, Vec<_>) = skipped.iter().cloned().unzip();
-        match (self.method.how, skipped.is_empty()) {
-            (How::Sync, true) => (
+        match (self.method.style, skipped.is_empty()) {
+            (CallStyle::Sync, true) => (
                 quote!(#private::Ready(move || #call)),
                 quote!(#private::Ready<impl ::core::ops::FnOnce() -> #returned>),
             ),
-            (How::Sync, false) => (
+            (CallStyle::Sync, false) => (
                 quote!(#private::Needs(move |#(#names: #types),*| #call, ::core::marker::PhantomData)),
                 quote!(#private::Needs<(#(#types,)*), impl ::core::ops::FnOnce(#(#types),*) -> #returned>),
             ),
@@ -179,7 +185,7 @@ impl<'a> Handle<'a> {
     //     }
     fn runner(&self) -> Option<TokenStream> {
         let skipped = self.skipped.as_ref()?;
-        if self.method.how == How::Sync || skipped.is_empty() {
+        if self.method.style == CallStyle::Sync || skipped.is_empty() {
             return None;
         }
         let Context {
@@ -188,14 +194,14 @@ impl<'a> Handle<'a> {
         let (runner, run_type) = (self.runner_name(), self.runner_type());
         let (names, types): (Vec<_>, Vec<_>) = skipped.iter().cloned().unzip();
         let keyed = self.keyed.iter().map(|(ident, _)| ident);
-        let path = method::path(self.context, self.method);
+        let path = fragment::path(self.context, self.method);
         let arguments = self.method.args.iter().map(|argument| &argument.ident);
         let returned = &self.spelled;
         let generics = wrapper::with_entry_lifetime(self.context);
         let generics = generics::join(generics, &self.generics);
         let (impl_generics, _, where_clause) = generics.split_for_impl();
         let cfgs = cfgs(&self.method.item.attrs);
-        let levels = method::lint_levels(&self.method.item.attrs);
+        let levels = lint_levels(&self.method.item.attrs);
         let (this, lints) = (names::local("__wrapper"), self.context.lints());
         Some(quote! {
             #(#cfgs)*
@@ -230,12 +236,12 @@ impl<'a> Handle<'a> {
     }
 }
 
-/// The arguments that are skipped, or those that are not, with a name for all that has none.
+/// The arguments that are skipped, or those that are not, each with a name.
 fn typed<'a>(
     context: &Context<'_>,
     method: &'a Method<'_>,
     skipped: bool,
-    named: &mut Named,
+    named: &mut Namer,
 ) -> Vec<(&'a Ident, Type)> {
     let arguments = method.args.iter();
     let wanted = arguments.filter(|argument| argument.skipped == skipped);
@@ -244,11 +250,11 @@ fn typed<'a>(
         .collect()
 }
 
-/// The generics that the wrapper does not have: the trait's, the method's, and what was named anew.
+/// The generics that the wrapper does not have: the trait's, the method's, and what got a name.
 fn own_generics(
     context: &Context<'_>,
     method: &Method<'_>,
-    named: &Named,
+    named: &Namer,
     returned: &Type,
 ) -> Generics {
     let generics = context.ty.generics(&method.item.sig.generics);

@@ -1,8 +1,8 @@
-//! A run of the method that outlives the call: it owns all that it needs.
+//! An execution of the method that outlives the call: it owns all that it needs.
 
-use super::Context;
-use super::method::path;
-use crate::ast::{Arg, How, Method};
+use super::context::Context;
+use super::fragment::path;
+use crate::ast::{Arg, CallStyle, Method};
 use crate::{names, types};
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -23,9 +23,9 @@ pub(super) fn make(
     let lent = method.args.iter().map(|argument| lent(context, argument));
     let path = path(context, method);
     let call = quote!(#path(#core.inner(), #(#lent),*));
-    let run = match method.how {
-        How::Sync => quote!(move || #call),
-        How::Async | How::Future => quote!(async move { #call.await }),
+    let run = match method.style {
+        CallStyle::Sync => quote!(move || #call),
+        CallStyle::Async | CallStyle::Future => quote!(async move { #call.await }),
     };
     quote! {
         || {
@@ -39,7 +39,7 @@ pub(super) fn make(
 fn owned(context: &Context<'_>, argument: &Arg<'_>) -> TokenStream {
     let (private, ident) = (&context.private, &argument.ident);
     let (at, _) = types::ends(argument.ty);
-    // What the compiler has to say of it, it says at the argument's type.
+    // Errors of the compiler point at the argument's type.
     let mut given = ident.clone();
     given.set_span(ident.span().located_at(at));
     let given = match types::lendable(argument.ty) {

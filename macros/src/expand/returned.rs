@@ -1,18 +1,20 @@
-//! What is wrong with a return type, where only the compiler knows the type.
+//! Checks of return types that only the compiler can make, since it alone knows the type.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Type;
 
-use super::{Context, cfgs, is_generic};
-use crate::ast::{Kind, Method};
+use super::attributes::{self, cfgs};
+use super::context::Context;
+use super::fragment::{self, is_generic};
+use crate::ast::Method;
 use crate::{names, types, valid};
 
 pub(super) fn assertions(context: &Context<'_>) -> TokenStream {
-    let methods = context.block.methods.iter();
-    let cached = methods.filter(|method| matches!(method.kind, Kind::Cached(_)));
+    let methods = context.plan.methods.iter();
+    let cached = methods.filter(|method| method.is_cached());
     cached
-        .filter(|method| !is_generic(context, method, &super::method::returned(context, method)))
+        .filter(|method| !is_generic(context, method, &fragment::returned(context, method)))
         .map(|method| something(context, method))
         .collect()
 }
@@ -23,20 +25,20 @@ pub(super) fn assertions(context: &Context<'_>) -> TokenStream {
 //     const _: () = assert!(!Probe::<DeleteResult>::IS_NOTHING, "`delete` returns no value, …");
 fn something(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let private = &context.private;
-    let returned = super::method::returned(context, method);
+    let returned = fragment::returned(context, method);
     let returned = types::with_lifetime(&returned, &syn::parse_quote!('static), false);
     let message = valid::nothing(method.name());
     let cfgs = cfgs(&context.block.item.attrs).into_iter();
-    let cfgs = cfgs.chain(super::cfgs(&method.item.attrs));
+    let cfgs = cfgs.chain(attributes::cfgs(&method.item.attrs));
     let (first, last) = types::ends(&method.returned);
-    let said = quote_spanned!(last=> (
+    let condition = quote_spanned!(last=> (
         !{
             use #private::PlainProbe as _;
             <#private::Probe<#returned>>::IS_NOTHING
         },
         #message
     ));
-    let assertion = quote_spanned!(first=> ::core::assert! #said);
+    let assertion = quote_spanned!(first=> ::core::assert! #condition);
     quote! {
         #(#cfgs)*
         const _: () = #assertion;
@@ -45,11 +47,11 @@ fn something(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
 
 // Output, in the body of the method
 //     owning::<OwnsIs<{ Lent::<fn(&()) -> Page>::OWNS }>>();
-/// Refuses a type that hides a lifetime: `Page` for `Page<'_>`. Ahead of the call, whose types could
-/// only say that something is not general enough.
+/// Refuses a type that hides a lifetime: `Page` for `Page<'_>`. It stands ahead of the call, whose own
+/// error would only be that something is not general enough.
 pub(super) fn owning(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let private = &context.private;
-    let returned = super::method::returned(context, method);
+    let returned = fragment::returned(context, method);
     if is_generic(context, method, &returned) {
         return TokenStream::new();
     }

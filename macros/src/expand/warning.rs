@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 
-use super::{Context, cfgs};
-use crate::ast::{Kind, Method};
+use super::attributes::{self, cfgs};
+use super::context::Context;
+use super::reads::{SelfRead, reads};
+use crate::ast::Method;
 use crate::names;
-use crate::reads::{Read, reads};
 
 // Output
 //     const _: () = {
@@ -23,8 +24,8 @@ pub(super) fn warnings(context: &Context<'_>) -> TokenStream {
     if context.block.args.self_key.is_some() {
         return TokenStream::new();
     }
-    let methods = context.block.methods.iter();
-    let cached = methods.filter(|method| matches!(method.kind, Kind::Cached(_)));
+    let methods = context.plan.methods.iter();
+    let cached = methods.filter(|method| method.is_cached());
     let found: Vec<_> = cached.map(|method| (method, reads(method.item))).collect();
     let all: BTreeSet<_> = found
         .iter()
@@ -41,10 +42,15 @@ pub(super) fn warnings(context: &Context<'_>) -> TokenStream {
         .collect()
 }
 
-fn warning(context: &Context<'_>, method: &Method<'_>, read: &Read, remedy: &str) -> TokenStream {
+fn warning(
+    context: &Context<'_>,
+    method: &Method<'_>,
+    read: &SelfRead,
+    remedy: &str,
+) -> TokenStream {
     let cfgs = cfgs(&context.block.item.attrs);
-    let cfgs = cfgs.into_iter().chain(super::cfgs(&method.item.attrs));
-    // Where the user wrote the field: there the compiler points.
+    let cfgs = cfgs.into_iter().chain(attributes::cfgs(&method.item.attrs));
+    // At the field that the user wrote.
     let used = names::warning(read.span);
     if context.block.extends() {
         // Only the block that makes the wrapper knows whether it says `self_key`.

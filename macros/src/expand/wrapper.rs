@@ -1,10 +1,13 @@
+//! The wrapper's type, and what it is without its methods.
+
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ImplItem;
 
-use super::{Context, method, warning};
-use crate::ast::Kind;
+use super::context::Context;
+use super::{fragment, warning};
 use crate::names;
+use crate::plan::Kind;
 
 // Input
 //     #[cache_impl]
@@ -32,7 +35,7 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
     let lints = context.lints();
     let accessors = accessors(context);
     let (entries, methods) = (entries(context), names::methods(wrapper));
-    let self_key = method::self_key(context);
+    let self_key = fragment::self_key(context);
     let warning = warning::of_joining(context);
     let (in_module, path) = (names::in_module(), methods.to_string());
     quote! {
@@ -189,7 +192,7 @@ fn has_method(context: &Context<'_>, name: &str) -> bool {
 fn docs(context: &Context<'_>) -> String {
     let list = |what: &str, wanted: fn(&Kind) -> bool| {
         let methods = context
-            .block
+            .plan
             .methods
             .iter()
             .filter(|method| method.item.sig.receiver().is_some() && wanted(&method.kind));

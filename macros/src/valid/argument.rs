@@ -4,14 +4,14 @@ use quote::ToTokens as _;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Error, Ident, ImplItemFn, Meta, PatType, Type};
 
-use super::at;
+use super::error::at;
 use crate::ast::{self, Arg};
 use crate::types;
 
 /// Sets that iterate in random order: serde writes them as they come.
 const UNORDERED: [&str; 3] = ["HashSet", "AHashSet", "FxHashSet"];
 
-/// What is evaluated after us would be overlooked.
+/// Attributes that are evaluated after us would be overlooked.
 pub(crate) fn no_late_helpers(item: &ImplItemFn) -> Result<(), Error> {
     let of_arguments = ast::typed(item).flat_map(|argument| &argument.attrs);
     for attribute in item.attrs.iter().chain(of_arguments) {

@@ -1,12 +1,12 @@
-//! Rules for a whole block, and between its methods.
+//! Rules for a whole block.
 
 use proc_macro2::Span;
 use quote::ToTokens as _;
 use syn::visit::{self, Visit};
-use syn::{Error, Ident, ImplItem, Item, ItemImpl, PathArguments, ReturnType, Type};
+use syn::{Error, Ident, ImplItem, Item, ItemImpl, PathArguments, ReturnType};
 
-use super::at;
-use crate::ast::{Block, Kind, Method};
+use super::error::at;
+use crate::ast::{Block, Invalidates, Method};
 use crate::types;
 
 pub(crate) fn not_a_block(item: &Item) -> Error {
@@ -50,7 +50,7 @@ pub(crate) fn block(item: &ItemImpl) -> Result<(), Error> {
     if let Some(unsafety) = &item.unsafety {
         return Err(at(
             unsafety,
-            "`unsafe impl` cannot be cached automatically; write the wrapper by hand",
+            "`unsafe impl` cannot be cached automatically; write the wrapper yourself",
         ));
     }
     if let Some(defaultness) = &modifiers.defaultness {
@@ -112,23 +112,6 @@ pub(crate) fn own_type(block: &Block<'_>) -> Result<(), Error> {
     ))
 }
 
-/// The name of the block's type, for the wrapper's.
-pub(crate) fn named(ty: &Type) -> Result<&Ident, Error> {
-    match ty {
-        Type::Path(path) if path.qself.is_none() => {
-            let last = path.path.segments.last();
-            Ok(&last.expect("a path has a segment").ident)
-        }
-        other => Err(at(
-            other,
-            format!(
-                "`#[cache_impl]` needs a named type; `{}` has no name to derive `Cached…` from",
-                types::text(other)
-            ),
-        )),
-    }
-}
-
 /// A wrapper that this block makes is made here, under a plain name.
 pub(crate) fn wrapper(block: &Block<'_>) -> Result<(), Error> {
     let Some(wrapper) = block.args.wrapper.as_ref().filter(|_| !block.extends()) else {
@@ -160,22 +143,18 @@ pub(crate) fn unknown_item(item: &ImplItem, wrapper: &Ident) -> Error {
     }
 }
 
-pub(crate) fn something_cached(block: &Block<'_>) -> Result<(), Error> {
-    let is_cached = |method: &Method<'_>| matches!(method.kind, Kind::Cached(_));
-    if block.methods.iter().any(is_cached) {
-        return Ok(());
-    }
+pub(crate) fn nothing_cached(block: &Block<'_>) -> Error {
     let remedy = if block.is_cached_by_default() {
         "remove a `#[nocache]`"
     } else {
         "mark a method with `#[cache]`"
     };
-    Err(Error::new(
+    Error::new(
         Span::call_site(),
         format!(
             "no method in this `impl` block is cached, so `#[cache_impl]` has nothing to do; remove it, or {remedy}"
         ),
-    ))
+    )
 }
 
 /// A trait's signature cannot be kept where the same word means another type.
@@ -201,7 +180,7 @@ pub(crate) fn forwardable(method: &Method<'_>, wrapper: &Ident) -> Result<(), Er
             &found,
             format!(
                 "`Self` in `{}` would be `{wrapper}`, so it cannot be forwarded; \
-                 move it to another trait, or implement the trait for `{wrapper}` by hand",
+                 move it to another trait, or implement the trait for `{wrapper}` yourself",
                 method.name()
             ),
         )),
@@ -209,28 +188,13 @@ pub(crate) fn forwardable(method: &Method<'_>, wrapper: &Ident) -> Result<(), Er
     }
 }
 
-/// Calls in `#[invalidates]` that name a method of this block which has no entries. Methods that
-/// are not here may be in another block: those the compiler looks up.
-pub(crate) fn invalidations(block: &Block<'_>) -> Vec<Error> {
-    let mut errors = Vec::new();
-    for method in &block.methods {
-        let Kind::Delegated(calls) = &method.kind else {
-            continue;
-        };
-        for call in calls {
-            let mut named = block.named(&call.method).peekable();
-            let mut has_entries =
-                |method: &Method<'_>| matches!(method.kind, Kind::Cached(_) | Kind::Refused);
-            if named.peek().is_some() && !named.any(&mut has_entries) {
-                errors.push(at(
-                    &call.method,
-                    format!(
-                        "`{}` is not cached, so it has no entries to drop; name a cached method",
-                        call.method
-                    ),
-                ));
-            }
-        }
-    }
-    errors
+/// For a call in `#[invalidates]` whose method is of the same block, and not cached.
+pub(crate) fn no_entries(call: &Invalidates) -> Error {
+    at(
+        &call.method,
+        format!(
+            "`{}` is not cached, so it has no entries to drop; name a cached method",
+            call.method
+        ),
+    )
 }

@@ -2,7 +2,7 @@
 
 use syn::{Error, Ident, Signature, Type, TypeParamBound, WherePredicate};
 
-use super::at;
+use super::error::at;
 use crate::ast::{Arg, Method};
 use crate::types;
 

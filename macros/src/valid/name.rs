@@ -1,5 +1,5 @@
-//! What a method's name says of it. Only names that say that they read, and names that say nothing
-//! of either kind, are cached unasked.
+//! What a method's name says. Without `#[cache]`, a method is cached only if its name says that it reads, or
+//! says nothing about reading and writing.
 
 mod rules;
 mod words;
@@ -7,7 +7,7 @@ mod words;
 use syn::Error;
 use syn::ext::IdentExt as _;
 
-use super::at;
+use super::error::at;
 use crate::ast::Method;
 use rules::{Says, said};
 

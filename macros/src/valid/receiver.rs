@@ -2,11 +2,12 @@
 
 use syn::{Error, Receiver, ReceiverKind, Type};
 
-use super::at;
+use super::error::at;
 use crate::ast::{self, Block, Method};
 use crate::types;
 
-enum Is<'a> {
+/// The access that a receiver gives.
+enum Access<'a> {
     Shared,
     Mutable,
     Value,
@@ -15,7 +16,7 @@ enum Is<'a> {
 
 /// `&self`, however it is spelled.
 pub(crate) fn is_shared(receiver: &Receiver) -> bool {
-    matches!(kind(receiver), Is::Shared)
+    matches!(kind(receiver), Access::Shared)
 }
 
 /// A cached method is given what the wrapper has: shared access.
@@ -28,12 +29,12 @@ pub(super) fn shared(
         return omittable(block, method, receiver);
     }
     match kind(receiver) {
-        Is::Shared => Ok(()),
-        Is::Mutable => Err(at(
+        Access::Shared => Ok(()),
+        Access::Mutable => Err(at(
             receiver,
             "`&mut self` methods cannot be cached: a hit would skip the mutation; add `#[nocache]`",
         )),
-        Is::Value => Err(at(
+        Access::Value => Err(at(
             receiver,
             format!(
                 "`self` by value cannot be cached: the wrapper does not own the value; \
@@ -41,7 +42,7 @@ pub(super) fn shared(
                 block.wrapper_name()
             ),
         )),
-        Is::Other(ty) => Err(at(
+        Access::Other(ty) => Err(at(
             ty,
             format!(
                 "receiver `self: {}` is not supported; use `&self` or add `#[nocache]`",
@@ -59,17 +60,17 @@ pub(crate) fn omittable(
 ) -> Result<(), Error> {
     let what = match kind(receiver) {
         _ if block.trait_.is_none() => return Ok(()),
-        Is::Shared => return Ok(()),
-        Is::Mutable => "`&mut self`".to_owned(),
-        Is::Value => "`self` by value".to_owned(),
-        Is::Other(ty) => format!("`self: {}`", types::text(ty)),
+        Access::Shared => return Ok(()),
+        Access::Mutable => "`&mut self`".to_owned(),
+        Access::Value => "`self` by value".to_owned(),
+        Access::Other(ty) => format!("`self: {}`", types::text(ty)),
     };
     let (name, wrapper) = (method.name(), block.wrapper_name());
     Err(at(
         receiver,
         format!(
             "trait method `{name}` takes {what}, but `{wrapper}` only has shared access; \
-             give it `&self`, or implement the trait for `{wrapper}` by hand"
+             give it `&self`, or implement the trait for `{wrapper}` yourself"
         ),
     ))
 }
@@ -85,27 +86,27 @@ pub(crate) fn skip_on_receiver(receiver: &Receiver) -> Result<(), Error> {
     }
 }
 
-fn kind(receiver: &Receiver) -> Is<'_> {
+fn kind(receiver: &Receiver) -> Access<'_> {
     match &receiver.kind {
-        ReceiverKind::Reference(_, _, Some(_)) => Is::Mutable,
-        ReceiverKind::Reference(..) => Is::Shared,
+        ReceiverKind::Reference(_, _, Some(_)) => Access::Mutable,
+        ReceiverKind::Reference(..) => Access::Shared,
         ReceiverKind::Typed(_, ty) => typed(types::peel(ty)),
-        _ => Is::Value,
+        _ => Access::Value,
     }
 }
 
-fn typed(ty: &Type) -> Is<'_> {
+fn typed(ty: &Type) -> Access<'_> {
     let is_self =
         |ty: &Type| matches!(types::peel(ty), Type::Path(path) if path.path.is_ident("Self"));
     match ty {
         Type::Reference(reference) if is_self(&reference.elem) => {
             if reference.mutability.is_some() {
-                Is::Mutable
+                Access::Mutable
             } else {
-                Is::Shared
+                Access::Shared
             }
         }
-        ty if is_self(ty) => Is::Value,
-        ty => Is::Other(ty),
+        ty if is_self(ty) => Access::Value,
+        ty => Access::Other(ty),
     }
 }

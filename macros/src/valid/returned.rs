@@ -4,15 +4,15 @@ use quote::ToTokens as _;
 use syn::visit::{self, Visit};
 use syn::{Error, GenericArgument, Ident, PathArguments, PathSegment, ReturnType, Type, TypePath};
 
-use super::at;
-use crate::ast::{How, Method};
+use super::error::at;
+use crate::ast::{CallStyle, Method};
 use crate::types::{self, Unstorable};
 
 pub(super) fn storable(method: &Method<'_>) -> Result<(), Error> {
     let returned = &method.returned;
     let stored = types::ok_by_name(returned).unwrap_or(returned);
     something(method, stored)?;
-    if method.how == How::Sync && types::is_boxed_future(returned) {
+    if method.style == CallStyle::Sync && types::is_boxed_future(returned) {
         return Err(at(
             returned,
             "a boxed future cannot be stored; return `impl Future<Output = …>` or use `async fn`, or add `#[nocache]`",
@@ -84,7 +84,7 @@ fn something(method: &Method<'_>, stored: &Type) -> Result<(), Error> {
     Ok(())
 }
 
-/// What is said of a method without a value, here or once its type is known.
+/// The message for a method without a value, here or once its type is known.
 pub(crate) fn nothing(method: &Ident) -> String {
     format!(
         "`{method}` returns no value, so a cache hit would only skip its side effects; add `#[nocache]`"

@@ -2,12 +2,12 @@
 
 use super::words::{self, Verb};
 
-/// Why a method of this name is not cached unasked.
+/// Why a method of this name is not cached without `#[cache]`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Says {
     /// That it changes something, by this word.
     Acts(String),
-    /// That it asks for what is another thing a moment later, by this word.
+    /// That its answer changes by itself, by this word.
     Fleeting(String),
 }
 
@@ -30,7 +30,7 @@ fn is_word(word: &str) -> bool {
     !word.is_empty() && !(digits.chars().all(|one| one.is_ascii_digit()))
 }
 
-/// The word that asks for what is another thing a moment later.
+/// The word that says that the answer changes by itself.
 fn fleeting(words: &[&str], has_key: bool) -> Option<String> {
     let (first, last) = (*words.first()?, *words.last()?);
     let found = |word: &str| Some(word.to_owned());

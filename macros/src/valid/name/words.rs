@@ -102,7 +102,7 @@ const PARTS: &str = "
     title total type types uri url urls version window
 ";
 
-/// Of these even what is as much a verb has one: `login_url`, but `import_keys`.
+/// Before these, words that are as often verbs are nouns, too: `login_url`, but `import_keys`.
 const ATTRIBUTES: &str = "
     at cost date delay duration error fee history id interval limit price rate reason status time timeout timestamp
     timestamps uri url urls window
@@ -135,7 +135,7 @@ const STATES: &str = "
     offline online open reachable ready running started stopped up
 ";
 
-/// What is another thing at each call, whatever the arguments are.
+/// Things that are different at each call, whatever the arguments are.
 const FLEETING: &str = "elapsed heartbeat now ping pong rand random today uptime";
 
 /// What a name ends with that asks for the state of something at this moment.

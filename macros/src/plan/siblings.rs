@@ -10,8 +10,9 @@ use syn::ext::IdentExt as _;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Error, Ident, ImplItem, ItemImpl, ItemMod, Meta};
 
+use super::{Kind, MethodPlan, Plan};
 use crate::args::{self, BlockArgs};
-use crate::ast::{Block, Kind, Method, helper};
+use crate::ast::{Block, helper};
 use crate::{fingerprint, names, types};
 
 /// A block above, in the same module or function.
@@ -24,7 +25,8 @@ struct Sibling {
 }
 
 /// What collides with blocks above. Afterwards nothing of this block collides with them.
-pub(crate) fn collisions(block: &mut Block<'_>) -> Vec<Error> {
+pub(super) fn collisions(plan: &mut Plan<'_>) -> Vec<Error> {
+    let Plan { block, methods } = plan;
     let above = above(block);
     let mut errors = Vec::new();
     let (ty, wrapper) = (text(&block.item.self_ty), block.wrapper_name());
@@ -41,15 +43,15 @@ pub(crate) fn collisions(block: &mut Block<'_>) -> Vec<Error> {
         }
     }
     let wrapper = block.wrapper_name();
-    let is_taken = |method: &Method<'_>| {
+    let is_taken = |method: &MethodPlan<'_>| {
         let name = method.name().unraw().to_string();
-        matches!(method.kind, Kind::Cached(_))
+        method.is_cached()
             && !has_cfg(&method.item.attrs)
             && above
                 .iter()
                 .any(|sibling| sibling.wrapper == wrapper && sibling.cached.contains(&name))
     };
-    for method in &mut block.methods {
+    for method in methods {
         if is_taken(method) {
             errors.push(cached_twice(method.name(), &wrapper));
             method.kind = Kind::Refused;
@@ -101,7 +103,7 @@ fn above(block: &Block<'_>) -> Vec<Sibling> {
     let Some(file) = file() else {
         return Vec::new();
     };
-    let mut search = Search {
+    let mut search = SiblingSearch {
         wanted: tokens(block.item),
         scopes: vec![Vec::new()],
         found: None,
@@ -124,14 +126,14 @@ fn file() -> Option<syn::File> {
 }
 
 /// Walks down to the block that is expanded.
-struct Search {
+struct SiblingSearch {
     wanted: String,
-    /// What was met, for each module or function that the walk is in.
+    /// The blocks so far, for each module or function that the walk is in.
     scopes: Vec<Vec<Sibling>>,
     found: Option<Vec<Sibling>>,
 }
 
-impl Search {
+impl SiblingSearch {
     fn enter(&mut self, inside: impl FnOnce(&mut Self)) {
         self.scopes.push(Vec::new());
         inside(self);
@@ -139,7 +141,7 @@ impl Search {
     }
 }
 
-impl Visit<'_> for Search {
+impl Visit<'_> for SiblingSearch {
     fn visit_item_mod(&mut self, item: &ItemMod) {
         self.enter(|search| visit::visit_item_mod(search, item));
     }

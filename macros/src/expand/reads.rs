@@ -6,77 +6,33 @@
 
 mod names;
 mod patterns;
+mod place;
 mod tokens;
 
-use proc_macro2::Span;
-use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 use syn::{
     Arm, Expr, ExprCall, ExprField, ExprLet, ExprMatch, ExprMethodCall, ImplItemFn, Item, Local,
-    Macro, Member, UnOp,
+    Macro, UnOp,
 };
 
 use patterns::Aliases;
-
-/// A field that a method reads.
-#[derive(Debug, Clone)]
-pub(crate) struct Read {
-    /// `self.owner.id`: what `self_key` could say.
-    pub(crate) text: String,
-    /// Of the field's name.
-    pub(crate) span: Span,
-}
+use place::Place;
+pub(super) use place::SelfRead;
 
 /// The fields that decide what a method answers, each at the first place that reads it.
-pub(crate) fn reads(method: &ImplItemFn) -> Vec<Read> {
-    let mut search = Search::default();
+pub(super) fn reads(method: &ImplItemFn) -> Vec<SelfRead> {
+    let mut search = ReadSearch::default();
     search.visit_block(&method.block);
     search.reads
 }
 
 #[derive(Default)]
-struct Search {
+struct ReadSearch {
     aliases: Aliases,
-    reads: Vec<Read>,
+    reads: Vec<SelfRead>,
 }
 
-/// `self`, or what is below it: its fields down to the first thing that is no field.
-#[derive(Debug, Clone, Default)]
-struct Place {
-    members: Vec<(String, Span)>,
-    /// Elements of what has no name, such as `self.rates[0]`.
-    is_beyond: bool,
-}
-
-impl Place {
-    fn is_self(&self) -> bool {
-        self.members.is_empty() && !self.is_beyond
-    }
-
-    fn member(mut self, member: &Member) -> Self {
-        if !self.is_beyond {
-            let name = match member {
-                Member::Named(name) => name.to_string(),
-                Member::Unnamed(index) => index.index.to_string(),
-            };
-            self.members.push((name, member.span()));
-        }
-        self
-    }
-
-    /// `None` where nothing of the user's is read: `self` as a whole, or a handle.
-    fn read(&self) -> Option<Read> {
-        let (last, span) = self.members.last()?;
-        let names = self.members.iter().map(|(name, _)| name.as_str());
-        let text = std::iter::once("self").chain(names).collect::<Vec<_>>();
-        (!names::is_handle(last)).then(|| Read {
-            text: text.join("."),
-            span: *span,
-        })
-    }
-}
-
-impl Search {
+impl ReadSearch {
     /// What an expression stands for, if it is no more than a way to something of `self`.
     fn place(&self, expr: &Expr) -> Option<Place> {
         match expr {
@@ -106,7 +62,7 @@ impl Search {
 
     fn record(&mut self, place: &Place) {
         let read = place.read();
-        let is_known = |read: &Read| self.reads.iter().any(|known| known.text == read.text);
+        let is_known = |read: &SelfRead| self.reads.iter().any(|known| known.text == read.text);
         if let Some(read) = read.filter(|read| !is_known(read)) {
             self.reads.push(read);
         }
@@ -138,7 +94,7 @@ impl Search {
     }
 }
 
-impl<'ast> Visit<'ast> for Search {
+impl<'ast> Visit<'ast> for ReadSearch {
     fn visit_expr(&mut self, expr: &'ast Expr) {
         match self.place(expr) {
             Some(place) => {

@@ -1,39 +1,40 @@
-//! What a method's options say of what it returned.
+//! What a method's options say of a returned value: whether it is stored, and for how long.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{ExprPath, Ident};
 
-use super::{Context, method};
-use crate::args::OfNone;
-use crate::ast::{Kind, Method};
+use super::context::Context;
+use super::fragment;
+use crate::args::NonePolicy;
+use crate::plan::{Kind, MethodPlan};
 use crate::{names, types};
 
-/// The judge that a call is given.
-pub(super) fn of_call(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
+/// What a call is given to decide whether, and for how long, a value is stored.
+pub(super) fn of_call(context: &Context<'_>, method: &MethodPlan<'_>) -> TokenStream {
     let private = &context.private;
-    match judge(context, method) {
-        Some(judge) => {
+    match condition(context, method) {
+        Some(condition) => {
             let returned = context.ty.ty(&method.returned);
-            let shape = method::shape(context, method);
-            quote!(#private::judge::<#returned, _, _>(#shape, #judge))
+            let shape = fragment::shape(context, method);
+            quote!(#private::judge::<#returned, _, _>(#shape, #condition))
         }
         None => quote!(#private::Verdict::store),
     }
 }
 
-/// `.judged(…)` behind a handle, where the method has a judge.
+/// The same for a handle, as a call behind its constructor, where the method has a condition.
 pub(super) fn of_handle(
     context: &Context<'_>,
-    method: &Method<'_>,
+    method: &MethodPlan<'_>,
     shape: &TokenStream,
 ) -> Option<TokenStream> {
     let private = &context.private;
-    let judge = judge(context, method)?;
+    let condition = condition(context, method)?;
     let returned = names::local("__returned");
     Some(quote! {
-        .judged(|#returned| #private::judge_returned::<_, #shape>(#returned, #judge))
+        .judged(|#returned| #private::judge_returned::<_, #shape>(#returned, #condition))
     })
 }
 
@@ -45,7 +46,7 @@ pub(super) fn of_handle(
 //         if Option::is_none(value) { return Verdict::StoreFor(Duration::from_millis(10_000)); }
 //         Life::verdict(life(value))
 //     }
-fn judge(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStream> {
+fn condition(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<TokenStream> {
     let Kind::Cached(args) = &method.kind else {
         return None;
     };
@@ -53,33 +54,33 @@ fn judge(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStream> {
     let value = names::local("__value");
     let mut parts = Vec::new();
     if let Some(cache_if) = &args.cache_if {
-        let asked = asked(context, &cache_if.0, &value);
-        parts.push(quote!(if !#asked { return #private::Verdict::Skip; }));
+        let is_met = apply(context, &cache_if.0, &value);
+        parts.push(quote!(if !#is_met { return #private::Verdict::Skip; }));
     }
-    let of_none = OfNone::merged(&context.block.args, args);
+    let none_policy = NonePolicy::of(&context.block.args, args);
     // The block speaks of methods that are seen to return an `Option`; the compiler sees to the rest.
     let is_meant = args.cache_none.is_some() || args.ttl_none.is_some();
-    let of_none = if is_meant || types::is_option(&method.returned) {
-        of_none
+    let none_policy = if is_meant || types::is_option(&method.returned) {
+        none_policy
     } else {
-        OfNone::Stored
+        NonePolicy::Store
     };
-    let verdict = match of_none {
-        OfNone::Stored => None,
-        OfNone::StoredFor(ms) => {
+    let when_none = match none_policy {
+        NonePolicy::Store => None,
+        NonePolicy::StoreFor(ms) => {
             Some(quote!(#private::Verdict::StoreFor(::core::time::Duration::from_millis(#ms))))
         }
-        OfNone::Skipped => Some(quote!(#private::Verdict::Skip)),
+        NonePolicy::Skip => Some(quote!(#private::Verdict::Skip)),
     };
-    if let Some(verdict) = verdict {
+    if let Some(when_none) = when_none {
         let (at, _) = types::ends(&method.returned);
         let value = Ident::new(&value.to_string(), at);
         let is_none = quote_spanned!(at=> ::core::option::Option::is_none(#value));
-        parts.push(quote!(if #is_none { return #verdict; }));
+        parts.push(quote!(if #is_none { return #when_none; }));
     }
     let otherwise = args.ttl_fn.as_ref().map(|ttl_fn| {
         let at = ours(ttl_fn.0.span());
-        let ttl = asked(context, &ttl_fn.0, &value);
+        let ttl = apply(context, &ttl_fn.0, &value);
         quote_spanned!(at=> #private::Life::verdict(#ttl))
     });
     if parts.is_empty() && otherwise.is_none() {
@@ -89,8 +90,8 @@ fn judge(context: &Context<'_>, method: &Method<'_>) -> Option<TokenStream> {
     Some(quote!(|#value| { #(#parts)* #otherwise }))
 }
 
-/// `is_complete(value)`, where what the compiler has to say of it is said of the path.
-fn asked(context: &Context<'_>, path: &ExprPath, value: &Ident) -> TokenStream {
+/// `is_complete(value)`, with errors of the compiler at the path.
+fn apply(context: &Context<'_>, path: &ExprPath, value: &Ident) -> TokenStream {
     let at = ours(path.span());
     let value = Ident::new(&value.to_string(), at);
     let path = context

@@ -4,7 +4,7 @@ use proc_macro2::Span;
 use syn::spanned::Spanned as _;
 use syn::{Ident, Index, Member, Pat, Path};
 
-use super::Place;
+use super::place::Place;
 
 #[derive(Debug, Default)]
 pub(super) struct Aliases(Vec<(String, Place)>);

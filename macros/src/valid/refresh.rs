@@ -1,23 +1,23 @@
-//! Rules for `stale` and `early`: what computes a value anew behind a call outlives that call.
+//! Rules for `stale` and `early`: a refresh runs in the background, and outlives the call that started it.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 use syn::visit::{self, Visit};
 use syn::{Error, Lifetime, Type, TypeReference};
 
-use super::at;
+use super::error::at;
 use crate::args::{self, BlockArgs, MethodArgs};
-use crate::ast::{Arg, Block, Kind, Method};
+use crate::ast::{Arg, Block, Method};
 use crate::types;
 
 const OUTLIVES: &str = "with `stale` or `early` the refresh outlives the call";
 
-/// What the options of a method are together with those of its block.
+/// What is wrong with the options of a method together with those of its block.
 pub(crate) fn options(block: &BlockArgs, method: &MethodArgs) -> Option<Error> {
     args::soft_timeout_alone(method.soft_timeout, method.stale.or(block.stale))
 }
 
-/// What a method takes and gives, if its refresh outlives its calls.
+/// What is wrong with what a method takes and gives, if its refresh outlives its calls.
 pub(crate) fn owned(block: &Block<'_>, method: &Method<'_>, args: &MethodArgs) -> Vec<Error> {
     if !args::outlives_calls(&block.args, args) {
         return Vec::new();
@@ -32,15 +32,8 @@ pub(crate) fn owned(block: &Block<'_>, method: &Method<'_>, args: &MethodArgs) -
     errors
 }
 
-/// What the whole block is, if the refresh of one of its methods outlives calls.
-pub(crate) fn block(block: &Block<'_>) -> Option<Error> {
-    let outlives = |method: &Method<'_>| match &method.kind {
-        Kind::Cached(args) => args::outlives_calls(&block.args, args),
-        _ => false,
-    };
-    if !block.methods.iter().any(outlives) {
-        return None;
-    }
+/// What is wrong with a whole block, if the refresh of one of its methods outlives calls.
+pub(crate) fn outlived(block: &Block<'_>) -> Option<Error> {
     if let Some(borrowed) = borrowed(block.ty) {
         return Some(at(
             &borrowed,
@@ -75,7 +68,7 @@ fn argument(argument: &Arg<'_>) -> Option<Error> {
     })
 }
 
-/// The first thing in a type that does not live for ever.
+/// The first lifetime or reference in a type that is not `'static`.
 fn borrowed(ty: &Type) -> Option<TokenStream> {
     struct Search(Option<TokenStream>);
     impl Visit<'_> for Search {

@@ -1,4 +1,4 @@
-//! Options that decide who computes a value, and when it is computed anew.
+//! Options that decide which call computes a value, and when it is computed again.
 
 use darling::Result;
 use proc_macro2::{Span, TokenStream};
@@ -6,10 +6,10 @@ use quote::quote;
 use syn::spanned::Spanned as _;
 use syn::{Error, Expr, ExprLit, Lit, Path};
 
-use super::value::{at, text};
-use super::{BlockArgs, MethodArgs, duration};
+use super::duration;
+use super::expr::{at, named_values, text};
 
-/// Who computes a value that several calls miss.
+/// Which call computes a value that several calls miss.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Stampede {
     Lease,
@@ -20,8 +20,8 @@ pub(crate) enum Stampede {
 /// Milliseconds after its TTL that a value may still be served for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stale {
-    /// `None` for a method that is not to do as its block says.
-    ms: Option<u64>,
+    /// `None` for a method whose block says otherwise: `"off"`.
+    pub(super) ms: Option<u64>,
 }
 
 /// Milliseconds that a call waits for a fresh value before it takes the stale one.
@@ -31,7 +31,7 @@ pub(crate) struct SoftTimeout {
     span: Span,
 }
 
-/// When a value is computed anew although it has not expired.
+/// When a value is computed again although it has not expired.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Early {
     /// When so many thousandths of its TTL have passed.
@@ -44,6 +44,14 @@ pub(crate) enum Early {
 /// The thousandths of a TTL that it is shortened by at the most.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Jitter(pub(crate) u16);
+
+named_values! {
+    Stampede r#"stampede = "local""#;
+    Stale r#"stale = "10m""#;
+    SoftTimeout r#"soft_timeout = "50ms""#;
+    Early "early = 0.9";
+    Jitter "jitter = 0.1";
+}
 
 impl Stampede {
     pub(super) fn read(expr: &Expr) -> Result<Self> {
@@ -77,11 +85,6 @@ impl Stale {
         let ms = duration::read(expr, "stale", "10m", remedy)?;
         Ok(Self { ms: Some(ms) })
     }
-
-    /// What the method says, else what the block says.
-    pub(crate) fn merged(block: &BlockArgs, method: &MethodArgs) -> Option<u64> {
-        method.stale.or(block.stale)?.ms
-    }
 }
 
 impl SoftTimeout {
@@ -109,12 +112,6 @@ impl Early {
                  or `\"xfetch\"` (the likelier the longer the method takes)",
             )),
         }
-    }
-
-    /// What the method says, else what the block says.
-    pub(crate) fn merged(block: &BlockArgs, method: &MethodArgs) -> Option<Self> {
-        let early = method.early.or(block.early);
-        early.filter(|early| !matches!(early, Self::Off))
     }
 
     pub(crate) fn tokens(self, private: &TokenStream) -> TokenStream {
@@ -151,11 +148,6 @@ pub(crate) fn soft_timeout_alone(
         soft_timeout.span,
         "`soft_timeout` ends the wait for a fresh value where a stale one may be served; add `stale`",
     ))
-}
-
-/// Whether the method runs again behind a call that was given a value.
-pub(crate) fn outlives_calls(block: &BlockArgs, method: &MethodArgs) -> bool {
-    Stale::merged(block, method).is_some() || Early::merged(block, method).is_some()
 }
 
 fn share(expr: &Expr) -> Option<f64> {

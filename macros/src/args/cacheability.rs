@@ -6,8 +6,7 @@ use quote::ToTokens as _;
 use syn::spanned::Spanned as _;
 use syn::{Expr, ExprLit, ExprPath, Lit, Meta};
 
-use super::value::at;
-use super::{BlockArgs, MethodArgs};
+use super::expr::{at, named_values};
 
 /// Whether a `None` is stored.
 #[derive(Debug, Clone, Copy)]
@@ -24,20 +23,17 @@ pub(crate) struct CacheIf(pub(crate) ExprPath);
 #[derive(Debug, Clone)]
 pub(crate) struct TtlFn(pub(crate) ExprPath);
 
-/// What becomes of a `None`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OfNone {
-    /// It is a value like others.
-    Stored,
-    StoredFor(u64),
-    Skipped,
+/// Stands for an option that a block cannot have.
+#[derive(Debug)]
+pub(crate) enum OnlyOnMethods {}
+
+named_values! {
+    TtlFn "ttl_fn = Self::name";
+    CacheNone "cache_none = false";
+    CacheIf "cache_if = Self::name";
 }
 
-/// In the place of an option that a block cannot have.
-#[derive(Debug)]
-pub(crate) enum OfMethods {}
-
-impl FromMeta for OfMethods {
+impl FromMeta for OnlyOnMethods {
     fn from_meta(meta: &Meta) -> Result<Self> {
         let name = meta.path().to_token_stream();
         Err(Error::custom(format!(
@@ -85,24 +81,5 @@ fn function(expr: &Expr, option: &str, returns: &str) -> Result<ExprPath> {
              such as `{option} = Self::name`"
         ))
         .with_span(expr)),
-    }
-}
-
-impl OfNone {
-    /// What the method says, else what the block says.
-    pub(crate) fn merged(block: &BlockArgs, method: &MethodArgs) -> Self {
-        match (method.cache_none, method.ttl_none) {
-            (Some(CacheNone { stores: false, .. }), _) => Self::Skipped,
-            (_, Some(ttl)) => Self::StoredFor(ttl.0),
-            (Some(CacheNone { stores: true, .. }), None) => match block.ttl_none {
-                Some(ttl) => Self::StoredFor(ttl.0),
-                None => Self::Stored,
-            },
-            (None, None) => match (block.cache_none, block.ttl_none) {
-                (Some(CacheNone { stores: false, .. }), _) => Self::Skipped,
-                (_, Some(ttl)) => Self::StoredFor(ttl.0),
-                (_, None) => Self::Stored,
-            },
-        }
     }
 }

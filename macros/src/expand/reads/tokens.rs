@@ -6,14 +6,14 @@ use syn::punctuated::Punctuated;
 use syn::visit::Visit as _;
 use syn::{Expr, Lit, Macro, Token};
 
-use super::Search;
+use super::ReadSearch;
 
 /// What is only logged is no part of an answer.
 const LOGS: [&str; 9] = [
     "trace", "debug", "info", "warn", "error", "event", "log", "println", "eprintln",
 ];
 
-impl Search {
+impl ReadSearch {
     pub(super) fn macro_tokens(&mut self, call: &Macro) {
         let last = call.path.segments.last();
         if !last.is_some_and(|last| LOGS.iter().any(|log| last.ident == log)) {

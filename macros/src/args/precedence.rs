@@ -1,0 +1,48 @@
+//! Options of a method together with those of its block: what the method says, else what the block says.
+
+use super::cacheability::CacheNone;
+use super::freshness::Early;
+use super::{BlockArgs, MethodArgs};
+
+/// What becomes of a `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NonePolicy {
+    /// It is a value like others.
+    Store,
+    /// For so many milliseconds.
+    StoreFor(u64),
+    Skip,
+}
+
+impl NonePolicy {
+    pub(crate) fn of(block: &BlockArgs, method: &MethodArgs) -> Self {
+        match (method.cache_none, method.ttl_none) {
+            (Some(CacheNone { stores: false, .. }), _) => Self::Skip,
+            (_, Some(ttl)) => Self::StoreFor(ttl.0),
+            (Some(CacheNone { stores: true, .. }), None) => match block.ttl_none {
+                Some(ttl) => Self::StoreFor(ttl.0),
+                None => Self::Store,
+            },
+            (None, None) => match (block.cache_none, block.ttl_none) {
+                (Some(CacheNone { stores: false, .. }), _) => Self::Skip,
+                (_, Some(ttl)) => Self::StoreFor(ttl.0),
+                (_, None) => Self::Store,
+            },
+        }
+    }
+}
+
+/// Milliseconds after its TTL that a value may still be served for.
+pub(crate) fn effective_stale_ms(block: &BlockArgs, method: &MethodArgs) -> Option<u64> {
+    method.stale.or(block.stale)?.ms
+}
+
+pub(crate) fn effective_early(block: &BlockArgs, method: &MethodArgs) -> Option<Early> {
+    let early = method.early.or(block.early);
+    early.filter(|early| !matches!(early, Early::Off))
+}
+
+/// Whether a refresh runs the method in the background, after its call has returned a value.
+pub(crate) fn outlives_calls(block: &BlockArgs, method: &MethodArgs) -> bool {
+    effective_stale_ms(block, method).is_some() || effective_early(block, method).is_some()
+}

@@ -1,0 +1,175 @@
+//! What all generated pieces of a block need to know.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens as _, quote};
+use syn::visit_mut::VisitMut as _;
+use syn::{
+    ConstParam, GenericArgument, GenericParam, Generics, Ident, Path, PathArguments, TypeParam,
+    Visibility, WhereClause,
+};
+
+use super::attributes::{cfgs, lint_levels};
+use crate::ast::Block;
+use crate::plan::{Kind, MethodPlan, Plan};
+use crate::types::{Namer, SelfType};
+use crate::{fingerprint, generics, names, valid};
+
+pub(super) struct Context<'a> {
+    pub(super) plan: &'a Plan<'a>,
+    pub(super) block: &'a Block<'a>,
+    pub(super) krate: Path,
+    pub(super) private: TokenStream,
+    pub(super) ty: SelfType,
+    pub(super) wrapper: Ident,
+    pub(super) entries: Ident,
+    /// Where the wrapper stands, if another block has made it elsewhere: `super::`.
+    module: TokenStream,
+    /// The wrapper's generic arguments.
+    arguments: Vec<GenericArgument>,
+    pub(super) vis: Visibility,
+    pub(super) core: Ident,
+    /// The generics of the block, without `Self`.
+    pub(super) generics: Generics,
+    /// Those that the wrapper has, and those that only the trait has.
+    pub(super) own: Generics,
+    pub(super) of_trait: Generics,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(plan: &'a Plan<'a>) -> Self {
+        let block = &plan.block;
+        let krate = block.args.krate.as_ref();
+        let krate = krate.map_or_else(names::krate, |krate| krate.0.clone());
+        let wrapper = block.wrapper_name();
+        // `impl View<'_>`: the wrapper needs the name.
+        let mut namer = Namer::new("'__impl_");
+        let mut trait_ = block.trait_.cloned();
+        let ty = namer.ty(block.ty);
+        if let Some(trait_) = &mut trait_ {
+            namer.visit_path_mut(trait_);
+        }
+        let ty = SelfType { ty, trait_ };
+        let mut generics = ty.generics(&block.item.generics);
+        for (at, lifetime) in namer.lifetimes.iter().enumerate() {
+            generics.params.insert(at, syn::parse_quote!(#lifetime));
+        }
+        let (own, of_trait) = generics::split(&generics, &ty.ty);
+        let (module, arguments) = located(block);
+        Self {
+            private: quote!(#krate::private),
+            entries: names::entries(&wrapper),
+            arguments: arguments.unwrap_or_else(|| own_arguments(&own)),
+            module,
+            vis: visibility(block),
+            core: names::core(),
+            generics,
+            own,
+            of_trait,
+            ty,
+            wrapper,
+            krate,
+            block,
+            plan,
+        }
+    }
+
+    /// `impl<…>` and `where …` for blocks of the wrapper.
+    pub(super) fn impl_generics(&self) -> (TokenStream, Option<&WhereClause>) {
+        let (generics, _, where_clause) = self.generics.split_for_impl();
+        (generics.to_token_stream(), where_clause)
+    }
+
+    /// `CachedRepo<D>`
+    pub(super) fn wrapper_type(&self) -> TokenStream {
+        let (module, wrapper, arguments) = (&self.module, &self.wrapper, &self.arguments);
+        quote!(#module #wrapper<#(#arguments),*>)
+    }
+
+    /// `CachedRepoEntry<'a, D>`
+    pub(super) fn entries_type(&self, lifetime: &TokenStream) -> TokenStream {
+        let (module, entries, arguments) = (&self.module, &self.entries, &self.arguments);
+        quote!(#module #entries<#lifetime, #(#arguments),*>)
+    }
+
+    /// `CachedRepoMethods`: what each cached method is, under its own name.
+    pub(super) fn methods_type(&self) -> TokenStream {
+        let (module, methods) = (&self.module, names::methods(&self.wrapper));
+        quote!(#module #methods)
+    }
+
+    /// The handles of the wrapper that `self` is.
+    pub(super) fn entries_of_self(&self) -> TokenStream {
+        let (module, entries) = (&self.module, &self.entries);
+        let field = names::wrapper_field();
+        quote!(#module #entries { #field: self })
+    }
+
+    /// Whether a refused method can have no more than its trait's signature: it means the
+    /// wrapper by `Self`.
+    pub(super) fn is_stub(&self, method: &MethodPlan<'_>) -> bool {
+        matches!(method.kind, Kind::Refused)
+            && self.block.trait_.is_some()
+            && valid::forwardable(method, &self.wrapper).is_err()
+    }
+
+    /// What stands on every generated item: the block's own conditions and its word to lints. For
+    /// the rest generated code answers for itself, not to the lints that the user has chosen.
+    pub(super) fn lints(&self) -> TokenStream {
+        let attributes = &self.block.item.attrs;
+        let cfgs = cfgs(attributes);
+        let levels = lint_levels(attributes);
+        quote! {
+            #(#cfgs)*
+            #(#levels)*
+            #[allow(
+                clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction,
+                dead_code, deprecated, missing_debug_implementations, missing_docs, non_camel_case_types,
+                single_use_lifetimes, unexpected_cfgs, unreachable_code, unreachable_pub, unused_qualifications,
+                private_bounds, private_interfaces, elided_named_lifetimes, mismatched_lifetime_syntaxes
+            )]
+        }
+    }
+
+    /// The text that tells this block's methods from all others: `UserRepo::`, `<Repo as Store>::`.
+    pub(super) fn site_of(&self, method: &Ident) -> String {
+        let ty = fingerprint::canonical_text(self.block.ty.to_token_stream());
+        let method = syn::ext::IdentExt::unraw(method);
+        match self.block.trait_ {
+            Some(trait_) => {
+                let trait_ = fingerprint::canonical_text(trait_.to_token_stream());
+                format!("<{ty} as {trait_}>::{method}")
+            }
+            None => format!("{ty}::{method}"),
+        }
+    }
+}
+
+/// What `wrapper` says in front of the name and behind it.
+fn located(block: &Block<'_>) -> (TokenStream, Option<Vec<GenericArgument>>) {
+    let Some(wrapper) = block.args.wrapper.as_ref().filter(|_| block.extends()) else {
+        return (TokenStream::new(), None);
+    };
+    let mut module = wrapper.0.clone();
+    let last = module.segments.pop();
+    let arguments = last.and_then(|last| match last.arguments {
+        PathArguments::AngleBracketed(given) => Some(given.args.into_iter().collect()),
+        _ => None,
+    });
+    (module.to_token_stream(), arguments)
+}
+
+fn own_arguments(generics: &Generics) -> Vec<GenericArgument> {
+    let arguments = generics.params.iter().map(|param| match param {
+        GenericParam::Lifetime(param) => GenericArgument::Lifetime(param.lifetime.clone()),
+        GenericParam::Type(TypeParam { ident, .. })
+        | GenericParam::Const(ConstParam { ident, .. }) => syn::parse_quote!(#ident),
+    });
+    arguments.collect()
+}
+
+/// As `vis` says; else public: a wrapper must be no less visible than its type, which only the
+/// type knows.
+fn visibility(block: &Block<'_>) -> Visibility {
+    let vis = block.args.vis.as_ref();
+    vis.map_or_else(|| syn::parse_quote!(pub), |vis| vis.0.clone())
+}

@@ -1,0 +1,139 @@
+//! The declaration of each cached method: its path, fingerprint and options, in a `static`.
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+use syn::Ident;
+
+use super::attributes::{cfgs, lint_levels};
+use super::context::Context;
+use crate::args::{self, BlockArgs, MethodArgs};
+use crate::ast::Method;
+use crate::plan::Kind;
+use crate::{fingerprint, names};
+
+// Output
+//     impl CachedUserRepoMethods {
+//         pub fn find() -> &'static Method { static … }
+//     }
+pub(super) fn declarations(context: &Context<'_>) -> TokenStream {
+    let methods = context.plan.methods.iter();
+    let cached = methods.filter_map(|method| match &method.kind {
+        Kind::Cached(args) => Some(declaration(context, method, args)),
+        _ => None,
+    });
+    let (methods, lints) = (context.methods_type(), context.lints());
+    quote! {
+        #lints
+        impl #methods { #(#cached)* }
+    }
+}
+
+fn declaration(context: &Context<'_>, method: &Method<'_>, args: &MethodArgs) -> TokenStream {
+    let Context { private, vis, .. } = context;
+    let name = method.name();
+    let site = context.site_of(name);
+    let fingerprint = fingerprint(private, method);
+    let (methods, in_module) = (context.methods_type(), names::in_module());
+    let options = options(context, &context.block.args, args);
+    let cfgs = cfgs(&method.item.attrs);
+    let levels = lint_levels(&method.item.attrs);
+    quote! {
+        #(#cfgs)*
+        #(#levels)*
+        #vis fn #name() -> &'static #private::Method {
+            static METHOD: #private::Method = #private::Method::new(
+                ::core::concat!(::core::module_path!(), "::", #site),
+                #site,
+                #fingerprint,
+                #options,
+            )
+            .within::<#methods>(<#methods>::#in_module());
+            &METHOD
+        }
+    }
+}
+
+/// Of the method's tokens; where `#[cfg]` chooses among them, also of what it chooses in this build.
+fn fingerprint(private: &TokenStream, method: &Method<'_>) -> TokenStream {
+    let digest = fingerprint::method(method.item);
+    let digest = quote!([#(#digest),*]);
+    let conditions = fingerprint::conditions(method.item);
+    if conditions.is_empty() {
+        return digest;
+    }
+    quote!(#private::fingerprint(#digest, &[#(::core::cfg!(#conditions)),*]))
+}
+
+/// What the method says, else what the block says, else nothing: then the builder decides.
+fn options(context: &Context<'_>, block: &BlockArgs, method: &MethodArgs) -> TokenStream {
+    let Context { krate, private, .. } = context;
+    let mut fields = Vec::new();
+    if let Some(policy) = method.policy.as_ref().or(block.policy.as_ref()) {
+        let policy = policy.tokens(krate);
+        fields.push(quote!(policy: ::core::option::Option::Some(|| #policy)));
+    }
+    if let Some(codec) = method.codec.as_ref().or(block.codec.as_ref()) {
+        let codec = codec.tokens(krate);
+        fields.push(quote!(codec: ::core::option::Option::Some(|| #codec)));
+    }
+    if let Some(touch) = method.touch.or(block.touch) {
+        let touch = touch.tokens(krate);
+        fields.push(quote!(touch: ::core::option::Option::Some(#touch)));
+    }
+    let layout = [
+        (method.single, "Single"),
+        (method.multiple, "Multiple"),
+        (block.single, "Single"),
+        (block.multiple, "Multiple"),
+    ];
+    if let Some((_, layout)) = layout.iter().find(|(flag, _)| flag.is_set()) {
+        let layout = Ident::new(layout, Span::call_site());
+        fields.push(quote!(layout: ::core::option::Option::Some(#krate::Layout::#layout)));
+    }
+    if block.cluster.is_set() {
+        fields.push(quote!(cluster: true));
+    }
+    if let Some(size) = method.maxsize.or(block.maxsize) {
+        let size = size.0;
+        fields.push(quote!(maxsize: ::core::option::Option::Some(#size)));
+    }
+    if let Some(ttl) = method.ttl.or(block.ttl) {
+        let ms = ttl.0;
+        fields.push(quote!(ttl_ms: ::core::option::Option::Some(#ms)));
+    }
+    fields.extend(freshness(context, block, method));
+    if let Some(version) = method.version.as_ref().or(block.version.as_ref()) {
+        let version = &version.0;
+        fields.push(quote!(version: #version));
+    }
+    quote!(#private::Options { #(#fields,)* ..#private::Options::NONE })
+}
+
+/// Which call computes a value, and when it is computed again.
+fn freshness(context: &Context<'_>, block: &BlockArgs, method: &MethodArgs) -> Vec<TokenStream> {
+    let Context { krate, private, .. } = context;
+    let mut fields = Vec::new();
+    if let Some(stampede) = method.stampede.or(block.stampede) {
+        let stampede = stampede.tokens(krate);
+        fields.push(quote!(stampede: ::core::option::Option::Some(#stampede)));
+    }
+    if let Some(ms) = args::effective_stale_ms(block, method) {
+        fields.push(quote!(stale_ms: ::core::option::Option::Some(#ms)));
+        if let Some(soft_timeout) = method.soft_timeout.or(block.soft_timeout) {
+            let ms = soft_timeout.ms;
+            fields.push(quote!(soft_timeout_ms: ::core::option::Option::Some(#ms)));
+        }
+    }
+    if let Some(early) = args::effective_early(block, method) {
+        let early = early.tokens(private);
+        fields.push(quote!(early: #early));
+    }
+    if let Some(jitter) = method.jitter.or(block.jitter) {
+        let permille = jitter.0;
+        fields.push(quote!(jitter_permille: ::core::option::Option::Some(#permille)));
+    }
+    if method.ttl_fn.is_some() {
+        fields.push(quote!(has_ttl_fn: true));
+    }
+    fields
+}

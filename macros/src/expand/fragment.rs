@@ -1,0 +1,124 @@
+//! Pieces that several generated items share: the path of a method, what writes its key, its return type.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens as _, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+use syn::{GenericParam, Ident, Lifetime, Type};
+
+use super::context::Context;
+use crate::ast::Method;
+use crate::{names, types};
+
+/// `<UserRepo>::find::<T>`: never by the method's name alone, which other traits may have.
+pub(super) fn path(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
+    let (ty, name) = (&context.ty.ty, method.name());
+    let arguments = method
+        .item
+        .sig
+        .generics
+        .params
+        .iter()
+        .filter_map(|param| match param {
+            GenericParam::Type(param) => Some(&param.ident),
+            GenericParam::Const(param) => Some(&param.ident),
+            // Lifetimes may be late bound, and then cannot be named (E0794).
+            GenericParam::Lifetime(_) => None,
+        });
+    let arguments: Vec<_> = arguments.collect();
+    let turbofish = (!arguments.is_empty()).then(|| quote!(::<#(#arguments),*>));
+    match &context.ty.trait_ {
+        Some(trait_) => {
+            // A method may ask for less than its trait: the compiler finds the trait's lifetimes.
+            let any = Lifetime::new("'_", Span::call_site());
+            let trait_ = types::with_lifetime(&syn::parse_quote!(#trait_), &any, false);
+            quote!(<#ty as #trait_>::#name #turbofish)
+        }
+        None => quote!(<#ty>::#name #turbofish),
+    }
+}
+
+/// The closure that writes what the key of a call is made of.
+pub(super) fn key_writer(
+    context: &Context<'_>,
+    method: &Method<'_>,
+    inner: &TokenStream,
+) -> TokenStream {
+    let writer = names::local("__writer");
+    let mut parts = Vec::new();
+    for generics in [&context.generics, &method.item.sig.generics] {
+        parts.extend(generics.params.iter().filter_map(|param| match param {
+            GenericParam::Type(param) => {
+                let ident = &param.ident;
+                Some(quote!(#writer.add_type::<#ident>();))
+            }
+            GenericParam::Const(param) => {
+                let ident = &param.ident;
+                Some(quote!(#writer.add(&#ident);))
+            }
+            GenericParam::Lifetime(_) => None,
+        }));
+    }
+    if context.block.extends() || context.block.args.self_key.is_some() {
+        let (methods, self_key) = (context.methods_type(), names::self_key());
+        parts.push(quote!(<#methods>::#self_key(#inner, #writer);));
+    }
+    if context.block.extends() {
+        parts.extend(self_key_part(context, inner, &writer));
+    }
+    for argument in method.args.iter().filter(|argument| !argument.skipped) {
+        // Errors of the compiler about an argument point at the whole of its type.
+        let ident = &argument.ident;
+        let (first, last) = types::ends(argument.ty);
+        let part = quote_spanned!(last=> (#ident));
+        parts.push(if types::is_opaque(argument.ty) {
+            quote_spanned!(first=> #writer.add_with_type(&#part);)
+        } else {
+            quote_spanned!(first=> #writer.add(&#part);)
+        });
+    }
+    quote!(|#writer| { #(#parts)* })
+}
+
+// What one block says of `self` holds for all that join it.
+//
+// Output
+//     pub fn __self_key(this: &UserRepo, writer: &mut KeyWriter) { writer.add(&this.tenant); }
+pub(super) fn self_key(context: &Context<'_>) -> TokenStream {
+    let Context { private, vis, .. } = context;
+    let (this, writer) = (names::local("__this"), names::local("__writer"));
+    let part = self_key_part(context, &this.to_token_stream(), &writer);
+    let (name, ty) = (names::self_key(), &context.ty.ty);
+    let (generics, _, where_clause) = context.own.split_for_impl();
+    quote! {
+        #vis fn #name #generics (#this: &#ty, #writer: &mut #private::KeyWriter) #where_clause { #part }
+    }
+}
+
+fn self_key_part(context: &Context<'_>, this: &TokenStream, writer: &Ident) -> Option<TokenStream> {
+    let self_key = context.block.args.self_key.as_ref();
+    let self_key = self_key.filter(|self_key| !self_key.is_nothing())?;
+    let expression = self_key.0.to_token_stream();
+    let span = Span::mixed_site().located_at(expression.span());
+    let expression = context.ty.expression(expression, this);
+    Some(quote_spanned!(span=> #writer.add(&(#expression));))
+}
+
+/// The shape of the method's return type, as a value, and as if it stood there.
+pub(super) fn shape(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
+    let private = &context.private;
+    let returned = context.ty.ty(&method.returned);
+    let (at, _) = types::ends(&method.returned);
+    quote_spanned!(at=> { use #private::PlainProbe as _; #private::Probe::<#returned>::new().shape() })
+}
+
+/// The type of the method's result with the user's type for `Self`.
+pub(super) fn returned(context: &Context<'_>, method: &Method<'_>) -> Type {
+    context.ty.ty(&method.returned)
+}
+
+/// Whether a type depends on a type or const parameter in scope.
+pub(super) fn is_generic(context: &Context<'_>, method: &Method<'_>, ty: &Type) -> bool {
+    let mut parameters = types::parameters(&context.generics);
+    parameters.extend(types::parameters(&method.item.sig.generics));
+    types::find(ty.to_token_stream(), &parameters).is_some()
+}
