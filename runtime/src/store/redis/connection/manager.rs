@@ -1,4 +1,4 @@
-//! The one connection of a store: made on demand, replaced when it breaks, never waited for long.
+//! A connection that is kept: made on demand, replaced when it breaks, never waited for long.
 
 use std::fmt;
 use std::future::Future;
@@ -22,8 +22,8 @@ use crate::rt::{background, backoff};
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Hits are to return within three seconds of the server.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// After so many time-outs in a row the connection counts as dead: a half-open one never says so.
-const SILENCE: u32 = 3;
+/// After so many timeouts in a row the connection counts as dead: a half-open one never says so.
+const MOST_TIMEOUTS: u32 = 3;
 
 pub(crate) struct ConnectionManager {
     shared: Arc<SharedConnection>,
@@ -31,30 +31,30 @@ pub(crate) struct ConnectionManager {
 
 struct SharedConnection {
     target: Arc<Target>,
-    /// Where the connection lives; the driver, if nowhere else.
+    /// Where the connection lives; `None` for the background thread.
     runtime: Option<Handle>,
     state: Mutex<ConnectionState>,
-    /// Told at the end of each attempt.
+    /// Notified at the end of each attempt.
     attempted: Notify,
     timeouts: AtomicU32,
     field_ttl: AtomicBool,
-    /// What the state says, for those who ask often.
+    /// What the state says, for the calls, which ask often.
     is_up: AtomicBool,
     is_replacing: AtomicBool,
 }
 
 enum ConnectionState {
-    /// Nobody has asked yet: the first callers wait for the connection, within their deadline.
+    /// Not asked for yet: the first callers wait for the connection, within their deadline.
     New,
     Connecting,
     Up(Connection, Generation),
-    /// Callers are turned away at once, while one attempt follows another behind. With why the last
-    /// one failed, if one has.
+    /// Calls fail at once, while one attempt follows another in the background. With the reason why the
+    /// last attempt failed, if one has.
     Down(Option<Arc<Refusal>>),
     Closed,
 }
 
-/// Tells a connection from those before it: what is observe of those does not concern it.
+/// Distinguishes a connection from those before it, whose errors do not concern it.
 type Generation = u64;
 
 impl ConnectionManager {
@@ -73,7 +73,7 @@ impl ConnectionManager {
         }
     }
 
-    /// Whether the server has `HPEXPIRE`: asked once per connection.
+    /// Whether the server has `HPEXPIRE`, which each connection asks once.
     pub(crate) fn has_field_ttl(&self) -> bool {
         self.shared.field_ttl.load(Ordering::Relaxed)
     }
@@ -84,8 +84,8 @@ impl ConnectionManager {
         self.observe(generation, reply)
     }
 
-    /// Sends commands on one slot together, which only read: where the connection turns out to be
-    /// closed, as servers and balancers do with idle ones, they are sent once more on the next.
+    /// Sends commands on one slot together. They may be sent twice: where the connection turns out to be
+    /// closed, as servers and balancers do with idle ones, they are sent again on the next.
     pub(crate) async fn send_all(&self, pipe: &redis::Pipeline) -> Result<Vec<Value>, Failure> {
         self.first_attempt().await;
         let (mut connection, generation) = self.connection().await?;
@@ -100,7 +100,7 @@ impl ConnectionManager {
         self.observe(generation, replies)
     }
 
-    /// Waits for the first attempt since a connection was on_disconnect, if it is under way.
+    /// Waits for the first attempt since the connection was lost, if it is under way.
     async fn first_attempt(&self) {
         if self.shared.is_up.load(Ordering::Relaxed) {
             return;
@@ -113,7 +113,7 @@ impl ConnectionManager {
         }
     }
 
-    /// Whether there is a connection now. If nobody has asked for one yet, an attempt starts behind.
+    /// Whether there is a connection now. If it was not asked for yet, an attempt starts in the background.
     pub(crate) fn is_up(&self) -> bool {
         if self.shared.is_up.load(Ordering::Relaxed) {
             return true;
@@ -157,18 +157,18 @@ impl ConnectionManager {
     }
 
     /// A caller's deadline passed. A cluster's client has many connections, and most of them may be
-    /// well: there, whoever probes a node has it [replaced](Self::replace).
+    /// fine: there, a probe has it [replaced](Self::reconnect_in_background).
     pub(crate) fn timed_out(&self) {
         let shared = &self.shared;
         if shared.target.is_cluster() {
             return;
         }
-        if shared.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= SILENCE {
+        if shared.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= MOST_TIMEOUTS {
             self.reconnect_now();
         }
     }
 
-    /// Does without the connection at once, and makes another one.
+    /// Drops the connection at once, and makes another one.
     pub(crate) fn reconnect_now(&self) {
         let generation = match &*self.shared.state() {
             ConnectionState::Up(_, generation) => *generation,
@@ -177,7 +177,7 @@ impl ConnectionManager {
         self.shared.on_disconnect(generation);
     }
 
-    /// Makes another connection behind, and uses this one until then.
+    /// Makes another connection in the background, and uses this one until then.
     pub(crate) fn reconnect_in_background(&self) {
         if !self.shared.is_up.load(Ordering::Relaxed)
             || self.shared.is_replacing.swap(true, Ordering::SeqCst)
@@ -193,7 +193,7 @@ impl ConnectionManager {
         });
     }
 
-    /// Sees to it that there is a connection, by an attempt of its own where the last one failed.
+    /// Ensures that there is a connection, by an attempt of its own where the last one failed.
     pub(crate) async fn connect_now(&self) -> Result<(), Error> {
         match self.connection().await {
             Err(_) if !self.is_closed() => match attempt(&self.shared.target).await {
@@ -230,8 +230,7 @@ impl ConnectionManager {
         reply.map_err(Failure::Reply)
     }
 
-    /// Whether the error is the end of the connection. A cluster's client replaces those that it
-    /// loses by itself.
+    /// Whether the connection was lost. A cluster's client replaces its lost connections by itself.
     fn is_lost(&self, error: &RedisError) -> bool {
         classify::is_end_of_connection(error) && !self.shared.target.is_cluster()
     }
@@ -278,7 +277,7 @@ impl SharedConnection {
         self.spawn(connect(self.clone()));
     }
 
-    /// The connection of this generation is of no use any more.
+    /// The connection of this generation cannot be used any more.
     fn on_disconnect(self: &Arc<Self>, generation: Generation) {
         let mut state = self.state();
         if matches!(*state, ConnectionState::Up(_, current) if current == generation) {
@@ -290,12 +289,12 @@ impl SharedConnection {
     fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
         match &self.runtime {
             Some(runtime) => drop(runtime.spawn(task)),
-            // Without a driver there was no connection, and nobody who asks for one.
+            // Without the background thread there was no connection, and no call asks for one.
             None => drop(background::spawn(task)),
         }
     }
 
-    /// Takes the end of an attempt down; whether no other need follow.
+    /// Records the outcome of an attempt; `true` if no other is needed.
     fn finish_attempt(&self, attempted: Result<NewConnection, Refusal>) -> bool {
         static GENERATIONS: AtomicU64 = AtomicU64::new(0);
         let mut state = self.state();
@@ -313,7 +312,7 @@ impl SharedConnection {
                 true
             }
             (_, Err(why)) => {
-                // A lane's runtime may have no sockets, and then never will: others do its work.
+                // The runtime of a lane may have no sockets, and never will: then the background thread reads.
                 let is_over = why.is_panic && self.runtime.is_some();
                 self.enter(&mut state, ConnectionState::Down(Some(Arc::new(why))));
                 is_over
@@ -325,14 +324,14 @@ impl SharedConnection {
     }
 }
 
-/// One attempt after another until there is a connection, or nobody wants one.
+/// One attempt after another until there is a connection, or none is wanted.
 async fn connect(shared: Arc<SharedConnection>) {
     let mut longest = FIRST_PAUSE;
     let mut known = None;
     loop {
         let attempted = attempt(&shared.target).await;
         if let Err(refusal) = &attempted {
-            // A lane's connection fails as the driver's does, which says so.
+            // Where a lane's attempt fails, that of the background thread fails too, and is logged.
             let is_news = shared.runtime.is_none() && known.as_ref() != Some(&refusal.cause);
             report(refusal, is_news);
             known = Some(refusal.cause.clone());
@@ -345,7 +344,7 @@ async fn connect(shared: Arc<SharedConnection>) {
     }
 }
 
-/// Each cause is reported once.
+/// Each cause is logged once as a warning.
 fn report(refusal: &Refusal, is_news: bool) {
     let endpoint = &refusal.server;
     if is_news {
@@ -355,7 +354,7 @@ fn report(refusal: &Refusal, is_news: bool) {
     }
 }
 
-/// Whoever still tries to connect notices that nobody wants it.
+/// An attempt that is under way ends when it finds the connection closed.
 impl Drop for ConnectionManager {
     fn drop(&mut self) {
         self.close();

@@ -1,7 +1,7 @@
 //! Hearing from the server that a lease has ended.
 //!
-//! One subscription a store, made when somebody waits for the first time. It only makes waiting
-//! shorter: whoever waits looks again by himself, so a lost message costs time and nothing else.
+//! One subscription a store, made when a call waits for the first time. It only makes waits shorter: a
+//! call that waits also looks again by itself, so a lost message costs time and nothing else.
 
 use std::collections::HashSet;
 use std::pin::pin;
@@ -32,7 +32,7 @@ pub(crate) struct LeaseEvents {
 #[derive(Debug, Default)]
 struct Subscriptions {
     channels: HashSet<String>,
-    /// Of the task that hears; it ends when this is dropped.
+    /// To the task that hears messages, which ends when this is dropped.
     subscribe: Option<mpsc::UnboundedSender<String>>,
     is_closed: bool,
 }
@@ -50,7 +50,7 @@ impl LeaseEvents {
         }
         let subscribe = state.subscribe.get_or_insert_with(|| {
             let (subscribe, wanted) = mpsc::unbounded_channel();
-            // Without a driver there is nobody who could wait.
+            // Without the background thread no call could wait.
             let _ = background::spawn(hear(target.clone(), self.listeners.clone(), wanted));
             subscribe
         });
@@ -68,7 +68,7 @@ impl LeaseEvents {
     }
 }
 
-/// Hears until the store is gone. A subscription that breaks is made anew.
+/// Hears messages until the store is dropped. A subscription that breaks is made again.
 async fn hear(
     target: Arc<Target>,
     listeners: Arc<Listeners>,
@@ -100,7 +100,7 @@ async fn subscription(target: &Target, channels: &[String]) -> RedisResult<PubSu
     Ok(subscription)
 }
 
-/// `true` if the store is gone, `false` if the subscription is.
+/// `true` if the store was dropped, `false` if the subscription was lost.
 async fn relay(
     subscription: PubSub,
     listeners: &Listeners,

@@ -1,5 +1,5 @@
-//! Sentinels, which know where the primary is. As they are reached, so is the primary: with the same
-//! TLS, and with the user, the password and the database of the first URL.
+//! Sentinels, which know where the primary is. It is reached as they are: with the same TLS, and with
+//! the user, the password and the database of the first URL.
 
 use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
 use redis::{Client, RedisError, RedisResult, TlsMode};

@@ -20,7 +20,7 @@ use crate::error::Error;
 
 /// A last resort under the deadlines of calls.
 const RESPONSE: Duration = Duration::from_secs(5);
-/// While a cluster's client asks a frozen node for the topology, it serves nobody.
+/// While a cluster's client asks a frozen node for the topology, it serves no call.
 #[cfg(feature = "cluster")]
 const RESPONSE_OF_NODE: Duration = Duration::from_secs(1);
 
@@ -82,7 +82,7 @@ impl Target {
         }
     }
 
-    /// The server or servers that were named, as messages call them.
+    /// The server or servers that were named, for messages.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::One(client) => name(client),
@@ -106,7 +106,7 @@ impl Target {
         }
     }
 
-    /// The one server that there is at present, for whoever connects by himself.
+    /// The server at present, for a pipeline, which connects by itself.
     pub(crate) async fn server(&self) -> RedisResult<ConnectionInfo> {
         tls::choose_provider();
         match self {
@@ -147,7 +147,7 @@ impl Target {
         }
     }
 
-    /// A connection for messages. In a cluster any node will do: it passes on what others publish.
+    /// A connection for messages. In a cluster any node will do: it relays what others publish.
     pub(crate) async fn subscribe(&self) -> RedisResult<PubSub> {
         tls::choose_provider();
         match self {

@@ -1,4 +1,4 @@
-//! What TLS needs: whom to trust, and who we are.
+//! TLS: the certificates to trust, and our own.
 
 use std::fmt;
 
@@ -57,7 +57,7 @@ impl Tls {
         client.map_err(|error| self.unusable(what, &error))
     }
 
-    /// Which of the two a failure to make a client is to be blamed on.
+    /// The error of a client that cannot be made: of the certificates if there are any, else of the URL.
     pub(crate) fn unusable(&self, what: &str, error: &RedisError) -> Error {
         if self.is_set() {
             unreadable("`tls_ca` or `tls_identity`")
@@ -293,7 +293,7 @@ use none::with_certificates;
 pub(crate) fn choose_provider() {
     #[cfg(feature = "tls-rustls")]
     if ::rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Lost to somebody who was faster, it is chosen all the same.
+        // If another thread was faster, its choice is as good.
         let _ = ::rustls::crypto::ring::default_provider().install_default();
     }
 }

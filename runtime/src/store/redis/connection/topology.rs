@@ -15,7 +15,7 @@ pub(crate) struct SlotRange {
     pub(crate) port: u16,
 }
 
-/// What `CLUSTER SLOTS` answers, in the order of slots.
+/// The reply to `CLUSTER SLOTS`, in the order of slots.
 pub(crate) fn ranges(slots: &Value) -> Vec<SlotRange> {
     let Value::Array(ranges) = slots else {
         return Vec::new();
@@ -94,11 +94,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_to_cluster_slots_names_no_node() {
+    fn invalid_replies_to_cluster_slots_name_no_node() {
         let node = Value::Array(vec![Value::BulkString(b"::1".to_vec()), Value::Int(7)]);
         let range = |first| Value::Array(vec![Value::Int(first), Value::Int(9), node.clone()]);
-        let answer = Value::Array(vec![range(8), range(1), range(-1), Value::Nil]);
-        let found = ranges(&answer);
+        let reply = Value::Array(vec![range(8), range(1), range(-1), Value::Nil]);
+        let found = ranges(&reply);
         assert_eq!((found.len(), found[0].first, found[1].first), (2, 1, 8));
         assert_eq!((found[0].host.as_str(), found[0].port), ("::1", 7));
         assert_eq!(ranges(&Value::Okay), []);

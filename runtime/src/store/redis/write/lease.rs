@@ -143,7 +143,7 @@ mod tests {
             deadline: STEP,
             tag: 7,
         };
-        let (go_on, waits) = mpsc::channel::<()>();
+        let (resume, waits) = mpsc::channel::<()>();
         background::spawn(async move { assert!(waits.recv().is_err()) }).unwrap();
         {
             let mut outcome = pin!(redis.acquire_lease(&pair, request, STEP));
@@ -153,7 +153,7 @@ mod tests {
             assert!(poll.is_pending());
         }
         redis.forget_lease(request.token);
-        drop(go_on);
+        drop(resume);
         // After all that the background thread has been given so far.
         pollster::block_on(background::run(async {})).unwrap();
         let leases = &redis.client.leases;

@@ -1,4 +1,4 @@
-//! The server's answer to a batch, read where it lies, as it comes.
+//! Parsing the reply to a request in place, as it arrives.
 
 use std::ops::Range;
 
@@ -11,15 +11,15 @@ const LARGEST: usize = LARGEST_ENTRY_BYTES + (1 << 12);
 /// The longest first line of a reply: a number, or the text of an error.
 const LONGEST_LINE: usize = 4096;
 
-/// Something that no server answers to what was asked: the connection is of no use any more.
+/// No reply to what was asked: the connection cannot be used any more.
 #[derive(Debug)]
 pub(super) struct ProtocolError;
 
-/// How far the answer to a batch has been read.
+/// How far a reply has been parsed.
 #[derive(Debug, Default)]
 pub(super) struct ReplyParser {
     at: usize,
-    /// Replies that are whole, but for the last one.
+    /// The replies for each pair, complete but for the last one.
     groups: Vec<PairReply>,
     /// The parts of `TIME`.
     time: Option<Vec<Range<usize>>>,
@@ -27,7 +27,7 @@ pub(super) struct ReplyParser {
 
 type PairReply = Result<Vec<Option<Range<usize>>>, Error>;
 
-/// An answer that is whole: it ends at `end`, and what is there behind it belongs to the next one.
+/// A reply that is complete: it ends at `end`, and the bytes after it belong to the next one.
 #[derive(Debug)]
 pub(super) struct CompleteReply {
     pub(super) end: usize,
@@ -35,7 +35,7 @@ pub(super) struct CompleteReply {
     pub(super) now_us: Result<u64, Error>,
 }
 
-/// One line, of which the number or the text has been read.
+/// One line, of which the number or the text has been parsed.
 enum Line<'a> {
     Array(usize),
     Bulk(usize),
@@ -44,7 +44,7 @@ enum Line<'a> {
 }
 
 impl ReplyParser {
-    /// Reads on in what has come so far; `Ok(Err(n))` if it takes at least `n` bytes more.
+    /// Continues in the bytes that have arrived; `Ok(Err(n))` if at least `n` more are needed.
     pub(super) fn read(
         &mut self,
         bytes: &[u8],
@@ -77,28 +77,28 @@ impl ReplyParser {
                     }
                 }
                 let now_us = time_us(bytes, parts)?;
-                return Ok(Ok(self.whole(Ok(now_us))));
+                return Ok(Ok(self.complete(Ok(now_us))));
             }
             let Some((line, next)) = line(bytes, self.at)? else {
                 return Ok(Err(1));
             };
             self.at = next;
             match (line, expected_lens.get(self.groups.len())) {
-                (Line::Array(len), Some(asked)) if len == *asked => {
+                (Line::Array(len), Some(expected)) if len == *expected => {
                     self.groups.push(Ok(Vec::with_capacity(len)));
                 }
                 (Line::Array(2), None) => self.time = Some(Vec::with_capacity(2)),
                 (Line::Error(text), Some(_)) => self.groups.push(Err(refused(text))),
                 (Line::Error(text), None) => {
                     let refused = refused(text);
-                    return Ok(Ok(self.whole(Err(refused))));
+                    return Ok(Ok(self.complete(Err(refused))));
                 }
                 _ => return Err(ProtocolError),
             }
         }
     }
 
-    fn whole(&mut self, now_us: Result<u64, Error>) -> CompleteReply {
+    fn complete(&mut self, now_us: Result<u64, Error>) -> CompleteReply {
         let Self { at, groups, .. } = std::mem::take(self);
         CompleteReply {
             end: at,
@@ -130,12 +130,12 @@ fn item(
     }
 }
 
-/// The line that begins here, and where the next one does; `None` if its end has not come.
+/// The line that begins here, and where the next one does; `None` if its end has not arrived.
 fn line(bytes: &[u8], at: usize) -> Result<Option<(Line<'_>, usize)>, ProtocolError> {
     let rest = &bytes[at..];
-    let looked_at = &rest[..rest.len().min(LONGEST_LINE)];
-    let Some(end) = looked_at.iter().position(|&byte| byte == b'\r') else {
-        return if looked_at.len() < LONGEST_LINE {
+    let visible = &rest[..rest.len().min(LONGEST_LINE)];
+    let Some(end) = visible.iter().position(|&byte| byte == b'\r') else {
+        return if visible.len() < LONGEST_LINE {
             Ok(None)
         } else {
             Err(ProtocolError)
@@ -174,7 +174,7 @@ fn number(digits: &[u8]) -> Result<usize, ProtocolError> {
     Ok(number)
 }
 
-/// What `TIME` answers, in microseconds.
+/// The reply to `TIME`, in microseconds.
 fn time_us(bytes: &[u8], parts: &[Range<usize>]) -> Result<u64, ProtocolError> {
     let number = |part: &Range<usize>| {
         let digits = std::str::from_utf8(&bytes[part.clone()]).ok()?;
@@ -198,14 +198,14 @@ fn refused(text: &[u8]) -> Error {
 mod tests {
     use super::*;
 
-    const ANSWER: &[u8] = b"*3\r\n$5\r\nab\r\nc\r\n$-1\r\n$0\r\n\r\n\
+    const REPLY: &[u8] = b"*3\r\n$5\r\nab\r\nc\r\n$-1\r\n$0\r\n\r\n\
         -WRONGTYPE Operation against a key\r\n*2\r\n$10\r\n1700000000\r\n$6\r\n000123\r\n";
     const FORM: [usize; 2] = [3, 1];
 
-    fn check(whole: &CompleteReply, bytes: &[u8]) {
-        assert_eq!(*whole.now_us.as_ref().unwrap(), 1_700_000_000_000_123);
-        let [Ok(entries), Err(refused)] = &whole.groups[..] else {
-            panic!("{:?}", whole.groups);
+    fn check(complete: &CompleteReply, bytes: &[u8]) {
+        assert_eq!(*complete.now_us.as_ref().unwrap(), 1_700_000_000_000_123);
+        let [Ok(entries), Err(refused)] = &complete.groups[..] else {
+            panic!("{:?}", complete.groups);
         };
         let entries: Vec<_> = entries
             .iter()
@@ -216,39 +216,36 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_cut_at_any_byte_is_read_when_the_rest_has_come() {
-        for cut in 0..ANSWER.len() {
+    fn a_reply_cut_at_any_byte_is_parsed_when_the_rest_arrives() {
+        for cut in 0..REPLY.len() {
             let mut parser = ReplyParser::default();
-            let missing = parser.read(&ANSWER[..cut], &FORM).unwrap().unwrap_err();
-            assert!(
-                missing >= 1 && missing <= ANSWER.len() - cut,
-                "cut at {cut}"
-            );
-            let whole = parser.read(ANSWER, &FORM).unwrap().unwrap();
-            assert_eq!(whole.end, ANSWER.len(), "cut at {cut}");
-            check(&whole, ANSWER);
+            let missing = parser.read(&REPLY[..cut], &FORM).unwrap().unwrap_err();
+            assert!(missing >= 1 && missing <= REPLY.len() - cut, "cut at {cut}");
+            let complete = parser.read(REPLY, &FORM).unwrap().unwrap();
+            assert_eq!(complete.end, REPLY.len(), "cut at {cut}");
+            check(&complete, REPLY);
         }
         let mut parser = ReplyParser::default();
-        for cut in 0..ANSWER.len() {
-            assert!(parser.read(&ANSWER[..cut], &FORM).unwrap().is_err());
+        for cut in 0..REPLY.len() {
+            assert!(parser.read(&REPLY[..cut], &FORM).unwrap().is_err());
         }
-        check(&parser.read(ANSWER, &FORM).unwrap().unwrap(), ANSWER);
+        check(&parser.read(REPLY, &FORM).unwrap().unwrap(), REPLY);
     }
 
     #[test]
-    fn what_follows_an_answer_is_left_for_the_next() {
-        let two = [ANSWER, ANSWER].concat();
+    fn the_bytes_after_a_reply_are_left_for_the_next() {
+        let two = [REPLY, REPLY].concat();
         let mut parser = ReplyParser::default();
-        let whole = parser.read(&two, &FORM).unwrap().unwrap();
-        assert_eq!(whole.end, ANSWER.len());
-        let whole = parser.read(&two[whole.end..], &FORM).unwrap().unwrap();
-        check(&whole, ANSWER);
+        let complete = parser.read(&two, &FORM).unwrap().unwrap();
+        assert_eq!(complete.end, REPLY.len());
+        let complete = parser.read(&two[complete.end..], &FORM).unwrap().unwrap();
+        check(&complete, REPLY);
     }
 
     #[test]
-    fn an_answer_to_another_question_is_a_surprise() {
+    fn a_reply_to_another_request_is_a_protocol_error() {
         for expected_lens in [&[2, 1][..], &[4, 1], &[], &[1, 3]] {
-            let read = ReplyParser::default().read(ANSWER, expected_lens);
+            let read = ReplyParser::default().read(REPLY, expected_lens);
             assert!(
                 matches!(read, Err(ProtocolError)),
                 "{expected_lens:?} {read:?}"
@@ -257,8 +254,8 @@ mod tests {
     }
 
     #[test]
-    fn what_no_server_says_is_a_surprise() {
-        let surprises: [&[u8]; 14] = [
+    fn invalid_replies_are_protocol_errors() {
+        let invalid: [&[u8]; 14] = [
             b"+OK\r\n",
             b":1\r\n",
             b"*-1\r\n",
@@ -274,7 +271,7 @@ mod tests {
             b">2\r\n",
             b"*1\r\n$1\r\na\r\n*2\r\n$1\r\n1\r\n$7\r\n1000000\r\n",
         ];
-        for bytes in surprises {
+        for bytes in invalid {
             let read = ReplyParser::default().read(bytes, &[1]);
             assert!(
                 matches!(read, Err(ProtocolError)),
@@ -287,16 +284,15 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_byte_is_a_surprise_or_is_told_by_nothing_but_the_entry() {
-        for at in 0..ANSWER.len() {
+    fn a_flipped_bit_never_causes_a_panic_or_a_range_beyond_the_reply() {
+        for at in 0..REPLY.len() {
             for bit in 0..8 {
-                let mut bytes = ANSWER.to_vec();
+                let mut bytes = REPLY.to_vec();
                 bytes[at] ^= 1 << bit;
-                // No panic, and never more than what is there.
-                if let Ok(Ok(whole)) = ReplyParser::default().read(&bytes, &FORM) {
-                    assert!(whole.end <= bytes.len());
-                    for range in whole.groups.iter().flatten().flatten().flatten() {
-                        assert!(range.end <= whole.end);
+                if let Ok(Ok(complete)) = ReplyParser::default().read(&bytes, &FORM) {
+                    assert!(complete.end <= bytes.len());
+                    for range in complete.groups.iter().flatten().flatten().flatten() {
+                        assert!(range.end <= complete.end);
                     }
                 }
             }
@@ -304,14 +300,14 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_clock_is_an_error_of_the_whole_batch() {
+    fn a_refused_clock_fails_the_whole_batch() {
         let bytes = b"*1\r\n$1\r\na\r\n-NOPERM no TIME for you\r\n";
-        let whole = ReplyParser::default().read(bytes, &[1]).unwrap().unwrap();
-        let error = whole.now_us.unwrap_err();
+        let complete = ReplyParser::default().read(bytes, &[1]).unwrap().unwrap();
+        let error = complete.now_us.unwrap_err();
         assert_eq!(
             error.to_string(),
             "the server refuses this user the command or the key (NOPERM)"
         );
-        assert_eq!(whole.end, bytes.len());
+        assert_eq!(complete.end, bytes.len());
     }
 }

@@ -15,7 +15,7 @@ fn flush(pending: &mut PendingHits, significance: Significance) -> Vec<(Field, F
 }
 
 #[test]
-fn a_put_takes_along_what_is_leaving_in_steps_and_what_came_since() {
+fn a_put_sends_the_hits_in_flight_and_those_that_came_since() {
     for significance in [
         Significance::Each,
         Significance::Instant,
@@ -58,7 +58,7 @@ fn hits_that_the_server_does_not_take_are_dropped_and_counted() {
 }
 
 #[test]
-fn an_instant_waits_while_it_is_near_the_last_one_sent_by_the_age_of_the_oldest() {
+fn an_instant_waits_while_it_is_close_to_the_last_one_sent() {
     let mut pending = PendingHits::default();
     let (significance, start) = (Significance::Instant, 1_000_000_000);
     pending.record(significance, field(1), start, 1);
@@ -97,11 +97,11 @@ fn counts_wait_until_they_are_a_quarter_of_what_was_sent() {
     }
     assert!(flushes < 40, "{flushes}");
     let rest = pending.take(Significance::Count);
-    assert_eq!(sent + rest[0].1.hits, 1600, "a put takes along what waits");
+    assert_eq!(sent + rest[0].1.hits, 1600, "a put sends what waits");
 }
 
 #[test]
-fn a_sweep_sends_what_waits_and_forgets_what_is_idle() {
+fn a_sweep_sends_waiting_hits_and_forgets_idle_fields() {
     let mut pending = PendingHits::default();
     pending.record(Significance::Count, field(1), 1, 100);
     assert_eq!(flush(&mut pending, Significance::Count).len(), 1);
@@ -116,7 +116,7 @@ fn a_sweep_sends_what_waits_and_forgets_what_is_idle() {
 }
 
 #[test]
-fn a_script_is_given_so_many_and_the_rest_is_due() {
+fn a_script_gets_a_bounded_number_and_the_rest_is_due() {
     let significance = Significance::Count;
     let mut pending = PendingHits::default();
     let fields = 3 * MOST as u64;
@@ -130,7 +130,7 @@ fn a_script_is_given_so_many_and_the_rest_is_due() {
     assert_eq!(
         taken.last().unwrap().0,
         field(7),
-        "what is due goes first of all"
+        "what is due comes last of all"
     );
     assert_eq!(pending.due(), 2 * MOST - 1);
     pending.record(significance, field(8), 3, 1);
@@ -149,7 +149,7 @@ fn a_script_is_given_so_many_and_the_rest_is_due() {
 }
 
 #[test]
-fn a_new_entry_starts_anew() {
+fn a_new_entry_resets_what_was_sent() {
     let mut pending = PendingHits::default();
     pending.record(Significance::Count, field(1), 1, 100);
     pending.take(Significance::Count);
@@ -159,7 +159,7 @@ fn a_new_entry_starts_anew() {
 }
 
 #[test]
-fn what_is_remembered_is_bounded() {
+fn remembered_fields_are_bounded() {
     let mut pending = PendingHits::default();
     for n in 0..3 * REMEMBERED as u64 {
         pending.record(Significance::Count, field(n), 1, 1);
