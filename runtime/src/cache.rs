@@ -20,7 +20,7 @@ use crate::store::StoreKind;
 
 /// A handle on a cache: cheap to clone, made for sharing between tasks and threads.
 ///
-/// It may stand in a `static`: connections live on a thread of their own, so one cache serves many
+/// It may be kept in a `static`: connections live on a thread of their own, so one cache serves many
 /// runtimes, and threads with none.
 ///
 /// ```
@@ -71,9 +71,13 @@ impl Cache {
     }
 
     /// Removes every entry of this cache, whichever process stored it, and returns how many there
-    /// were. The server is never blocked: it is asked in small steps and frees memory behind.
+    /// were. The server is never blocked: it is asked in small steps, and frees memory in the background.
     ///
-    /// Calls that run at the same time may store entries again while this goes on.
+    /// # Concurrency
+    /// What was being computed when its pair was removed is not stored: the removal ends all fencing
+    /// tokens in the pair. Calls that begin while this goes on may store entries again. After a purge
+    /// has returned `Ok`, no call that begins later is given a value from before it. Of two purges at
+    /// the same time, each counts the entries that it removed.
     ///
     /// # Errors
     /// The store does not answer; some pairs may be gone already.

@@ -58,7 +58,7 @@ impl Deadline {
         self.whole
     }
 
-    /// Begins a request. Who goes on after it [stops](Self::stop) the clock: a hit does not, and is
+    /// Begins a request. A call that goes on after it [stops](Self::stop) the clock; a hit does not, and is
     /// spared a reading of it.
     #[inline]
     pub(crate) fn start(&mut self) -> Timeout {

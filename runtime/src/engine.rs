@@ -39,7 +39,7 @@ struct Inner {
     state: PerProcess<State>,
 }
 
-/// What threads share, or wait for each other by.
+/// What the threads of one process share.
 struct State {
     /// Methods know by it whether they are bound to this state.
     id: u64,
@@ -98,7 +98,7 @@ impl Engine {
         }))
     }
 
-    /// The state of this process: that of a parent was left behind by its threads.
+    /// The state of this process. After a fork, the parent's state has no threads any more, so a child makes its own.
     #[inline]
     fn state(&self) -> &State {
         let state = &self.0.state;
@@ -218,7 +218,7 @@ impl Engine {
             .unwrap_or_else(PoisonError::into_inner);
         let bound = methods
             .entry(address)
-            .or_insert_with(|| self.bind_anew(method))
+            .or_insert_with(|| self.bind_first(method))
             .clone();
         if let Some(bound) = &bound {
             method.remember(self.state().id, bound);
@@ -226,7 +226,7 @@ impl Engine {
         bound.map(BoundRef::Other)
     }
 
-    fn bind_anew(&self, method: &Method) -> Option<Arc<BoundMethod>> {
+    fn bind_first(&self, method: &Method) -> Option<Arc<BoundMethod>> {
         let bound =
             BoundMethod::new(method, &self.0.defaults, &self.state().maxsizes).and_then(|bound| {
                 if self.0.kind == StoreKind::Memory {

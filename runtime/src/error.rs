@@ -23,7 +23,7 @@ pub struct Error {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// The kinds of [`Error`], for callers that tell them apart.
+/// The kinds of [`Error`], for callers that treat them differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -33,7 +33,7 @@ pub enum ErrorKind {
     Unavailable,
     /// The server answered with an error: no permission, out of memory, read only.
     Server,
-    /// Data that this cache did not write stands under one of its keys; it was left alone.
+    /// There is data that this cache did not write under one of its keys; it was left alone.
     Foreign,
     /// A value could not be encoded.
     Encode,
@@ -66,7 +66,7 @@ impl Error {
         Self::new(ErrorKind::Unavailable, message)
     }
 
-    /// The same for another who waits, without the source.
+    /// The same error for another waiting call, without the source.
     pub(crate) fn again(&self) -> Self {
         Self {
             kind: self.kind,
@@ -114,7 +114,7 @@ impl Error {
         matches!(self.kind, ErrorKind::Unavailable | ErrorKind::Closed)
     }
 
-    /// Whether data of somebody else stands under a key of this cache.
+    /// Whether there is data of another program under a key of this cache.
     pub fn is_foreign(&self) -> bool {
         self.kind == ErrorKind::Foreign
     }

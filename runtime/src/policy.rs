@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::error::Error;
 
-/// Which entry goes when a pair is full.
+/// Which entry is evicted when a pair is full.
 ///
-/// | policy | goes first | a hit writes | choose it when |
+/// | policy | evicts | a hit writes | choose it when |
 /// |---|---|---|---|
 /// | [`LruT`](Policy::LruT) (default) | least recently used, by instant | yes | in doubt |
 /// | [`Lru`](Policy::Lru) | least recently used, by running number | yes | instants may repeat |
@@ -24,14 +24,14 @@ pub enum Policy {
     Fifo,
     /// First in, first out, by the instant of arrival.
     FifoT,
-    /// Least recently used goes, by a running number.
+    /// Evicts the least recently used entry, by a running number.
     Lru,
-    /// Least recently used goes, by the instant of the last use.
+    /// Evicts the least recently used entry, by the instant of the last use.
     #[default]
     LruT,
-    /// Most recently used goes.
+    /// Evicts the most recently used entry.
     Mru,
-    /// Least frequently used goes. Not recommended: it never forgets a use, so what was popular once
+    /// Evicts the least frequently used entry. Not recommended: it never forgets a use, so what was popular once
     /// keeps its place, and a new entry is the next to go. On four traces of real requests it hit less
     /// often than [`Rr`](Self::Rr).
     Lfu,
@@ -76,7 +76,7 @@ impl Policy {
         }
     }
 
-    /// Whether a hit changes what goes first.
+    /// Whether a hit changes what is evicted first.
     pub(crate) fn counts_hits(&self) -> bool {
         !matches!(self, Self::Fifo | Self::FifoT | Self::Rr)
     }

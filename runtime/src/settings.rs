@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use crate::error::Error;
 
-/// How long the pair of keys lives when nothing uses it, whatever its entries' own TTL is.
+/// How long a pair of keys lives when it is not used, whatever the TTL of its entries.
 ///
 /// The default is `Sliding` with one hour. Redis removes the whole pair at the deadline; a pair
 /// never ends before an entry in it that has a longer TTL of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StructureTtl {
-    /// Every hit and every put starts the time anew.
+    /// The time restarts on every hit and every put.
     Sliding(Duration),
     /// The time runs from the put that made the pair.
     Fixed(Duration),
@@ -76,7 +76,7 @@ pub enum Stampede {
     /// One call among all processes; the others wait for its value. The default.
     ///
     /// The right to compute is a lease on the server, of two seconds, renewed while the method
-    /// runs: a process that dies costs those who wait two seconds at the most. Where the store
+    /// runs: a process that dies costs the waiting calls two seconds at the most. Where the store
     /// cannot be reached, and in the memory store, it is [`Local`](Self::Local).
     #[default]
     Lease,
@@ -86,12 +86,12 @@ pub enum Stampede {
     Off,
 }
 
-/// When a value is computed anew although it has not expired.
+/// When a value is refreshed although it has not expired (refresh-ahead).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Early {
     /// When so many thousandths of its TTL have passed.
     At(u16),
-    /// By chance, the likelier the nearer the end and the longer the method takes.
+    /// Probabilistically (XFetch): more likely near expiry and for slow methods.
     XFetch,
 }
 
@@ -132,7 +132,7 @@ pub(crate) fn check_ttl(what: &str, ttl: Duration) -> Result<Duration, Error> {
     Ok(ttl)
 }
 
-/// For a life that a value says of itself: there is nobody to be told that it is out of bounds.
+/// For the TTL that `ttl_fn` returns: out of bounds, it is clamped, since there is no caller to return an error to.
 pub(crate) fn clamp_ttl(ttl: Duration) -> Duration {
     ttl.clamp(Duration::from_millis(1), LONGEST_TTL)
 }

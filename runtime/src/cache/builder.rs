@@ -29,7 +29,7 @@ use crate::store::{Clock, StoreKind};
 /// * [`maxsize`](Self::maxsize): 1024 entries
 /// * [`ttl`](Self::ttl): none, and no [`ttl_jitter`](Self::ttl_jitter); [`structure_ttl`](Self::structure_ttl): sliding, one hour
 /// * [`codec`](Self::codec): [`Codec::Cbor`]
-/// * [`touch`](Self::touch): behind, by 10 ms at the most
+/// * [`touch`](Self::touch): in the background, within 10 ms
 /// * [`stampede`](Self::stampede): one computation among all processes
 /// * [`deadline`](Self::deadline): 100 ms; no [`fallback_concurrency`](Self::fallback_concurrency)
 /// * [`max_entry_bytes`](Self::max_entry_bytes): 1 MiB
@@ -69,7 +69,7 @@ impl Cache {
 
     /// A cache on the server that the environment variable `REDIS_URL` names, and in the memory
     /// of this process where it is not set or empty, which is logged at `info`: memory is shared
-    /// with no other process. [`store_kind`](Self::store_kind) tells which it is. With settings:
+    /// with no other process. [`store_kind`](Self::store_kind) returns which it is. With settings:
     /// [`CacheBuilder::redis_from_env`].
     ///
     /// # Errors
@@ -126,7 +126,7 @@ impl CacheBuilder {
     /// [`memory`](Self::memory) was not called after this, [`build`](Self::build) logs it at `info`.
     pub fn redis_from_env(mut self) -> Self {
         match std::env::var_os("REDIS_URL") {
-            // What is no text is no URL either, and `build` says so.
+            // What is not text is no URL either; `build` returns the error.
             Some(url) if !url.is_empty() => self.redis(url.to_string_lossy()),
             _ => {
                 self.is_unnamed = true;
@@ -173,7 +173,7 @@ impl CacheBuilder {
         self
     }
 
-    /// Shows servers who we are, as those do want it that are set to `tls-auth-clients`: the texts of
+    /// Authenticates this client to servers that are set to `tls-auth-clients`: the texts of
     /// two PEM files, one with the client's certificate, which others up to a CA may follow, and one
     /// with its private key (PKCS #8).
     #[cfg(any(feature = "tls-rustls", feature = "tls-native"))]
@@ -193,7 +193,7 @@ impl CacheBuilder {
         self
     }
 
-    /// Which entry goes when a pair is full.
+    /// Which entry is evicted when a pair is full.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
@@ -207,7 +207,7 @@ impl CacheBuilder {
     }
 
     /// Each method has a pair of keys of its own. If neither this nor [`single`](Self::single) is
-    /// called, methods that say `maxsize`, or whose block says it, have one, and the others share one.
+    /// called, methods with a `maxsize` of their own or of their block have one, and the others share one.
     pub fn multiple(mut self) -> Self {
         self.layout = Some(Layout::Multiple);
         self
@@ -268,11 +268,11 @@ impl CacheBuilder {
         self
     }
 
-    /// Lets at most so many calls of a method run it at the same time while the store is away; the
+    /// Lets at most so many calls of a method run it at the same time while the store is unavailable; the
     /// others wait for their turn. Without it, the default, all of them run.
     ///
-    /// A cache that answers nine calls in ten protects what is behind it, and is missed when it
-    /// goes. Calls from inside a cached method are not held back.
+    /// This bulkhead protects the database behind a cache that answers nine calls in ten, and would
+    /// get ten times the load without it. Calls from inside a cached method never wait.
     pub fn fallback_concurrency(mut self, calls: usize) -> Self {
         self.fallback_concurrency = Some(calls);
         self
@@ -314,18 +314,18 @@ impl CacheBuilder {
         self
     }
 
-    /// Moves the clock of entries by hand: microseconds since 1970, for tests of this crate.
+    /// Moves the clock of entries manually: microseconds since 1970, for tests of this crate.
     #[doc(hidden)]
     pub fn manual_clock(mut self, now_us: Arc<AtomicU64>) -> Self {
         self.clock = Clock(Some(now_us));
         self
     }
 
-    /// Makes the cache. It does not connect: that happens behind the first call.
+    /// Makes the cache. It does not connect: the first call does, in the background.
     ///
     /// # Errors
     /// A setting that is out of its bounds, a URL that does not parse, or a policy that the store
-    /// cannot play. The message says what to write instead. A server that is down is no error.
+    /// does not support. The message says what to write instead. A server that is down is no error.
     pub fn build(self) -> Result<Cache, Error> {
         settings::check_name(&self.name)?;
         settings::check_prefix(&self.prefix)?;

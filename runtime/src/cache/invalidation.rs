@@ -1,4 +1,4 @@
-//! Entries that go when a method has succeeded.
+//! Declared invalidation: entries that are dropped when a method has succeeded.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl Invalidation {
         Self(entry.map(|call| (call.method.into_arc(), Some(call.key))))
     }
 
-    async fn apply(self, engine: &Engine) -> Result<(), Lost> {
+    async fn apply(self, engine: &Engine) -> Result<(), LostInvalidation> {
         let Some((bound, key)) = self.0 else {
             return Ok(());
         };
@@ -50,15 +50,17 @@ impl Invalidation {
             Some(key) => engine.flights().detach(key.field),
             None => engine.flights().detach_all(),
         }
-        dropped.map(drop).map_err(|error| Lost(bound, error))
+        dropped
+            .map(drop)
+            .map_err(|error| LostInvalidation(bound, error))
     }
 }
 
 /// An invalidation that failed.
-struct Lost(Arc<BoundMethod>, Error);
+struct LostInvalidation(Arc<BoundMethod>, Error);
 
 /// Drops the entries, and returns what could not be dropped.
-async fn apply(engine: Engine, invalidations: Vec<Invalidation>) -> Vec<Lost> {
+async fn apply(engine: Engine, invalidations: Vec<Invalidation>) -> Vec<LostInvalidation> {
     let mut lost = Vec::new();
     for invalidation in invalidations {
         lost.extend(invalidation.apply(&engine).await.err());
@@ -66,15 +68,15 @@ async fn apply(engine: Engine, invalidations: Vec<Invalidation>) -> Vec<Lost> {
     lost
 }
 
-fn count(engine: &Engine, lost: Vec<Lost>) {
-    for Lost(bound, error) in lost {
+fn count(engine: &Engine, lost: Vec<LostInvalidation>) {
+    for LostInvalidation(bound, error) in lost {
         engine.count(Some(&bound), Event::error, 1);
         tracing::warn!(method = bound.site, kind = %error.kind(), "redis-func-engine: an invalidation failed");
     }
 }
 
-/// A method that has not ended: if it never does, being dropped or panicking, nobody knows what it
-/// has written, and what it would have made stale is dropped behind.
+/// A method that has not ended. If it is dropped or panics, it may have written, so its entries are
+/// dropped in the background.
 struct Running<'a> {
     engine: &'a Engine,
     invalidations: Vec<Invalidation>,
@@ -101,7 +103,7 @@ impl Drop for Running<'_> {
 }
 
 /// Awaits a method and, if what it returned is a success, drops the entries before it returns. They
-/// are dropped also if the caller goes away meanwhile, or the method panics.
+/// are dropped also if the caller is dropped meanwhile, or the method panics.
 #[doc(hidden)]
 pub async fn invalidate_after<S: Shape<R>, R>(
     engine: &Engine,

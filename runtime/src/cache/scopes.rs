@@ -7,7 +7,7 @@ use crate::engine::scope::{Frame, Mode, Scope};
 use crate::stats::Stats;
 
 impl Cache {
-    /// Runs a future and tells what its calls on this cache's wrappers did.
+    /// Runs a future, and returns with its output what its calls on this cache's wrappers did.
     ///
     /// Tasks that the future spawns are not counted: a scope holds for the task it is in.
     pub async fn with_stats<F: Future>(&self, future: F) -> (F::Output, Stats) {

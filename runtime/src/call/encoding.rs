@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::attempt::KeyedCall;
 use crate::engine::single_flight::EncodedValue;
 use crate::entry::codec::{self, CodecError};
-use crate::entry::header::{self, Age, Label, Verified};
+use crate::entry::header::{self, Age, Label, VerifiedEntry};
 use crate::entry::seal::{self, Context};
 use crate::error::{Error, ErrorKind};
 use crate::method::return_type::Value;
@@ -32,7 +32,7 @@ impl KeyedCall<'_> {
     }
 
     /// The entry that was found, if it is of this very call and may still be served.
-    fn live<'r>(&self, reply: &'r LookupReply) -> Option<(Verified<'r>, Age)> {
+    fn live<'r>(&self, reply: &'r LookupReply) -> Option<(VerifiedEntry<'r>, Age)> {
         let bytes = reply.entry.as_deref()?;
         let within = self.within_limit(bytes);
         let Some(verified) = within.and_then(|bytes| self.verify(bytes)) else {
@@ -59,7 +59,7 @@ impl KeyedCall<'_> {
 
     /// The header of an entry, if every byte is as it was written and it belongs to this call.
     #[inline]
-    pub(crate) fn verify<'e>(&self, bytes: &'e [u8]) -> Option<Verified<'e>> {
+    pub(crate) fn verify<'e>(&self, bytes: &'e [u8]) -> Option<VerifiedEntry<'e>> {
         header::verify(bytes).filter(|verified| {
             let label = verified.label;
             label.identity == self.key.identity

@@ -1,4 +1,4 @@
-//! Work on the store that goes on when its caller waits no longer, or has gone away.
+//! Work on the store that continues after its caller stops waiting, or is dropped.
 
 use std::future::Future;
 use std::pin::pin;
@@ -10,23 +10,23 @@ use tokio::sync::oneshot;
 use crate::engine::Engine;
 use crate::rt::background::spawn;
 
-/// Begins work, and waits for it `at_most` so long. What it comes to later is for `late`.
+/// Begins work, and waits for it at most this long. A later result is given to `late`.
 pub(crate) async fn within<T: Send + 'static>(
-    cache: &Engine,
+    engine: &Engine,
     at_most: Duration,
     work: impl Future<Output = T> + Send + 'static,
     late: impl FnOnce(T) + Send + 'static,
 ) -> Option<T> {
-    if cache.store().is_immediate() {
+    if engine.store().is_immediate() {
         return Some(work.await);
     }
-    let (tell, told) = oneshot::channel();
+    let (publish, done) = oneshot::channel();
     let task = async move {
         let mut work = pin!(work);
         let done = match tokio::time::timeout(at_most, work.as_mut()).await {
-            Ok(done) => tell.send(done).err(),
+            Ok(done) => publish.send(done).err(),
             Err(_) => {
-                drop(tell);
+                drop(publish);
                 Some(work.await)
             }
         };
@@ -36,12 +36,12 @@ pub(crate) async fn within<T: Send + 'static>(
     };
     // Without a driver there is no connection either.
     spawn(task).ok()?;
-    told.await.ok()
+    done.await.ok()
 }
 
-/// Begins work for which nobody waits.
-pub(crate) fn start(cache: &Engine, work: impl Future<Output = ()> + Send + 'static) {
-    if cache.store().is_immediate() {
+/// Begins work that no caller waits for.
+pub(crate) fn start(engine: &Engine, work: impl Future<Output = ()> + Send + 'static) {
+    if engine.store().is_immediate() {
         let done = work.now_or_never();
         debug_assert!(done.is_some(), "it has nothing to wait for");
         return;

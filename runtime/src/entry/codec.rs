@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 
 pub use custom::{CodecError, CustomCodec, ValueCodec};
 
-/// How a value is encoded. Each entry says its codec, so changing it is a miss at worst.
+/// How a value is encoded. Each entry names its codec, so a change of codec is a miss at worst.
 ///
 /// | codec | feature | id | notes |
 /// |---|---|---|---|
@@ -133,7 +133,7 @@ fn caught<T>(work: impl FnOnce() -> Result<T, CodecError>) -> Result<T, CodecErr
 /// Flag of an entry whose payload is compressed.
 pub(crate) const COMPRESSED: u8 = 1;
 
-/// Compresses the payload behind `from` where it is at least `above` bytes long and gets smaller.
+/// Compresses the payload from `from` on where it is at least `above` bytes long and gets smaller.
 /// Returns the flags of the entry.
 #[cfg(feature = "lz4")]
 pub(crate) fn compress(bytes: &mut Vec<u8>, from: usize, above: Option<usize>) -> u8 {

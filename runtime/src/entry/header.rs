@@ -53,7 +53,7 @@ const SKEW_MS: u64 = 100;
 
 impl Times {
     /// Whether the entry may be served. One that was stamped later than now was stamped before the
-    /// server's clock was set back: nobody knows its age, so it has expired.
+    /// server's clock was set back: its age is unknown, so it has expired.
     #[inline]
     pub(crate) fn are_alive(self, now_ms: u64) -> bool {
         self.created_ms <= now_ms.saturating_add(SKEW_MS)
@@ -78,7 +78,7 @@ impl Age {
 
 /// An entry whose every byte was verified.
 #[derive(PartialEq, Eq)]
-pub(crate) struct Verified<'a> {
+pub(crate) struct VerifiedEntry<'a> {
     pub(crate) label: Label,
     pub(crate) times: Times,
     pub(crate) payload: &'a [u8],
@@ -86,15 +86,15 @@ pub(crate) struct Verified<'a> {
 
 /// An entry but for the instants, in the two parts that the put script wants.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Unstamped {
+pub(crate) struct UnstampedEntry {
     pub(crate) head: [u8; HEAD],
     pub(crate) tail: Vec<u8>,
 }
 
 // Payloads are not for logs.
-impl fmt::Debug for Verified<'_> {
+impl fmt::Debug for VerifiedEntry<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verified")
+        f.debug_struct("VerifiedEntry")
             .field("label", &self.label)
             .field("times", &self.times)
             .field("bytes", &self.payload.len())
@@ -102,9 +102,9 @@ impl fmt::Debug for Verified<'_> {
     }
 }
 
-impl fmt::Debug for Unstamped {
+impl fmt::Debug for UnstampedEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unstamped")
+        f.debug_struct("UnstampedEntry")
             .field("bytes", &payload_len(&self.tail))
             .finish_non_exhaustive()
     }
@@ -124,7 +124,7 @@ pub(crate) fn payload_len(tail: &[u8]) -> usize {
 pub(crate) const PAYLOAD_IN_TAIL: usize = HEADER - HEAD - STAMP;
 
 /// Writes the label in front of the payload. `None` if the payload is longer than 4 GiB.
-pub(crate) fn close(label: Label, mut tail: Vec<u8>) -> Option<Unstamped> {
+pub(crate) fn close(label: Label, mut tail: Vec<u8>) -> Option<UnstampedEntry> {
     let length = u32::try_from(payload_len(&tail)).ok()?;
     let head = [VERSION, label.codec, label.flags, 0];
     tail[0..8].copy_from_slice(&label.identity.to_le_bytes());
@@ -133,11 +133,11 @@ pub(crate) fn close(label: Label, mut tail: Vec<u8>) -> Option<Unstamped> {
     tail[20..24].copy_from_slice(&length.to_le_bytes());
     let checksum = checksum(&head, &tail[0..24], &tail[PAYLOAD_IN_TAIL..]);
     tail[24..32].copy_from_slice(&checksum.to_le_bytes());
-    Some(Unstamped { head, tail })
+    Some(UnstampedEntry { head, tail })
 }
 
 /// What the put script does with the two parts: the memory store's twin of `stamp` in Lua.
-pub(crate) fn stamp(entry: &Unstamped, times: Times) -> Vec<u8> {
+pub(crate) fn stamp(entry: &UnstampedEntry, times: Times) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEAD + STAMP + entry.tail.len());
     bytes.extend_from_slice(&entry.head);
     bytes.extend_from_slice(&times_check(times).to_le_bytes());
@@ -148,9 +148,9 @@ pub(crate) fn stamp(entry: &Unstamped, times: Times) -> Vec<u8> {
     bytes
 }
 
-/// The entry behind these bytes, or `None` if a single bit of them is not as it was written.
+/// The entry in these bytes, or `None` if a single bit of them is not as it was written.
 #[inline]
-pub(crate) fn verify(bytes: &[u8]) -> Option<Verified<'_>> {
+pub(crate) fn verify(bytes: &[u8]) -> Option<VerifiedEntry<'_>> {
     if bytes.len() < HEADER || bytes[0] != VERSION || bytes[3] != 0 {
         return None;
     }
@@ -159,7 +159,7 @@ pub(crate) fn verify(bytes: &[u8]) -> Option<Verified<'_>> {
     let intact = u64::from(u32_at(bytes, 52)) == payload.len() as u64
         && u32_at(bytes, 4) == times_check(times)
         && u64_at(bytes, 56) == checksum(&bytes[0..HEAD], &bytes[32..56], payload);
-    intact.then(|| Verified {
+    intact.then(|| VerifiedEntry {
         label: Label {
             codec: bytes[1],
             flags: bytes[2],
@@ -172,7 +172,7 @@ pub(crate) fn verify(bytes: &[u8]) -> Option<Verified<'_>> {
     })
 }
 
-/// Whether an entry is alive as the scripts read it: what else is wrong with it, the call finds.
+/// Whether an entry is alive as the scripts read it; the call verifies the rest.
 #[inline]
 pub(crate) fn is_alive(bytes: &[u8], now_ms: u64) -> bool {
     bytes.len() < HEADER || times(bytes).are_alive(now_ms)

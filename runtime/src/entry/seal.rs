@@ -1,4 +1,4 @@
-//! Sealed values: whoever can write to the store cannot make an answer up.
+//! Sealed values: a writer to the store without the key cannot forge an answer.
 
 #[cfg(feature = "seal")]
 pub(crate) mod keys;
@@ -57,7 +57,7 @@ impl Seal {
         self.keys.as_ref().map_or(0, |_| SEALED)
     }
 
-    /// Seals what stands in `bytes` behind `from`.
+    /// Seals the bytes from `from` on.
     pub(crate) fn close(
         &self,
         context: &Context<'_>,

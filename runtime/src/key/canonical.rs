@@ -2,7 +2,7 @@
 //!
 //! The output is CBOR, with three deviations from what a CBOR library writes, each so that
 //! different values never share bytes: `Some(x)` is wrapped in an array, the kinds of the serde
-//! data model are told apart by tags (a `char` from a string, a tuple from a list, `u8` from
+//! data model are distinguished by tags (a `char` from a string, a tuple from a list, `u8` from
 //! `u64`), and the entries of maps are sorted by the bytes of their keys. Lists, maps and structs
 //! end in a break code, so a length that an implementation announces wrongly does no harm.
 
@@ -15,7 +15,7 @@ use serde::ser::Serialize;
 
 use self::compound::{Sequence, SortedMap};
 
-/// The tags that tell kinds apart; any number above 255 is free for that in CBOR.
+/// The tags that distinguish kinds; any number above 255 is free for that in CBOR.
 #[derive(Clone, Copy)]
 enum Kind {
     Signed = 1,
@@ -74,7 +74,7 @@ impl<'a> Canonical<'a> {
         self.out.extend_from_slice(&bytes[skipped..]);
     }
 
-    /// An integer in the width of its type, which tells `1u8` from `1u64`.
+    /// An integer in the width of its type, which distinguishes `1u8` from `1u64`.
     fn fixed(&mut self, initial: u8, bytes: &[u8]) {
         self.out.push(initial);
         self.out.extend_from_slice(bytes);
@@ -320,7 +320,7 @@ impl<'a> ser::Serializer for Canonical<'a> {
     }
 }
 
-/// Why a value cannot be a key: what its own `Serialize` says.
+/// Why a value cannot be a key: the error of its own `Serialize`.
 pub(crate) struct Unfit(std::borrow::Cow<'static, str>);
 
 impl Unfit {

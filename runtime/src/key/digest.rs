@@ -19,10 +19,10 @@ use super::canonical::Canonical;
 pub(crate) struct Field(pub(crate) [u8; 20]);
 
 /// A map from fields, which are digests and need no other hash.
-pub(crate) type Fields<V> = HashMap<Field, V, BuildHasherDefault<Digested>>;
+pub(crate) type Fields<V> = HashMap<Field, V, BuildHasherDefault<DigestHasher>>;
 
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Digested(u64);
+pub(crate) struct DigestHasher(u64);
 
 /// The field of a call, and a second digest of it that stands in the entry's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(crate) struct MethodKey {
 }
 
 /// The state of SHA-1 before its last block, for arguments that fit in there: to write that block
-/// by hand spares each key the setting up of a hasher.
+/// directly spares each key the set-up of a hasher.
 #[derive(Clone)]
 struct LastBlock {
     state: [u32; 5],
@@ -131,7 +131,7 @@ impl LastBlock {
         }
     }
 
-    /// The digest of all there is with `more` behind it, if that fits.
+    /// The digest of everything so far and `more`, if that fits.
     fn digest(&self, more: &[u8]) -> Option<[u8; 20]> {
         let used = self.used + more.len();
         if used + END > BLOCK {
@@ -157,7 +157,7 @@ thread_local! {
 }
 const SCRATCH_KEPT: usize = 64 << 10;
 
-/// Collects what tells one call of a method from another. Generated code fills it.
+/// Collects what distinguishes the calls of a method. Generated code fills it.
 pub struct KeyWriter {
     bytes: Vec<u8>,
     error: Option<String>,
@@ -208,13 +208,13 @@ impl Hash for Field {
     }
 }
 
-/// Nobody outside knows it: whoever chooses arguments is not to choose where their fields stand.
+/// Unknown outside this process, so that a client that chooses arguments cannot make their fields collide in a map.
 static SEEDS: LazyLock<[u64; 2]> = LazyLock::new(|| {
     let random = RandomState::new();
     [random.hash_one(0), random.hash_one(1)]
 });
 
-impl Hasher for Digested {
+impl Hasher for DigestHasher {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -254,7 +254,7 @@ impl fmt::Debug for MethodKey {
 /// The canonical bytes of a value. For tests of the encoding.
 ///
 /// # Errors
-/// What the value's own `Serialize` says.
+/// The error of the value's own `Serialize`.
 pub fn canonical_bytes<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     match value.serialize(Canonical::new(&mut bytes)) {

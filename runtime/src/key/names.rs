@@ -46,7 +46,7 @@ pub enum Layout {
 /// ```
 pub trait KeyFormat: Send + Sync + 'static {
     /// The stem of the pair for these parts. Different parts must give different stems, and on a
-    /// cluster the stem must hold a hash tag (`{…}`), so that both keys live on one node.
+    /// cluster the stem must have a hash tag (`{…}`), so that all keys of the pair are on one node.
     fn stem(&self, parts: &KeyParts<'_>) -> String;
 
     /// A beginning that all stems for this name and policy have, and that no stem of another
@@ -68,7 +68,7 @@ pub struct KeyParts<'a> {
     pub method: Option<MethodPart<'a>>,
 }
 
-/// The part of a key's name that tells a method.
+/// The part of a key's name that identifies a method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MethodPart<'a> {

@@ -28,12 +28,10 @@ impl Bulkhead {
         Self { permits }
     }
 
-    /// Waits for a permit if the store `is_unavailable`. Places are given in the order in which they were
-    /// asked for.
+    /// Waits for a permit if the store `is_unavailable`, first come, first served.
     ///
-    /// Who `is_nested`, that is, calls from inside a run of any method of the cache, is let in at
-    /// once: the run that it is a part of may have the permit that it would wait for, or one that
-    /// somebody waits for who has it.
+    /// A call that `is_nested` in an execution of any method of the cache never waits: that execution
+    /// may hold the very permit that it would wait for.
     pub(crate) async fn enter(&self, is_unavailable: bool, is_nested: bool) -> BulkheadPermit {
         let permits = self
             .permits

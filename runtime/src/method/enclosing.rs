@@ -1,5 +1,5 @@
-//! Where a block stands. Its module has a path that macros know; of a function around it, only the
-//! compiler's names of types tell.
+//! The function around a block, if any. Macros know the path of its module; a function around it shows
+//! only in the compiler's names of types.
 
 use std::any::type_name;
 
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_is_told_from_a_module() {
+    fn a_function_is_distinguished_from_a_module() {
         struct Local;
         let global = Enclosing::of::<Global>(concat!(module_path!(), "::Global"));
         assert_eq!(global.function(), None);
@@ -47,7 +47,7 @@ mod tests {
         let local = Enclosing::of::<Local>(concat!(module_path!(), "::Local"));
         let name = local.function().unwrap();
         assert!(
-            name.contains("a_function_is_told_from_a_module::"),
+            name.contains("a_function_is_distinguished_from_a_module::"),
             "{name}"
         );
     }

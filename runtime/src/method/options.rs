@@ -18,13 +18,13 @@ pub struct Options {
     pub maxsize: Option<u64>,
     /// Life of an entry, in milliseconds.
     pub ttl_ms: Option<u64>,
-    /// Whether a value may say of itself how long it lives.
+    /// Whether `ttl_fn` decides how long a value lives.
     pub has_ttl_fn: bool,
     /// How long after its TTL a value may still be served, in milliseconds.
     pub stale_ms: Option<u64>,
     /// How long a call waits for a fresh value before it takes the stale one.
     pub soft_timeout_ms: Option<u64>,
-    /// When a value is computed anew before its TTL has passed.
+    /// When a value is refreshed before its TTL has passed.
     pub early: Option<Early>,
     /// The thousandths of a TTL that it is shortened by at the most.
     pub jitter_permille: Option<u16>,
@@ -57,7 +57,7 @@ impl Options {
         version: "",
     };
 
-    /// A method for which `maxsize` was said has a pair of its own, unless a layout was said: a small
+    /// A method with a `maxsize` has a pair of its own, unless a layout was set: a small
     /// bound must not evict what other methods have stored.
     pub(super) fn layout(&self, defaults: &Defaults) -> Layout {
         let unsaid = match self.maxsize {
@@ -73,7 +73,7 @@ impl Options {
 pub(crate) struct Defaults {
     pub(crate) names: Names,
     pub(crate) policy: Policy,
-    /// `None` where the builder says nothing of it.
+    /// `None` where the builder does not set it.
     pub(crate) layout: Option<Layout>,
     pub(crate) maxsize: u64,
     pub(crate) touch: Touch,

@@ -1,4 +1,4 @@
-//! Arguments of a run that outlives its call: kept as owned values, and lent again.
+//! Owned copies of the arguments of an execution that outlives its call.
 
 use std::borrow::Borrow;
 use std::ffi::{CStr, OsStr};

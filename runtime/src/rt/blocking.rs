@@ -13,7 +13,7 @@ thread_local! {
 /// give until the task yields (its cooperative budget). A thread that waits never yields: so the
 /// future is exempt, or a task's 129th call of a sync method would wait for ever.
 pub(crate) fn wait<F: Future>(future: F) -> F::Output {
-    let _blocked = Blocked(BLOCKED.replace(true));
+    let _blocked = BlockedGuard(BLOCKED.replace(true));
     pollster::block_on(tokio::task::unconstrained(future))
 }
 
@@ -22,9 +22,9 @@ pub(crate) fn is_blocked() -> bool {
     BLOCKED.get()
 }
 
-struct Blocked(bool);
+struct BlockedGuard(bool);
 
-impl Drop for Blocked {
+impl Drop for BlockedGuard {
     fn drop(&mut self) {
         BLOCKED.set(self.0);
     }

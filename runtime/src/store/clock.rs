@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The clock of entries: the server's, but for tests that move it by hand.
+/// The clock of entries: the server's, except in tests that move it manually.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Clock(pub(crate) Option<Arc<AtomicU64>>);
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::entry::header::Unstamped;
+use crate::entry::header::UnstampedEntry;
 use crate::error::Error;
 use crate::key::digest::Field;
 use crate::key::names::Names;
@@ -24,7 +24,7 @@ use super::pair::Pair;
 pub(crate) struct LookupReply {
     pub(crate) now_us: u64,
     pub(crate) entry: Option<EntryBytes>,
-    /// What the pair has left to live; `None` if it has no end. Only a peek says it.
+    /// How long the pair still lives; `None` if it never expires. Only a peek sets it.
     pub(crate) pair_ms: Option<u64>,
 }
 
@@ -80,7 +80,7 @@ impl From<Vec<u8>> for EntryBytes {
 #[derive(Debug, Clone)]
 pub(crate) struct Put {
     pub(crate) field: Field,
-    pub(crate) entry: Unstamped,
+    pub(crate) entry: UnstampedEntry,
     /// After this a refresh is due; 0 for never.
     pub(crate) soft_ms: u64,
     /// Life of the entry; 0 for as long as the pair lives.
@@ -148,21 +148,21 @@ pub(crate) struct LeaseRequest {
     pub(crate) tag: u64,
 }
 
-/// What a computation does about a lease that holds.
+/// What a computation does while another one holds the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OnHeldLease {
     Preempt,
     Wait,
-    /// It waits, also for the end of a pause after a refresh that failed.
+    /// For refreshes: a backoff after one that failed counts as held, too.
     GiveUp,
 }
 
-/// Which stored entries a computation is to be begun in spite of.
+/// Which stored entry would do, so that no computation begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AcceptEntry {
-    /// None: any live one will do.
+    /// Any live one.
     Any,
-    /// The one whose header has these bytes as its instant of creation.
+    /// Any but the one whose header has these bytes as its instant of creation.
     NotCreatedAt([u8; 8]),
     Never,
 }
@@ -173,15 +173,15 @@ pub(crate) enum LeaseOutcome {
     Hit(LookupReply),
     /// The token is the one that may store.
     Granted,
-    /// Another computation holds the lease, for so long unless it is renewed.
+    /// Another computation holds the lease, for the time `left` unless it is renewed.
     Held { left: Duration, holder: Token },
 }
 
-/// What an entry looked like that could not be read.
+/// What an unreadable entry must still look like to be removed.
 #[derive(Clone, Copy)]
 pub(crate) enum ExpectedEntry<'a> {
     Bytes(&'a [u8]),
-    /// Of one that is too large to be looked at.
+    /// For an entry that is too large to compare.
     Length(usize),
 }
 
@@ -197,7 +197,7 @@ impl fmt::Debug for ExpectedEntry<'_> {
 /// The operations on pairs. Every one ends within its deadline, with an error if it must.
 #[async_trait]
 pub(crate) trait Store: Send + Sync + fmt::Debug {
-    /// Looks an entry up and records the hit with the policy, as the pair's `touch` says.
+    /// Looks an entry up and records the hit with the policy, by the pair's `touch`.
     async fn get(
         &self,
         pair: &Arc<Pair>,
@@ -227,7 +227,7 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
         deadline: Duration,
     ) -> Result<PutOutcome, Error>;
 
-    /// Begins a computation: whoever began one before may no longer store. A hit is recorded with
+    /// Begins a computation: those that began before may no longer store. A hit is recorded with
     /// the policy.
     async fn acquire_lease(
         &self,
@@ -245,9 +245,9 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
         deadline: Duration,
     ) -> Result<bool, Error>;
 
-    /// Ends a computation that has nothing to store, behind the caller: others may begin. For a
-    /// `pause` nobody is to refresh the field.
-    fn release_lease(&self, pair: &Arc<Pair>, field: Field, token: Token, pause: Duration);
+    /// Ends a computation that has nothing to store, in the background: others may begin. During the
+    /// `backoff` no process refreshes the field.
+    fn release_lease(&self, pair: &Arc<Pair>, field: Field, token: Token, backoff: Duration);
 
     /// The computation has ended: its lease is not to be renewed any more.
     fn forget_lease(&self, token: Token);
@@ -264,8 +264,8 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
         deadline: Duration,
     ) -> Result<u64, Error>;
 
-    /// Removes an entry that could not be read, behind the call, if it is still what was seen.
-    /// That is not promised: where the store is in trouble, or busy with others, it stays.
+    /// Removes an entry that could not be read, in the background, if it is still as expected.
+    /// Best effort: while the store is failing or busy, it stays.
     fn discard(&self, pair: &Arc<Pair>, field: Field, seen: ExpectedEntry<'_>);
 
     /// Removes the entries with this method tag. No computation of that method that is under way
@@ -284,7 +284,7 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     /// Asks the store for a sign of life, and returns how long it took.
     async fn ping(&self, at_most: Duration) -> Result<Duration, Error>;
 
-    /// Whether the store does not answer reads of the pair, and is not asked until it does.
+    /// Whether the circuit breaker for reads of the pair is open.
     fn is_unavailable(&self, _pair: &Pair) -> bool {
         false
     }

@@ -7,8 +7,8 @@ use super::maxsize::MaxSize;
 use crate::policy::Policy;
 use crate::settings::{StructureTtl, Touch};
 
-/// The keys that hold entries: a ZSET that ranks them and a HASH of their values. Which methods they
-/// belong to, the layout says.
+/// The keys of a set of entries: a ZSET that ranks them, a HASH of their values, and a HASH of leases.
+/// The layout decides which methods share a pair.
 #[derive(Debug)]
 pub(crate) struct Pair {
     pub(crate) stem: String,

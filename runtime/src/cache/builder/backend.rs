@@ -1,11 +1,11 @@
-//! Where the entries are to live.
+//! The store that the builder is set to use, until it is opened.
 
 use crate::error::Error;
 use crate::store::memory::Memory;
 use crate::store::redis::{Redis, Target, Tls};
 use crate::store::{AnyStore, Clock, StoreKind};
 
-/// Where the entries are to live.
+/// Where the entries will be stored.
 pub(super) enum Backend {
     Memory,
     Redis(String),

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Codec;
-use super::limits::Guard;
+use super::limits::DecodeLimits;
 use crate::error::Error;
 
 /// Why a codec could not encode or decode. It is logged by its kind only, never by its text.
@@ -97,7 +97,9 @@ impl CustomCodec {
     pub(super) fn decode<T: DeserializeOwned>(&self, payload: &[u8]) -> Result<T, CodecError> {
         let mut value = None;
         self.codec.decode(payload, &mut |deserializer| {
-            value = Some(T::deserialize(Guard::of(payload).around(deserializer))?);
+            value = Some(T::deserialize(
+                DecodeLimits::of(payload).around(deserializer),
+            )?);
             Ok(())
         })?;
         value.ok_or_else(|| "the codec did not read a value".into())

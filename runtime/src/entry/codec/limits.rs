@@ -26,12 +26,12 @@ const GIVEN_FOR_NOTHING: usize = 64 << 10;
 const ANNOUNCED: usize = 1024;
 
 /// What one decoding may use.
-pub(super) struct Guard {
+pub(super) struct DecodeLimits {
     left: Cell<usize>,
     stack: usize,
 }
 
-impl Guard {
+impl DecodeLimits {
     pub(super) fn of(payload: &[u8]) -> Self {
         let given = payload.len().saturating_mul(GIVEN_PER_BYTE);
         Self::giving(given.saturating_add(GIVEN_FOR_NOTHING))
@@ -45,8 +45,8 @@ impl Guard {
         }
     }
 
-    pub(super) fn around<D>(&self, inner: D) -> Guarded<'_, D> {
-        Guarded {
+    pub(super) fn around<D>(&self, inner: D) -> LimitedDeserializer<'_, D> {
+        LimitedDeserializer {
             inner,
             guard: self,
             depth: 0,
@@ -79,20 +79,20 @@ pub(super) struct Inside<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Inside<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(Guard::giving(usize::MAX).around(deserializer)).map(Self)
+        T::deserialize(DecodeLimits::giving(usize::MAX).around(deserializer)).map(Self)
     }
 }
 
 /// Something of serde's, inside the guard.
-pub(super) struct Guarded<'f, X> {
+pub(super) struct LimitedDeserializer<'f, X> {
     inner: X,
-    guard: &'f Guard,
+    guard: &'f DecodeLimits,
     depth: usize,
 }
 
-impl<'f, X> Guarded<'f, X> {
-    fn beside<Y>(&self, inner: Y) -> Guarded<'f, Y> {
-        Guarded {
+impl<'f, X> LimitedDeserializer<'f, X> {
+    fn beside<Y>(&self, inner: Y) -> LimitedDeserializer<'f, Y> {
+        LimitedDeserializer {
             inner,
             guard: self.guard,
             depth: self.depth,
@@ -100,16 +100,16 @@ impl<'f, X> Guarded<'f, X> {
     }
 
     /// What is inside this visitor's value, one level deeper.
-    fn below<Y, E: Error>(&self, inner: Y) -> Result<Guarded<'f, Y>, E> {
+    fn below<Y, E: Error>(&self, inner: Y) -> Result<LimitedDeserializer<'f, Y>, E> {
         self.guard.check_depth(self.depth)?;
-        Ok(Guarded {
+        Ok(LimitedDeserializer {
             inner,
             guard: self.guard,
             depth: self.depth + 1,
         })
     }
 
-    fn split(self) -> (X, Guarded<'f, ()>) {
+    fn split(self) -> (X, LimitedDeserializer<'f, ()>) {
         let rest = self.beside(());
         (self.inner, rest)
     }
@@ -124,7 +124,7 @@ macro_rules! forward {
     )*};
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guarded<'_, D> {
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for LimitedDeserializer<'_, D> {
     type Error = D::Error;
 
     forward! {
@@ -183,7 +183,7 @@ macro_rules! weighed {
     )*};
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Guarded<'_, V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for LimitedDeserializer<'_, V> {
     type Value = V::Value;
 
     scalars! {
@@ -250,7 +250,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Guarded<'_, V> {
     }
 }
 
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Guarded<'_, S> {
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for LimitedDeserializer<'_, S> {
     type Value = S::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
@@ -259,7 +259,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Guarded<'_, S> {
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Guarded<'_, A> {
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for LimitedDeserializer<'_, A> {
     type Error = A::Error;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(
@@ -276,7 +276,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Guarded<'_, A> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Guarded<'_, A> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for LimitedDeserializer<'_, A> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
@@ -298,9 +298,9 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Guarded<'_, A> {
     }
 }
 
-impl<'de, 'f, A: EnumAccess<'de>> EnumAccess<'de> for Guarded<'f, A> {
+impl<'de, 'f, A: EnumAccess<'de>> EnumAccess<'de> for LimitedDeserializer<'f, A> {
     type Error = A::Error;
-    type Variant = Guarded<'f, A::Variant>;
+    type Variant = LimitedDeserializer<'f, A::Variant>;
 
     fn variant_seed<S: DeserializeSeed<'de>>(
         self,
@@ -313,7 +313,7 @@ impl<'de, 'f, A: EnumAccess<'de>> EnumAccess<'de> for Guarded<'f, A> {
     }
 }
 
-impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Guarded<'_, A> {
+impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for LimitedDeserializer<'_, A> {
     type Error = A::Error;
 
     fn unit_variant(self) -> Result<(), A::Error> {

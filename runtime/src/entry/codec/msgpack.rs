@@ -2,7 +2,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::CodecError;
-use super::limits::Guard;
+use super::limits::DecodeLimits;
 
 /// Structs by name, so that a field may be added.
 pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
@@ -12,7 +12,7 @@ pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), C
 pub(super) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
     let mut rest = payload;
     let mut deserializer = rmp_serde::Deserializer::new(&mut rest);
-    let value = T::deserialize(Guard::of(payload).around(&mut deserializer))?;
+    let value = T::deserialize(DecodeLimits::of(payload).around(&mut deserializer))?;
     if rest.is_empty() {
         return Ok(value);
     }

@@ -2,7 +2,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::CodecError;
-use super::limits::Guard;
+use super::limits::DecodeLimits;
 
 pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
     let taken = std::mem::take(out);
@@ -12,7 +12,7 @@ pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), C
 
 pub(super) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
     let mut deserializer = postcard::Deserializer::from_bytes(payload);
-    let value = T::deserialize(Guard::of(payload).around(&mut deserializer))?;
+    let value = T::deserialize(DecodeLimits::of(payload).around(&mut deserializer))?;
     let rest = deserializer.finalize()?;
     if rest.is_empty() {
         return Ok(value);

@@ -125,11 +125,11 @@ impl SealKeys {
     }
 }
 
-/// Whoever forges must not learn how near he came.
+/// A forger must not learn how close a forgery came.
 const INVALID: &str = "the seal is not valid";
 
-/// The instants in the header are the server's, and whoever writes to the server can forge them. By
-/// the clocks of the processes that seal and open, an entry ends with its life as well.
+/// The instants in the header are the server's, and a writer to the server can forge them. So an entry
+/// also expires by the clocks of the processes that seal and open it.
 fn is_over(created_ms: u64, ttl_ms: u64, now_ms: u64) -> bool {
     let tolerance_ms = u64::try_from(TOLERANCE.as_millis()).unwrap_or(u64::MAX);
     let end_ms = created_ms
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_not_shown_and_ids_are_told_apart() {
+    fn keys_are_not_shown_and_ids_are_distinguished() {
         let keys = SealKeys::new(77, [0x5a; 32]).with_previous(77, [0xa5; 32]);
         assert_eq!(format!("{keys:?}"), "SealKeys { ids: [77, 77], .. }");
         assert!(keys.check().unwrap_err().to_string().contains("the id 77"));

@@ -72,7 +72,7 @@ macro_rules! named_sequence {
 }
 named_sequence!(SerializeStruct, SerializeStructVariant);
 
-/// Collects the entries of a map behind the output, and sorts them when the map ends.
+/// Collects the entries of a map after the output, and sorts them when the map ends.
 pub(crate) struct SortedMap<'a> {
     out: &'a mut Vec<u8>,
     start: usize,

@@ -189,7 +189,7 @@ proptest! {
     #[test]
     fn maps(rest in btree_map(text(), any::<i64>(), 0..8), id: u32, keys: HashMap<i16, Option<u8>>) {
         same(&Flat { id, rest: rest.clone() });
-        // One key: the order of more is not told.
+        // One key: the order of several is not defined.
         same(&keys.into_iter().take(1).collect::<HashMap<_, _>>());
     }
 
@@ -199,7 +199,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_that_nobody_wrote(bytes: std::vec::Vec<u8>) {
+    fn arbitrary_bytes(bytes: std::vec::Vec<u8>) {
         let _ = decode::<ciborium::Value>(&bytes);
         let _ = decode::<Kind>(&bytes);
         let _ = decode::<Untagged>(&bytes);
@@ -312,7 +312,7 @@ fn lenient<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<K
 }
 
 #[test]
-fn a_type_that_makes_do_with_errors_makes_do_with_those_of_ciborium_alone() {
+fn errors_of_the_fast_reader_are_final() {
     let known = |inner| Lenient {
         kind: Some(Known::One),
         inner,

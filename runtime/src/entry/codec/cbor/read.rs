@@ -1,8 +1,8 @@
 //! Reads what ciborium wrote, in place.
 //!
 //! It takes what values are usually made of, and leaves the rest (tags, texts in parts, integers
-//! beyond 64 bits) to ciborium: whatever is odd ends the reading, and nobody asks why. Lengths are
-//! not believed beyond what the payload can hold, and nesting is counted.
+//! beyond 64 bits) to ciborium: anything else ends the reading, without a reason. Lengths are
+//! trusted only as far as the payload can hold them, and nesting is limited.
 
 pub(crate) mod access;
 
@@ -44,7 +44,7 @@ struct Reader<'de> {
     rest: &'de [u8],
     /// How many more there may be.
     levels: usize,
-    /// Whether anything was: a type that makes do with an error is not to make do with ours.
+    /// Whether anything was: a type that recovers from an error must not recover from ours.
     is_odd: bool,
 }
 
@@ -149,7 +149,7 @@ impl<'de> Reader<'de> {
         value
     }
 
-    /// Takes down whether it went wrong.
+    /// Records whether it failed.
     #[inline]
     fn noting<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Odd>) -> Result<T, Odd> {
         let read = read(self);

@@ -1,14 +1,14 @@
 //! Sees to it that a text is YAML of the kind that the encoder writes: in block style, without
 //! anchors, aliases, directives and further documents.
 //!
-//! The parser behind `serde_norway` takes time by the square of the depth of brackets, before a
+//! The parser of `serde_norway` takes quadratic time in the depth of brackets, before a
 //! value is asked for; and an alias of a few bytes stands for as much as one likes.
 
 use crate::entry::codec::limits::DEPTH;
 
-type Refused = Result<(), &'static str>;
+type BlockError = Result<(), &'static str>;
 
-pub(super) fn scan(text: &str) -> Refused {
+pub(super) fn scan(text: &str) -> BlockError {
     let mut scan = Scan { text, at: 0 };
     while scan.at < text.len() {
         scan.line()?;
@@ -23,7 +23,7 @@ struct Scan<'t> {
 
 impl<'t> Scan<'t> {
     /// The nodes that begin in this line, and all of the scalars that do.
-    fn line(&mut self) -> Refused {
+    fn line(&mut self) -> BlockError {
         let start = self.at;
         if ["---", "...", "%"]
             .iter()
@@ -70,7 +70,7 @@ impl<'t> Scan<'t> {
     }
 
     /// A scalar in one of the other styles, or an empty collection.
-    fn scalar(&mut self, first: char) -> Refused {
+    fn scalar(&mut self, first: char) -> BlockError {
         match first {
             '[' | '{' => {
                 let is_empty = ["[]", "{}"]
@@ -111,7 +111,7 @@ impl<'t> Scan<'t> {
         }
     }
 
-    fn block_scalar(&mut self, parent: Option<usize>) -> Refused {
+    fn block_scalar(&mut self, parent: Option<usize>) -> BlockError {
         self.pass(1);
         let given = self.peek().and_then(|c| c.to_digit(10));
         self.until(|c| !(c.is_ascii_digit() || c == '-' || c == '+'));
