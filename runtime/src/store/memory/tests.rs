@@ -10,7 +10,7 @@ fn an_entry_is_discarded_only_if_it_is_what_was_seen() {
         .field;
     let put = Put {
         field,
-        entry: header::Unstamped {
+        entry: header::UnstampedEntry {
             head: [1; 4],
             tail: vec![2; 32],
         },
