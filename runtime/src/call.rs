@@ -31,9 +31,9 @@ use crate::error::{Error, ErrorKind};
 use crate::key::digest::{CallKey, KeyWriter};
 use crate::method::Method;
 use crate::method::bound::BoundRef;
-use crate::method::cacheability::Verdict;
+use crate::method::cacheability::Cacheability;
 use crate::method::freshness::NeedsRefresh;
-use crate::method::return_type::{Shape, Value};
+use crate::method::return_type::{ReturnType, Value};
 use crate::rt::{blocking, timeout};
 use crate::stats::Event;
 
@@ -95,12 +95,12 @@ impl<'a> Call<'a> {
     /// that is cacheable.
     pub async fn run<S, R, Fut>(
         self,
-        _shape: S,
-        cacheability: impl FnOnce(&S::Stored) -> Verdict,
+        _return_type: S,
+        cacheability: impl FnOnce(&S::Stored) -> Cacheability,
         method: impl FnOnce() -> Fut,
     ) -> R
     where
-        S: Shape<R>,
+        S: ReturnType<R>,
         S::Stored: Value,
         Fut: Future<Output = R>,
     {
@@ -108,7 +108,7 @@ impl<'a> Call<'a> {
             return method().await;
         };
         match attempt.answer().await {
-            Answer::Value(stored) | Answer::Refreshable(stored, _) => S::join(stored),
+            Answer::Value(stored) | Answer::Refreshable(stored, _) => S::from_stored(stored),
             // In a box, for most calls never need the room.
             Answer::Execute => Box::pin(attempt.execute::<S, R>(cacheability, method())).await,
         }
@@ -118,12 +118,12 @@ impl<'a> Call<'a> {
     /// execution that outlives this call.
     pub async fn run_stale<S, R, Fut>(
         self,
-        _shape: S,
-        cacheability: impl Fn(&S::Stored) -> Verdict + Send + 'static,
+        _return_type: S,
+        cacheability: impl Fn(&S::Stored) -> Cacheability + Send + 'static,
         make: impl Fn() -> Fut,
     ) -> R
     where
-        S: Shape<R> + 'static,
+        S: ReturnType<R> + 'static,
         S::Stored: Value,
         Fut: Future<Output = R> + Send + 'static,
         R: Send + 'static,
@@ -134,12 +134,12 @@ impl<'a> Call<'a> {
 
     async fn run_refreshing<S, R, Fut>(
         self,
-        cacheability: impl Fn(&S::Stored) -> Verdict + Send + 'static,
+        cacheability: impl Fn(&S::Stored) -> Cacheability + Send + 'static,
         make: impl Fn() -> Fut,
         spawn: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>),
     ) -> R
     where
-        S: Shape<R> + 'static,
+        S: ReturnType<R> + 'static,
         S::Stored: Value,
         Fut: Future<Output = R> + Send + 'static,
         R: Send + 'static,
@@ -148,8 +148,8 @@ impl<'a> Call<'a> {
             return make().await;
         };
         let (returned, needs) = match attempt.answer().await {
-            Answer::Value(stored) => return S::join(stored),
-            Answer::Refreshable(stored, needs) => (S::join(stored), needs),
+            Answer::Value(stored) => return S::from_stored(stored),
+            Answer::Refreshable(stored, needs) => (S::from_stored(stored), needs),
             Answer::Execute => {
                 return Box::pin(attempt.execute::<S, R>(cacheability, make())).await;
             }
@@ -176,26 +176,26 @@ impl<'a> Call<'a> {
     /// [`run`](Self::run) for a sync method: the same, on a thread that waits.
     pub fn run_blocking<S, R>(
         self,
-        shape: S,
-        cacheability: impl FnOnce(&S::Stored) -> Verdict,
+        return_type: S,
+        cacheability: impl FnOnce(&S::Stored) -> Cacheability,
         method: impl FnOnce() -> R,
     ) -> R
     where
-        S: Shape<R>,
+        S: ReturnType<R>,
         S::Stored: Value,
     {
-        blocking::wait(self.run(shape, cacheability, || async { method() }))
+        blocking::wait(self.run(return_type, cacheability, || async { method() }))
     }
 
     /// [`run_stale`](Self::run_stale) for a sync method.
     pub fn run_stale_blocking<S, R, Run>(
         self,
-        _shape: S,
-        cacheability: impl Fn(&S::Stored) -> Verdict + Send + 'static,
+        _return_type: S,
+        cacheability: impl Fn(&S::Stored) -> Cacheability + Send + 'static,
         make: impl Fn() -> Run,
     ) -> R
     where
-        S: Shape<R> + 'static,
+        S: ReturnType<R> + 'static,
         S::Stored: Value,
         Run: FnOnce() -> R + Send + 'static,
         R: Send + 'static,

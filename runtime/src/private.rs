@@ -9,12 +9,12 @@ pub use crate::call::Call;
 pub use crate::engine::Engine;
 pub use crate::key::digest::{KeyWriter, canonical_bytes};
 pub use crate::method::Method;
-pub use crate::method::cacheability::{Life, Verdict, judge, judge_returned};
+pub use crate::method::cacheability::{Cacheability, IntoCacheability, cacheability_of, condition};
 pub use crate::method::options::Options;
-pub use crate::method::owned_args::Keep;
+pub use crate::method::owned_args::ToOwnedArg;
 pub use crate::method::return_type::{
-    Lent, Owning, OwnsIs, PlainLent, PlainProbe, Probe, ReturnedBy, Returns, Shape, ShapeOf, Value,
-    owning,
+    Lent, Owning, OwnsIs, PlainLent, PlainProbe, Probe, ReturnType, ReturnTypeOf, ReturnedBy,
+    Returns, Value, owning,
 };
 pub use crate::settings::Early;
 

@@ -17,8 +17,8 @@ pub(crate) use self::any::AnyStore;
 pub use self::any::StoreKind;
 pub(crate) use self::clock::Clock;
 pub(crate) use self::contract::{
-    AcceptEntry, EntryBytes, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, LookupReply,
-    OnHeldLease, Put, PutOutcome, ReplyBytes, Store, Token,
+    AcceptEntry, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease,
+    Put, PutOutcome, RawEntry, ReplyBytes, Store, Token,
 };
 pub(crate) use self::listener::{Listener, Listeners};
 pub(crate) use self::pair::Pair;

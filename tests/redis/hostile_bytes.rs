@@ -234,7 +234,7 @@ fn an_entry_that_changed_after_it_was_read_is_not_removed() {
         let values = format!("func-cache:{name}:lru_t:1");
         let call = || Call::of_entry(engine(&cache), &METHOD, |writer| writer.add(&1u8));
         let handle = redis_func_cache::EntryHandle::<
-            redis_func_cache::private::ShapeOf<false>,
+            redis_func_cache::private::ReturnTypeOf<false>,
             String,
             (),
         >::new(call(), ());
@@ -270,7 +270,7 @@ fn settled(cache: &Cache) {
     for _ in 0..2 {
         let call = Call::of_entry(engine(cache), &METHOD, |writer| writer.add(&2u8));
         let other = redis_func_cache::EntryHandle::<
-            redis_func_cache::private::ShapeOf<false>,
+            redis_func_cache::private::ReturnTypeOf<false>,
             String,
             (),
         >::new(call, ());

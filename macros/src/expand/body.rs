@@ -25,8 +25,8 @@ pub(super) fn of(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<Token
 }
 
 // Output
-//     let call = Call::new(self.core.cache(), CachedUserRepoMethods::find(), |writer| { writer.add(&id); });
-//     call.run(shape, Verdict::store, move || <UserRepo>::find(self.core.inner(), id)).await
+//     let call = Call::new(self.core.engine(), CachedUserRepoMethods::find(), |writer| { writer.add(&id); });
+//     call.run(shape, Cacheability::always, move || <UserRepo>::find(self.core.inner(), id)).await
 fn cached(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> TokenStream {
     let Context { private, core, .. } = context;
     let (methods, name) = (context.methods_type(), method.name());
@@ -42,7 +42,7 @@ fn cached(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> 
     let (at, _) = types::ends(&method.returned);
     let made = Ident::new("__call", at);
     let make = quote! {
-        let #made = #private::Call::new(#holder.cache(), <#methods>::#name(), #writer);
+        let #made = #private::Call::new(#holder.engine(), <#methods>::#name(), #writer);
     };
     let (shape, condition) = (
         shape(context, method),
@@ -94,7 +94,7 @@ fn delegated(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
 
 // Output
 //     let dropped = vec![self.entry().find(id).invalidation()];
-//     invalidate_after(self.core.cache(), dropped, shape, <UserRepo>::rename(self.core.inner(), id, name)).await
+//     invalidate_after(self.core.engine(), dropped, shape, <UserRepo>::rename(self.core.inner(), id, name)).await
 fn invalidating(context: &Context<'_>, method: &Method<'_>, calls: &[Invalidates]) -> TokenStream {
     let Context { private, core, .. } = context;
     let (dropped, owned) = (names::local("__dropped"), names::local("__core"));
@@ -108,9 +108,9 @@ fn invalidating(context: &Context<'_>, method: &Method<'_>, calls: &[Invalidates
     let call = call(context, method, Some(&quote!(#holder.inner())));
     let after = match method.style {
         CallStyle::Sync => {
-            quote!(#private::invalidate_after_blocking(#holder.cache(), #dropped, #shape, move || #call))
+            quote!(#private::invalidate_after_blocking(#holder.engine(), #dropped, #shape, move || #call))
         }
-        _ => quote!(#private::invalidate_after(#holder.cache(), #dropped, #shape, #call).await),
+        _ => quote!(#private::invalidate_after(#holder.engine(), #dropped, #shape, #call).await),
     };
     match method.style {
         CallStyle::Future => quote! {
@@ -146,7 +146,7 @@ fn invalidation(context: &Context<'_>, one: &Invalidates) -> Option<TokenStream>
         }
         None => {
             let methods = context.methods_type();
-            quote!(#private::Invalidation::all(self.#core.cache(), <#methods>::#method()))
+            quote!(#private::Invalidation::all(self.#core.engine(), <#methods>::#method()))
         }
     })
 }

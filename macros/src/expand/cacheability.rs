@@ -18,9 +18,9 @@ pub(super) fn of_call(context: &Context<'_>, method: &MethodPlan<'_>) -> TokenSt
         Some(condition) => {
             let returned = context.ty.ty(&method.returned);
             let shape = fragment::shape(context, method);
-            quote!(#private::judge::<#returned, _, _>(#shape, #condition))
+            quote!(#private::condition::<#returned, _, _>(#shape, #condition))
         }
-        None => quote!(#private::Verdict::store),
+        None => quote!(#private::Cacheability::always),
     }
 }
 
@@ -34,7 +34,7 @@ pub(super) fn of_handle(
     let condition = condition(context, method)?;
     let returned = names::local("__returned");
     Some(quote! {
-        .judged(|#returned| #private::judge_returned::<_, #shape>(#returned, #condition))
+        .with_condition(|#returned| #private::cacheability_of::<_, #shape>(#returned, #condition))
     })
 }
 
@@ -42,9 +42,9 @@ pub(super) fn of_handle(
 //
 // Output
 //     |value| {
-//         if !is_complete(value) { return Verdict::Skip; }
-//         if Option::is_none(value) { return Verdict::StoreFor(Duration::from_millis(10_000)); }
-//         Life::verdict(life(value))
+//         if !is_complete(value) { return Cacheability::Uncacheable; }
+//         if Option::is_none(value) { return Cacheability::For(Duration::from_millis(10_000)); }
+//         IntoCacheability::into_cacheability(life(value))
 //     }
 fn condition(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<TokenStream> {
     let Kind::Cached(args) = &method.kind else {
@@ -55,7 +55,7 @@ fn condition(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<TokenStre
     let mut parts = Vec::new();
     if let Some(cache_if) = &args.cache_if {
         let is_met = apply(context, &cache_if.0, &value);
-        parts.push(quote!(if !#is_met { return #private::Verdict::Skip; }));
+        parts.push(quote!(if !#is_met { return #private::Cacheability::Uncacheable; }));
     }
     let none_policy = NonePolicy::of(&context.block.args, args);
     // The block speaks of methods that are seen to return an `Option`; the compiler sees to the rest.
@@ -68,9 +68,9 @@ fn condition(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<TokenStre
     let when_none = match none_policy {
         NonePolicy::Store => None,
         NonePolicy::StoreFor(ms) => {
-            Some(quote!(#private::Verdict::StoreFor(::core::time::Duration::from_millis(#ms))))
+            Some(quote!(#private::Cacheability::For(::core::time::Duration::from_millis(#ms))))
         }
-        NonePolicy::Skip => Some(quote!(#private::Verdict::Skip)),
+        NonePolicy::Skip => Some(quote!(#private::Cacheability::Uncacheable)),
     };
     if let Some(when_none) = when_none {
         let (at, _) = types::ends(&method.returned);
@@ -81,12 +81,12 @@ fn condition(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<TokenStre
     let otherwise = args.ttl_fn.as_ref().map(|ttl_fn| {
         let at = ours(ttl_fn.0.span());
         let ttl = apply(context, &ttl_fn.0, &value);
-        quote_spanned!(at=> #private::Life::verdict(#ttl))
+        quote_spanned!(at=> #private::IntoCacheability::into_cacheability(#ttl))
     });
     if parts.is_empty() && otherwise.is_none() {
         return None;
     }
-    let otherwise = otherwise.unwrap_or_else(|| quote!(#private::Verdict::Store));
+    let otherwise = otherwise.unwrap_or_else(|| quote!(#private::Cacheability::Cacheable));
     Some(quote!(|#value| { #(#parts)* #otherwise }))
 }
 

@@ -108,7 +108,7 @@ pub(super) fn shape(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let private = &context.private;
     let returned = context.ty.ty(&method.returned);
     let (at, _) = types::ends(&method.returned);
-    quote_spanned!(at=> { use #private::PlainProbe as _; #private::Probe::<#returned>::new().shape() })
+    quote_spanned!(at=> { use #private::PlainProbe as _; #private::Probe::<#returned>::new().return_type() })
 }
 
 /// The type of the method's result with the user's type for `Self`.

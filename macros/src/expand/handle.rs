@@ -18,7 +18,7 @@ const MOST_SKIPPED: usize = 6;
 
 // Output
 //     impl<'a> CachedUserRepoEntry<'a> {
-//         pub fn find(self, id: u64) -> EntryHandle<'a, Shape, Result<User, DbError>, Ready<impl Future>> { … }
+//         pub fn find(self, id: u64) -> EntryHandle<'a, ReturnTypeOf<true>, Result<User, DbError>, Ready<impl Future>> { … }
 //     }
 pub(super) fn handles(context: &Context<'_>) -> TokenStream {
     let methods = context.plan.methods.iter();
@@ -111,7 +111,7 @@ impl<'a> Handle<'a> {
             #where_clause
             {
                 let #core = &self.#wrapper_field.#core_field;
-                let #call = #private::Call::of_entry(#core.cache(), <#methods>::#name(), #writer);
+                let #call = #private::Call::of_entry(#core.engine(), <#methods>::#name(), #writer);
                 #krate::#handle::new(#call, #run)#condition
             }
         }
@@ -125,11 +125,11 @@ impl<'a> Handle<'a> {
         if is_generic(self.context, self.method, returned) {
             let is_result = types::last_segment(returned)
                 .is_some_and(|last| last.ident.to_string().ends_with("Result"));
-            return quote!(#private::ShapeOf<#is_result>);
+            return quote!(#private::ReturnTypeOf<#is_result>);
         }
         let fixed = types::with_lifetime(returned, &syn::parse_quote!('static), false);
         quote! {
-            #private::ShapeOf<{
+            #private::ReturnTypeOf<{
                 use #private::PlainProbe as _;
                 <#private::Probe<#fixed>>::IS_RESULT
             }>

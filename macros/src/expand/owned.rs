@@ -10,7 +10,7 @@ use quote::{quote, quote_spanned};
 // Output
 //     || {
 //         let core = Clone::clone(&self.core);
-//         let country = Keep::keep(country);
+//         let country = ToOwnedArg::to_owned_arg(country);
 //         async move { <UserRepo>::tax_rate(core.inner(), Borrow::<str>::borrow(&country)).await }
 //     }
 pub(super) fn make(
@@ -46,7 +46,7 @@ fn owned(context: &Context<'_>, argument: &Arg<'_>) -> TokenStream {
         Some(_) => quote!(#given),
         None => quote_spanned!(at=> &#given),
     };
-    quote_spanned!(at=> let #ident = #private::Keep::keep(#given);)
+    quote_spanned!(at=> let #ident = #private::ToOwnedArg::to_owned_arg(#given);)
 }
 
 fn lent(context: &Context<'_>, argument: &Arg<'_>) -> TokenStream {

@@ -13,27 +13,27 @@ use crate::call::{Call, failure};
 use crate::deadline::HANDLE_DEADLINE;
 use crate::engine::scope::Mode;
 use crate::error::Error;
-use crate::method::cacheability::Verdict;
-use crate::method::return_type::{Shape, Value};
+use crate::method::cacheability::Cacheability;
+use crate::method::return_type::{ReturnType, Value};
 use crate::rt::blocking;
 use crate::stats::Event;
 use crate::store::{AcceptEntry, LookupReply, OnHeldLease, Put, PutOutcome};
 
 /// The entry of one call of an async method: `repo.entry().find(42)`.
 ///
-/// The type parameters are the shape of the method's return type, that type, and what
+/// The type parameters are the method's return type, as a marker and as it is, and what
 /// [`refresh`](Self::refresh) runs.
 pub struct EntryHandle<'a, S, R, Run> {
     call: Result<KeyedCall<'a>, Error>,
     /// Never locked: the handle is `Sync` also where the user's future is only `Send`.
     run: Mutex<Run>,
-    cacheability: fn(&R) -> Verdict,
+    cacheability: fn(&R) -> Cacheability,
     types: PhantomData<fn() -> (S, R)>,
 }
 
 impl<'a, S, R, Run> EntryHandle<'a, S, R, Run>
 where
-    S: Shape<R>,
+    S: ReturnType<R>,
     S::Stored: Value,
 {
     /// The stored value, if there is one that is alive. The policy does not count it as a use.
@@ -103,7 +103,7 @@ where
 
     async fn execute<Fut: Future<Output = R>>(
         call: Result<KeyedCall<'a>, Error>,
-        cacheability: fn(&R) -> Verdict,
+        cacheability: fn(&R) -> Cacheability,
         run: impl FnOnce() -> Fut,
     ) -> R {
         let Ok(call) = call else {
@@ -121,7 +121,7 @@ where
         let Some(ttl_ms) = cacheability(&returned).ttl_ms(call.method.ttl_ms) else {
             return returned;
         };
-        let stored = match S::split(returned) {
+        let stored = match S::into_stored(returned) {
             Ok(stored) => stored,
             Err(returned) => return returned,
         };
@@ -143,7 +143,7 @@ where
             Ok(_) => {}
             Err(_) => call.count(Event::error, 1),
         }
-        S::join(stored)
+        S::from_stored(stored)
     }
 
     fn call(&self) -> Result<&KeyedCall<'a>, Error> {
@@ -197,7 +197,7 @@ pub trait Run<Args, R> {
 
 impl<S, R, Fut> EntryHandle<'_, S, R, Ready<Fut>>
 where
-    S: Shape<R>,
+    S: ReturnType<R>,
     S::Stored: Value,
     Fut: Future<Output = R>,
 {
@@ -213,7 +213,7 @@ macro_rules! refresh_with {
     ($($arg:ident: $ty:ident),*) => {
         impl<'a, S, R, Run, $($ty),*> EntryHandle<'a, S, R, Needs<($($ty,)*), Run>>
         where
-            S: Shape<R>,
+            S: ReturnType<R>,
             S::Stored: Value,
             Run: crate::private::Run<($($ty,)*), R>,
         {
@@ -228,7 +228,7 @@ macro_rules! refresh_with {
 
         impl<'a, S, R, Run, $($ty),*> BlockingEntryHandle<'a, S, R, Needs<($($ty,)*), Run>>
         where
-            S: Shape<R>,
+            S: ReturnType<R>,
             S::Stored: Value,
             Run: FnOnce($($ty),*) -> R,
         {
@@ -255,7 +255,7 @@ pub struct BlockingEntryHandle<'a, S, R, Run>(EntryHandle<'a, S, R, Run>);
 
 impl<S, R, Run> BlockingEntryHandle<'_, S, R, Run>
 where
-    S: Shape<R>,
+    S: ReturnType<R>,
     S::Stored: Value,
 {
     /// As [`EntryHandle::peek`].
@@ -293,7 +293,7 @@ where
 
 impl<S, R, Run> BlockingEntryHandle<'_, S, R, Ready<Run>>
 where
-    S: Shape<R>,
+    S: ReturnType<R>,
     S::Stored: Value,
     Run: FnOnce() -> R,
 {
@@ -314,21 +314,21 @@ impl<'a, S, R, Run> EntryHandle<'a, S, R, Run> {
         Self {
             call: call.entry(),
             run: Mutex::new(run),
-            cacheability: Verdict::store,
+            cacheability: Cacheability::always,
             types: PhantomData,
         }
     }
 
-    /// For a method whose options judge what it returned.
+    /// For a method whose options condition what it returned.
     #[must_use]
-    pub fn judged(self, cacheability: fn(&R) -> Verdict) -> Self {
+    pub fn with_condition(self, cacheability: fn(&R) -> Cacheability) -> Self {
         Self {
             cacheability,
             ..self
         }
     }
 
-    fn into_parts(self) -> (Result<KeyedCall<'a>, Error>, fn(&R) -> Verdict, Run) {
+    fn into_parts(self) -> (Result<KeyedCall<'a>, Error>, fn(&R) -> Cacheability, Run) {
         let run = self.run.into_inner();
         let run = run.unwrap_or_else(PoisonError::into_inner);
         (self.call, self.cacheability, run)
@@ -346,8 +346,8 @@ impl<'a, S, R, Run> BlockingEntryHandle<'a, S, R, Run> {
     }
 
     #[must_use]
-    pub fn judged(self, cacheability: fn(&R) -> Verdict) -> Self {
-        Self(self.0.judged(cacheability))
+    pub fn with_condition(self, cacheability: fn(&R) -> Cacheability) -> Self {
+        Self(self.0.with_condition(cacheability))
     }
 
     pub fn invalidation(self) -> Invalidation {

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::key::digest::CallKey;
 use crate::method::Method;
 use crate::method::bound::BoundMethod;
-use crate::method::return_type::Shape;
+use crate::method::return_type::ReturnType;
 use crate::rt::blocking;
 use crate::stats::Event;
 
@@ -105,10 +105,10 @@ impl Drop for Running<'_> {
 /// Awaits a method and, if what it returned is a success, drops the entries before it returns. They
 /// are dropped also if the caller is dropped meanwhile, or the method panics.
 #[doc(hidden)]
-pub async fn invalidate_after<S: Shape<R>, R>(
+pub async fn invalidate_after<S: ReturnType<R>, R>(
     engine: &Engine,
     invalidations: Vec<Invalidation>,
-    _shape: S,
+    _return_type: S,
     method: impl Future<Output = R>,
 ) -> R {
     let running = Running {
@@ -117,7 +117,7 @@ pub async fn invalidate_after<S: Shape<R>, R>(
     };
     let returned = method.await;
     let invalidations = running.ended();
-    let done = match S::split(returned) {
+    let done = match S::into_stored(returned) {
         Ok(done) => done,
         Err(returned) => return returned,
     };
@@ -130,18 +130,21 @@ pub async fn invalidate_after<S: Shape<R>, R>(
     if let Some(lost) = detached::within(engine, Duration::MAX, applied, late).await {
         count(engine, lost);
     }
-    S::join(done)
+    S::from_stored(done)
 }
 
 /// [`invalidate_after`] for a sync method.
 #[doc(hidden)]
-pub fn invalidate_after_blocking<S: Shape<R>, R>(
+pub fn invalidate_after_blocking<S: ReturnType<R>, R>(
     engine: &Engine,
     invalidations: Vec<Invalidation>,
-    shape: S,
+    return_type: S,
     method: impl FnOnce() -> R,
 ) -> R {
-    blocking::wait(invalidate_after(engine, invalidations, shape, async {
-        method()
-    }))
+    blocking::wait(invalidate_after(
+        engine,
+        invalidations,
+        return_type,
+        async { method() },
+    ))
 }

@@ -79,7 +79,7 @@ impl<T> Core<T> {
         &self.inner
     }
 
-    pub fn cache(&self) -> &Engine {
+    pub fn engine(&self) -> &Engine {
         &self.engine
     }
 }

@@ -6,19 +6,19 @@ use std::time::Instant;
 use super::attempt::Attempt;
 use crate::engine::scope::{self, Frame, Scope};
 use crate::method::bulkhead::BulkheadPermit;
-use crate::method::cacheability::Verdict;
-use crate::method::return_type::{Shape, Value};
+use crate::method::cacheability::Cacheability;
+use crate::method::return_type::{ReturnType, Value};
 use crate::stats::Event;
 
 impl Attempt<'_> {
     /// Runs the method, commits what it returned, and returns it.
     pub(crate) async fn execute<S, R>(
         mut self,
-        cacheability: impl FnOnce(&S::Stored) -> Verdict,
+        cacheability: impl FnOnce(&S::Stored) -> Cacheability,
         method: impl Future<Output = R>,
     ) -> R
     where
-        S: Shape<R>,
+        S: ReturnType<R>,
         S::Stored: Value,
     {
         let _permit = self.enter_bulkhead().await;
@@ -28,7 +28,7 @@ impl Attempt<'_> {
         let cost = started.elapsed();
 
         // What is not to be stored is handed back at once: `E` need not be `Send`.
-        let stored = match S::split(returned) {
+        let stored = match S::into_stored(returned) {
             Ok(stored) => stored,
             Err(returned) => {
                 self.fail();
@@ -42,7 +42,7 @@ impl Attempt<'_> {
             let entry = self.call.encode(&stored, cost, ttl_ms.unwrap_or_default());
             self.commit(entry, ttl_ms.is_some()).await;
         }
-        S::join(stored)
+        S::from_stored(stored)
     }
 
     /// While the store is unavailable, waits for one of a limited number of permits.

@@ -14,9 +14,9 @@ use crate::engine::refreshes::RefreshPermit;
 use crate::engine::scope::Mode;
 use crate::key::digest::CallKey;
 use crate::method::bound::{BoundMethod, BoundRef};
-use crate::method::cacheability::Verdict;
+use crate::method::cacheability::Cacheability;
 use crate::method::freshness::{Freshness, NeedsRefresh};
-use crate::method::return_type::{Shape, Value};
+use crate::method::return_type::{ReturnType, Value};
 use crate::rt::blocking;
 use crate::store::OnHeldLease;
 
@@ -50,11 +50,11 @@ impl Refresh {
     /// nothing that could be served.
     pub(crate) async fn run<S, R>(
         self,
-        cacheability: impl Fn(&S::Stored) -> Verdict,
+        cacheability: impl Fn(&S::Stored) -> Cacheability,
         method: impl Future<Output = R>,
     ) -> Option<R>
     where
-        S: Shape<R>,
+        S: ReturnType<R>,
         S::Stored: Value,
     {
         let Self {
@@ -76,10 +76,13 @@ impl Refresh {
         let cost = started.elapsed();
         // Back to what was returned before the wait: that is known to be `Send`.
         let (put, returned) = {
-            let stored = S::split(returned).ok()?;
+            let stored = S::into_stored(returned).ok()?;
             attempt.call.method.record_execution(cost);
             let ttl_ms = cacheability(&stored).ttl_ms(attempt.call.method.ttl_ms)?;
-            (attempt.call.encode(&stored, cost, ttl_ms), S::join(stored))
+            (
+                attempt.call.encode(&stored, cost, ttl_ms),
+                S::from_stored(stored),
+            )
         };
         match put {
             Ok(put) => {

@@ -1,72 +1,75 @@
-//! Whether a value is stored, and for how long: what a method's options say of what it returned.
+//! Whether a value is stored, and for how long, by the method's options.
 
 use std::time::Duration;
 
-use super::return_type::Shape;
+use super::return_type::ReturnType;
 use crate::settings;
 
-/// What is to become of a value.
+/// Whether a value is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is stored, for as long as `ttl` says.
-    Store,
-    /// It is stored for this long; for no time at all, it is not stored.
-    StoreFor(Duration),
+pub enum Cacheability {
+    /// It is stored, with the TTL of the method.
+    Cacheable,
+    /// It is stored with this TTL; with a TTL of zero it is not stored.
+    For(Duration),
     /// It is returned and not stored.
-    Skip,
+    Uncacheable,
 }
 
-/// What `ttl_fn` says of a value.
+/// What `ttl_fn` may return.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not say how long a value lives",
-    label = "`ttl_fn` must return `Duration`, or `Option<Duration>` with `None` for what `ttl` says"
+    message = "`{Self}` is no TTL",
+    label = "`ttl_fn` must return `Duration`, or `Option<Duration>` with `None` for that of `ttl`"
 )]
-pub trait Life {
-    /// The same as a verdict.
-    fn verdict(self) -> Verdict;
+pub trait IntoCacheability {
+    /// The cacheability that it means.
+    fn into_cacheability(self) -> Cacheability;
 }
 
-impl Life for Duration {
-    fn verdict(self) -> Verdict {
-        Verdict::StoreFor(self)
+impl IntoCacheability for Duration {
+    fn into_cacheability(self) -> Cacheability {
+        Cacheability::For(self)
     }
 }
 
-impl Life for Option<Duration> {
-    fn verdict(self) -> Verdict {
-        self.map_or(Verdict::Store, Verdict::StoreFor)
+impl IntoCacheability for Option<Duration> {
+    fn into_cacheability(self) -> Cacheability {
+        self.map_or(Cacheability::Cacheable, Cacheability::For)
     }
 }
 
-impl Verdict {
-    /// The verdict of a method without a say.
-    pub fn store<T>(_: &T) -> Self {
-        Self::Store
+impl Cacheability {
+    /// The condition of a method without one.
+    pub fn always<T>(_: &T) -> Self {
+        Self::Cacheable
     }
 
     /// Milliseconds to store a value for, `otherwise` where the value does not matter; `None` where
     /// it is not to be stored.
     pub(crate) fn ttl_ms(self, otherwise: u64) -> Option<u64> {
         match self {
-            Self::Store => Some(otherwise),
-            Self::StoreFor(ttl) if ttl.is_zero() => None,
-            Self::StoreFor(ttl) => Some(settings::ms(settings::clamp_ttl(ttl))),
-            Self::Skip => None,
+            Self::Cacheable => Some(otherwise),
+            Self::For(ttl) if ttl.is_zero() => None,
+            Self::For(ttl) => Some(settings::ms(settings::clamp_ttl(ttl))),
+            Self::Uncacheable => None,
         }
     }
 }
 
-/// Tells the compiler what the judge of a method that returns `R` is given.
-pub fn judge<R, S: Shape<R>, J: Fn(&S::Stored) -> Verdict>(_shape: S, judge: J) -> J {
-    judge
+/// Gives the compiler the type of the values that the condition of a method that returns `R` is given.
+pub fn condition<R, S: ReturnType<R>, C: Fn(&S::Stored) -> Cacheability>(
+    _return_type: S,
+    condition: C,
+) -> C {
+    condition
 }
 
-/// Judges what a method returned, by what of it would be stored.
-pub fn judge_returned<R, S: Shape<R>>(
+/// The cacheability of what a method returned, by the part of it that would be stored.
+pub fn cacheability_of<R, S: ReturnType<R>>(
     returned: &R,
-    judge: impl Fn(&S::Stored) -> Verdict,
-) -> Verdict {
-    S::stored(returned).map_or(Verdict::Skip, judge)
+    condition: impl Fn(&S::Stored) -> Cacheability,
+) -> Cacheability {
+    S::stored_in(returned).map_or(Cacheability::Uncacheable, condition)
 }
 
 #[cfg(test)]
@@ -74,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_life_is_never_out_of_the_bounds_of_a_ttl() {
+    fn a_ttl_of_a_value_is_clamped_to_its_bounds() {
         let year = Duration::from_secs(365 * 24 * 3600);
         for (ttl, ms) in [
             (Duration::ZERO, None),
@@ -83,10 +86,10 @@ mod tests {
             (year, Some(365 * 24 * 3_600_000)),
             (Duration::MAX, Some(36_500 * 86_400_000)),
         ] {
-            assert_eq!(ttl.verdict().ttl_ms(7), ms, "{ttl:?}");
-            assert_eq!(Some(ttl).verdict().ttl_ms(7), ms, "{ttl:?}");
+            assert_eq!(ttl.into_cacheability().ttl_ms(7), ms, "{ttl:?}");
+            assert_eq!(Some(ttl).into_cacheability().ttl_ms(7), ms, "{ttl:?}");
         }
-        assert_eq!(None.verdict().ttl_ms(7), Some(7));
-        assert_eq!(Verdict::Skip.ttl_ms(7), None);
+        assert_eq!(None.into_cacheability().ttl_ms(7), Some(7));
+        assert_eq!(Cacheability::Uncacheable.ttl_ms(7), None);
     }
 }

@@ -4,42 +4,42 @@ use std::borrow::Borrow;
 use std::ffi::{CStr, OsStr};
 use std::path::Path;
 
-/// What can be kept: all that is `Clone`, slices of it, and what is like `str`.
+/// Arguments that can be owned: `Clone` types, slices of them, and types like `str`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be kept for a refresh behind the call",
+    message = "`{Self}` cannot be owned for a refresh in the background",
     label = "with `stale` or `early` an argument must be `Clone`",
     note = "or leave the method out, by `#[cache(stale = \"off\", early = \"off\")]`"
 )]
-pub trait Keep {
-    /// The owned value, which lends the argument again.
-    type Kept: Borrow<Self>;
+pub trait ToOwnedArg {
+    /// The owned value, from which the argument is borrowed.
+    type Owned: Borrow<Self>;
 
     /// Makes an owned value.
-    fn keep(&self) -> Self::Kept;
+    fn to_owned_arg(&self) -> Self::Owned;
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Clone> Keep for T {
-    type Kept = T;
+impl<T: Clone> ToOwnedArg for T {
+    type Owned = T;
 
-    fn keep(&self) -> T {
+    fn to_owned_arg(&self) -> T {
         self.clone()
     }
 }
 
-macro_rules! unsized_ones {
+macro_rules! unsized_args {
     ($([$($param:ident)?] $ty:ty;)*) => {$(
         #[diagnostic::do_not_recommend]
-        impl$(<$param: Clone>)? Keep for $ty {
-            type Kept = <$ty as ToOwned>::Owned;
+        impl$(<$param: Clone>)? ToOwnedArg for $ty {
+            type Owned = <$ty as ToOwned>::Owned;
 
-            fn keep(&self) -> Self::Kept {
+            fn to_owned_arg(&self) -> Self::Owned {
                 self.to_owned()
             }
         }
     )*};
 }
-unsized_ones! {
+unsized_args! {
     [] str;
     [T] [T];
     [] Path;

@@ -1,12 +1,12 @@
-//! What a method's return type is, found by type and not by name: `Result` through any alias.
+//! What of a returned value is stored. `Result` is recognised by type and not by name, through any alias.
 
 use std::marker::PhantomData;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// How what a method returns and what is stored of it belong together.
-pub trait Shape<R> {
+/// How what a method returns relates to what is stored of it.
+pub trait ReturnType<R> {
     /// What is stored.
     type Stored;
 
@@ -14,53 +14,53 @@ pub trait Shape<R> {
     ///
     /// # Errors
     /// Not an error: the value that is handed through.
-    fn split(returned: R) -> Result<Self::Stored, R>;
+    fn into_stored(returned: R) -> Result<Self::Stored, R>;
 
-    /// What is to be stored, looked at where it is.
-    fn stored(returned: &R) -> Option<&Self::Stored>;
+    /// What is to be stored, by reference.
+    fn stored_in(returned: &R) -> Option<&Self::Stored>;
 
     /// What the method would have returned.
-    fn join(stored: Self::Stored) -> R;
+    fn from_stored(stored: Self::Stored) -> R;
 }
 
-/// The shape of `Result` (`true`: only `Ok` is stored) and of everything else (`false`).
+/// `Result` (`true`: only `Ok` is stored), and everything else (`false`).
 #[derive(Debug, Clone, Copy)]
-pub struct ShapeOf<const IS_RESULT: bool>;
+pub struct ReturnTypeOf<const IS_RESULT: bool>;
 
-impl<T, E> Shape<Result<T, E>> for ShapeOf<true> {
+impl<T, E> ReturnType<Result<T, E>> for ReturnTypeOf<true> {
     type Stored = T;
 
-    fn split(returned: Result<T, E>) -> Result<T, Result<T, E>> {
+    fn into_stored(returned: Result<T, E>) -> Result<T, Result<T, E>> {
         returned.map_err(Err)
     }
 
-    fn stored(returned: &Result<T, E>) -> Option<&T> {
+    fn stored_in(returned: &Result<T, E>) -> Option<&T> {
         returned.as_ref().ok()
     }
 
-    fn join(stored: T) -> Result<T, E> {
+    fn from_stored(stored: T) -> Result<T, E> {
         Ok(stored)
     }
 }
 
-impl<R> Shape<R> for ShapeOf<false> {
+impl<R> ReturnType<R> for ReturnTypeOf<false> {
     type Stored = R;
 
-    fn split(returned: R) -> Result<R, R> {
+    fn into_stored(returned: R) -> Result<R, R> {
         Ok(returned)
     }
 
-    fn stored(returned: &R) -> Option<&R> {
+    fn stored_in(returned: &R) -> Option<&R> {
         Some(returned)
     }
 
-    fn join(stored: R) -> R {
+    fn from_stored(stored: R) -> R {
         stored
     }
 }
 
-/// Asks for the shape of `R`. An inherent item goes before a trait's, and the inherent ones exist
-/// for `Result` alone: so `Probe::<R>::IS_RESULT` is right for every spelling of `R`.
+/// Finds the return type `R`. An inherent item takes precedence over a trait's, and the inherent ones
+/// exist for `Result` alone: so `Probe::<R>::IS_RESULT` is right for every spelling of `R`.
 #[derive(Debug)]
 pub struct Probe<R>(PhantomData<fn() -> R>);
 
@@ -76,9 +76,9 @@ impl<T, E> Probe<Result<T, E>> {
     /// Whether the type is a `Result`.
     pub const IS_RESULT: bool = true;
 
-    /// The shape, as a value.
-    pub const fn shape(self) -> ShapeOf<true> {
-        ShapeOf
+    /// The return type, as a value.
+    pub const fn return_type(self) -> ReturnTypeOf<true> {
+        ReturnTypeOf
     }
 }
 
@@ -92,7 +92,7 @@ impl<E> Probe<Result<(), E>> {
     pub const IS_NOTHING: bool = true;
 }
 
-/// What a [`Probe`] says of a type that is not a `Result`.
+/// What a [`Probe`] finds of a type that is not a `Result`.
 pub trait PlainProbe: Sized {
     /// Whether there is no value to store.
     const IS_NOTHING: bool = false;
@@ -100,9 +100,9 @@ pub trait PlainProbe: Sized {
     /// Whether the type is a `Result`.
     const IS_RESULT: bool = false;
 
-    /// The shape, as a value.
-    fn shape(self) -> ShapeOf<false> {
-        ShapeOf
+    /// The return type, as a value.
+    fn return_type(self) -> ReturnTypeOf<false> {
+        ReturnTypeOf
     }
 }
 
@@ -118,7 +118,7 @@ impl<R> Lent<for<'a> fn(&'a ()) -> R> {
     pub const OWNS: bool = true;
 }
 
-/// What [`Lent`] says of a type that borrows.
+/// What [`Lent`] finds of a type that borrows.
 pub trait PlainLent {
     /// Whether the type owns what it holds.
     const OWNS: bool = false;

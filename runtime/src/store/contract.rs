@@ -23,14 +23,14 @@ use super::pair::Pair;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LookupReply {
     pub(crate) now_us: u64,
-    pub(crate) entry: Option<EntryBytes>,
+    pub(crate) entry: Option<RawEntry>,
     /// How long the pair still lives; `None` if it never expires. Only a peek sets it.
     pub(crate) pair_ms: Option<u64>,
 }
 
 /// The bytes of an entry that was found.
 #[derive(Clone)]
-pub(crate) enum EntryBytes {
+pub(crate) enum RawEntry {
     Own(Bytes),
     /// Where they lie in a reply to many reads, which is kept as a whole while one of them is used.
     Shared {
@@ -44,7 +44,7 @@ pub(crate) trait ReplyBytes: Send + Sync {
     fn bytes(&self) -> &[u8];
 }
 
-impl Deref for EntryBytes {
+impl Deref for RawEntry {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -56,21 +56,21 @@ impl Deref for EntryBytes {
 }
 
 // What is stored is not for logs.
-impl fmt::Debug for EntryBytes {
+impl fmt::Debug for RawEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Entry({} bytes)", self.len())
     }
 }
 
-impl PartialEq for EntryBytes {
+impl PartialEq for RawEntry {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
     }
 }
 
-impl Eq for EntryBytes {}
+impl Eq for RawEntry {}
 
-impl From<Vec<u8>> for EntryBytes {
+impl From<Vec<u8>> for RawEntry {
     fn from(bytes: Vec<u8>) -> Self {
         Self::Own(bytes.into())
     }

@@ -21,8 +21,8 @@ use self::content::{Content, MemoryLease, Now};
 use self::pair::MemoryPair;
 use self::ranking::Ranking;
 use super::{
-    AcceptEntry, Clock, EntryBytes, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener,
-    Listeners, LookupReply, OnHeldLease, Put, PutOutcome, Store, Token,
+    AcceptEntry, Clock, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, Listeners,
+    LookupReply, OnHeldLease, Put, PutOutcome, RawEntry, Store, Token,
 };
 use crate::entry::header;
 use crate::error::{Error, ErrorKind};
@@ -121,7 +121,7 @@ impl Store for Memory {
         Ok(LookupReply {
             now_us: now.us,
             entry: memory
-                .and_then(|memory| Some(EntryBytes::Own(memory.values.get(&field)?.clone()))),
+                .and_then(|memory| Some(RawEntry::Own(memory.values.get(&field)?.clone()))),
             pair_ms: memory.and_then(left),
         })
     }

@@ -6,7 +6,7 @@ use super::pair::MemoryPair;
 use crate::entry::header;
 use crate::key::digest::{Field, Fields};
 use crate::store::sweep::SweepSchedule;
-use crate::store::{EntryBytes, LookupReply, Pair, Token};
+use crate::store::{LookupReply, Pair, RawEntry, Token};
 
 #[derive(Default)]
 pub(super) struct Content {
@@ -47,7 +47,7 @@ impl Content {
         });
         LookupReply {
             now_us: now.us,
-            entry: live.map(EntryBytes::Own),
+            entry: live.map(RawEntry::Own),
             pair_ms: None,
         }
     }

@@ -15,7 +15,7 @@ use crate::deadline::Timeout;
 use crate::error::{Error, Fault};
 use crate::key::digest::Field;
 use crate::store::redis::health::endpoint::{Pace, PacedResult};
-use crate::store::{EntryBytes, LookupReply, ReplyBytes};
+use crate::store::{LookupReply, RawEntry, ReplyBytes};
 
 /// Callers see in it whether there is a reply, without a channel each.
 #[derive(Debug, Default)]
@@ -220,7 +220,7 @@ impl Ticket {
         let batch = self.batch;
         let found = LookupReply {
             now_us,
-            entry: range.map(|range| EntryBytes::Shared {
+            entry: range.map(|range| RawEntry::Shared {
                 reply: batch,
                 range,
             }),
