@@ -17,7 +17,7 @@ struct Weather {
 
 #[cache_impl(ttl = "10m")]
 impl Weather {
-    /// Answers with how often it ran, so that a value from the cache can be told.
+    /// Answers with how often it ran, so that a value from the cache is recognised.
     async fn forecast(&self, city: &str) -> String {
         tokio::time::sleep(Duration::from_millis(1)).await; // stands for a request
         let run = self.asked.fetch_add(1, Ordering::Relaxed) + 1;

@@ -184,11 +184,10 @@ install_servers
 install_openssl
 check_lua
 
-# Features and packages are the same where possible, so that dependencies are built once.
+# Features and packages are the same where possible, so that dependencies are built once. Examples are run by the tests.
 check cargo fmt --all -- --check
 check cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 check cargo check --locked --no-default-features
-check cargo run --locked --all-features --example quickstart
 check env RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --all-features --no-deps
 
 # Every test on the first server; on the others, those that a server can make a difference to. Shares of hits are the

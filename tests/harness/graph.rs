@@ -283,6 +283,8 @@ impl Sources {
             });
             match inner {
                 Some(inner) => module = inner,
+                // What a macro defines is as good as in the module's own file.
+                None if targets.is_empty() && index > 0 => return vec![Target::Module(module)],
                 // A variant or an associated item, if there is more; or a name of another crate.
                 None => return targets,
             }

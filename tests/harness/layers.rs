@@ -12,6 +12,21 @@ const MOST_FILES_AT_THE_TOP: usize = 18;
 const MOST_LINES: usize = 400;
 const LARGEST_CIRCLE: usize = 3;
 
+/// What does not hold yet: beginnings of faults. A row goes when it holds, and none is added.
+const NOT_YET: &[&str] = &[
+    "runtime/src/store/contract.rs",
+    "runtime/src/store/redis",
+    "runtime/src/store/memory.rs: ",
+    "runtime/src/entry/codec.rs: in a circle",
+    "runtime/src/call/attempt.rs: in a circle",
+    "runtime/src/cache.rs: does not open",
+    "runtime/src/engine.rs: does not open",
+    "runtime/src/entry.rs: does not open",
+    "runtime/src/error.rs: does not open",
+    "runtime/src/key.rs: does not open",
+    "runtime/src/rt.rs: does not open",
+];
+
 /// The sources of one crate.
 struct Layers {
     folder: &'static str,
@@ -66,10 +81,13 @@ const MACROS: Layers = Layers {
             "lib",
             "pipeline",
             "expand",
+            "fallback",
             "plan",
             "valid",
+            "siblings",
             "ast",
             "args",
+            "reads",
             "generics",
             "types",
             "fingerprint",
@@ -176,16 +194,27 @@ impl Order {
     }
 }
 
+/// Panics with a line for each fault that is not in [`NOT_YET`].
+fn assert_none(faults: impl IntoIterator<Item = String>) {
+    let faults = faults.into_iter();
+    let faults: Vec<_> = faults
+        .filter(|fault| !NOT_YET.iter().any(|known| fault.starts_with(known)))
+        .collect();
+    assert!(
+        faults.is_empty(),
+        "{} faults:{}",
+        faults.len(),
+        listed(faults)
+    );
+}
+
 /// One line for each of them.
 fn listed(faults: impl IntoIterator<Item = String>) -> String {
-    faults
-        .into_iter()
-        .map(|fault| format!("\n  {fault}"))
-        .collect()
+    let lines = faults.into_iter().map(|fault| format!("\n  {fault}"));
+    lines.collect()
 }
 
 #[test]
-#[ignore = "until every file has moved"]
 fn files_import_only_what_lies_below_them() {
     let mut faults = BTreeSet::new();
     for layers in [RUNTIME, MACROS] {
@@ -193,16 +222,10 @@ fn files_import_only_what_lies_below_them() {
         println!("{}", layers.figures(&graph));
         faults.extend(layers.faults(&graph));
     }
-    assert!(
-        faults.is_empty(),
-        "{} imports lead up:{}",
-        faults.len(),
-        listed(faults)
-    );
+    assert_none(faults);
 }
 
 #[test]
-#[ignore = "until every file has moved"]
 fn no_more_than_three_files_use_each_other() {
     let mut faults = Vec::new();
     for layers in [RUNTIME, MACROS] {
@@ -218,19 +241,19 @@ fn no_more_than_three_files_use_each_other() {
                     && circle.contains(arrow.to.as_str())
             });
             let inner = inner.map(|arrow| format!("{}:{} -> {}", arrow.from, arrow.line, arrow.to));
+            let first = circle.first().expect("more than three");
             format!(
-                "{} files of {}: {circle:?}{}",
-                circle.len(),
+                "{}/{first}: in a circle of {} files: {circle:?}{}",
                 layers.folder,
+                circle.len(),
                 listed(inner)
             )
         }));
     }
-    assert!(faults.is_empty(), "{}", listed(faults));
+    assert_none(faults);
 }
 
 #[test]
-#[ignore = "until every file has moved"]
 fn folders_and_files_are_small() {
     let mut faults = Vec::new();
     for layers in [RUNTIME, MACROS] {
@@ -256,12 +279,11 @@ fn folders_and_files_are_small() {
             "{at_the_top} files at the top of runtime/src, {MOST_FILES_AT_THE_TOP} at most"
         ));
     }
-    assert!(faults.is_empty(), "{}", listed(faults));
+    assert_none(faults);
 }
 
 /// What the wing is for, what it may import, where to start.
 #[test]
-#[ignore = "until every file has moved"]
 fn wings_open_with_a_comment() {
     let mut faults = Vec::new();
     for layers in [RUNTIME, MACROS] {
@@ -276,18 +298,18 @@ fn wings_open_with_a_comment() {
             }
         }
     }
-    assert!(faults.is_empty(), "{}", listed(faults));
+    assert_none(faults);
 }
 
 /// `docs/design/overview.md` has a line for each file.
 #[test]
-#[ignore = "until every file has moved"]
 fn the_map_names_every_file() {
     let map = fs::read_to_string(root().join("docs/design/overview.md")).unwrap();
     let quoted: BTreeSet<_> = map.split('`').skip(1).step_by(2).collect();
     let mut faults = Vec::new();
     for layers in [RUNTIME, MACROS] {
-        let exist: BTreeSet<_> = files(&layers.path())
+        let all = files(&layers.path());
+        let exists: BTreeSet<_> = all
             .iter()
             .map(|file| format!("{}/{file}", layers.folder))
             .collect();
@@ -298,22 +320,14 @@ fn the_map_names_every_file() {
             .filter(is_source)
             .map(str::to_owned)
             .collect();
-        faults.extend(
-            exist
-                .difference(&named)
-                .map(|file| format!("not on the map: {file}")),
-        );
-        faults.extend(
-            named
-                .difference(&exist)
-                .map(|file| format!("on the map only: {file}")),
-        );
+        let missing = exists
+            .difference(&named)
+            .filter(|file| !is_unit_tests(file));
+        faults.extend(missing.map(|file| format!("not on the map: {file}")));
+        let gone = named.difference(&exists);
+        faults.extend(gone.map(|file| format!("on the map, and gone: {file}")));
     }
-    assert!(
-        faults.is_empty(),
-        "docs/design/overview.md:{}",
-        listed(faults)
-    );
+    assert_none(faults);
 }
 
 /// Files in a folder of their own beside a parent file.
@@ -330,7 +344,7 @@ fn wings(layers: &Layers) -> BTreeSet<String> {
         .collect()
 }
 
-/// Every Rust file below a folder but for unit tests, with its path from there.
+/// Every Rust file below a folder, with its path from there.
 fn files(folder: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     collect(folder, "", &mut found);
@@ -343,7 +357,7 @@ fn collect(folder: &Path, prefix: &str, found: &mut BTreeSet<String>) {
         let name = format!("{prefix}{}", path.file_name().unwrap().to_str().unwrap());
         if path.is_dir() {
             collect(&path, &format!("{name}/"), found);
-        } else if is_rust(&name) && !name.ends_with("tests.rs") {
+        } else if is_rust(&name) {
             found.insert(name);
         }
     }
@@ -353,4 +367,8 @@ fn is_rust(name: &str) -> bool {
     Path::new(name)
         .extension()
         .is_some_and(|extension| extension == "rs")
+}
+
+fn is_unit_tests(file: &str) -> bool {
+    file.ends_with("/tests.rs")
 }

@@ -78,8 +78,72 @@ const UNWANTED: &[(&str, &str)] = &[
     ("whomever", "the caller, the process that"),
 ];
 
-/// A file, a word, and why it may stand there.
-const ALLOWED: &[(&str, &str)] = &[];
+/// What does not hold yet: beginnings of paths, and words in them. A row goes when it holds, and none is added.
+const NOT_YET: &[(&str, &str)] = &[
+    ("macros/src/expand/body.rs", "verdict"),
+    ("macros/src/expand/cacheability.rs", "judged"),
+    ("macros/src/expand/cacheability.rs", "verdict"),
+    ("runtime/src/", "anew"),
+    ("runtime/src/", "anybody"),
+    ("runtime/src/", "are away"),
+    ("runtime/src/", "by hand"),
+    ("runtime/src/", "everybody"),
+    ("runtime/src/", "for want of"),
+    ("runtime/src/", "goes first"),
+    ("runtime/src/", "he"),
+    ("runtime/src/", "himself"),
+    ("runtime/src/", "his"),
+    ("runtime/src/", "in spite of"),
+    ("runtime/src/", "is away"),
+    ("runtime/src/", "judged"),
+    ("runtime/src/", "landed"),
+    ("runtime/src/", "let go"),
+    ("runtime/src/", "makes do"),
+    ("runtime/src/", "nobody"),
+    ("runtime/src/", "patience"),
+    ("runtime/src/", "somebody"),
+    ("runtime/src/", "takes down"),
+    ("runtime/src/", "told"),
+    ("runtime/src/", "verdict"),
+    ("runtime/src/", "whoever"),
+    ("tests/logging.rs", "is away"),
+];
+
+/// Types whose names do not hold yet; none is added.
+const TYPES_NOT_YET: &[&str] = &[
+    "Acquired",
+    "Answer",
+    "Asked",
+    "Blocked",
+    "Connected",
+    "Departed",
+    "Digested",
+    "Done",
+    "Flight",
+    "Group",
+    "Guarded",
+    "Inner",
+    "Known",
+    "Lease",
+    "Leased",
+    "Lost",
+    "Node",
+    "Open",
+    "Paced",
+    "Place",
+    "Probe",
+    "Reader",
+    "Record",
+    "Refused",
+    "Shared",
+    "Stage",
+    "State",
+    "Told",
+    "Touched",
+    "Unstamped",
+    "Verified",
+    "Waiting",
+];
 
 /// Past participles that do not end in `ed`: as names of types they do not say of what.
 const PARTICIPLES: &[&str] = &[
@@ -108,7 +172,6 @@ const PARTICIPLES: &[&str] = &[
 ];
 
 #[test]
-#[ignore = "until every word is replaced"]
 fn unwanted_words_do_not_come_back() {
     let mut faults = Vec::new();
     for place in PLACES {
@@ -143,7 +206,8 @@ fn collect(path: &Path, name: &str, faults: &mut Vec<String>) {
     }
     let text = fs::read_to_string(path).unwrap_or_default();
     for (line, word, instead) in unwanted(&text) {
-        if !ALLOWED.contains(&(name, word)) {
+        let mut not_yet = NOT_YET.iter();
+        if !not_yet.any(|(place, other)| name.starts_with(place) && *other == word) {
             faults.push(format!("\n  {name}:{line}: `{word}` ({instead})"));
         }
     }
@@ -161,12 +225,16 @@ fn unwanted(text: &str) -> Vec<(usize, &'static str, &'static str)> {
             words.map(move |word| (line + 1, word.to_ascii_lowercase()))
         })
         .collect();
+    let phrases: Vec<(Vec<&str>, _)> = UNWANTED
+        .iter()
+        .map(|row| (row.0.split(' ').collect(), row))
+        .collect();
     let mut found = Vec::new();
-    for at in 0..words.len() {
-        for (phrase, instead) in UNWANTED {
-            let mut parts = phrase.split(' ').enumerate();
-            if parts.all(|(nth, part)| words.get(at + nth).is_some_and(|(_, word)| word == part)) {
-                found.push((words[at].0, *phrase, *instead));
+    for (at, (line, _)) in words.iter().enumerate() {
+        for (phrase, row) in &phrases {
+            let here = words[at..].iter().map(|(_, word)| word.as_str());
+            if here.take(phrase.len()).eq(phrase.iter().copied()) {
+                found.push((*line, row.0, row.1));
             }
         }
     }
@@ -192,7 +260,6 @@ fn words_are_found_in_text_names_and_across_lines() {
 }
 
 #[test]
-#[ignore = "until every type is renamed"]
 fn types_have_names_that_say_what_they_are() {
     let mut faults = Vec::new();
     for folder in ["runtime/src", "macros/src"] {
@@ -218,6 +285,9 @@ fn bad_names(folder: &str, definitions: &[Definition]) -> Vec<String> {
     }
     let mut faults = Vec::new();
     for (name, files) in files {
+        if TYPES_NOT_YET.contains(&name) {
+            continue;
+        }
         if is_participle(name) {
             faults.push(format!(
                 "\n  {folder}: `{name}` is a bare participle, in {files:?}"
@@ -248,10 +318,10 @@ fn participles_and_doubles_are_found() {
     let found = bad_names(
         "src",
         &[
-            definition("Told", "a.rs", true),
-            definition("Looked", "a.rs", true),
-            definition("Place", "a.rs", true),
-            definition("Place", "b.rs", true),
+            definition("Finished", "a.rs", true),
+            definition("Begun", "a.rs", true),
+            definition("Sleeve", "a.rs", true),
+            definition("Sleeve", "b.rs", true),
             definition("LookupOutcome", "a.rs", true),
             definition("Seen", "a.rs", false),
         ],

@@ -1,5 +1,5 @@
-//! Calls joined on one computation: whoever comes, goes, fails or is woken when, nobody waits for
-//! ever and nobody runs the method without need.
+//! Calls joined on one computation: whichever call comes, goes, fails or is woken when, no call
+//! waits for ever and none runs the method without need.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const SOMETIME: Duration = Duration::ZERO;
 /// A cached method and a store of one entry, asked in the order of `call.rs`.
 struct Calls {
     flights: Arc<Flights>,
-    /// `None` while it is away.
+    /// `None` while it is unavailable.
     store: Option<Mutex<Store>>,
     follower_timeout: Duration,
     world: Mutex<World>,
@@ -121,11 +121,13 @@ impl Calls {
                 return found;
             }
         }
-        let told = match self.flights.join(FIELD, self.follower_timeout) {
+        let outcome = match self.flights.join(FIELD, self.follower_timeout) {
             FlightRole::Leader(lead) => FollowerOutcome::Promoted(lead),
-            FlightRole::Follower(told) => told.await.expect("a follower is always told something"),
+            FlightRole::Follower(outcome) => {
+                outcome.await.expect("a follower always gets an outcome")
+            }
         };
-        let lead = match told {
+        let lead = match outcome {
             FollowerOutcome::Value(value) => return Some(state_in(&value)),
             FollowerOutcome::Promoted(lead) => lead,
         };
@@ -231,7 +233,7 @@ impl Calls {
         spawn(async move { calls.call(fate).await })
     }
 
-    /// Nobody is in the air, and nobody is on the list.
+    /// No execution is under way, and no flight is listed.
     fn assert_at_rest(&self) -> Tally {
         assert_eq!(format!("{:?}", self.flights), "Flights { open: 0 }");
         let tally = *self.tally.lock().unwrap();
@@ -318,7 +320,7 @@ fn executions_are_bounded_by_failures_and_cancellations() {
     under_many_schedules(|| {
         let calls = Calls::new(Some(Mutex::default()), NEVER);
         let all: Vec<_> = (0..5).map(|_| calls.spawn(any_fate())).collect();
-        // Anywhere: before it joins, as it waits, as it is told, as its method runs.
+        // Anywhere: before it joins, as it waits, as it gets an outcome, as its method runs.
         for call in &all {
             if thread_rng().gen_range(0..4) == 0 {
                 call.abort();
@@ -376,7 +378,7 @@ fn a_leader_that_waits_for_another_process_is_not_overtaken() {
             shuttle::thread::yield_now();
             let started = calls.tally.lock().unwrap().started;
             fired += sync::fired();
-            // Patience starts anew eight times, and no more.
+            // The timeout starts again eight times, and no more.
             assert!(started == 0 || fired > 8, "after {fired} timers");
         }
         drop(waiting_remotely);

@@ -53,7 +53,7 @@ impl Repo {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let repo = Repo.cached(&cache);
     for _ in 0..2 {

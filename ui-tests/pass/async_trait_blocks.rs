@@ -63,7 +63,7 @@ fn is_send<T: Send>(future: T) -> T {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let wrapper = Db.cached(&cache);
     let users: Arc<dyn Users> = Arc::new(wrapper.clone());

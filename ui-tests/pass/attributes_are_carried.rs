@@ -64,7 +64,7 @@ fn look(repo: &CachedRepo) {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let repo = Repo.cached(&cache);
     assert_eq!(find(&repo).await, 1);

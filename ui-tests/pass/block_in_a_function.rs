@@ -3,7 +3,7 @@
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     struct Repo {
         by: u8,
     }

@@ -86,7 +86,7 @@ impl Absent {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let repo = Repo.cached(&cache);
     assert_eq!(repo.find(3).await, repo.find(3).await);

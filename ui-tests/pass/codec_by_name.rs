@@ -15,7 +15,7 @@ impl Repo {
     }
 }
 
-fn main() {
+pub fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let repo = Repo.cached(&cache);
     assert_eq!(

@@ -50,7 +50,7 @@ impl<T: Rule + Clone + Serialize + DeserializeOwned> Repo<T> {
         self.0.clone()
     }
 
-    #[cache(cache_if = crate::rules::any::<Option<T>, true>)]
+    #[cache(cache_if = crate::conditional_caching::rules::any::<Option<T>, true>)]
     fn maybe(&self, of: bool) -> Option<T> {
         of.then(|| self.0.clone())
     }
@@ -113,7 +113,7 @@ fn is_send<T: Send>(future: T) -> T {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let repo = Repo(2u64).cached(&cache);
     for _ in 0..2 {

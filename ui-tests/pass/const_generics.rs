@@ -33,7 +33,7 @@ impl Pair {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let (two, three) = (Matrix::<2>.cached(&cache), Matrix::<3>.cached(&cache));
     for _ in 0..2 {

@@ -11,7 +11,7 @@ mod redis_func_cache_is_not_named {
 
     pub(crate) struct Repo;
 
-    #[crate::facade::caching::cache_impl(crate = crate::facade::caching, codec = "cbor", policy = "lfu", multiple)]
+    #[crate::crate_path::facade::caching::cache_impl(crate = crate::crate_path::facade::caching, codec = "cbor", policy = "lfu", multiple)]
     impl Repo {
         pub(crate) async fn find(&self, id: u8) -> Result<u8, String> {
             Ok(id)
@@ -31,7 +31,7 @@ mod redis_func_cache_is_not_named {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     use facade::caching::{Cache, CacheExt as _};
     let cache = Cache::builder("x").build().unwrap();
     let repo = redis_func_cache_is_not_named::Repo.cached(&cache);

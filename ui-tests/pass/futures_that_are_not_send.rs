@@ -30,7 +30,7 @@ impl Repo {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let repo = Repo(Rc::default()).cached(&cache);
     for _ in 0..2 {

@@ -76,7 +76,7 @@ impl Golden {
     }
 }
 
-fn main() {
+pub fn main() {
     let golden: Vec<_> = include_str!("../../tests/golden/fingerprints.hex")
         .lines()
         .collect();

@@ -29,7 +29,7 @@ fn is_send<T: Send>(future: T) -> T {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let repo = Repo(0.into()).cached(&cache);
     let id = String::from("a");

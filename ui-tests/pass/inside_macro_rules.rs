@@ -86,7 +86,7 @@ macro_rules! argument {
 argument!(name, (_, _), 'a);
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let numbers: NumberCache = Numbers.cached(&cache);
     let (whole, body, argument) = (

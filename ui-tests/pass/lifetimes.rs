@@ -81,7 +81,7 @@ impl Longest<'_> for Words<'_, &str> {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let text = String::from("one two");
     let view: CachedView<'_> = View { text: &text }.cached(&cache);

@@ -55,7 +55,7 @@ fn same<T: Clone>(value: &T) -> T {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let repo = redis_func_cache::CacheExt::cached(Repo, &cache);
     let other = same(&repo);

@@ -57,7 +57,7 @@ async fn generic(users: &(impl Users + Sync)) -> usize {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let db = Db { by: 1 }.cached(&cache);
     for _ in 0..2 {

@@ -80,7 +80,7 @@ impl Each {
     }
 }
 
-fn main() {
+pub fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let plain = Plain.cached(&cache);
     assert_eq!(plain.find() + plain.set() + plain.put() + plain.write(), 4);

@@ -37,7 +37,7 @@ impl Geometry {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let geometry = Geometry.cached(&cache);
     for _ in 0..2 {

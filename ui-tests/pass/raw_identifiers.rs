@@ -25,7 +25,7 @@ impl r#mod::r#struct {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let wrapper: Cachedstruct = r#mod::r#struct.cached(&cache);
     for _ in 0..2 {

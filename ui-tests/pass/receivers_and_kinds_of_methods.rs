@@ -75,7 +75,7 @@ impl Repo {
     }
 }
 
-fn main() {
+pub fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let mut plain = Repo::new(Repo::limit());
     plain.change(2);

@@ -138,7 +138,7 @@ fn is_send<T: Send>(future: T) -> T {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let repo = Repo { by: 1 }.cached(&cache);
     let one = Counted(1);

@@ -57,7 +57,7 @@ impl Repo {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let repo = Repo::default().cached(&cache);
     let calls = || CachedRepo::inner(&repo).0.load(Ordering::SeqCst);

@@ -59,7 +59,7 @@ impl<T: serde::Serialize + Copy + Into<u8>> Simple<T> {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let repo = |tenant, region: &str| {
         Repo {

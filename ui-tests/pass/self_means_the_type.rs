@@ -48,7 +48,7 @@ impl Amount {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let one = Amount(1).cached(&cache);
     for _ in 0..2 {

@@ -78,7 +78,7 @@ impl Keyed {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let handles = Handles::default().cached(&cache);
     assert_eq!(handles.find(1).await, "abcNoned");

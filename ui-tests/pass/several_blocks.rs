@@ -112,7 +112,7 @@ impl Other {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let repo = Repo { value: 1 }.cached(&cache);
     for _ in 0..2 {

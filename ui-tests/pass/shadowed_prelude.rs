@@ -121,7 +121,7 @@ mod shadows {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     use redis_func_cache::{Cache, CacheExt as _};
     let cache = Cache::builder("x").build().unwrap();
     let repo = shadows::Repo.cached(&cache);

@@ -76,7 +76,7 @@ fn is_send<T: Send>(future: T) -> T {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let repo = Repo.cached(&cache);
     let (ctx, pool) = (Ctx("ctx"), Pool(String::new()));

@@ -94,7 +94,7 @@ async fn generic<R: Repository<u64>>(repository: R) {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let found: CachedGeneric<u8> = Generic(1u8).cached(&cache);
     assert_eq!(found.find(2u64, "").await.unwrap(), 3);

@@ -35,7 +35,7 @@ impl Direct {
     fn find(&self, id: u8) -> u8 {
         id
     }
-    #[cache(version = crate::VERSION)]
+    #[cache(version = crate::versions::VERSION)]
     fn look(&self, id: u8) -> u8 {
         id
     }
@@ -45,7 +45,7 @@ impl Direct {
     }
 }
 
-fn main() {
+pub fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let (number, text) = (Number.cached(&cache), Text.cached(&cache));
     let (environment, constant) = (Environment.cached(&cache), Constant.cached(&cache));

@@ -22,7 +22,7 @@ mod outer {
 
         #[cache_impl]
         impl Within {
-            pub(in crate::outer) async fn path(&self) -> u64 {
+            pub(in crate::visibilities::outer) async fn path(&self) -> u64 {
                 2
             }
             pub(super) fn parent(&self) -> u64 {
@@ -41,7 +41,7 @@ mod outer {
 
         pub(super) struct Shown;
 
-        #[cache_impl(vis = "pub(in crate::outer)", wrapper = ShownCache)]
+        #[cache_impl(vis = "pub(in crate::visibilities::outer)", wrapper = ShownCache)]
         impl Shown {
             pub(crate) fn find(&self) -> u64 {
                 6
@@ -84,7 +84,7 @@ mod outer {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+pub async fn main() {
     let cache = Cache::builder("x").build().unwrap();
     let private = Private.cached(&cache);
     assert_eq!(private.find(1) + private.own(), 2);
