@@ -1,4 +1,7 @@
 //! Recording hits on the server, in the background (write-behind).
+//!
+//! It imports `client`, `health` and `script`. Start with [`pending`], which is state: the hits that are not
+//! recorded yet, and which of them are worth sending.
 
 pub(crate) mod pending;
 
