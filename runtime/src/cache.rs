@@ -109,7 +109,7 @@ impl Cache {
     /// with [`Duration::ZERO`].
     ///
     /// # Errors
-    /// The store has not answered within one second (or [`deadline`](CacheBuilder::deadline), if
+    /// The store has not answered within one second (or [`deadline`](crate::CacheBuilder::deadline), if
     /// that is longer), or has answered with an error; the message names its address. The cache was
     /// closed.
     pub async fn ping(&self) -> Result<Duration, Error> {
