@@ -112,8 +112,11 @@ impl Leases {
     }
 }
 
+/// A lease in the arguments of a script.
+pub(crate) type FieldToken = (Field, Token);
+
 /// The arguments of a renewal.
-pub(crate) fn renewal_args(leases: &[(Field, Token)]) -> Vec<Vec<u8>> {
+pub(crate) fn renewal_args(leases: &[FieldToken]) -> Vec<Vec<u8>> {
     let each = leases.iter();
     let each = each.flat_map(|(field, token)| [field.0.to_vec(), token.0.to_vec()]);
     let lease_ms = ms(LEASE).to_string().into_bytes();

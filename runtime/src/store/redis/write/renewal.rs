@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use redis::Value;
 
-use super::leases::renewal_args;
+use super::leases::{FieldToken, renewal_args};
 use crate::key::digest::Field;
 use crate::rt::background;
 use crate::store::redis::client::{Client, STEP, timed};
@@ -51,7 +51,7 @@ impl Client {
         });
     }
 
-    async fn renew(self: &Arc<Self>, pair: &Arc<Pair>, leases: &[(Field, Token)]) {
+    async fn renew(self: &Arc<Self>, pair: &Arc<Pair>, leases: &[FieldToken]) {
         let args = renewal_args(leases);
         let renewed = timed(self.script(&script::RENEW, &pair.stem, &args));
         let renewed = self.ask(Side::Write, pair, STEP, renewed).await;
@@ -65,8 +65,8 @@ impl Client {
     }
 }
 
-fn by_pair(due: Vec<(Token, Arc<Pair>, Field)>) -> Vec<(Arc<Pair>, Vec<(Field, Token)>)> {
-    let mut pairs = HashMap::<String, (Arc<Pair>, Vec<(Field, Token)>)>::new();
+fn by_pair(due: Vec<(Token, Arc<Pair>, Field)>) -> Vec<(Arc<Pair>, Vec<FieldToken>)> {
+    let mut pairs = HashMap::<String, (Arc<Pair>, Vec<FieldToken>)>::new();
     for (token, pair, field) in due {
         let known = pairs.entry(pair.stem.clone());
         let (_, leases) = known.or_insert_with(|| (pair, Vec::new()));

@@ -1,6 +1,5 @@
 //! A request: one `HMGET` for each pair, and the clock.
 
-use std::iter::Zip;
 use std::ops::Range;
 use std::slice;
 use std::sync::Arc;
@@ -134,7 +133,8 @@ impl PairFields {
         now_us: u64,
     ) -> Hits<'a> {
         Hits {
-            fields: self.fields.iter().zip(entries),
+            fields: self.fields.iter(),
+            entries: entries.iter(),
             bytes,
             now_ms: now_us / 1000,
         }
@@ -143,7 +143,8 @@ impl PairFields {
 
 /// The fields whose entries are hits, each with the number of callers that read it.
 pub(crate) struct Hits<'a> {
-    fields: Zip<slice::Iter<'a, (Field, u64)>, slice::Iter<'a, Option<Range<usize>>>>,
+    fields: slice::Iter<'a, (Field, u64)>,
+    entries: slice::Iter<'a, Option<Range<usize>>>,
     bytes: &'a [u8],
     now_ms: u64,
 }
@@ -152,10 +153,14 @@ impl Iterator for Hits<'_> {
     type Item = (Field, u64);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (bytes, now_ms) = (self.bytes, self.now_ms);
-        self.fields.find_map(|(hits, entry)| {
-            header::is_alive(&bytes[entry.clone()?], now_ms).then_some(*hits)
-        })
+        loop {
+            let (hits, entry) = (self.fields.next()?, self.entries.next()?);
+            if let Some(range) = entry
+                && header::is_alive(&self.bytes[range.clone()], self.now_ms)
+            {
+                return Some(*hits);
+            }
+        }
     }
 }
 
