@@ -42,13 +42,13 @@ async fn outages_are_logged_once_and_without_secrets() {
             logged.retain(|text| text.contains(&format!("side={side} ")));
             logged
         };
-        let away = of_side("the store is away");
+        let away = of_side("circuit breaker opened");
         assert_eq!(away.len(), 1, "{}: {away:?}", trouble.name);
         assert_eq!(of_side("answers again"), Vec::<String>::new());
         end(&server);
         let ended = Instant::now();
         while logged_since(&log, first, "answers again").len()
-            < logged_since(&log, first, "is away").len()
+            < logged_since(&log, first, "circuit breaker opened").len()
         {
             assert!(
                 ended.elapsed() < Duration::from_secs(15),
@@ -60,7 +60,10 @@ async fn outages_are_logged_once_and_without_secrets() {
         }
         outage.until_hits_return().await;
         let each = |part: &str| of_side(part).len();
-        assert_eq!((each("is away"), each("answers again")), (1, 1));
+        assert_eq!(
+            (each("circuit breaker opened"), each("answers again")),
+            (1, 1)
+        );
         assert!(logged_since(&log, first, "").len() <= 8, "few words");
         check_pairs(&server);
         outage.cache.close().await;

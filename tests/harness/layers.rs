@@ -14,9 +14,6 @@ const LARGEST_CIRCLE: usize = 3;
 
 /// What does not hold yet: beginnings of faults. A row goes when it holds, and none is added.
 const NOT_YET: &[&str] = &[
-    "runtime/src/store/contract.rs",
-    "runtime/src/store/redis",
-    "runtime/src/store/memory.rs: ",
     "runtime/src/entry/codec.rs: in a circle",
     "runtime/src/call/attempt.rs: in a circle",
     "runtime/src/cache.rs: does not open",
@@ -36,7 +33,8 @@ struct Layers {
 /// What stands in one folder, from top to bottom: each imports only what comes after it.
 struct Order {
     folder: &'static str,
-    /// Files and folders without `.rs`; the file of the folder itself is `.`.
+    /// Files and folders without `.rs`, and files in such folders that have a place of their own; the
+    /// file of the folder itself is `.`.
     top_down: &'static [&'static str],
 }
 
@@ -53,20 +51,30 @@ const RUNTIME: Layers = Layers {
         Order {
             folder: "store",
             top_down: &[
-                "any", "memory", "redis", "sweep", "listener", "pair", "contract", "maxsize",
+                "any", "memory", "redis", "contract", "listener", "pair", "sweep", "maxsize",
                 "clock", ".",
             ],
         },
+        // In `write`, `read` and `health`, what the client does stands above it, and what it holds below.
         Order {
             folder: "store/redis",
             top_down: &[
                 ".",
                 "write",
                 "read",
-                "pair_state",
-                "script",
-                "client",
                 "health",
+                "client",
+                "pair_state",
+                "write/hits/pending",
+                "write/leases",
+                "write/put_slots",
+                "write/discards",
+                "read/lane",
+                "read/queue",
+                "read/pipeline",
+                "health/endpoint",
+                "health/breaker",
+                "script",
                 "connection",
             ],
         },
@@ -177,7 +185,12 @@ impl Order {
             "" => stem,
             folder => stem.strip_prefix(folder)?.strip_prefix('/')?,
         };
-        rest.split('/').next()
+        let own_place = self.top_down.iter().filter(|unit| {
+            let inner = rest.strip_prefix(**unit);
+            inner.is_some_and(|inner| inner.is_empty() || inner.starts_with('/'))
+        });
+        let longest = own_place.max_by_key(|unit| unit.len());
+        longest.map_or_else(|| rest.split('/').next(), |unit| Some(&rest[..unit.len()]))
     }
 
     fn rank(&self, unit: &str) -> Option<usize> {

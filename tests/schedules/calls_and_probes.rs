@@ -70,7 +70,7 @@ impl Calls {
             2 => Outcome::Slow,
             _ => Outcome::Failed,
         };
-        if self.breaker.tell(permit, outcome, self.now).is_none() {
+        if self.breaker.report(permit, outcome, self.now).is_none() {
             return;
         }
         self.world(|world| {

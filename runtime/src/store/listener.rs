@@ -1,4 +1,4 @@
-//! Waiting for the end of somebody else's computation.
+//! Waiting for the end of another process's computation.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,17 +9,17 @@ use tokio::sync::futures::OwnedNotified;
 
 use crate::key::digest::Field;
 
-/// Who waits for the computation of which field.
+/// The listeners, by the field whose computation they wait for.
 #[derive(Debug, Default)]
-pub(crate) struct Listeners(Mutex<HashMap<Field, Entry>>);
+pub(crate) struct Listeners(Mutex<HashMap<Field, FieldListeners>>);
 
 #[derive(Debug, Default)]
-struct Entry {
+struct FieldListeners {
     notify: Arc<Notify>,
     listeners: usize,
 }
 
-/// Hears when the lease of a field ends. Messages may be lost: one looks again after a while.
+/// Hears when the lease of a field ends. Messages may be lost, so a caller also looks after a while.
 pub(crate) struct Listener {
     all: Arc<Listeners>,
     field: Field,
@@ -51,7 +51,7 @@ impl Listeners {
         }
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<Field, Entry>> {
+    fn entries(&self) -> MutexGuard<'_, HashMap<Field, FieldListeners>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,9 +1,14 @@
-//! The embedded store: no server, the same answers. It is also the executable model of the Lua.
+//! The embedded store: no server, the same results. It is also the executable model of the Lua.
+//!
+//! It imports what all stores do. This file is the [`Store`] contract; start with [`pair`], the keys of one
+//! pair, and [`ranking`], its policy; [`content`] is all pairs of a cache.
 
+mod content;
 mod pair;
 mod ranking;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,9 +17,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use self::content::{Content, MemoryLease, Now};
 use self::pair::MemoryPair;
 use self::ranking::Ranking;
-use super::sweep::SweepSchedule;
 use super::{
     AcceptEntry, Clock, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, Listeners,
     LookupReply, OnHeldLease, Put, PutOutcome, RawEntry, Store, Token,
@@ -33,32 +38,6 @@ pub(crate) struct Memory {
     closed: AtomicBool,
 }
 
-#[derive(Default)]
-struct Content {
-    pairs: BTreeMap<String, MemoryPair>,
-    /// Who may store, by the stem of the pair. In one process nobody waits for a lease: calls that
-    /// would have joined already.
-    leases: BTreeMap<String, Fields<Lease>>,
-    /// They outlive their pairs, as a client of a server does.
-    sweeps: BTreeMap<String, SweepSchedule>,
-}
-
-#[derive(Clone, Copy)]
-struct Lease {
-    token: Token,
-    /// Of the method that computes.
-    tag: u64,
-}
-
-/// An instant, in microseconds.
-#[derive(Debug, Clone, Copy)]
-struct Now {
-    /// It never goes back: for the life of pairs.
-    own_us: u64,
-    /// For entries and scores: a test may force it.
-    us: u64,
-}
-
 impl Memory {
     pub(crate) fn new(clock: Clock) -> Self {
         let since_epoch = SystemTime::now()
@@ -73,26 +52,9 @@ impl Memory {
         }
     }
 
-    /// A look-up that records the hit.
-    fn look(content: &mut Content, now: Now, pair: &Pair, field: Field) -> LookupReply {
-        let live = content.pairs.get_mut(&pair.stem).and_then(|memory| {
-            let entry = memory.values.get(&field)?.clone();
-            header::is_alive(&entry, now.us / 1000).then(|| {
-                memory.ranking.hit(field, now.us);
-                memory.keep_alive(pair.structure, 0, now.own_us, true);
-                entry
-            })
-        });
-        LookupReply {
-            now_us: now.us,
-            entry: live.map(RawEntry::Own),
-            pair_ms: None,
-        }
-    }
-
     pub(crate) fn in_child(&self) -> Self {
-        // Whoever held the lock at the fork is not there to give it back: the child begins with
-        // nothing then. Computations did not come along.
+        // A thread that held the lock at the fork does not exist in the child, so then the child begins
+        // with nothing. It has no computations of its parent's.
         let content = self.content.try_lock().ok().map(|mut of_parent| Content {
             pairs: std::mem::take(&mut of_parent.pairs),
             ..Content::default()
@@ -123,7 +85,7 @@ impl Memory {
                 forced => forced,
             },
         };
-        // Few pairs, one a method at the most: looking at all of them is cheap.
+        // There is one pair a method at the most: a look at all of them is cheap.
         content
             .pairs
             .retain(|_, pair| pair.ends_us.is_none_or(|ends_us| ends_us > own_us));
@@ -140,7 +102,7 @@ impl Store for Memory {
         _deadline: Duration,
     ) -> Result<LookupReply, Error> {
         let (mut content, now) = self.content_now()?;
-        Ok(Self::look(&mut content, now, pair, field))
+        Ok(content.lookup(now, pair, field))
     }
 
     fn is_immediate(&self) -> bool {
@@ -215,7 +177,7 @@ impl Store for Memory {
             AcceptEntry::Never => false,
         });
         if is_wanted {
-            let found = Self::look(&mut content, now, pair, request.field);
+            let found = content.lookup(now, pair, request.field);
             if found.entry.is_some() {
                 return Ok(LeaseOutcome::Hit(found));
             }
@@ -223,13 +185,13 @@ impl Store for Memory {
         if request.on_held == OnHeldLease::Wait
             && let Some(holder) = content.lease(&pair.stem, request.field)
         {
-            // It lives as long as its computation.
+            // The lease lives as long as its computation.
             let left = Duration::ZERO;
             return Ok(LeaseOutcome::Held { left, holder });
         }
         let leases = content.leases.entry(pair.stem.clone()).or_default();
         let LeaseRequest { token, tag, .. } = request;
-        leases.insert(request.field, Lease { token, tag });
+        leases.insert(request.field, MemoryLease { token, tag });
         Ok(LeaseOutcome::Granted)
     }
 
@@ -274,24 +236,27 @@ impl Store for Memory {
             .into_iter()
             .filter(|&field| memory.remove(field))
             .count();
-        forget_if_empty(&mut content.pairs, &pair.stem);
+        content.forget_if_empty(&pair.stem);
         Ok(removed as u64)
     }
 
-    fn discard(&self, pair: &Arc<Pair>, field: Field, seen: ExpectedEntry<'_>) {
+    fn discard(&self, pair: &Arc<Pair>, field: Field, expected: ExpectedEntry<'_>) {
         let Ok(mut content) = self.content() else {
             return;
         };
         let Some(memory) = content.pairs.get_mut(&pair.stem) else {
             return;
         };
-        let is_what_was_seen = memory.values.get(&field).is_some_and(|entry| match seen {
-            ExpectedEntry::Bytes(bytes) => entry == bytes,
-            ExpectedEntry::Length(length) => entry.len() == length,
-        });
-        if is_what_was_seen {
+        let is_expected = memory
+            .values
+            .get(&field)
+            .is_some_and(|entry| match expected {
+                ExpectedEntry::Bytes(bytes) => entry == bytes,
+                ExpectedEntry::Length(length) => entry.len() == length,
+            });
+        if is_expected {
             memory.remove(field);
-            forget_if_empty(&mut content.pairs, &pair.stem);
+            content.forget_if_empty(&pair.stem);
         }
     }
 
@@ -312,7 +277,7 @@ impl Store for Memory {
             .into_iter()
             .filter(|&field| memory.remove(field))
             .count();
-        forget_if_empty(&mut content.pairs, &pair.stem);
+        content.forget_if_empty(&pair.stem);
         Ok(removed as u64)
     }
 
@@ -353,76 +318,13 @@ impl Store for Memory {
     }
 }
 
-impl Content {
-    fn lease(&self, stem: &str, field: Field) -> Option<Token> {
-        Some(self.leases.get(stem)?.get(&field)?.token)
-    }
-
-    fn end_lease(&mut self, stem: &str, field: Field) {
-        if let Some(leases) = self.leases.get_mut(stem) {
-            leases.remove(&field);
-        }
-    }
-}
-
-/// Without what it holds.
+// Entries are not for logs.
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memory").finish_non_exhaustive()
     }
 }
 
-fn forget_if_empty(pairs: &mut BTreeMap<String, MemoryPair>, stem: &str) {
-    if pairs
-        .get(stem)
-        .is_some_and(|memory| memory.values.is_empty())
-    {
-        pairs.remove(stem);
-    }
-}
-
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::key::digest::MethodKey;
-
-    #[test]
-    fn an_entry_is_discarded_only_if_it_is_what_was_seen() {
-        let pair = Pair::for_test("discard");
-        let field = MethodKey::new("a::b", &[7; 20], "")
-            .call(|_| {})
-            .unwrap()
-            .field;
-        let put = Put {
-            field,
-            entry: header::UnstampedEntry {
-                head: [1; 4],
-                tail: vec![2; 32],
-            },
-            soft_ms: 0,
-            hard_ms: 0,
-            token: None,
-        };
-        let memory = Memory::new(Clock::default());
-        let wait = Duration::from_secs(1);
-        let entry = || {
-            pollster::block_on(memory.peek(&pair, field, wait))
-                .unwrap()
-                .entry
-        };
-        pollster::block_on(memory.put(&pair, put, wait)).unwrap();
-        let whole = entry().unwrap();
-        let mut other = whole.to_vec();
-        other[40] ^= 1;
-        memory.discard(&pair, field, ExpectedEntry::Bytes(&other));
-        memory.discard(&pair, field, ExpectedEntry::Bytes(&whole[1..]));
-        memory.discard(&pair, field, ExpectedEntry::Length(whole.len() + 1));
-        assert_eq!(entry().as_deref(), Some(&whole[..]));
-        memory.discard(&pair, field, ExpectedEntry::Bytes(&whole));
-        assert_eq!(entry(), None);
-    }
 }

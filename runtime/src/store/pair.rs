@@ -62,10 +62,4 @@ impl Pair {
             .downcast_ref()
             .expect("a pair belongs to one store")
     }
-
-    /// The state, if the store has looked at the pair before.
-    #[inline]
-    pub(crate) fn known_state<T: Any>(&self) -> Option<&T> {
-        self.state.get()?.downcast_ref()
-    }
 }

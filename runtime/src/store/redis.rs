@@ -1,141 +1,90 @@
-//! The store on a Redis server, a cluster, or behind sentinels.
+//! The store on a Redis server, on a cluster, or behind sentinels.
+//!
+//! This file is the [`Store`] contract and nothing else. Below it, from top to bottom: `write`, `read` and
+//! `health` (what the client does), [`client`] (what they share), what the client holds (leases, lanes,
+//! endpoints …), `script` and `connection`. Start with [`client`], then `read`.
 
+mod client;
 mod connection;
-pub(crate) mod health;
-pub(crate) mod pair_state;
+mod health;
+mod pair_state;
 mod read;
 mod script;
-pub(crate) mod write;
+mod write;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::Value;
 
-use self::connection::manager::Link;
-use self::connection::pubsub::Wakes;
+use self::client::{BATCH, Client, REMOVAL, STEP, text, timed};
 pub(crate) use self::connection::target::Target;
 pub(crate) use self::connection::tls::Tls;
-use self::connection::{Connection, Node, Reply};
-use self::health::endpoint::{Endpoints, Side};
-pub(crate) use self::pair_state::PairShared;
-use self::pair_state::Pairs;
-use self::read::lane::Lanes;
+use self::health::endpoint::Side;
 pub(crate) use self::read::lookup::Lookup;
+use self::script::Script;
 pub(crate) use self::script::all as scripts;
 use self::script::reply::{array, found, unexpected};
-use self::script::{PolicyScripts, Script};
-use self::write::discard::Discards;
-use self::write::lease::Leases;
-use self::write::put::Places;
-use self::write::{hits, lease};
+use self::write::leases;
 use super::{
-    Clock, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, LookupReply, Put,
+    Clock, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, LookupReply, Pair, Put,
     PutOutcome, Store, Token,
 };
 use crate::deadline::Timeout;
+use crate::entry::header;
 use crate::error::Error;
 use crate::key::digest::Field;
 use crate::rt::background;
 use crate::settings::{Touch, ms};
-use crate::store::Pair;
-
-/// One step of an operation that takes many, such as a page of a scan.
-const STEP: Duration = Duration::from_secs(1);
-/// What is removed needs no memory and no replica: it is not held up where only puts are refused.
-const REMOVAL: Side = Side::Read;
-/// `unpack` in Lua refuses some 8,000 values; the scripts ask for at most this many.
-const BATCH: usize = 1000;
 
 /// The store. Its connection is owned by a thread of this crate: see [`background`].
 pub(crate) struct Redis {
-    inner: Arc<Inner>,
-}
-
-pub(crate) struct Inner {
-    target: Arc<Target>,
-    link: Link,
-    lanes: Lanes,
-    endpoints: Endpoints,
-    clock: Clock,
-    custom: Mutex<HashMap<String, Arc<PolicyScripts>>>,
-    pairs: Pairs,
-    puts: Places,
-    leases: Leases,
-    wakes: Wakes,
-    discards: Arc<Discards>,
-    dropped_touches: AtomicU64,
+    client: Arc<Client>,
 }
 
 impl Redis {
     pub(crate) fn new(target: Target, clock: Clock) -> Self {
-        Self::of(Arc::new(target), clock)
-    }
-
-    fn of(target: Arc<Target>, clock: Clock) -> Self {
         Self {
-            inner: Arc::new(Inner {
-                link: Link::new(target.clone(), None),
-                lanes: Lanes::default(),
-                endpoints: Endpoints::default(),
-                target,
-                clock,
-                custom: Mutex::default(),
-                pairs: Pairs::default(),
-                puts: Places::default(),
-                leases: Leases::default(),
-                wakes: Wakes::default(),
-                discards: Arc::default(),
-                dropped_touches: AtomicU64::new(0),
-            }),
+            client: Client::new(Arc::new(target), clock),
         }
     }
 
     pub(crate) fn in_child(&self) -> Self {
-        let inner = &self.inner;
-        let child = Self::of(inner.target.clone(), inner.clock.clone());
-        if inner.lanes.is_closed() {
-            child.inner.close();
+        let parent = &self.client;
+        let client = Client::new(parent.target.clone(), parent.clock.clone());
+        if parent.lanes.is_closed() {
+            client.close();
         }
-        child
+        Self { client }
     }
 
-    /// Runs an operation on the driver, whatever runtime or thread the caller is on.
-    async fn run<T, F, Fut>(&self, deadline: Option<Duration>, operation: F) -> Result<T, Error>
-    where
-        T: Send + 'static,
-        F: FnOnce(Arc<Inner>) -> Fut,
-        Fut: Future<Output = Result<T, Error>> + Send + 'static,
-    {
-        let future = operation(self.inner.clone());
-        let inner = self.inner.clone();
-        background::run(async move {
-            match deadline {
-                Some(deadline) => inner.in_time(deadline, future).await,
-                None => future.await,
-            }
-        })
-        .await?
+    /// [`Store::get`] where hits are recorded in the background.
+    #[inline]
+    pub(crate) fn read<'r>(
+        &'r self,
+        pair: &'r Arc<Pair>,
+        field: Field,
+        wait: Timeout,
+    ) -> Lookup<'r> {
+        Lookup::new(&self.client, pair, field, wait)
     }
 
     /// Runs a script that looks an entry up.
-    async fn look(
+    async fn lookup(
         &self,
         script: Script,
         pair: &Arc<Pair>,
         args: Vec<Vec<u8>>,
         deadline: Duration,
     ) -> Result<LookupReply, Error> {
-        let pair = pair.clone();
-        self.run(Some(deadline), |inner| async move {
-            found(inner.script(&script, &pair.stem, &args).await?)
-        })
-        .await
+        let its = pair.clone();
+        let lookup = self.client.run(Some(deadline), |client| async move {
+            found(client.script(&script, &its.stem, &args).await?)
+        });
+        self.client.ask(Side::Read, pair, deadline, lookup).await
     }
 }
 
@@ -147,26 +96,25 @@ impl Store for Redis {
         field: Field,
         deadline: Duration,
     ) -> Result<LookupReply, Error> {
-        let inner = &self.inner;
+        let client = &self.client;
         if let Touch::Behind(_) = pair.touch {
             return self.read(pair, field, Timeout::new(deadline)).await;
         }
-        if inner.is_open(Side::Write, pair) {
-            // Where nothing can be written, hits are hits all the same.
+        if client.is_open(Side::Write, pair) {
+            // Where nothing can be written, hits are still hits.
             let found = self.read(pair, field, Timeout::new(deadline)).await?;
             let entry = found.entry.as_deref();
-            let is_hit = entry.is_some_and(|entry| hits::is_alive(entry, found.now_us));
+            let is_hit = entry.is_some_and(|entry| header::is_alive(entry, found.now_us / 1000));
             let unrecorded = u64::from(is_hit);
-            inner
+            client
                 .dropped_touches
                 .fetch_add(unrecorded, Ordering::Relaxed);
             return Ok(found);
         }
-        let script = inner.scripts(&pair.policy).get.clone();
-        let mut args = inner.common_args(pair, field);
+        let script = client.scripts(&pair.policy).get.clone();
+        let mut args = client.common_args(pair, field);
         args.truncate(4);
-        let look = self.look(script, pair, args, deadline);
-        inner.ask(Side::Read, pair, deadline, look).await
+        self.lookup(script, pair, args, deadline).await
     }
 
     async fn peek(
@@ -175,10 +123,10 @@ impl Store for Redis {
         field: Field,
         deadline: Duration,
     ) -> Result<LookupReply, Error> {
-        let mut args = self.inner.common_args(pair, field);
+        let mut args = self.client.common_args(pair, field);
         args.truncate(2);
-        let look = self.look(script::PEEK.clone(), pair, args, deadline);
-        self.inner.ask(Side::Read, pair, deadline, look).await
+        self.lookup(script::PEEK.clone(), pair, args, deadline)
+            .await
     }
 
     async fn put(
@@ -188,10 +136,11 @@ impl Store for Redis {
         deadline: Duration,
     ) -> Result<PutOutcome, Error> {
         let pair = pair.clone();
-        self.run(None, |inner| async move {
-            inner.put_in_turn(&pair, put, deadline).await
-        })
-        .await
+        self.client
+            .run(None, |client| async move {
+                client.put_in_turn(&pair, put, deadline).await
+            })
+            .await
     }
 
     async fn acquire_lease(
@@ -200,11 +149,11 @@ impl Store for Redis {
         request: LeaseRequest,
         deadline: Duration,
     ) -> Result<LeaseOutcome, Error> {
-        // Known before it is on its way, so that a caller who goes away meanwhile is noticed.
-        self.inner.leases.expect(request.token, pair, request.field);
+        // Before it is sent, so that the drop of a caller meanwhile is noticed.
+        self.client.leases.track(request.token, pair, request.field);
         let its = pair.clone();
-        let outcome = self.run(None, |inner| async move {
-            inner.acquire_lease_in_time(&its, request, deadline).await
+        let outcome = self.client.run(None, |client| async move {
+            client.acquire_lease_in_time(&its, request, deadline).await
         });
         outcome.await
     }
@@ -216,33 +165,41 @@ impl Store for Redis {
         token: Token,
         deadline: Duration,
     ) -> Result<bool, Error> {
-        let args = lease::renewal(&[(field, token)]);
+        let args = leases::renewal_args(&[(field, token)]);
         let its = pair.clone();
-        let renewed = self.run(Some(deadline), |inner| async move {
-            array(inner.script(&script::RENEW, &its.stem, &args).await?)
+        let renewed = self.client.run(Some(deadline), |client| async move {
+            array(client.script(&script::RENEW, &its.stem, &args).await?)
         });
-        let renewed = self.inner.ask(Side::Write, pair, deadline, renewed).await?;
+        let renewed = self
+            .client
+            .ask(Side::Write, pair, deadline, renewed)
+            .await?;
         Ok(renewed == [Value::Int(1)])
     }
 
     fn release_lease(&self, pair: &Arc<Pair>, field: Field, token: Token, pause: Duration) {
-        let (inner, pair) = (self.inner.clone(), pair.clone());
-        inner.leases.forget_lease(token);
-        // Without a driver there was no lease.
+        let (client, pair) = (self.client.clone(), pair.clone());
+        client.leases.forget_lease(token);
+        // Without the background thread there was no lease.
         let _ = background::spawn(async move {
             let args = [field.0.to_vec(), token.0.to_vec(), text(ms(pause))];
-            // Who waits for a lease that could not be ended waits until its deadline.
-            let abandon = timed(inner.script(&script::ABANDON, &pair.stem, &args));
-            let _ = inner.ask(Side::Write, &pair, STEP, abandon).await;
+            // Calls that wait for a lease that could not be ended wait until their deadline.
+            let abandon = timed(client.script(&script::ABANDON, &pair.stem, &args));
+            let _ = client.ask(Side::Write, &pair, STEP, abandon).await;
         });
     }
 
     fn forget_lease(&self, token: Token) {
-        self.inner.leases.forget_lease(token);
+        self.client.leases.forget_lease(token);
     }
 
     fn listen(&self, pair: &Arc<Pair>, field: Field) -> Listener {
-        self.inner.wakes.listen(&self.inner.target, pair, field)
+        let Client {
+            lease_events,
+            target,
+            ..
+        } = &*self.client;
+        lease_events.listen(target, pair, field)
     }
 
     async fn delete(
@@ -254,112 +211,87 @@ impl Store for Redis {
         let mut removed = 0;
         for batch in fields.chunks(BATCH) {
             let (its, batch) = (pair.clone(), batch.to_vec());
-            let delete = self.run(Some(deadline), |inner| async move {
-                inner.delete(&its.stem, &batch).await
+            let delete = self.client.run(Some(deadline), |client| async move {
+                client.delete(&its.stem, &batch).await
             });
-            removed += self.inner.ask(REMOVAL, pair, deadline, delete).await?;
+            removed += self.client.ask(REMOVAL, pair, deadline, delete).await?;
         }
         Ok(removed)
     }
 
     fn discard(&self, pair: &Arc<Pair>, field: Field, seen: ExpectedEntry<'_>) {
-        self.inner.discard(pair, field, seen);
+        self.client.discard(pair, field, seen);
     }
 
     async fn delete_method(&self, pair: &Arc<Pair>, tag: u64) -> Result<u64, Error> {
         let pair = pair.clone();
-        self.run(None, |inner| async move {
-            let (mut cursor, mut removed) = (b"0".to_vec(), 0);
-            loop {
-                let args = [cursor, tag.to_le_bytes().to_vec()];
-                let step = timed(inner.removal(&script::DELETE_METHOD, &pair.stem, &args));
-                let Some(step) = inner.ask(REMOVAL, &pair, STEP, step).await? else {
-                    // More than what was asked for, but all of that.
-                    let purge = timed(inner.purge_by_key(&pair.stem));
-                    return Ok(removed + inner.ask(REMOVAL, &pair, STEP, purge).await?);
-                };
-                let Ok([Value::BulkString(next), Value::Int(n)]) =
-                    <[Value; 2]>::try_from(array(step)?)
-                else {
-                    return Err(unexpected());
-                };
-                removed += u64::try_from(n).unwrap_or_default();
-                if next == b"0" {
-                    return Ok(removed);
+        self.client
+            .run(None, |client| async move {
+                let (mut cursor, mut removed) = (b"0".to_vec(), 0);
+                loop {
+                    let args = [cursor, tag.to_le_bytes().to_vec()];
+                    let step = timed(client.removal(&script::DELETE_METHOD, &pair.stem, &args));
+                    let Some(step) = client.ask(REMOVAL, &pair, STEP, step).await? else {
+                        // It removes more than the method, but all of the method.
+                        let purge = timed(client.purge_by_key(&pair.stem));
+                        return Ok(removed + client.ask(REMOVAL, &pair, STEP, purge).await?);
+                    };
+                    let Ok([Value::BulkString(next), Value::Int(n)]) =
+                        <[Value; 2]>::try_from(array(step)?)
+                    else {
+                        return Err(unexpected());
+                    };
+                    removed += u64::try_from(n).unwrap_or_default();
+                    if next == b"0" {
+                        return Ok(removed);
+                    }
+                    cursor = next;
                 }
-                cursor = next;
-            }
-        })
-        .await
+            })
+            .await
     }
 
     async fn delete_pair(&self, pair: &Arc<Pair>) -> Result<u64, Error> {
         let its = pair.clone();
-        let purge = self.run(
+        let purge = self.client.run(
             Some(STEP),
-            |inner| async move { inner.purge(&its.stem).await },
+            |client| async move { client.purge(&its.stem).await },
         );
-        self.inner.ask(REMOVAL, pair, STEP, purge).await
+        self.client.ask(REMOVAL, pair, STEP, purge).await
     }
 
     async fn len(&self, keys: &KeySpace) -> Result<u64, Error> {
-        self.sum(script::LEN.clone(), keys).await
+        self.client.sum(script::LEN.clone(), keys).await
     }
 
     async fn purge(&self, keys: &KeySpace) -> Result<u64, Error> {
-        // Twice: a computation whose lease the first scan came too late for may have stored its
-        // value under keys that were not there when that scan began.
-        let purged = self.sum(script::PURGE.clone(), keys).await?;
-        Ok(purged + self.sum(script::PURGE.clone(), keys).await?)
+        // Twice: a call whose lease the first scan missed may have stored its value under keys that
+        // did not exist when that scan began.
+        let purged = self.client.sum(script::PURGE.clone(), keys).await?;
+        Ok(purged + self.client.sum(script::PURGE.clone(), keys).await?)
     }
 
     async fn ping(&self, at_most: Duration) -> Result<Duration, Error> {
-        self.ping_all(at_most).await
+        self.client.ping_all(at_most).await
     }
 
     fn is_unavailable(&self, pair: &Pair) -> bool {
-        self.inner.is_unavailable(pair)
+        self.client.is_unavailable(pair)
     }
 
     fn dropped_touches(&self) -> u64 {
-        self.inner.dropped_touches.load(Ordering::Relaxed)
+        self.client.dropped_touches.load(Ordering::Relaxed)
     }
 
     async fn close(&self) {
-        self.inner.close();
+        self.client.close();
     }
-}
-
-impl Inner {
-    fn close(&self) {
-        self.link.close();
-        self.lanes.close();
-        self.wakes.close();
-    }
-
-    pub(crate) fn shared<'p>(&self, pair: &'p Pair) -> &'p Arc<PairShared> {
-        pair.state(|| self.pairs.of(&pair.stem))
-    }
-}
-
-async fn timed<T>(step: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    match tokio::time::timeout(STEP, step).await {
-        Ok(result) => result,
-        Err(_) => Err(Error::unavailable(format!(
-            "the store did not answer within {} ms",
-            ms(STEP)
-        ))),
-    }
-}
-
-fn text(number: u64) -> Vec<u8> {
-    number.to_string().into_bytes()
 }
 
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis")
-            .field("link", &self.inner.link)
+            .field("connection", &self.client.connection)
             .finish_non_exhaustive()
     }
 }

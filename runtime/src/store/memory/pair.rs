@@ -1,3 +1,5 @@
+//! One pair in memory: its ranking, its values, its end.
+
 use bytes::Bytes;
 
 use super::ranking::Ranking;
@@ -61,7 +63,7 @@ impl MemoryPair {
         (evicted, swept)
     }
 
-    /// How many expired entries went.
+    /// Removes expired entries of a sample; returns how many.
     fn sweep(&mut self, now_ms: u64) -> u64 {
         let mut swept = 0;
         for field in self.ranking.sample(SWEEP_SAMPLE) {
@@ -104,7 +106,7 @@ impl MemoryPair {
     }
 }
 
-/// 0 stays 0: never.
+/// 0 stays 0: it never comes.
 fn after(now_ms: u64, life_ms: u64) -> u64 {
     if life_ms > 0 { now_ms + life_ms } else { 0 }
 }

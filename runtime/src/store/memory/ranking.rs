@@ -1,9 +1,11 @@
+//! The ranking of one pair: which entry is evicted next.
+
 use std::collections::BTreeSet;
 
 use crate::key::digest::{Field, Fields};
 use crate::policy::Policy;
 
-/// The ranking of one pair: what a ZSET and a policy's three Lua functions are together.
+/// What a ZSET and a policy's three Lua functions are together.
 ///
 /// Scores are integers here; the scripts' are too, as long as they stay below 2^53.
 #[derive(Debug)]
@@ -11,9 +13,9 @@ pub(super) struct Ranking {
     policy: Policy,
     scores: Fields<u64>,
     ranked: BTreeSet<(u64, Field)>,
-    /// For `rr`: the fields in no order, and where each stands.
+    /// For `rr`: the fields in no order, and the position of each.
     listed: Vec<Field>,
-    places: Fields<usize>,
+    positions: Fields<usize>,
     random: u64,
 }
 
@@ -24,7 +26,7 @@ impl Ranking {
             scores: Fields::default(),
             ranked: BTreeSet::new(),
             listed: Vec::new(),
-            places: Fields::default(),
+            positions: Fields::default(),
             random: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0) | 1,
         }
     }
@@ -76,10 +78,10 @@ impl Ranking {
         if let Some(score) = self.scores.remove(&field) {
             self.ranked.remove(&(score, field));
         }
-        if let Some(place) = self.places.remove(&field) {
-            self.listed.swap_remove(place);
-            if let Some(&moved) = self.listed.get(place) {
-                self.places.insert(moved, place);
+        if let Some(position) = self.positions.remove(&field) {
+            self.listed.swap_remove(position);
+            if let Some(&moved) = self.listed.get(position) {
+                self.positions.insert(moved, position);
             }
         }
     }
@@ -90,8 +92,8 @@ impl Ranking {
         for i in 0..n.min(len) {
             let j = i + self.below(len - i);
             self.listed.swap(i, j);
-            self.places.insert(self.listed[i], i);
-            self.places.insert(self.listed[j], j);
+            self.positions.insert(self.listed[i], i);
+            self.positions.insert(self.listed[j], j);
         }
         self.listed[..n.min(len)].to_vec()
     }
@@ -102,7 +104,7 @@ impl Ranking {
                 self.ranked.remove(&(old, field));
             }
             None => {
-                self.places.insert(field, self.listed.len());
+                self.positions.insert(field, self.listed.len());
                 self.listed.push(field);
             }
         }

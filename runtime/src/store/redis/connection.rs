@@ -1,10 +1,14 @@
-//! What a command goes through.
+//! Connections to a server, to a cluster, or to the primary that sentinels name.
+//!
+//! It imports nothing of the store on Redis. Start with [`target`]: where to connect to; then [`attempt`]: one
+//! attempt; and [`manager`]: a connection that is kept, and replaced when it breaks.
 
 pub(crate) mod attempt;
 pub(crate) mod classify;
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 pub(crate) mod diagnosis;
 pub(crate) mod manager;
+pub(crate) mod options;
 pub(crate) mod pubsub;
 pub(crate) mod refusal;
 #[cfg(feature = "sentinel")]
@@ -17,7 +21,7 @@ use redis::{Cmd, Value};
 
 /// A node of the store, to send a command to that concerns no key.
 #[derive(Debug, Clone)]
-pub(crate) enum Node {
+pub(crate) enum ServerNode {
     Only,
     #[cfg(feature = "cluster")]
     At {
@@ -28,7 +32,7 @@ pub(crate) enum Node {
 
 pub(crate) type Reply = redis::RedisResult<Value>;
 
-/// What a command goes through: one server's connection or a cluster's.
+/// One server's connection or a cluster's.
 #[derive(Clone)]
 pub(crate) enum Connection {
     One(redis::aio::MultiplexedConnection),
@@ -57,9 +61,9 @@ impl Connection {
         }
     }
 
-    pub(crate) async fn send_to(&mut self, node: &Node, cmd: Cmd) -> Reply {
+    pub(crate) async fn send_to(&mut self, node: &ServerNode, cmd: Cmd) -> Reply {
         #[cfg(feature = "cluster")]
-        if let (Self::Cluster(cluster), Node::At { host, port }) = (&mut *self, node) {
+        if let (Self::Cluster(cluster), ServerNode::At { host, port }) = (&mut *self, node) {
             use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
             let (host, port) = (host.clone(), *port);
             let to = RoutingInfo::SingleNode(SingleNodeRoutingInfo::ByAddress { host, port });
@@ -67,7 +71,7 @@ impl Connection {
             return reply.and_then(Value::extract_error);
         }
         #[cfg(not(feature = "cluster"))]
-        let Node::Only = node;
+        let ServerNode::Only = node;
         self.send(&cmd).await
     }
 }

@@ -1,8 +1,10 @@
 //! Whether an endpoint is worth asking: circuit breakers, and the probes that close them.
 //!
-//! Imports `connection` and `script`. Start with [`breaker`].
+//! [`breaker`] and [`endpoint`] are state that the client holds, and import `connection` only. [`admission`],
+//! [`probe`] and [`ping`] import `client`. Start with [`breaker`], then [`admission`]: what every call asks.
 
+mod admission;
 pub(crate) mod breaker;
 pub(crate) mod endpoint;
-pub(crate) mod ping;
-pub(crate) mod probe;
+mod ping;
+mod probe;

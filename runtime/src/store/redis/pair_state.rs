@@ -1,44 +1,40 @@
-//! What this process keeps for a pair: reads that join, and hits to be recorded.
+//! What this process keeps for a pair: the reads that wait, the hits to be recorded, the next sweep.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use tokio::runtime::Id;
-
-use super::read::Queue;
-use super::read::lane::Lane;
-use super::write::hits::Touches;
+use super::read::lane::PairLanes;
+use super::read::queue::ReadQueue;
+use super::write::hits::pending::PendingHits;
 use crate::store::sweep::SweepSchedule;
 
 /// Shared by all methods whose entries live in the pair.
 #[derive(Debug, Default)]
-pub(crate) struct PairShared {
-    touches: Mutex<Touches>,
+pub(crate) struct PairState {
+    hits: Mutex<PendingHits>,
     pub(crate) sweeps: SweepSchedule,
     /// Of a cluster.
     pub(crate) slot: OnceLock<u16>,
-    /// Of the driver; lanes have their own.
-    pub(crate) queue: Arc<Queue>,
-    /// Of the first runtime that read the pair, which is the only one in most processes. Weak: the
-    /// methods, which are static, keep what is here.
-    pub(crate) first_lane: OnceLock<(Id, Weak<Lane>, Arc<Queue>)>,
+    /// Of the background thread; lanes have their own.
+    pub(crate) queue: Arc<ReadQueue>,
+    pub(crate) lanes: PairLanes,
 }
 
-impl PairShared {
-    pub(crate) fn touches(&self) -> MutexGuard<'_, Touches> {
-        self.touches.lock().unwrap_or_else(PoisonError::into_inner)
+impl PairState {
+    pub(crate) fn pending_hits(&self) -> MutexGuard<'_, PendingHits> {
+        self.hits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The pairs of one store, by their stem.
 #[derive(Debug, Default)]
-pub(crate) struct Pairs(Mutex<HashMap<String, Arc<PairShared>>>);
+pub(crate) struct PairStates(Mutex<HashMap<String, Arc<PairState>>>);
 
-impl Pairs {
-    pub(crate) fn of(&self, stem: &str) -> Arc<PairShared> {
+impl PairStates {
+    pub(crate) fn of(&self, stem: &str) -> Arc<PairState> {
         let mut pairs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match pairs.get(stem) {
-            Some(shared) => shared.clone(),
+            Some(state) => state.clone(),
             None => pairs.entry(stem.to_owned()).or_default().clone(),
         }
     }

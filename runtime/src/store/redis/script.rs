@@ -1,6 +1,8 @@
-//! The scripts: fragments of `lua/`, joined at compile time by the table below.
+//! The scripts: fragments of `lua/`, joined at compile time by the tables below.
+//!
+//! It imports nothing of the store on Redis; `client` runs the scripts. Start with the tables, then
+//! [`reply`]: what they return.
 
-pub(crate) mod eval;
 pub(crate) mod reply;
 
 use std::borrow::Cow;
@@ -54,7 +56,7 @@ macro_rules! join {
     };
 }
 
-// What stands before the policy, and what after it.
+// The fragments before the policy, and those after it.
 macro_rules! get_script {
     ($policy:expr) => {
         join!(

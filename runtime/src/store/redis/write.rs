@@ -1,10 +1,16 @@
-//! Everything that changes entries: recorded hits, leases, puts, removals.
+//! Everything that changes entries: puts, leases, recorded hits, removals.
 //!
-//! Imports `health`, `script` and `connection`. Start with [`put`].
+//! [`leases`], [`put_slots`], [`discards`] and [`hits::pending`] are state that the client holds, and import
+//! nothing of the store on Redis. The other files are operations of the client, and import `client`, `health`
+//! and `script`. Start with [`put`].
 
-pub(crate) mod discard;
+mod discard;
+pub(crate) mod discards;
 pub(crate) mod hits;
-pub(crate) mod lease;
-pub(crate) mod put;
-pub(crate) mod removal;
-pub(crate) mod scan;
+mod lease;
+pub(crate) mod leases;
+mod put;
+pub(crate) mod put_slots;
+mod removal;
+mod renewal;
+mod scan;

@@ -1,4 +1,4 @@
-//! One attempt to connect, which comes to an end whatever happens in it.
+//! One attempt to connect, which ends whatever happens in it.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -9,19 +9,20 @@ use tokio::time::timeout;
 
 use super::classify;
 use super::refusal::Refusal;
-use crate::store::redis::{Connection, Reply, Target};
+use super::target::Target;
+use super::{Connection, Reply};
 
-/// All of an attempt, such as asking several sentinels of which some are away.
+/// All of an attempt, such as asking several sentinels of which some are down.
 const ATTEMPT: Duration = Duration::from_secs(5);
 
 /// A connection that works, and what is known of its server.
-pub(crate) struct Connected {
+pub(crate) struct NewConnection {
     pub(crate) connection: Connection,
     /// Whether the server has `HPEXPIRE`.
     pub(crate) has_field_ttl: bool,
 }
 
-pub(crate) async fn attempt(target: &Target) -> Result<Connected, Refusal> {
+pub(crate) async fn attempt(target: &Target) -> Result<NewConnection, Refusal> {
     // Such as on a runtime without sockets or timers, or by the application's own cryptography.
     caught(target, async {
         match timeout(ATTEMPT, connect(target)).await {
@@ -35,7 +36,7 @@ pub(crate) async fn attempt(target: &Target) -> Result<Connected, Refusal> {
     .await
 }
 
-/// A panic is a failed attempt like others: who waits for its end is not to wait for ever.
+/// A panic is a failed attempt like others: callers must not wait for its end for ever.
 async fn caught<T>(
     target: &Target,
     attempt: impl Future<Output = Result<T, Refusal>>,
@@ -46,24 +47,24 @@ async fn caught<T>(
     }
 }
 
-async fn connect(target: &Target) -> Result<Connected, Refusal> {
+async fn connect(target: &Target) -> Result<NewConnection, Refusal> {
     let mut connection = target.connect().await?;
     let command = redis::cmd("COMMAND").arg("INFO").arg("HPEXPIRE").take();
     let answer = connection.send(&command).await;
     if let Err(error) = &answer
         && !target.is_cluster()
-        && is_of_no_use(error)
+        && is_unusable(error)
     {
         return Err(target.refusal(error));
     }
-    Ok(Connected {
+    Ok(NewConnection {
         connection,
         has_field_ttl: knows_command(answer),
     })
 }
 
 /// A server that wants a password says so with the first command, and closes nothing.
-fn is_of_no_use(error: &RedisError) -> bool {
+fn is_unusable(error: &RedisError) -> bool {
     error.code() == Some("NOAUTH") || classify::is_end_of_connection(error)
 }
 

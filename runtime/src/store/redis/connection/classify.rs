@@ -1,4 +1,4 @@
-//! From the errors of the redis crate to ours, without a word of what was sent.
+//! Classifying errors: from those of the redis crate to ours, which repeat nothing that was sent.
 
 use std::sync::Arc;
 
@@ -15,21 +15,21 @@ const REFUSALS: [&str; 8] = [
     "LOADING",
     "MASTERDOWN",
     "CLUSTERDOWN",
-    // Where a script runs a command that the user may not: of 8.0, and before.
+    // Where a script runs a command that the user may not run: since 8.0, and before.
     "ACL failure in script",
     "The user executing the script",
 ];
 const REFUSALS_OF_WRITES: [&str; 3] = ["OOM", "MISCONF", "NOREPLICAS"];
 
-/// Why a command came to nothing.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// There is no connection, because the last attempt failed.
     Refused(Arc<Refusal>),
-    /// There is none while the first attempt at another one is on its way.
+    /// The connection was lost, and the first attempt to replace it is under way.
     Reconnecting,
     Closed,
-    /// An error in the place of an answer.
+    /// An error instead of a reply.
     Reply(RedisError),
 }
 
@@ -75,7 +75,7 @@ impl From<Failure> for Error {
     }
 }
 
-/// Whether the connection is of no use any more: the next call needs another one.
+/// Whether the connection cannot be used any more: the next call needs another one.
 pub(crate) fn is_end_of_connection(error: &RedisError) -> bool {
     error.is_unrecoverable_error() || error.is_connection_dropped()
 }
@@ -124,7 +124,7 @@ fn fault_of_answer(says: impl Fn(&str) -> bool) -> Fault {
     Fault::Answered
 }
 
-/// What a server says in place of an answer, where the redis crate does not read it.
+/// The error for the text of an error reply, where the redis crate does not parse it.
 pub(crate) fn refused(text: &str) -> Error {
     let code = text.split(' ').next().unwrap_or_default();
     if code == "WRONGTYPE" {

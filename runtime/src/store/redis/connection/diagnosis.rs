@@ -1,13 +1,13 @@
-//! What is wrong where the client of a cluster or of sentinels only says that it did not work: the
-//! servers that were named are asked one by one.
+//! Why the client of a cluster or of sentinels cannot connect, which it does not say: the servers that
+//! were named are asked one by one.
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult};
 
+use super::options::CONNECT;
 use super::refusal::Refusal;
-use super::target::CONNECT;
 
-/// Of the first node that has something to say; of the client's own error if they are all well.
+/// The refusal of the first node that fails; that of the client if none does.
 #[cfg(feature = "cluster")]
 pub(crate) async fn of_cluster(nodes: &[Client], name: String, error: &RedisError) -> Refusal {
     for node in nodes {
@@ -18,7 +18,7 @@ pub(crate) async fn of_cluster(nodes: &[Client], name: String, error: &RedisErro
     Refusal::with(name, error)
 }
 
-/// Of the primary, or of the sentinels if none of them answers.
+/// The refusal of the primary, or of the first sentinel if none of them names one.
 #[cfg(feature = "sentinel")]
 pub(crate) async fn of_sentinels(
     sentinels: &[Client],
@@ -75,7 +75,7 @@ fn address(answer: redis::Value) -> Option<(String, u16)> {
     redis::from_redis_value(answer).ok()
 }
 
-/// As the sentinel is reached, so is the primary.
+/// The primary, reached as the sentinel is.
 #[cfg(feature = "sentinel")]
 fn at(sentinel: &redis::ConnectionInfo, host: String, port: u16) -> redis::ConnectionInfo {
     use redis::ConnectionAddr;

@@ -1,7 +1,7 @@
 //! Hearing from the server that a lease has ended.
 //!
-//! One subscription a store, made when somebody waits for the first time. It only makes waiting
-//! shorter: whoever waits looks again by himself, so a lost message costs time and nothing else.
+//! One subscription a store, made when a call waits for the first time. It only makes waits shorter: a
+//! call that waits also looks again by itself, so a lost message costs time and nothing else.
 
 use std::collections::HashSet;
 use std::pin::pin;
@@ -14,30 +14,30 @@ use redis::RedisResult;
 use redis::aio::PubSub;
 use tokio::sync::mpsc;
 
+use super::target::Target;
 use crate::key::digest::Field;
 use crate::rt::background;
 use crate::store::Pair;
-use crate::store::redis::Target;
 use crate::store::{Listener, Listeners};
 
 const CONNECT: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
-pub(crate) struct Wakes {
+pub(crate) struct LeaseEvents {
     listeners: Arc<Listeners>,
-    state: Mutex<State>,
+    state: Mutex<Subscriptions>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Subscriptions {
     channels: HashSet<String>,
-    /// Of the task that hears; it ends when this is dropped.
+    /// To the task that hears messages, which ends when this is dropped.
     subscribe: Option<mpsc::UnboundedSender<String>>,
     is_closed: bool,
 }
 
-impl Wakes {
+impl LeaseEvents {
     pub(crate) fn listen(&self, target: &Arc<Target>, pair: &Pair, field: Field) -> Listener {
         self.subscribe(target, format!("{}:2", pair.stem));
         self.listeners.listen(field)
@@ -50,7 +50,7 @@ impl Wakes {
         }
         let subscribe = state.subscribe.get_or_insert_with(|| {
             let (subscribe, wanted) = mpsc::unbounded_channel();
-            // Without a driver there is nobody who could wait.
+            // Without the background thread no call could wait.
             let _ = background::spawn(hear(target.clone(), self.listeners.clone(), wanted));
             subscribe
         });
@@ -63,12 +63,12 @@ impl Wakes {
         state.subscribe = None;
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Subscriptions> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Hears until the store is gone. A subscription that breaks is made anew.
+/// Hears messages until the store is dropped. A subscription that breaks is made again.
 async fn hear(
     target: Arc<Target>,
     listeners: Arc<Listeners>,
@@ -100,7 +100,7 @@ async fn subscription(target: &Target, channels: &[String]) -> RedisResult<PubSu
     Ok(subscription)
 }
 
-/// `true` if the store is gone, `false` if the subscription is.
+/// `true` if the store was dropped, `false` if the subscription was lost.
 async fn relay(
     subscription: PubSub,
     listeners: &Listeners,

@@ -1,7 +1,7 @@
-//! Why there is no connection: which server it is about, and what is wrong with it.
+//! Why there is no connection: which server refused it, and why.
 //!
-//! Hosts, ports, databases and codes of errors are no secrets. Users, passwords and what was sent
-//! are, so the text of a server's error is read and never repeated.
+//! Hosts, ports, databases and error codes are no secrets. Users, passwords and what was sent are, so
+//! the text of a server's error is read and never repeated.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -25,7 +25,7 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    /// Of a server that did not answer, or not as it should.
+    /// By a server that did not answer, or not as it should.
     pub(crate) fn new(server: impl Into<String>, cause: impl Into<Cow<'static, str>>) -> Self {
         Self {
             server: server.into(),
@@ -51,7 +51,7 @@ impl Refusal {
         }
     }
 
-    /// Where more than one server was asked.
+    /// Where several servers were asked.
     pub(crate) fn with(server: String, error: &RedisError) -> Self {
         let answered = code(error).is_some() || error.kind() == Kind::AuthenticationFailed;
         Self {
@@ -64,7 +64,7 @@ impl Refusal {
             },
             fault: match classify::fault(error) {
                 Fault::Failed => Fault::Failed,
-                // The next call will fare no better without a connection.
+                // Without a connection, the next call will fail too.
                 _ => Fault::Refused,
             },
             is_panic: false,
@@ -82,7 +82,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// How a server is called in messages.
+/// The name of a server in messages.
 pub(crate) fn name(address: &ConnectionAddr) -> String {
     match address {
         ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
@@ -101,7 +101,7 @@ pub(crate) fn host_and_port(host: &str, port: u16) -> String {
     }
 }
 
-/// What is known best where the URL is known too.
+/// The cause, where the URL is known too.
 fn cause_at(server: &ConnectionInfo, error: &RedisError) -> Cow<'static, str> {
     let database = server.redis_settings().db();
     let detail = error.detail().unwrap_or_default();
@@ -126,7 +126,7 @@ fn cause_at(server: &ConnectionInfo, error: &RedisError) -> Cow<'static, str> {
     cause
 }
 
-/// What an error comes to in a few words.
+/// The cause of an error in a few words.
 pub(crate) fn cause(error: &RedisError) -> Cow<'static, str> {
     if error.is_timeout() {
         return "no answer in time".into();
@@ -139,7 +139,7 @@ pub(crate) fn cause(error: &RedisError) -> Cow<'static, str> {
         Kind::Parse => "what answers is not a Redis server".into(),
         Kind::MasterNameNotFoundBySentinel => "no sentinel names a primary that works".into(),
         Kind::ClusterConnectionNotFound => "no node of the cluster can be reached".into(),
-        // Of the system, or of TLS: they know nothing of what was to be sent.
+        // Errors of the system, or of TLS, which do not repeat what was sent.
         Kind::Io => match (io_error(error), error.source()) {
             (Some(io), _) => lower(io.to_string()).into(),
             (None, Some(source)) => lower(source.to_string()).into(),
@@ -149,7 +149,7 @@ pub(crate) fn cause(error: &RedisError) -> Cow<'static, str> {
     }
 }
 
-/// What a server says with a code. Its own words may quote arguments.
+/// The meaning of a code. The text after it may quote arguments.
 pub(crate) fn cause_of_code(code: &str, detail: &str) -> Cow<'static, str> {
     match code {
         "NOAUTH" => "the server wants a password (NOAUTH)",
@@ -158,9 +158,9 @@ pub(crate) fn cause_of_code(code: &str, detail: &str) -> Cow<'static, str> {
         "LOADING" => "the server is loading its data (LOADING)",
         "DENIED" => "the server takes no connections from other machines (DENIED)",
         "CLUSTERDOWN" => "the cluster is down, or a part of it (CLUSTERDOWN)",
-        "TRYAGAIN" => "the keys are on their way to another node (TRYAGAIN)",
+        "TRYAGAIN" => "the keys are being moved to another node (TRYAGAIN)",
         _ if detail.contains("max number of clients") => {
-            "the server has no place for another client (max number of clients reached)"
+            "the server accepts no more clients (max number of clients reached)"
         }
         _ if detail.contains("cluster support disabled") => {
             "the server is no node of a cluster; write `redis` instead of `redis_cluster`"
@@ -170,7 +170,7 @@ pub(crate) fn cause_of_code(code: &str, detail: &str) -> Cow<'static, str> {
     .into()
 }
 
-/// The code, unless it is something else that a server sent in the place of one.
+/// The code, unless a server sent something else in its place.
 fn plain(code: &str) -> &str {
     let is_code = (1..=32).contains(&code.len())
         && code
@@ -179,7 +179,7 @@ fn plain(code: &str) -> &str {
     if is_code { code } else { "ERR" }
 }
 
-/// The code of a server's answer; of a pipeline's, the first.
+/// The code of an error reply; of a pipeline's, the first.
 fn code(error: &RedisError) -> Option<String> {
     if let Some(code) = error.code() {
         return Some(code.to_owned());
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_says_is_not_repeated() {
+    fn the_text_of_an_error_reply_is_not_repeated() {
         let error = redis::make_extension_error("canary".to_owned(), Some("'canary'".to_owned()));
         assert_eq!(cause(&error), "the server refused: ERR");
         let error = redis::make_extension_error("NOAUTH".to_owned(), Some("canary".to_owned()));

@@ -1,13 +1,13 @@
-//! Sentinels, which know where the primary is. As they are reached, so is the primary: with the same
-//! TLS, and with the user, the password and the database of the first URL.
+//! Sentinels, which know where the primary is. It is reached as they are: with the same TLS, and with
+//! the user, the password and the database of the first URL.
 
 use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
 use redis::{Client, RedisError, RedisResult, TlsMode};
 use tokio::sync::Mutex;
 
 use super::diagnosis;
+use super::options::{is_tls, tcp};
 use super::refusal::Refusal;
-use super::target::{is_tls, tcp};
 use super::tls::Tls;
 use crate::error::Error;
 

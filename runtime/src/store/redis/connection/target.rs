@@ -4,28 +4,23 @@ use std::fmt;
 use std::time::Duration;
 
 use redis::aio::PubSub;
-use redis::io::tcp::TcpSettings;
-use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError,
-    RedisResult,
+    AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, RedisError, RedisResult,
 };
 
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 use super::diagnosis;
+use super::options::{CONNECT, is_tls, refused, tcp};
 use super::refusal::Refusal;
 #[cfg(feature = "sentinel")]
 use super::sentinels::Sentinels;
 use super::tls::Tls;
-use super::{refusal, tls};
+use super::{Connection, refusal, tls};
 use crate::error::Error;
-use crate::store::redis::Connection;
 
-/// Off the path of every call, so it may take longer than a call.
-pub(crate) const CONNECT: Duration = Duration::from_secs(1);
 /// A last resort under the deadlines of calls.
 const RESPONSE: Duration = Duration::from_secs(5);
-/// While a cluster's client asks a frozen node for the topology, it serves nobody.
+/// While a cluster's client asks a frozen node for the topology, it serves no call.
 #[cfg(feature = "cluster")]
 const RESPONSE_OF_NODE: Duration = Duration::from_secs(1);
 
@@ -76,7 +71,7 @@ impl Target {
         false
     }
 
-    /// Whether a [`Wire`](crate::store::redis::read::pipeline::Wire) can be had: to one server, and not through TLS.
+    /// Whether lanes can have read pipelines: to one server, and without TLS.
     pub(crate) fn is_plain(&self) -> bool {
         match self {
             Self::One(client) => !is_tls(client),
@@ -87,7 +82,7 @@ impl Target {
         }
     }
 
-    /// The server or servers that were named, as messages call them.
+    /// The server or servers that were named, for messages.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::One(client) => name(client),
@@ -111,7 +106,7 @@ impl Target {
         }
     }
 
-    /// The one server that there is at present, for whoever connects by himself.
+    /// The server at present, for a pipeline, which connects by itself.
     pub(crate) async fn server(&self) -> RedisResult<ConnectionInfo> {
         tls::choose_provider();
         match self {
@@ -152,7 +147,7 @@ impl Target {
         }
     }
 
-    /// A connection for messages. In a cluster any node will do: it passes on what others publish.
+    /// A connection for messages. In a cluster any node will do: it relays what others publish.
     pub(crate) async fn subscribe(&self) -> RedisResult<PubSub> {
         tls::choose_provider();
         match self {
@@ -193,11 +188,6 @@ fn names(clients: &[Client]) -> String {
     names.join(", ")
 }
 
-pub(crate) fn is_tls(client: &Client) -> bool {
-    let address = client.get_connection_info().addr();
-    matches!(address, ConnectionAddr::TcpTls { .. })
-}
-
 /// Clients of servers that are named together, at least one, which ask for TLS all or not at all:
 /// the others may be sent the password too.
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
@@ -228,29 +218,6 @@ fn connection_info(what: &str, url: &str) -> Result<ConnectionInfo, Error> {
         .into_connection_info()
         .map_err(|error| refused(what, &error))?;
     Ok(info.set_tcp_settings(tcp()))
-}
-
-/// Small requests must not wait for more to come, which is what Nagle's algorithm does. A peer whose
-/// machine is gone is noticed in seconds, not in the quarter of an hour that systems take.
-pub(crate) fn tcp() -> TcpSettings {
-    let keepalive = TcpKeepalive::new()
-        .with_time(Duration::from_secs(5))
-        .with_interval(Duration::from_secs(1));
-    let settings = TcpSettings::default()
-        .set_nodelay(true)
-        .set_keepalive(keepalive);
-    #[cfg(target_os = "linux")]
-    let settings = settings.set_user_timeout(Duration::from_secs(2));
-    settings
-}
-
-/// The URL may hold a password, so it is not shown, and neither is the text of the error.
-pub(crate) fn refused(what: &str, error: &RedisError) -> Error {
-    Error::config(format!(
-        "the URL given to `{what}` cannot be used ({}); write redis://[user:password@]host[:port][/database], \
-         rediss:// for TLS (feature `tls-rustls` or `tls-native`), or unix:///path",
-        error.category()
-    ))
 }
 
 impl fmt::Debug for Target {

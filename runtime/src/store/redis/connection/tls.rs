@@ -1,10 +1,10 @@
-//! What TLS needs: whom to trust, and who we are.
+//! TLS: the certificates to trust, and our own.
 
 use std::fmt;
 
 use redis::{Client, ConnectionAddr, ConnectionInfo, RedisError};
 
-use super::target::refused;
+use super::options::refused;
 use crate::error::Error;
 
 /// What the builder was given. The key is a secret, so none of it is shown.
@@ -57,7 +57,7 @@ impl Tls {
         client.map_err(|error| self.unusable(what, &error))
     }
 
-    /// Which of the two a failure to make a client is to be blamed on.
+    /// The error of a client that cannot be made: of the certificates if there are any, else of the URL.
     pub(crate) fn unusable(&self, what: &str, error: &RedisError) -> Error {
         if self.is_set() {
             unreadable("`tls_ca` or `tls_identity`")
@@ -160,9 +160,7 @@ impl Tls {
         service: &str,
     ) -> Result<Option<redis::sentinel::SentinelClientBuilder>, Error> {
         #[cfg(feature = "tls-rustls")]
-        return match self
-            .certificates_if(crate::store::redis::connection::target::is_tls(&named[0]))?
-        {
+        return match self.certificates_if(super::options::is_tls(&named[0]))? {
             Some(certificates) => sentinel_builder(named, service, certificates).map(Some),
             None => Ok(None),
         };
@@ -205,8 +203,8 @@ fn sentinel_builder(
     let mut builder = builder
         .map_err(|error| refused("redis_sentinel", &error))?
         .set_client_to_redis_db(named[0].get_connection_info().redis_settings().db())
-        .set_client_to_redis_tcp_settings(crate::store::redis::connection::target::tcp())
-        .set_client_to_sentinel_tcp_settings(crate::store::redis::connection::target::tcp())
+        .set_client_to_redis_tcp_settings(super::options::tcp())
+        .set_client_to_sentinel_tcp_settings(super::options::tcp())
         .set_client_to_redis_tls_mode(Secure)
         .set_client_to_sentinel_tls_mode(Secure)
         .set_client_to_redis_certificates(certificates.clone())
@@ -295,7 +293,7 @@ use none::with_certificates;
 pub(crate) fn choose_provider() {
     #[cfg(feature = "tls-rustls")]
     if ::rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Lost to somebody who was faster, it is chosen all the same.
+        // If another thread was faster, its choice is as good.
         let _ = ::rustls::crypto::ring::default_provider().install_default();
     }
 }

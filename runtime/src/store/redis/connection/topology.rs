@@ -2,21 +2,21 @@
 
 use redis::Value;
 
-use crate::store::redis::Node;
+use super::ServerNode;
 
 const SLOTS: u16 = 16_384;
 
 /// Slots in a row, and the node that serves them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Range {
+pub(crate) struct SlotRange {
     pub(crate) first: u16,
     pub(crate) last: u16,
     pub(crate) host: String,
     pub(crate) port: u16,
 }
 
-/// What `CLUSTER SLOTS` answers, in the order of slots.
-pub(crate) fn ranges(slots: &Value) -> Vec<Range> {
+/// The reply to `CLUSTER SLOTS`, in the order of slots.
+pub(crate) fn ranges(slots: &Value) -> Vec<SlotRange> {
     let Value::Array(ranges) = slots else {
         return Vec::new();
     };
@@ -25,7 +25,7 @@ pub(crate) fn ranges(slots: &Value) -> Vec<Range> {
     ranges
 }
 
-fn range(range: &Value) -> Option<Range> {
+fn range(range: &Value) -> Option<SlotRange> {
     let Value::Array(range) = range else {
         return None;
     };
@@ -41,7 +41,7 @@ fn range(range: &Value) -> Option<Range> {
     let [Value::BulkString(host), Value::Int(port), ..] = &primary[..] else {
         return None;
     };
-    Some(Range {
+    Some(SlotRange {
         first: u16::try_from(*first).ok()?,
         last: u16::try_from(*last).ok()?,
         host: String::from_utf8_lossy(host).into_owned(),
@@ -50,17 +50,19 @@ fn range(range: &Value) -> Option<Range> {
 }
 
 #[cfg(feature = "cluster")]
-pub(crate) fn primaries(slots: &Value) -> Vec<Node> {
+pub(crate) fn primaries(slots: &Value) -> Vec<ServerNode> {
     let ranges = ranges(slots).into_iter();
     let nodes: std::collections::BTreeSet<_> =
         ranges.map(|range| (range.host, range.port)).collect();
     let nodes = nodes.into_iter();
-    nodes.map(|(host, port)| Node::At { host, port }).collect()
+    nodes
+        .map(|(host, port)| ServerNode::At { host, port })
+        .collect()
 }
 
 #[cfg(not(feature = "cluster"))]
-pub(crate) fn primaries(_slots: &Value) -> Vec<Node> {
-    vec![Node::Only]
+pub(crate) fn primaries(_slots: &Value) -> Vec<ServerNode> {
+    vec![ServerNode::Only]
 }
 
 /// The slot of a key: the CRC-16 (XMODEM) of its hash tag, or of all of it if it has none.
@@ -92,11 +94,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_to_cluster_slots_names_no_node() {
+    fn invalid_replies_to_cluster_slots_name_no_node() {
         let node = Value::Array(vec![Value::BulkString(b"::1".to_vec()), Value::Int(7)]);
         let range = |first| Value::Array(vec![Value::Int(first), Value::Int(9), node.clone()]);
-        let answer = Value::Array(vec![range(8), range(1), range(-1), Value::Nil]);
-        let found = ranges(&answer);
+        let reply = Value::Array(vec![range(8), range(1), range(-1), Value::Nil]);
+        let found = ranges(&reply);
         assert_eq!((found.len(), found[0].first, found[1].first), (2, 1, 8));
         assert_eq!((found[0].host.as_str(), found[0].port), ("::1", 7));
         assert_eq!(ranges(&Value::Okay), []);

@@ -1,8 +1,7 @@
-//! Whether an endpoint is worth asking: a circuit breaker for one side of it, reading or writing.
+//! A circuit breaker for one side of an endpoint, reading or writing: whether it is worth asking.
 //!
-//! Nothing here waits or sends. Calls ask to be [admitted](Breaker::admit) and tell what became of
-//! them; whoever is told that the breaker has opened sees to it that somebody probes until it is
-//! closed. No caller ever probes.
+//! Nothing here waits or sends. Calls ask to be [admitted](Breaker::admit) and report their outcomes. The
+//! call that opens the breaker starts a probe, which runs until the breaker closes. No caller ever probes.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use crate::rt::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// So many failures, with no answer between them, are no accident.
 const IN_A_ROW: u32 = 5;
-/// Shares are those of this time, and of at least so many calls.
+/// Shares are of the calls of this time, if there were at least so many.
 const WINDOW: Duration = Duration::from_secs(10);
 const LEAST_CALLS: u64 = 20;
 
@@ -18,7 +17,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Hits are to return within three seconds, so probes cannot be further apart.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// What became of a call.
+/// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The endpoint answered, whatever it said.
@@ -27,32 +26,32 @@ pub(crate) enum Outcome {
     Slow,
     /// It did not answer.
     Failed,
-    /// It said, or a refused connection says, that the next call will fare no better.
+    /// Its reply, or a refused connection, says that the next call will fail too.
     Refused,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
-    /// Even while it is closed, odd while it is open. What began in an earlier epoch counts no more.
+    /// Even while it is closed, odd while it is open. Calls of an earlier epoch do not count.
     epoch: AtomicU64,
     /// Answers so far. Counting one is all that a call costs while nothing is wrong.
     answers: AtomicU64,
-    record: Mutex<Record>,
+    failures: Mutex<FailureRecord>,
 }
 
-/// Leave to ask the endpoint.
+/// Allows one call to the endpoint.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Permit {
     epoch: u64,
 }
 
-/// What speaks against the endpoint.
+/// The failures since the breaker closed.
 #[derive(Debug, Default)]
-struct Record {
+struct FailureRecord {
     in_a_row: u32,
     /// How many answers there were when it failed last.
     answers_at_failure: u64,
-    /// The time that shares are of; it begins with the first thing that is wrong.
+    /// The time that shares are of; it begins with the first failure.
     window: Option<Window>,
     /// Before the next probe.
     pause: Duration,
@@ -67,7 +66,7 @@ struct Window {
 }
 
 impl Breaker {
-    /// Leave to ask; `None` while it is open.
+    /// A permit; `None` while it is open.
     pub(crate) fn admit(&self) -> Option<Permit> {
         let epoch = self.epoch.load(Ordering::Acquire);
         epoch.is_multiple_of(2).then_some(Permit { epoch })
@@ -77,19 +76,24 @@ impl Breaker {
         self.admit().is_none()
     }
 
-    /// Takes down so many answers, none of them slow.
+    /// Counts answers, none of them slow.
     pub(crate) fn answered(&self, answers: u64) {
         self.answers.fetch_add(answers, Ordering::Relaxed);
     }
 
-    /// Takes down what became of a call. To exactly one call, `Some` says that the breaker opens by
-    /// it, and when to probe for the first time.
-    pub(crate) fn tell(&self, permit: Permit, outcome: Outcome, now: Instant) -> Option<Duration> {
+    /// Records the outcome of a call. Exactly one call gets `Some`: the breaker opens by it, and this is
+    /// when to probe for the first time.
+    pub(crate) fn report(
+        &self,
+        permit: Permit,
+        outcome: Outcome,
+        now: Instant,
+    ) -> Option<Duration> {
         if outcome == Outcome::Answered {
             self.answered(1);
             return None;
         }
-        let mut record = self.record();
+        let mut record = self.failures();
         if self.epoch.load(Ordering::Relaxed) != permit.epoch {
             return None;
         }
@@ -100,18 +104,18 @@ impl Breaker {
         if !record.opens(outcome, answers, now) {
             return None;
         }
-        *record = Record {
+        *record = FailureRecord {
             pause: FIRST_PAUSE,
-            ..Record::default()
+            ..FailureRecord::default()
         };
         self.epoch.store(permit.epoch + 1, Ordering::Release);
         Some(FIRST_PAUSE)
     }
 
-    /// Takes down how a probe fared. `None` says that the breaker is closed now, `Some` when to
-    /// probe again.
+    /// Records the outcome of a probe. `None` says that the breaker is closed now, `Some` when to probe
+    /// again.
     pub(crate) fn probed(&self, answered: bool) -> Option<Duration> {
-        let mut record = self.record();
+        let mut record = self.failures();
         let epoch = self.epoch.load(Ordering::Relaxed);
         if epoch.is_multiple_of(2) {
             return None;
@@ -120,21 +124,21 @@ impl Breaker {
             record.pause = (record.pause * 2).min(LONGEST_PAUSE);
             return Some(record.pause);
         }
-        *record = Record {
+        *record = FailureRecord {
             answers_at_failure: self.answers.load(Ordering::Relaxed),
-            ..Record::default()
+            ..FailureRecord::default()
         };
         self.epoch.store(epoch + 1, Ordering::Release);
         None
     }
 
-    fn record(&self) -> MutexGuard<'_, Record> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    fn failures(&self) -> MutexGuard<'_, FailureRecord> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Record {
-    /// Whether this is one thing too many.
+impl FailureRecord {
+    /// Whether the breaker opens by this outcome.
     fn opens(&mut self, outcome: Outcome, answers: u64, now: Instant) -> bool {
         let before = answers - u64::from(outcome == Outcome::Slow);
         let window = self.window.get_or_insert_with(|| Window::new(now, before));
@@ -175,13 +179,13 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Tells outcomes to a breaker; at which of them it opened.
+    /// Reports outcomes to a breaker; at which of them it opened.
     fn opens_at(breaker: &Breaker, outcomes: &[Outcome], apart: Duration) -> Option<usize> {
         let mut now = Instant::now();
         outcomes.iter().position(|&outcome| {
             now += apart;
             let permit = breaker.admit().expect("still closed");
-            breaker.tell(permit, outcome, now).is_some()
+            breaker.report(permit, outcome, now).is_some()
         })
     }
 
@@ -196,7 +200,7 @@ mod tests {
         let mut four = [Failed; 9];
         four[4] = Answered;
         assert_eq!(fresh(&four), None);
-        // However long it takes: a method that is seldom called has an endpoint as dead as others.
+        // However long it takes: the endpoint of a method that is seldom called may be dead too.
         let breaker = Breaker::default();
         assert_eq!(opens_at(&breaker, &[Failed; 9], 60 * SECOND), Some(4));
     }
@@ -224,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_that_is_always_slow_is_no_better_than_none() {
+    fn an_endpoint_that_is_always_slow_opens_it() {
         use Outcome::{Answered, Slow};
         assert_eq!(fresh(&[Slow; 30]), Some(19));
         let most: Vec<_> = [Slow, Slow, Slow, Answered]
@@ -240,10 +244,10 @@ mod tests {
         let breaker = Breaker::default();
         let (early, now) = (breaker.admit().unwrap(), Instant::now());
         let permit = breaker.admit().unwrap();
-        assert_eq!(breaker.tell(permit, Outcome::Refused, now), Some(SECOND));
+        assert_eq!(breaker.report(permit, Outcome::Refused, now), Some(SECOND));
         assert!(breaker.is_open());
         assert_eq!(
-            breaker.tell(early, Outcome::Refused, now),
+            breaker.report(early, Outcome::Refused, now),
             None,
             "it opens once"
         );
@@ -255,27 +259,27 @@ mod tests {
         );
         assert_eq!(breaker.probed(true), None);
         // What began before it opened says nothing about the endpoint now.
-        assert_eq!(breaker.tell(early, Outcome::Refused, now), None);
+        assert_eq!(breaker.report(early, Outcome::Refused, now), None);
         assert!(!breaker.is_open());
         let permit = breaker.admit().unwrap();
         assert_eq!(
-            breaker.tell(permit, Outcome::Refused, now),
+            breaker.report(permit, Outcome::Refused, now),
             Some(SECOND),
-            "anew"
+            "again"
         );
     }
 
     #[test]
-    fn what_was_counted_before_it_opened_is_forgotten_when_it_closes() {
+    fn failures_from_before_it_opened_are_forgotten_when_it_closes() {
         let breaker = Breaker::default();
         let now = Instant::now();
         for _ in 0..5 {
-            breaker.tell(breaker.admit().unwrap(), Outcome::Failed, now);
+            breaker.report(breaker.admit().unwrap(), Outcome::Failed, now);
         }
         breaker.probed(true);
         for _ in 0..4 {
             assert_eq!(
-                breaker.tell(breaker.admit().unwrap(), Outcome::Failed, now),
+                breaker.report(breaker.admit().unwrap(), Outcome::Failed, now),
                 None
             );
         }

@@ -1,88 +1,87 @@
-//! Who asks an endpoint whose breaker is open, until it is closed: this, and no caller.
+//! Probes: they ask an endpoint whose breaker is open, until it closes. No caller does.
 //!
-//! A probe is a call like any other, by the same code, on a pair of its own that nothing else reads:
-//! so it is refused whatever a call would be refused, by permissions on commands and keys, for want
-//! of memory or replicas, in the slot's state. A `PING` passes where all of that is broken. What the
-//! probe of the writing side stores is an empty entry, and its pair ends after a second.
+//! A probe is a call like any other, by the same code, on a pair of its own that no call reads. So it is
+//! refused whatever a call would be refused: by permissions on commands and keys, by a server without
+//! memory or replicas, by the state of the slot. A `PING` passes where all of that is broken. What the
+//! probe of the writing side stores is an empty entry, and its pair expires after a second.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::endpoint::{Asked, Endpoint, Side};
-use crate::entry::header;
-use crate::entry::header::Label;
-use crate::error::Error;
-use crate::error::Fault;
+use super::endpoint::{AdmittedCall, Endpoint, Side};
+use crate::entry::header::{self, Label};
+use crate::error::{Error, Fault};
 use crate::key::digest::Field;
 use crate::rt::{background, backoff};
 use crate::settings::{DEFAULT_DEADLINE, StructureTtl, Touch};
-use crate::store::Pair;
-use crate::store::Put;
 use crate::store::maxsize::MaxSize;
-use crate::store::redis::pair_state::PairShared;
-use crate::store::redis::{Inner, read};
+use crate::store::redis::client::Client;
+use crate::store::redis::pair_state::PairState;
+use crate::store::{Pair, Put};
 
 const LIFE: Duration = Duration::from_secs(1);
 const FIELD: Field = Field([0; 20]);
 
-struct Probe {
-    inner: Weak<Inner>,
+struct Prober {
+    client: Weak<Client>,
     endpoint: Arc<Endpoint>,
     side: Side,
     pair: Arc<Pair>,
-    /// An answer that takes longer than a call may spend on half of it is none.
-    patience: Duration,
+    /// A reply that takes longer than a call may spend on half of it counts as none.
+    timeout: Duration,
     has_closed: bool,
 }
 
-/// Probes until the breaker is closed.
-pub(crate) fn start(inner: &Arc<Inner>, asked: &Asked<'_>, pause: Duration) {
-    let probe = Probe {
-        inner: Arc::downgrade(inner),
-        endpoint: inner.endpoint(asked).clone(),
-        side: asked.side,
-        pair: Arc::new(reserved(asked.pair)),
-        // What a call has left for its put says little.
-        patience: asked.deadline.max(DEFAULT_DEADLINE) / 2,
-        has_closed: false,
-    };
-    // A breaker that nobody probes must not stay open: see `drop`.
-    let _ = background::spawn(probe.run(pause));
+impl Client {
+    /// Probes in the background until the breaker of a call closes.
+    pub(super) fn start_probe(self: &Arc<Self>, call: &AdmittedCall<'_>, pause: Duration) {
+        let prober = Prober {
+            client: Arc::downgrade(self),
+            endpoint: self.endpoint(call).clone(),
+            side: call.side,
+            pair: Arc::new(reserved(call.pair)),
+            // What a call has left for its put says little.
+            timeout: call.deadline.max(DEFAULT_DEADLINE) / 2,
+            has_closed: false,
+        };
+        // A breaker without a probe must not stay open: see `drop`.
+        let _ = background::spawn(prober.run(pause));
+    }
 }
 
-impl Probe {
+impl Prober {
     async fn run(mut self, mut pause: Duration) {
         let name = loop {
-            let inner = self.inner.upgrade();
-            let Some(inner) = inner.filter(|inner| !inner.link.is_closed()) else {
+            let client = self.client.upgrade();
+            let Some(client) = client.filter(|client| !client.connection.is_closed()) else {
                 return;
             };
             let about = backoff::jittered(pause);
-            if inner.target.is_cluster() && inner.link.is_up() {
-                // The client is replaced below, which is no news of the node: whoever took it for
-                // such would replace one client after another, and they would ask all nodes.
+            if client.target.is_cluster() && client.connection.is_up() {
+                // The redis crate's client is replaced below, which is no news of the node: a probe
+                // that took it for news would replace one after another, and they ask all nodes.
                 tokio::time::sleep(about).await;
             } else {
                 // A new connection is a reason to look at once.
-                inner.link.attempted(about).await;
+                client.connection.attempted(about).await;
             }
-            let result = self.ask(&inner).await;
+            let result = self.ask(&client).await;
             if matches!(&result, Err(error) if error.fault() == Fault::Garbled) {
-                inner.link.give_up();
+                client.connection.reconnect_now();
             }
             let answered = !matches!(&result, Err(error) if error.fault() != Fault::Answered);
-            if inner.target.is_cluster() {
-                inner.learn_topology();
+            if client.target.is_cluster() {
+                client.update_topology();
                 if matches!(&result, Err(error) if error.is_unavailable()) {
-                    inner.link.replace();
-                    inner.lanes.connect_anew();
+                    client.connection.reconnect_in_background();
+                    client.lanes.reconnect();
                 }
             }
             match self.endpoint.breaker(self.side).probed(answered) {
                 Some(next) => pause = next,
                 None => {
                     self.has_closed = true;
-                    break inner.name_of(&self.endpoint);
+                    break client.name_of(&self.endpoint);
                 }
             }
         };
@@ -93,36 +92,37 @@ impl Probe {
         );
     }
 
-    async fn ask(&self, inner: &Arc<Inner>) -> Result<(), Error> {
-        let asked = async {
+    async fn ask(&self, client: &Arc<Client>) -> Result<(), Error> {
+        let call = async {
             match self.side {
-                Side::Read => read::ask(inner, &inner.link, &self.pair, &[FIELD])
+                Side::Read => client
+                    .hmget(&client.connection, &self.pair, &[FIELD])
                     .await
                     .map(drop),
-                Side::Write => inner.put(&self.pair, put()?).await.map(drop),
+                Side::Write => client.put(&self.pair, put()?).await.map(drop),
             }
         };
-        match tokio::time::timeout(self.patience, asked).await {
+        match tokio::time::timeout(self.timeout, call).await {
             Ok(result) => result,
             Err(_) => {
-                inner.link.timed_out();
+                client.connection.timed_out();
                 Err(Error::unavailable("the store did not answer in time"))
             }
         }
     }
 }
 
-/// However a probe ends, by a panic below it or for want of a driver, it leaves no breaker open.
-impl Drop for Probe {
+/// However a probe ends, by a panic below it or without a background thread, it leaves no breaker open.
+impl Drop for Prober {
     fn drop(&mut self) {
-        // By now it may be open again, and another one's to close.
+        // By now it may be open again, and then another probe closes it.
         if !self.has_closed {
             self.endpoint.breaker(self.side).probed(true);
         }
     }
 }
 
-/// The pair for probes beside another: in its slot, under its policy, with a name that is no cache's.
+/// The pair for probes beside another one: in its slot, under its policy, with a name that no cache has.
 fn reserved(pair: &Pair) -> Pair {
     let reserved = Pair::new(
         format!("{}:probe", pair.stem),
@@ -132,7 +132,7 @@ fn reserved(pair: &Pair) -> Pair {
         Touch::BEHIND,
     );
     // Not one of the pairs that the store remembers.
-    reserved.state(Arc::<PairShared>::default);
+    reserved.state(Arc::<PairState>::default);
     reserved
 }
 

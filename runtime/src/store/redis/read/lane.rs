@@ -1,31 +1,32 @@
-//! Connections on the runtimes of callers, for reads.
+//! Lanes: connections on the runtimes of callers, for reads.
 //!
-//! The [`background`](crate::rt::background) serves everybody, but each answer crosses from its thread to the
-//! caller's, which costs more than the read itself. So a multi-thread runtime that reads gets a
-//! connection of its own. It is made behind, used only while it is up, and only by those who are
-//! polled by that runtime: a thread that blocks may be the one that the connection needs.
+//! The [`background`] thread serves every call, but each reply crosses from its thread to the caller's,
+//! which costs more than the read itself. So a multi-thread runtime that reads gets a connection of its
+//! own. It is made in the background, used only while it is up, and only by tasks that the runtime
+//! polls: a thread that blocks may be the one that the connection needs.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 use tokio::sync::oneshot;
 
-use super::Queue;
-use super::pipeline::{Ask, Seat, Wires};
+use super::pipeline::batch::Ticket;
+use super::pipeline::by_size::PipelinesBySize;
+use super::pipeline::context::PipelineContext;
+use super::pipeline::query::Query;
+use super::queue::ReadQueue;
 use crate::error::Error;
 use crate::rt::{background, blocking};
-use crate::store::redis::Inner;
-use crate::store::redis::connection::manager::Link;
-use crate::store::redis::pair_state::PairShared;
+use crate::store::redis::connection::manager::ConnectionManager;
 
-/// How often somebody looks for callers whose time is over.
+/// How often callers that have timed out are looked for.
 const TICK: Duration = Duration::from_millis(25);
-/// After so many ticks without a call nobody looks any more.
+/// After so many ticks without a call, that ends.
 const IDLE: u32 = 40;
 
 /// The lanes of a store, by their runtime.
@@ -33,48 +34,42 @@ const IDLE: u32 = 40;
 pub(crate) struct Lanes {
     /// Never that of another store, as an address might be.
     store: u64,
-    open: Open,
-    watched: AtomicBool,
-    closed: AtomicBool,
+    context: PipelineContext,
+    open: Mutex<HashMap<Id, Arc<Lane>>>,
+    is_watched: AtomicBool,
+    is_closed: AtomicBool,
 }
-
-type Open = Arc<Mutex<HashMap<Id, Arc<Lane>>>>;
 
 /// A connection that lives on a runtime of the callers.
 #[derive(Debug)]
 pub(crate) struct Lane {
     pub(crate) id: Id,
-    pub(crate) road: Road,
-    /// By the address of what they belong to, which lives as long as the store.
-    queues: Mutex<HashMap<usize, Arc<Queue>>>,
+    pub(crate) transport: Transport,
+    /// By the address of the [`PairLanes`] that they belong to, which live as long as the store.
+    queues: Mutex<HashMap<usize, Arc<ReadQueue>>>,
     /// Dropped with the lane, which ends the task that watches for the end of the runtime.
     _in_use: oneshot::Sender<()>,
 }
 
 /// How a lane reaches the store.
 #[derive(Debug)]
-pub(crate) enum Road {
-    Wire(Wires),
+pub(crate) enum Transport {
+    Pipeline(PipelinesBySize),
     /// Through the redis crate: for clusters, and for TLS.
-    Link(Link),
+    Manager(ConnectionManager),
+}
+
+/// The lane of a pair, found without a lock: that of the first runtime that read the pair, which is the
+/// only one in most processes. Weak, because the methods, which are static, keep what is here.
+#[derive(Debug, Default)]
+pub(crate) struct PairLanes {
+    first: OnceLock<(Id, Weak<Lane>, Arc<ReadQueue>)>,
 }
 
 thread_local! {
-    /// The store and the lane of the last task that read here: a look-up by the runtime would write
+    /// The store and the lane of the last task that read here: a search by the runtime would write
     /// to memory that all its threads write to.
     static HERE: RefCell<Option<(u64, Arc<Lane>)>> = const { RefCell::new(None) };
-}
-
-impl Default for Lanes {
-    fn default() -> Self {
-        static STORES: AtomicU64 = AtomicU64::new(0);
-        Self {
-            store: STORES.fetch_add(1, Ordering::Relaxed),
-            open: Open::default(),
-            watched: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
-        }
-    }
 }
 
 impl Drop for Lanes {
@@ -85,29 +80,39 @@ impl Drop for Lanes {
 }
 
 impl Lanes {
-    /// A seat in the wire that tasks on this thread have used before.
-    pub(crate) fn seat(&self, ask: &Ask<'_>, waker: &Waker) -> Option<Result<Seat, Error>> {
+    pub(crate) fn new(context: PipelineContext) -> Arc<Self> {
+        static STORES: AtomicU64 = AtomicU64::new(0);
+        Arc::new(Self {
+            store: STORES.fetch_add(1, Ordering::Relaxed),
+            context,
+            open: Mutex::default(),
+            is_watched: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
+        })
+    }
+
+    /// Adds a read to the pipeline that tasks on this thread have used before, if it is up.
+    pub(crate) fn enqueue(
+        &self,
+        query: &Query<'_>,
+        waker: &Waker,
+    ) -> Option<Result<Ticket, Error>> {
         // Another runtime may be at work on this thread, but not in a task of it.
         if blocking::is_blocked() || tokio::task::try_id().is_none() {
             return None;
         }
         HERE.with_borrow(|here| match here {
-            Some((store, lane)) if *store == self.store => match &lane.road {
-                Road::Wire(wire) => wire.seat(ask, waker),
-                Road::Link(_) => None,
+            Some((store, lane)) if *store == self.store => match &lane.transport {
+                Transport::Pipeline(pipeline) => pipeline.enqueue(query, waker),
+                Transport::Manager(_) => None,
             },
             _ => None,
         })
     }
 
-    /// The lane of the runtime that polls the caller, if it can be used now, and who waits there
-    /// for the pair.
-    pub(crate) fn here(
-        &self,
-        inner: &Arc<Inner>,
-        shared: &Arc<PairShared>,
-    ) -> Option<(Arc<Lane>, Arc<Queue>)> {
-        if blocking::is_blocked() || self.closed.load(Ordering::Relaxed) {
+    /// The lane of the runtime that polls the caller, if it is up, and the pair's queue there.
+    pub(crate) fn here(self: &Arc<Self>, pair: &PairLanes) -> Option<(Arc<Lane>, Arc<ReadQueue>)> {
+        if blocking::is_blocked() || self.is_closed() {
             return None;
         }
         let handle = Handle::try_current().ok()?;
@@ -115,38 +120,34 @@ impl Lanes {
             return None;
         }
         let id = handle.id();
-        let first = shared.first_lane.get();
-        let first = first.filter(|(first, ..)| *first == id);
-        let first = first.and_then(|(_, lane, queue)| Some((lane.upgrade()?, queue.clone())));
-        let (lane, queue) = first.unwrap_or_else(|| {
+        let (lane, queue) = pair.first(id).unwrap_or_else(|| {
             let known = self.lanes().get(&id).cloned();
-            let lane = known.unwrap_or_else(|| self.open(id, &handle, inner));
-            let queue = lane.queue(shared);
-            let _ = shared
-                .first_lane
-                .set((id, Arc::downgrade(&lane), queue.clone()));
+            let lane = known.unwrap_or_else(|| self.open(id, &handle));
+            let queue = lane.queue(pair);
+            let _ = pair.first.set((id, Arc::downgrade(&lane), queue.clone()));
             (lane, queue)
         });
-        let is_up = match &lane.road {
-            Road::Wire(wire) => {
+        let is_up = match &lane.transport {
+            Transport::Pipeline(pipeline) => {
                 if tokio::task::try_id().is_some() {
                     HERE.set(Some((self.store, lane.clone())));
                 }
-                wire.is_up(&handle)
+                pipeline.is_up(&handle)
             }
-            Road::Link(link) => link.is_up(),
+            Transport::Manager(connection) => connection.is_up(),
         };
         is_up.then_some((lane, queue))
     }
 
-    fn open(&self, id: Id, handle: &Handle, inner: &Arc<Inner>) -> Arc<Lane> {
+    fn open(self: &Arc<Self>, id: Id, handle: &Handle) -> Arc<Lane> {
         let (in_use, ended) = oneshot::channel();
         let lane = Arc::new(Lane {
             id,
-            road: if inner.target.is_plain() {
-                Road::Wire(Wires::new(inner))
+            transport: if self.context.target.is_plain() {
+                Transport::Pipeline(PipelinesBySize::new(&self.context))
             } else {
-                Road::Link(Link::new(inner.target.clone(), Some(handle.clone())))
+                let target = self.context.target.clone();
+                Transport::Manager(ConnectionManager::new(target, Some(handle.clone())))
             },
             queues: Mutex::default(),
             _in_use: in_use,
@@ -156,44 +157,47 @@ impl Lanes {
             return first.clone();
         }
         lanes.insert(id, lane.clone());
-        let closing = Closing(Arc::downgrade(&self.open), id);
-        // A runtime that shuts down drops its tasks, and the lane goes with it.
+        let guard = RuntimeGuard {
+            lanes: Arc::downgrade(self),
+            id,
+        };
+        // A runtime that shuts down drops its tasks, which removes the lane.
         handle.spawn(async move {
-            let _closing = closing;
+            let _guard = guard;
             let _ = ended.await;
         });
         lane
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Relaxed)
+        self.is_closed.load(Ordering::Relaxed)
     }
 
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Relaxed);
+        self.is_closed.store(true, Ordering::Relaxed);
         for lane in self.lanes().values() {
-            match &lane.road {
-                Road::Wire(wire) => wire.close(),
-                Road::Link(link) => link.close(),
+            match &lane.transport {
+                Transport::Pipeline(pipeline) => pipeline.close(),
+                Transport::Manager(connection) => connection.close(),
             }
         }
     }
 
-    /// Has all lanes connect anew: what they are connected to is not what it was.
-    pub(crate) fn connect_anew(&self) {
+    /// Has all lanes connect again: their server is no longer the right one.
+    pub(crate) fn reconnect(&self) {
         for lane in self.lanes().values() {
-            match &lane.road {
-                Road::Wire(wire) => wire.give_up(),
-                Road::Link(link) => link.replace(),
+            match &lane.transport {
+                Transport::Pipeline(pipeline) => pipeline.reconnect(),
+                Transport::Manager(connection) => connection.reconnect_in_background(),
             }
         }
     }
 
-    pub(crate) fn each(&self, act: impl Fn(&Link)) {
-        let lanes: Vec<_> = self.lanes().values().cloned().collect();
-        for lane in lanes {
-            if let Road::Link(link) = &lane.road {
-                act(link);
+    /// Does something to the connection of each lane that is not a pipeline.
+    pub(crate) fn each_managed(&self, act: impl Fn(&ConnectionManager)) {
+        for lane in self.all_lanes() {
+            if let Some(connection) = lane.connection() {
+                act(connection);
             }
         }
     }
@@ -202,27 +206,32 @@ impl Lanes {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sees to it that no call waits beyond its time, even where all threads of its runtime are
-    /// blocked and its timers with them: the driver looks.
-    pub(crate) fn watch(&self, inner: &Arc<Inner>) {
-        if self.watched.load(Ordering::Relaxed) || self.watched.swap(true, Ordering::SeqCst) {
+    fn all_lanes(&self) -> Vec<Arc<Lane>> {
+        self.lanes().values().cloned().collect()
+    }
+
+    /// Ensures that no call waits beyond its timeout, even where all threads of its runtime are
+    /// blocked and its timers with them: the background thread looks.
+    pub(crate) fn watch(self: &Arc<Self>) {
+        let is_watched = &self.is_watched;
+        if is_watched.load(Ordering::Relaxed) || is_watched.swap(true, Ordering::SeqCst) {
             return;
         }
-        let inner = Arc::downgrade(inner);
-        // Without a driver there is no thread to be had, and calls go on unwatched.
+        let lanes = Arc::downgrade(self);
+        // Without the background thread calls are not watched.
         let _ = background::spawn(async move {
             let mut idle = 0;
             loop {
                 tokio::time::sleep(TICK).await;
-                let Some(inner) = inner.upgrade() else { return };
-                let busy = inner.lanes.send_away();
-                idle = if busy { 0 } else { idle + 1 };
+                let Some(lanes) = lanes.upgrade() else { return };
+                let is_busy = lanes.expire_waiters();
+                idle = if is_busy { 0 } else { idle + 1 };
                 if idle < IDLE {
                     continue;
                 }
-                inner.lanes.watched.store(false, Ordering::SeqCst);
-                // Who came before that was stored relies on this watch.
-                if !inner.lanes.send_away() || inner.lanes.watched.swap(true, Ordering::SeqCst) {
+                lanes.is_watched.store(false, Ordering::SeqCst);
+                // Callers that came before that was stored rely on this watch.
+                if !lanes.expire_waiters() || lanes.is_watched.swap(true, Ordering::SeqCst) {
                     return;
                 }
                 idle = 0;
@@ -230,63 +239,70 @@ impl Lanes {
         });
     }
 
-    /// Sends away whose time is over; returns whether anybody is on his way.
-    fn send_away(&self) -> bool {
-        let lanes: Vec<_> = self.lanes().values().cloned().collect();
+    /// Ends the waits of callers that have timed out; returns whether reads are under way.
+    fn expire_waiters(&self) -> bool {
         let now = Instant::now();
-        let mut busy = false;
-        for lane in lanes {
-            let link = match &lane.road {
-                Road::Wire(wire) => {
-                    busy |= wire.send_away(now);
+        let mut is_busy = false;
+        for lane in self.all_lanes() {
+            let connection = match &lane.transport {
+                Transport::Pipeline(pipeline) => {
+                    is_busy |= pipeline.expire_waiters(now);
                     continue;
                 }
-                Road::Link(link) => link,
+                Transport::Manager(connection) => connection,
             };
             for queue in lane.all_queues() {
-                let (late, left) = queue.send_away(now);
-                busy |= left;
+                let (late, left) = queue.expire_waiters(now);
+                is_busy |= left;
                 if late {
-                    link.timed_out();
+                    connection.timed_out();
                 }
             }
         }
-        busy
+        is_busy
+    }
+}
+
+impl PairLanes {
+    fn first(&self, id: Id) -> Option<(Arc<Lane>, Arc<ReadQueue>)> {
+        let (_, lane, queue) = self.first.get().filter(|(first, ..)| *first == id)?;
+        Some((lane.upgrade()?, queue.clone()))
     }
 }
 
 impl Lane {
-    pub(crate) fn link(&self) -> Option<&Link> {
-        match &self.road {
-            Road::Link(link) => Some(link),
-            Road::Wire(_) => None,
+    pub(crate) fn connection(&self) -> Option<&ConnectionManager> {
+        match &self.transport {
+            Transport::Manager(connection) => Some(connection),
+            Transport::Pipeline(_) => None,
         }
     }
 
-    pub(crate) fn queue(&self, shared: &Arc<PairShared>) -> Arc<Queue> {
-        let address = Arc::as_ptr(shared).addr();
+    fn queue(&self, pair: &PairLanes) -> Arc<ReadQueue> {
+        let address = std::ptr::from_ref(pair).addr();
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         queues.entry(address).or_default().clone()
     }
 
-    fn all_queues(&self) -> Vec<Arc<Queue>> {
+    fn all_queues(&self) -> Vec<Arc<ReadQueue>> {
         let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         queues.values().cloned().collect()
     }
 }
 
-struct Closing(Weak<Mutex<HashMap<Id, Arc<Lane>>>>, Id);
+/// Removes the lane of a runtime when the runtime drops its tasks.
+struct RuntimeGuard {
+    lanes: Weak<Lanes>,
+    id: Id,
+}
 
-impl Drop for Closing {
+impl Drop for RuntimeGuard {
     fn drop(&mut self) {
-        let Some(lanes) = self.0.upgrade() else {
+        let Some(lanes) = self.lanes.upgrade() else {
             return;
         };
-        let lane = {
-            let mut lanes = lanes.lock().unwrap_or_else(PoisonError::into_inner);
-            lanes.remove(&self.1)
-        };
-        // Its own drops are not to happen under the lock.
+        let lane = lanes.lanes().remove(&self.id);
+        // Not under the lock: its own drops follow.
         drop(lane);
     }
 }

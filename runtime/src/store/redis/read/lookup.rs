@@ -1,64 +1,63 @@
-//! One look-up, from the leave to ask to the answer.
+//! One lookup, from the breaker's permit to the entry.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::pipeline::{Ask, Seat};
-use super::{is_lost, read_otherwise};
+use super::fallback;
+use super::pipeline::batch::Ticket;
+use super::pipeline::query::Query;
 use crate::deadline::Timeout;
 use crate::error::Error;
 use crate::key::digest::Field;
-use crate::store::LookupReply;
-use crate::store::Pair;
-use crate::store::redis::health::endpoint::{Asked, Leave, Paced, Side};
-use crate::store::redis::{Inner, Redis};
+use crate::store::redis::client::Client;
+use crate::store::redis::health::endpoint::{Admission, AdmittedCall, PacedResult, Side};
+use crate::store::{LookupReply, Pair};
 
-/// Waits for the entry of a field, read together with others, and records the hit. A future made by
-/// hand, for it is small: it is moved when it is made, and so are those that it stands in.
+/// Waits for the entry of a field, read together with others, and records the hit. It is a future
+/// written manually because it has to be small: it is moved when it is made, and so are the futures
+/// that it is a part of.
 pub(crate) struct Lookup<'r> {
-    inner: &'r Arc<Inner>,
-    ask: Ask<'r>,
-    stage: Stage<'r>,
-    leave: Option<Leave>,
+    client: &'r Arc<Client>,
+    query: Query<'r>,
+    stage: LookupStage<'r>,
+    admission: Option<Admission>,
 }
 
-enum Stage<'r> {
+enum LookupStage<'r> {
     New,
-    Seated(Seat),
-    /// In a box, for most reads never need the room that the other ways take.
-    Otherwise(Pin<Box<dyn Future<Output = Paced<LookupReply>> + Send + 'r>>),
-    Over,
+    /// In a batch of this thread's pipeline.
+    Pipelined(Ticket),
+    /// In a box, because most reads never need the room that the other ways take.
+    Fallback(Pin<Box<dyn Future<Output = PacedResult<LookupReply>> + Send + 'r>>),
+    Finished,
 }
 
-impl Redis {
-    /// [`Store::get`](crate::store::Store::get) where hits are recorded behind.
+impl<'r> Lookup<'r> {
     #[inline]
-    pub(crate) fn read<'r>(
-        &'r self,
+    pub(crate) fn new(
+        client: &'r Arc<Client>,
         pair: &'r Arc<Pair>,
         field: Field,
         wait: Timeout,
-    ) -> Lookup<'r> {
-        Lookup {
-            inner: &self.inner,
-            ask: Ask { pair, field, wait },
-            stage: Stage::New,
-            leave: None,
+    ) -> Self {
+        Self {
+            client,
+            query: Query { pair, field, wait },
+            stage: LookupStage::New,
+            admission: None,
         }
     }
-}
 
-impl Lookup<'_> {
-    fn read(&mut self, context: &mut Context<'_>) -> Poll<Paced<LookupReply>> {
+    fn read(&mut self, context: &mut Context<'_>) -> Poll<PacedResult<LookupReply>> {
         loop {
-            let answer = match &mut self.stage {
-                Stage::New => {
-                    self.inner.lanes.watch(self.inner);
-                    match self.inner.lanes.seat(&self.ask, context.waker()) {
-                        Some(Ok(seat)) => {
-                            self.stage = Stage::Seated(seat);
+            let reply = match &mut self.stage {
+                LookupStage::New => {
+                    self.client.lanes.watch();
+                    match self.client.lanes.enqueue(&self.query, context.waker()) {
+                        Some(Ok(ticket)) => {
+                            self.stage = LookupStage::Pipelined(ticket);
                             // Its waker was left in this very poll.
                             return Poll::Pending;
                         }
@@ -66,23 +65,25 @@ impl Lookup<'_> {
                         None => None,
                     }
                 }
-                Stage::Seated(seat) => {
-                    let answered = ready!(seat.poll(self.ask.wait, context));
-                    match std::mem::replace(&mut self.stage, Stage::Over) {
-                        Stage::Seated(seat) => {
-                            Some(answered.and_then(|()| seat.own(self.ask.wait)))
+                LookupStage::Pipelined(ticket) => {
+                    let ready = ready!(ticket.poll(self.query.wait, context));
+                    match std::mem::replace(&mut self.stage, LookupStage::Finished) {
+                        LookupStage::Pipelined(ticket) => {
+                            Some(ready.and_then(|()| ticket.into_reply(self.query.wait)))
                         }
                         _ => None,
                     }
                 }
-                Stage::Otherwise(read) => return read.as_mut().poll(context),
-                Stage::Over => return Poll::Ready(Err(Error::unavailable("the read is over"))),
+                LookupStage::Fallback(read) => return read.as_mut().poll(context),
+                LookupStage::Finished => {
+                    return Poll::Ready(Err(Error::unavailable("the read has finished")));
+                }
             };
-            match answer {
-                Some(answer) if !is_lost(&answer) => return Poll::Ready(answer),
+            match reply {
+                Some(reply) if !fallback::is_disconnected(&reply) => return Poll::Ready(reply),
                 _ => {
-                    let read = read_otherwise(self.inner, self.ask);
-                    self.stage = Stage::Otherwise(Box::pin(read));
+                    let read = fallback::read(self.client, self.query);
+                    self.stage = LookupStage::Fallback(Box::pin(read));
                 }
             }
         }
@@ -94,21 +95,21 @@ impl Future for Lookup<'_> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let Ask { pair, wait, .. } = this.ask;
-        if this.leave.is_none() {
-            this.leave = Some(this.inner.admit(Side::Read, pair)?);
+        let Query { pair, wait, .. } = this.query;
+        if this.admission.is_none() {
+            this.admission = Some(this.client.admit(Side::Read, pair)?);
         }
-        let answer = ready!(this.read(context));
-        this.stage = Stage::Over;
-        let Some(leave) = this.leave.take() else {
-            return Poll::Ready(answer.map(|(found, _)| found));
+        let reply = ready!(this.read(context));
+        this.stage = LookupStage::Finished;
+        let Some(admission) = this.admission.take() else {
+            return Poll::Ready(reply.map(|(found, _)| found));
         };
-        let asked = Asked {
-            leave,
+        let call = AdmittedCall {
+            admission,
             side: Side::Read,
             pair,
             deadline: wait.at_most,
         };
-        Poll::Ready(this.inner.account(&asked, answer))
+        Poll::Ready(this.client.account(&call, reply))
     }
 }

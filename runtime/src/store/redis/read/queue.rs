@@ -1,4 +1,4 @@
-//! Who waits for reads of a pair, where there is no wire.
+//! The reads of a pair that wait to be sent, where there is no pipeline.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -9,126 +9,142 @@ use crate::error::Error;
 use crate::key::digest::Field;
 use crate::store::LookupReply;
 
-/// Reads of one pair on their way at the same time.
-const FLIGHTS: usize = 2;
-/// Fields of one read.
+/// Requests of one pair that are sent at the same time.
+const READERS: usize = 2;
+/// Fields of one request.
 const BATCH: usize = 256;
-/// Callers that may wait for one pair; more than that are turned away.
-const WAITING: usize = 16_384;
+/// Callers that may wait for one pair; more than that are refused.
+const LONGEST_QUEUE: usize = 16_384;
 
-/// Who waits for a read of the pair.
+/// The callers that wait for reads of a pair.
 #[derive(Debug, Default)]
-pub(crate) struct Queue(Mutex<Waiters>);
+pub(crate) struct ReadQueue(Mutex<QueueState>);
 
 #[derive(Debug, Default)]
-pub(super) struct Waiters {
-    pub(super) waiting: Vec<Waiting>,
-    pub(super) flights: usize,
-    /// Those among the flights that a caller flies alone.
-    alone: Vec<Alone>,
-    next_alone: u64,
+struct QueueState {
+    waiting: Vec<QueuedRead>,
+    /// Requests under way, those of lone reads included.
+    readers: usize,
+    lone: Vec<LoneRead>,
+    next_id: u64,
 }
 
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct QueuedRead {
     pub(super) field: Field,
     pub(super) until: Instant,
-    pub(super) tell: oneshot::Sender<Result<LookupReply, Error>>,
+    pub(super) reply: ReplySender,
 }
 
+pub(super) type ReplySender = oneshot::Sender<Result<LookupReply, Error>>;
+pub(super) type ReplyReceiver = oneshot::Receiver<Result<LookupReply, Error>>;
+
+/// A caller that asks for its own field.
 #[derive(Debug)]
-struct Alone {
+struct LoneRead {
     id: u64,
     until: Instant,
-    /// Dropped when the time is over, which ends the wait.
+    /// Dropped at the timeout, which ends the wait.
     _in_time: oneshot::Sender<()>,
 }
 
 /// What a caller does in a lane.
-pub(super) enum Place {
-    /// It asks for its own field: nobody waits.
-    Alone(u64, oneshot::Receiver<()>),
-    /// It waits for a flight, of which enough are on their way.
-    Waits(oneshot::Receiver<Result<LookupReply, Error>>),
+pub(super) enum ReadTurn {
+    /// It asks for its own field: no other call waits.
+    Lone(u64, oneshot::Receiver<()>),
+    /// It waits for a later request, because enough are under way.
+    Queued(ReplyReceiver),
 }
 
-impl Queue {
-    pub(super) fn waiters(&self) -> MutexGuard<'_, Waiters> {
+impl ReadQueue {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Stands in line; `true` if a flight has to start.
-    pub(super) fn join(&self, waiting: Waiting) -> Result<bool, Error> {
-        let mut waiters = self.waiters();
-        waiters.stand(waiting)?;
-        let starts = waiters.flights < FLIGHTS;
-        waiters.flights += usize::from(starts);
+    /// Adds a read; `true` if a reader has to start.
+    pub(super) fn push(&self, read: QueuedRead) -> Result<bool, Error> {
+        let mut state = self.state();
+        state.push(read)?;
+        let starts = state.readers < READERS;
+        state.readers += usize::from(starts);
         Ok(starts)
     }
 
-    /// Flies alone, or stands in line where enough are on their way.
-    pub(super) fn place(&self, field: Field, until: Instant) -> Result<Place, Error> {
-        let mut waiters = self.waiters();
-        if waiters.flights < FLIGHTS {
+    /// Reads alone, or queues where enough requests are under way.
+    pub(super) fn take_turn(&self, field: Field, until: Instant) -> Result<ReadTurn, Error> {
+        let mut state = self.state();
+        if state.readers < READERS {
             let (in_time, out_of_time) = oneshot::channel();
-            waiters.flights += 1;
-            waiters.next_alone += 1;
-            let id = waiters.next_alone;
-            waiters.alone.push(Alone {
+            state.readers += 1;
+            state.next_id += 1;
+            let id = state.next_id;
+            state.lone.push(LoneRead {
                 id,
                 until,
                 _in_time: in_time,
             });
-            return Ok(Place::Alone(id, out_of_time));
+            return Ok(ReadTurn::Lone(id, out_of_time));
         }
-        let (tell, told) = oneshot::channel();
-        waiters.stand(Waiting { field, until, tell })?;
-        Ok(Place::Waits(told))
+        let (reply, receiver) = oneshot::channel();
+        state.push(QueuedRead {
+            field,
+            until,
+            reply,
+        })?;
+        Ok(ReadTurn::Queued(receiver))
     }
 
-    /// Ends a flight alone; `true` if others wait, who then fly in its place.
-    pub(super) fn leave(&self, id: u64) -> bool {
-        let mut waiters = self.waiters();
-        let Some(at) = waiters.alone.iter().position(|alone| alone.id == id) else {
+    /// Ends a lone read; `true` if others wait, for which a reader then has to start in its place.
+    pub(super) fn finish_lone(&self, id: u64) -> bool {
+        let mut state = self.state();
+        let Some(at) = state.lone.iter().position(|lone| lone.id == id) else {
             return false;
         };
-        waiters.alone.swap_remove(at);
-        let others = !waiters.waiting.is_empty();
-        waiters.flights -= usize::from(!others);
+        state.lone.swap_remove(at);
+        let others = !state.waiting.is_empty();
+        state.readers -= usize::from(!others);
         others
     }
 
-    /// Sends away whose time is over. Returns whether anybody was, and whether anybody is left.
-    pub(crate) fn send_away(&self, now: Instant) -> (bool, bool) {
-        let mut waiters = self.waiters();
-        let before = waiters.waiting.len() + waiters.alone.len();
-        waiters.waiting.retain(|waiting| waiting.until > now);
-        let alone = waiters.alone.len();
-        waiters.alone.retain(|alone| alone.until > now);
-        waiters.flights -= alone - waiters.alone.len();
-        let after = waiters.waiting.len() + waiters.alone.len();
-        (after < before, waiters.flights > 0 || after > 0)
+    /// Ends the waits of callers that have timed out. Returns whether there were any, and whether
+    /// others are left.
+    pub(super) fn expire_waiters(&self, now: Instant) -> (bool, bool) {
+        let mut state = self.state();
+        let before = state.waiting.len() + state.lone.len();
+        state.waiting.retain(|read| read.until > now);
+        let lone = state.lone.len();
+        state.lone.retain(|read| read.until > now);
+        state.readers -= lone - state.lone.len();
+        let after = state.waiting.len() + state.lone.len();
+        (after < before, state.readers > 0 || after > 0)
     }
 
-    /// Who waits now, up to a bound; if nobody does, the flight is over.
-    pub(super) fn batch(&self) -> Option<Vec<Waiting>> {
-        let mut waiters = self.waiters();
-        if waiters.waiting.is_empty() {
-            waiters.flights -= 1;
+    /// The reads that wait now, up to a bound. If there are none, the reader has ended.
+    pub(super) fn next_batch(&self) -> Option<Vec<QueuedRead>> {
+        let mut state = self.state();
+        if state.waiting.is_empty() {
+            state.readers -= 1;
             return None;
         }
-        let most = waiters.waiting.len().min(BATCH);
-        let rest = waiters.waiting.split_off(most);
-        Some(std::mem::replace(&mut waiters.waiting, rest))
+        let most = state.waiting.len().min(BATCH);
+        let rest = state.waiting.split_off(most);
+        Some(std::mem::replace(&mut state.waiting, rest))
+    }
+
+    /// Ends a reader that will not come back for those that wait: their reads fail.
+    pub(super) fn abort_reader(&self) {
+        let mut state = self.state();
+        state.readers -= 1;
+        state.waiting.clear();
     }
 }
 
-impl Waiters {
-    fn stand(&mut self, waiting: Waiting) -> Result<(), Error> {
-        if self.waiting.len() >= WAITING {
+impl QueueState {
+    fn push(&mut self, read: QueuedRead) -> Result<(), Error> {
+        if self.waiting.len() >= LONGEST_QUEUE {
             return Err(Error::unavailable("too many calls wait for the store"));
         }
-        self.waiting.push(waiting);
+        self.waiting.push(read);
         Ok(())
     }
 }

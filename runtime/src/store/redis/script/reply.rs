@@ -1,4 +1,4 @@
-//! What the scripts answer.
+//! Replies of scripts and commands.
 
 use redis::Value;
 
@@ -6,7 +6,7 @@ use crate::error::Fault;
 use crate::error::{Error, ErrorKind};
 use crate::store::LookupReply;
 
-/// What `TIME` answers, in microseconds.
+/// The reply to `TIME`, in microseconds.
 pub(crate) fn time_us(reply: Value) -> Result<u64, Error> {
     let number = |part: &Value| match part {
         Value::BulkString(digits) => std::str::from_utf8(digits).ok()?.parse::<u64>().ok(),
@@ -22,7 +22,7 @@ pub(crate) fn time_us(reply: Value) -> Result<u64, Error> {
     }
 }
 
-/// What `HMGET` answers.
+/// The reply to `HMGET`.
 pub(crate) fn entries(reply: Value) -> Result<Vec<Option<Vec<u8>>>, Error> {
     let each = array(reply)?.into_iter().map(|entry| match entry {
         Value::BulkString(entry) => Ok(Some(entry)),
@@ -80,9 +80,5 @@ pub(crate) fn scan_page(reply: Value) -> Result<(Vec<u8>, Vec<Vec<u8>>), Error> 
 }
 
 pub(crate) fn unexpected() -> Error {
-    Error::new(
-        ErrorKind::Server,
-        "the server's answer is not of the form that was asked for",
-    )
-    .with_fault(Fault::Garbled)
+    Error::new(ErrorKind::Server, "unexpected reply from the server").with_fault(Fault::Garbled)
 }

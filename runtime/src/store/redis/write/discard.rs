@@ -1,70 +1,36 @@
-//! Entries that could not be read, on their way out, behind the calls that found them.
+//! Removing entries that could not be read, in the background.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use crate::key::digest::Field;
 use crate::rt::background;
-use crate::store::ExpectedEntry;
-use crate::store::Pair;
-use crate::store::redis::{Inner, script, text, timed};
+use crate::store::redis::client::{Client, text, timed};
+use crate::store::redis::script;
+use crate::store::{ExpectedEntry, Pair};
 
-/// Each holds a copy of an entry: whoever floods a pair with garbage shall not fill our memory.
-const UNDER_WAY: usize = 16;
-
-/// Fields that are being discarded.
-#[derive(Debug, Default)]
-pub(crate) struct Discards(Mutex<HashSet<Field>>);
-
-/// A place among them, given back by its drop.
-struct Place {
-    discards: Arc<Discards>,
-    field: Field,
-}
-
-impl Discards {
-    fn fields(&self) -> MutexGuard<'_, HashSet<Field>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn place(self: &Arc<Self>, field: Field) -> Option<Place> {
-        let mut fields = self.fields();
-        (fields.len() < UNDER_WAY && fields.insert(field)).then(|| Place {
-            discards: self.clone(),
-            field,
-        })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.discards.fields().remove(&self.field);
-    }
-}
-
-impl Inner {
+impl Client {
     pub(crate) fn discard(
         self: &Arc<Self>,
         pair: &Arc<Pair>,
         field: Field,
-        seen: ExpectedEntry<'_>,
+        expected: ExpectedEntry<'_>,
     ) {
-        let Some(place) = self.discards.place(field) else {
+        let Some(slot) = self.discards.slot(field) else {
             return;
         };
-        let (length, bytes) = match seen {
+        let (length, bytes) = match expected {
             ExpectedEntry::Bytes(bytes) => (bytes.len(), bytes.to_vec()),
             ExpectedEntry::Length(length) => (length, Vec::new()),
         };
         let args = [field.0.to_vec(), text(length as u64), bytes];
-        let (inner, pair) = (self.clone(), pair.clone());
-        // Without a driver nothing was found either.
+        let (client, pair) = (self.clone(), pair.clone());
+        // Without the background thread no entry was found either.
         let _ = background::spawn(async move {
-            let _place = place;
-            // Nobody waits for it: a store in trouble keeps the entry, which stays a miss.
-            if inner.link.is_up() {
+            let _slot = slot;
+            // No call waits for it: a store in trouble keeps the entry, which stays a miss.
+            if client.connection.is_up() {
                 let script = &script::DISCARD;
-                let _ = timed(inner.script(script, &pair.stem, &args)).await;
+                let _ = timed(client.script(script, &pair.stem, &args)).await;
             }
         });
     }

@@ -1,4 +1,7 @@
-//! Hits on their way to the server, behind the calls.
+//! Recording hits on the server, in the background (write-behind).
+//!
+//! It imports `client`, `health` and `script`. Start with [`pending`], which is state: the hits that are not
+//! recorded yet, and which of them are worth sending.
 
 pub(crate) mod pending;
 
@@ -8,31 +11,25 @@ use std::time::Duration;
 
 use redis::Value;
 
-pub(crate) use self::pending::Touches;
-use self::pending::{MOST, Touched, Worth, args_of};
-use crate::entry::header;
+use self::pending::{FieldHits, MOST, Significance, args_of};
 use crate::error::Error;
 use crate::key::digest::Field;
 use crate::rt::background;
 use crate::settings::Touch;
 use crate::store::Pair;
+use crate::store::redis::client::{Client, STEP, text, timed};
+use crate::store::redis::health::endpoint::Side;
 use crate::store::redis::script::reply::array;
-use crate::store::redis::{Inner, STEP, Side, text, timed};
 
-/// Between two looks for hits that wait.
+/// How often hits that wait are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
-/// Between two looks at the end of a pair.
+/// The longest time until the end of a pair is moved.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Whether an entry counts as a hit with the policy.
-pub(crate) fn is_alive(entry: &[u8], now_us: u64) -> bool {
-    header::is_alive(entry, now_us / 1000)
-}
-
-impl Inner {
-    /// Records hits, each a field and how many there were, to be sent behind.
-    pub(crate) fn touch(
-        self: &Arc<Self>,
+impl Client {
+    /// Records hits, each a field and how many there were, to be sent in the background.
+    pub(crate) fn record_hits(
+        &self,
         pair: &Arc<Pair>,
         now_us: u64,
         hits: impl Iterator<Item = (Field, u64)>,
@@ -48,25 +45,31 @@ impl Inner {
         if hits.peek().is_none() {
             return;
         }
-        let mut touches = self.shared(pair).touches();
-        let worth = Worth::of(&pair.policy);
+        let mut pending = self.pair_state(pair).pending_hits();
+        let significance = Significance::of(&pair.policy);
         if counts {
-            hits.for_each(|(field, hits)| touches.record(worth, field, now_us, hits));
+            hits.for_each(|(field, hits)| pending.record(significance, field, now_us, hits));
         }
-        let may_wait = worth != Worth::Each;
-        let sweeps = may_wait && !std::mem::replace(&mut touches.is_swept, true);
+        let may_wait = significance != Significance::Each;
+        let sweeps = may_wait && !std::mem::replace(&mut pending.is_swept, true);
         // The end of a sliding pair does not wait with them.
         let slides = may_wait && pair.structure.is_sliding();
-        let keeps = slides && !std::mem::replace(&mut touches.is_kept, true);
-        let is_full = touches.due() >= MOST;
-        let is_needed = !touches.is_scheduled && (touches.due() > 0 || !counts);
-        touches.is_scheduled |= is_needed;
-        drop(touches);
-        if sweeps {
-            self.sweep(pair, SWEEP.max(interval));
+        let slides_now = slides && !std::mem::replace(&mut pending.is_end_scheduled, true);
+        let is_full = pending.due() >= MOST;
+        let is_needed = !pending.is_scheduled && (pending.due() > 0 || !counts);
+        pending.is_scheduled |= is_needed;
+        drop(pending);
+        if !sweeps && !slides_now && !is_needed && !is_full {
+            return;
         }
-        if keeps {
-            self.keep(pair);
+        let Some(client) = self.this.upgrade() else {
+            return;
+        };
+        if sweeps {
+            client.sweep(pair, SWEEP.max(interval));
+        }
+        if slides_now {
+            client.move_end(pair);
         }
         if !is_needed && !is_full {
             return;
@@ -74,31 +77,33 @@ impl Inner {
         let pause = match (is_full, counts) {
             (true, _) => Duration::ZERO,
             (false, true) => interval,
-            // All there is to do is to move the end of the pair.
+            // Only the end of the pair is to be moved.
             (false, false) => interval.max(pause(pair)),
         };
-        let (inner, pair) = (self.clone(), pair.clone());
-        // Without a driver there was no hit.
+        let pair = pair.clone();
+        // Without the background thread there was no hit.
         let _ = background::spawn(async move {
             tokio::time::sleep(pause).await;
-            inner.send_touches(&pair).await;
+            client.send_pending_hits(&pair).await;
         });
     }
 
-    /// Comes by after each pause, as long as there are hits, for those that wait.
+    /// Sends the hits that wait after each pause, as long as there are hits.
     fn sweep(self: &Arc<Self>, pair: &Arc<Pair>, pause: Duration) {
-        let (inner, pair) = (Arc::downgrade(self), pair.clone());
-        // Without a driver there was no hit.
+        let (client, pair) = (Arc::downgrade(self), pair.clone());
+        // Without the background thread there was no hit.
         let _ = background::spawn(async move {
             loop {
                 tokio::time::sleep(pause).await;
-                let Some(inner) = inner.upgrade() else { return };
+                let Some(client) = client.upgrade() else {
+                    return;
+                };
                 let (is_used, due) = {
-                    let mut touches = inner.shared(&pair).touches();
-                    (touches.sweep(), touches.due())
+                    let mut pending = client.pair_state(&pair).pending_hits();
+                    (pending.sweep(), pending.due())
                 };
                 if due > 0 {
-                    inner.send_touches(&pair).await;
+                    client.send_pending_hits(&pair).await;
                 }
                 if !is_used {
                     return;
@@ -108,93 +113,97 @@ impl Inner {
     }
 
     /// The hits that are not recorded yet, for the script that stores this field.
-    pub(crate) fn take_touches(&self, pair: &Pair, field: Field) -> impl Iterator<Item = Vec<u8>> {
-        let mut touches = self.shared(pair).touches();
-        let taken = touches.take(Worth::of(&pair.policy));
-        touches.starts_anew(field);
+    pub(crate) fn take_pending_hits(
+        &self,
+        pair: &Pair,
+        field: Field,
+    ) -> impl Iterator<Item = Vec<u8>> {
+        let mut pending = self.pair_state(pair).pending_hits();
+        let taken = pending.take(Significance::of(&pair.policy));
+        pending.reset(field);
         args_of(taken)
     }
 
-    async fn send_touches(self: &Arc<Self>, pair: &Arc<Pair>) {
-        if Worth::of(&pair.policy) != Worth::Each {
+    async fn send_pending_hits(self: &Arc<Self>, pair: &Arc<Pair>) {
+        if Significance::of(&pair.policy) != Significance::Each {
             return self.send_in_steps(pair).await;
         }
-        let touched = {
-            let mut touches = self.shared(pair).touches();
-            touches.is_scheduled = false;
-            touches.take(Worth::Each)
+        let hits = {
+            let mut pending = self.pair_state(pair).pending_hits();
+            pending.is_scheduled = false;
+            pending.take(Significance::Each)
         };
-        if touched.is_empty() && pair.policy.counts_hits() {
+        if hits.is_empty() && pair.policy.counts_hits() {
             return;
         }
-        let hits = touched.len() as u64;
-        if self.send_script(pair, touched).await.is_err() {
-            self.dropped_touches.fetch_add(hits, Ordering::Relaxed);
+        let count = hits.len() as u64;
+        if self.send_script(pair, hits).await.is_err() {
+            self.dropped_touches.fetch_add(count, Ordering::Relaxed);
         }
     }
 
-    /// Where the order of hits is nothing to the policy. A put takes along what is left meanwhile.
+    /// Where the policy is order-insensitive. A put meanwhile sends what is left.
     async fn send_in_steps(self: &Arc<Self>, pair: &Arc<Pair>) {
-        let worth = Worth::of(&pair.policy);
+        let significance = Significance::of(&pair.policy);
         let mut dropped = {
-            let mut touches = self.shared(pair).touches();
-            touches.is_scheduled = false;
-            touches.start_leaving(worth)
+            let mut pending = self.pair_state(pair).pending_hits();
+            pending.is_scheduled = false;
+            pending.start_sending(significance)
         };
         loop {
-            let step = self.shared(pair).touches().step(worth);
+            let step = self.pair_state(pair).pending_hits().step(significance);
             if step.is_empty() {
                 break;
             }
             let hits = step.len() as u64;
-            if self.send_plainly(pair, step).await.is_err() {
-                // So is what is left: a server in trouble is not asked again and again.
-                dropped += hits + self.shared(pair).touches().drop_rest();
+            if self.send_commands(pair, step).await.is_err() {
+                // With all that is left: a server in trouble is not asked again and again.
+                dropped += hits + self.pair_state(pair).pending_hits().drop_rest();
             }
         }
         self.dropped_touches.fetch_add(dropped, Ordering::Relaxed);
     }
 
-    /// Has the end of a sliding pair moved, soon, for all the hits until then.
-    fn keep(self: &Arc<Self>, pair: &Arc<Pair>) {
-        let (inner, pair) = (self.clone(), pair.clone());
+    /// Has the end of a sliding pair moved soon, once for all the hits until then.
+    fn move_end(self: &Arc<Self>, pair: &Arc<Pair>) {
+        let (client, pair) = (self.clone(), pair.clone());
         let _ = background::spawn(async move {
             tokio::time::sleep(pause(&pair)).await;
-            inner.shared(&pair).touches().is_kept = false;
-            // What fails now is done after the next hit.
-            let _ = inner.send_script(&pair, Vec::new()).await;
+            client.pair_state(&pair).pending_hits().is_end_scheduled = false;
+            // If it fails, the next hit has it moved.
+            let _ = client.send_script(&pair, Vec::new()).await;
         });
     }
 
-    /// Where a hit is a plain command, the server is spared the script.
-    async fn send_plainly(
+    /// Sends hits as plain commands, which cost the server less than the script.
+    async fn send_commands(
         self: &Arc<Self>,
         pair: &Arc<Pair>,
-        touched: Vec<(Field, Touched)>,
+        hits: Vec<(Field, FieldHits)>,
     ) -> Result<(), Error> {
         let mut pipe = redis::Pipeline::new();
-        if Worth::of(&pair.policy) == Worth::Count {
-            for (field, touched) in touched {
+        if Significance::of(&pair.policy) == Significance::Count {
+            for (field, hits) in hits {
                 let add = pipe.cmd("ZADD").arg(&pair.ranking).arg("XX").arg("INCR");
-                add.arg(touched.hits).arg(&field.0[..]).ignore();
+                add.arg(hits.hits).arg(&field.0[..]).ignore();
             }
         } else {
             let add = pipe.cmd("ZADD").arg(&pair.ranking).arg("XX").arg("GT");
-            for (field, touched) in touched {
-                add.arg(touched.now_us).arg(&field.0[..]);
+            for (field, hits) in hits {
+                add.arg(hits.now_us).arg(&field.0[..]);
             }
             add.ignore();
-            // How fine instants have to be.
+            // It says how precise instants have to be.
             let first = pipe.cmd("ZRANGE").arg(&pair.ranking).arg(0).arg(0);
             first.arg("WITHSCORES");
         }
         let send = timed(async {
-            let sent = self.link.send_all(&pipe).await;
+            let sent = self.connection.send_all(&pipe).await;
             sent.map_err(Error::from)
         });
         let replies = self.ask(Side::Write, pair, STEP, send).await?;
         if let Some(oldest) = replies.into_iter().last().and_then(instant_us) {
-            self.shared(pair).touches().saw_oldest(oldest);
+            self.pair_state(pair).pending_hits().observe_oldest(oldest);
         }
         Ok(())
     }
@@ -202,22 +211,22 @@ impl Inner {
     async fn send_script(
         self: &Arc<Self>,
         pair: &Arc<Pair>,
-        touched: Vec<(Field, Touched)>,
+        hits: Vec<(Field, FieldHits)>,
     ) -> Result<(), Error> {
         let script = self.scripts(&pair.policy).touch.clone();
         let mut args = vec![
             text(pair.structure.ms()),
             text(u64::from(pair.structure.is_sliding())),
         ];
-        args.extend(args_of(touched));
-        // Whole, although its text is longer: a server that does not know the script would have it
-        // sent again, and a put that comes meanwhile would evict without these hits.
-        let send = timed(self.whole_script(&script, &pair.stem, &args));
+        args.extend(args_of(hits));
+        // By its text, although that is longer: to a server that does not know the script it would be
+        // sent twice, and a put that comes meanwhile would evict without these hits.
+        let send = timed(self.script_by_text(&script, &pair.stem, &args));
         self.ask(Side::Write, pair, STEP, send).await.map(drop)
     }
 }
 
-/// The instant by which the first entry of a ranking is ranked.
+/// The score of the first entry of a ranking, which is an instant.
 fn instant_us(reply: Value) -> Option<u64> {
     match array(reply).ok()?.pop()? {
         Value::BulkString(digits) => std::str::from_utf8(&digits).ok()?.parse().ok(),
@@ -229,7 +238,7 @@ fn instant_us(reply: Value) -> Option<u64> {
     }
 }
 
-/// The end of a pair moves in hundredths of its life, so that is often enough to look at it.
+/// The end of a pair moves in hundredths of its lifetime, so a quarter of that is often enough.
 fn pause(pair: &Pair) -> Duration {
     Duration::from_millis(pair.structure.ms() / 400).min(LONGEST_PAUSE)
 }

@@ -1,258 +1,103 @@
-//! Leases on the server: asked for, renewed while their computation runs, given back.
+//! Asking for leases.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::Value;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::leases::LEASE;
 use crate::error::{Error, Fault};
-use crate::key::digest::Field;
-use crate::rt::background;
 use crate::settings::{Touch, ms};
-use crate::store::Pair;
+use crate::store::redis::client::{Client, text, timed};
 use crate::store::redis::health::endpoint::Side;
+use crate::store::redis::script;
 use crate::store::redis::script::reply::{array, unexpected};
-use crate::store::redis::{Inner, STEP, script, text, timed};
-use crate::store::{AcceptEntry, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Token};
+use crate::store::{
+    AcceptEntry, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Pair, Token,
+};
 
-/// What a dead process costs those who wait for it.
-const LEASE: Duration = Duration::from_secs(2);
-const RENEWAL: Duration = Duration::from_millis(600);
-/// Leases that are asked for at a time.
-const TURNS: usize = 64;
 /// With less time than this left, a lease is not asked for any more.
 const LEAST: Duration = Duration::from_millis(25);
-/// Leases of a pair that are renewed together.
-const BATCH: usize = 100;
-/// Of a computation that runs for ten minutes: nobody waits for it any more.
-const MOST_RENEWALS: u32 = 1000;
 
-/// The leases that computations of this process have or ask for.
-#[derive(Debug)]
-pub(crate) struct Leases {
-    known: Mutex<HashMap<Token, Known>>,
-    is_renewing: AtomicBool,
-    /// Those that are asked for wait for each other in this process: on their way, they would keep
-    /// the server busy also when their callers wait no longer.
-    turns: Semaphore,
-}
-
-impl Default for Leases {
-    fn default() -> Self {
-        Self {
-            known: Mutex::default(),
-            is_renewing: AtomicBool::new(false),
-            turns: Semaphore::new(TURNS),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Known {
-    pair: Arc<Pair>,
-    field: Field,
-    is_granted: bool,
-    renewals: u32,
-}
-
-impl Leases {
-    fn known(&self) -> MutexGuard<'_, HashMap<Token, Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A lease is about to be asked for.
-    pub(crate) fn expect(&self, token: Token, pair: &Arc<Pair>, field: Field) {
-        self.known().entry(token).or_insert_with(|| Known {
-            pair: pair.clone(),
-            field,
-            is_granted: false,
-            renewals: 0,
-        });
-    }
-
-    /// Waits for a turn to ask. That callers wait for each other says nothing about the server.
-    async fn turn(&self, at_most: Duration) -> Result<SemaphorePermit<'_>, Error> {
-        let turn = tokio::time::timeout(at_most, self.turns.acquire()).await;
-        // Nobody closes the semaphore.
-        turn.ok().and_then(Result::ok).ok_or_else(|| {
-            Error::unavailable("too many calls ask for leases").with_fault(Fault::Nothing)
-        })
-    }
-
-    fn is_wanted(&self, token: Token) -> bool {
-        self.known().contains_key(&token)
-    }
-
-    /// The computation is over, or its caller has gone away.
-    pub(crate) fn forget_lease(&self, token: Token) {
-        self.known().remove(&token);
-    }
-
-    /// `false` if nobody wants the lease any more.
-    fn granted(&self, token: Token) -> bool {
-        let mut known = self.known();
-        let Some(lease) = known.get_mut(&token) else {
-            return false;
-        };
-        lease.is_granted = true;
-        true
-    }
-
-    fn due(&self) -> Vec<(Token, Arc<Pair>, Field)> {
-        let mut known = self.known();
-        known.retain(|_, lease| lease.renewals < MOST_RENEWALS);
-        let granted = known.iter_mut().filter(|(_, lease)| lease.is_granted);
-        let due = granted.map(|(&token, lease)| {
-            lease.renewals += 1;
-            (token, lease.pair.clone(), lease.field)
-        });
-        due.collect()
-    }
-}
-
-impl Inner {
-    /// Asks for a lease, unless its caller has gone away. If it goes away meanwhile, whatever came of
-    /// it is given back: what the caller's end has sent may have reached the server first.
+impl Client {
+    /// Asks for a lease, unless its caller was dropped. If it is dropped meanwhile, the lease is
+    /// released: the release that the drop has sent may have reached the server first.
     pub(crate) async fn acquire_lease_in_time(
         self: &Arc<Self>,
         pair: &Arc<Pair>,
-        begin: LeaseRequest,
+        request: LeaseRequest,
         deadline: Duration,
     ) -> Result<LeaseOutcome, Error> {
-        if !self.leases.is_wanted(begin.token) {
-            return Err(Error::unavailable("the caller has gone away").with_fault(Fault::Nothing));
+        let LeaseRequest { field, token, .. } = request;
+        if !self.leases.is_wanted(token) {
+            return Err(Error::unavailable("the caller was dropped").with_fault(Fault::Nothing));
         }
         let since = Instant::now();
         let least = LEAST.min(deadline / 2);
         let _turn = self.leases.turn(deadline.saturating_sub(least)).await?;
         let left = deadline.saturating_sub(since.elapsed());
-        let begun = self.in_time(left, self.begin(pair, begin));
-        let begun = self.ask(Side::Write, pair, begin.deadline, begun).await;
-        if !self.leases.is_wanted(begin.token) {
-            let args = [begin.field.0.to_vec(), begin.token.0.to_vec(), text(0)];
+        let outcome = self.in_time(left, self.acquire_lease(pair, request));
+        let outcome = self.ask(Side::Write, pair, request.deadline, outcome).await;
+        if !self.leases.is_wanted(token) {
+            let args = [field.0.to_vec(), token.0.to_vec(), text(0)];
             let _ = timed(self.script(&script::ABANDON, &pair.stem, &args)).await;
         }
-        begun
+        outcome
     }
 
-    async fn begin(
+    async fn acquire_lease(
         self: &Arc<Self>,
         pair: &Arc<Pair>,
-        begin: LeaseRequest,
+        request: LeaseRequest,
     ) -> Result<LeaseOutcome, Error> {
-        let LeaseRequest { field, token, .. } = begin;
-        let args = self.lease_args(begin);
-        let answer = self.script(&script::BEGIN, &pair.stem, &args).await;
-        let (now_us, begun) = begun(answer?)?;
-        match &begun {
+        let LeaseRequest { field, token, .. } = request;
+        let args = self.lease_args(request);
+        let reply = self.script(&script::BEGIN, &pair.stem, &args).await;
+        let (now_us, outcome) = lease_outcome(reply?)?;
+        match &outcome {
             LeaseOutcome::Hit(_) if pair.touch == Touch::Exact => {
                 let get = &self.scripts(&pair.policy).get;
                 let args = &self.common_args(pair, field)[..4];
                 let _ = self.script(get, &pair.stem, args).await;
             }
-            LeaseOutcome::Hit(_) => self.touch(pair, now_us, std::iter::once((field, 1))),
-            LeaseOutcome::Granted if self.leases.granted(token) => self.renew_behind(),
+            LeaseOutcome::Hit(_) => self.record_hits(pair, now_us, std::iter::once((field, 1))),
+            LeaseOutcome::Granted if self.leases.grant(token) => self.renew_in_background(),
             LeaseOutcome::Granted | LeaseOutcome::Held { .. } => {}
         }
-        Ok(begun)
+        Ok(outcome)
     }
 
-    fn lease_args(&self, begin: LeaseRequest) -> [Vec<u8>; 7] {
-        let on_held = match begin.on_held {
+    fn lease_args(&self, request: LeaseRequest) -> [Vec<u8>; 7] {
+        let on_held = match request.on_held {
             OnHeldLease::Preempt => b"0",
             OnHeldLease::Wait => b"1",
             OnHeldLease::GiveUp => b"2",
         };
-        let accept = match begin.accept {
+        let accept = match request.accept {
             AcceptEntry::Any => Vec::new(),
             AcceptEntry::NotCreatedAt(instant) => instant.to_vec(),
             AcceptEntry::Never => b"*".to_vec(),
         };
         [
-            begin.field.0.to_vec(),
+            request.field.0.to_vec(),
             text(self.clock.forced_us()),
-            begin.token.0.to_vec(),
+            request.token.0.to_vec(),
             text(ms(LEASE)),
             on_held.to_vec(),
             accept,
-            begin.tag.to_le_bytes().to_vec(),
+            request.tag.to_le_bytes().to_vec(),
         ]
     }
-
-    /// Sees to it that somebody renews leases as long as there are any.
-    fn renew_behind(self: &Arc<Self>) {
-        if self.leases.is_renewing.swap(true, Ordering::SeqCst) {
-            return;
-        }
-        let inner = Arc::downgrade(self);
-        let _ = background::spawn(async move {
-            loop {
-                tokio::time::sleep(RENEWAL).await;
-                let Some(inner) = inner.upgrade() else { return };
-                let due = inner.leases.due();
-                if due.is_empty() {
-                    inner.leases.is_renewing.store(false, Ordering::SeqCst);
-                    // One that was granted before that was stored relies on this task.
-                    if inner.leases.known().values().all(|lease| !lease.is_granted)
-                        || inner.leases.is_renewing.swap(true, Ordering::SeqCst)
-                    {
-                        return;
-                    }
-                }
-                // One after the other, so that what else is asked for is not late behind them.
-                for (pair, leases) in by_pair(due) {
-                    for leases in leases.chunks(BATCH) {
-                        renew(&inner, &pair, leases).await;
-                    }
-                }
-            }
-        });
-    }
 }
 
-type Leased = (Field, Token);
-
-fn by_pair(due: Vec<(Token, Arc<Pair>, Field)>) -> Vec<(Arc<Pair>, Vec<Leased>)> {
-    let mut pairs = HashMap::<String, (Arc<Pair>, Vec<Leased>)>::new();
-    for (token, pair, field) in due {
-        let known = pairs.entry(pair.stem.clone());
-        let (_, leases) = known.or_insert_with(|| (pair, Vec::new()));
-        leases.push((field, token));
-    }
-    pairs.into_values().collect()
-}
-
-async fn renew(inner: &Arc<Inner>, pair: &Arc<Pair>, leases: &[Leased]) {
-    let args = renewal(leases);
-    let renewed = timed(inner.script(&script::RENEW, &pair.stem, &args));
-    let renewed = inner.ask(Side::Write, pair, STEP, renewed).await;
-    if let Ok(Value::Array(renewed)) = renewed {
-        for ((_, token), renewed) in leases.iter().zip(renewed) {
-            if renewed == Value::Int(0) {
-                inner.leases.forget_lease(*token);
-            }
-        }
-    }
-}
-
-/// The arguments of a renewal.
-pub(crate) fn renewal(leases: &[Leased]) -> Vec<Vec<u8>> {
-    let each = leases.iter();
-    let each = each.flat_map(|(field, token)| [field.0.to_vec(), token.0.to_vec()]);
-    std::iter::once(text(ms(LEASE))).chain(each).collect()
-}
-
-fn begun(answer: Value) -> Result<(u64, LeaseOutcome), Error> {
-    let mut parts = array(answer)?.into_iter();
+fn lease_outcome(reply: Value) -> Result<(u64, LeaseOutcome), Error> {
+    let mut parts = array(reply)?.into_iter();
     let (Some(Value::Int(now_us)), Some(Value::BulkString(what))) = (parts.next(), parts.next())
     else {
         return Err(unexpected());
     };
     let now_us = u64::try_from(now_us).unwrap_or_default();
-    let begun = match (&what[..], parts.next(), parts.next()) {
+    let outcome = match (&what[..], parts.next(), parts.next()) {
         (b"lead", ..) => LeaseOutcome::Granted,
         (b"hit", Some(Value::BulkString(entry)), _) => LeaseOutcome::Hit(LookupReply {
             now_us,
@@ -267,7 +112,7 @@ fn begun(answer: Value) -> Result<(u64, LeaseOutcome), Error> {
         }
         _ => return Err(unexpected()),
     };
-    Ok((now_us, begun))
+    Ok((now_us, outcome))
 }
 
 #[cfg(test)]
@@ -278,16 +123,19 @@ mod tests {
     use std::task::{Context, Waker};
 
     use super::*;
+    use crate::key::digest::Field;
+    use crate::rt::background;
+    use crate::store::redis::client::STEP;
     use crate::store::redis::{Redis, Target, Tls};
     use crate::store::{Clock, Store as _};
 
-    /// Its caller hands it to the driver and goes away before the driver has begun.
+    /// Its caller gives it to the background thread and is dropped before the thread has begun.
     #[test]
-    fn a_lease_whose_caller_has_gone_is_not_asked_for() {
+    fn a_lease_whose_caller_was_dropped_is_not_asked_for() {
         let pair = Pair::for_test("lease");
         let target = Target::one("redis://127.0.0.1:1", &Tls::default()).unwrap();
         let redis = Redis::new(target, Clock::default());
-        let begin = LeaseRequest {
+        let request = LeaseRequest {
             field: Field([7; 20]),
             token: Token([7; 16]),
             on_held: OnHeldLease::Wait,
@@ -295,18 +143,20 @@ mod tests {
             deadline: STEP,
             tag: 7,
         };
-        let (go_on, waits) = mpsc::channel::<()>();
+        let (resume, waits) = mpsc::channel::<()>();
         background::spawn(async move { assert!(waits.recv().is_err()) }).unwrap();
         {
-            let mut begun = pin!(redis.acquire_lease(&pair, begin, STEP));
-            let poll = begun.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            let mut outcome = pin!(redis.acquire_lease(&pair, request, STEP));
+            let poll = outcome
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
             assert!(poll.is_pending());
         }
-        redis.forget_lease(begin.token);
-        drop(go_on);
-        // Behind what the driver has been given so far.
+        redis.forget_lease(request.token);
+        drop(resume);
+        // After all that the background thread has been given so far.
         pollster::block_on(background::run(async {})).unwrap();
-        let known = redis.inner.leases.known();
-        assert!(known.is_empty(), "it would be renewed: {known:?}");
+        let leases = &redis.client.leases;
+        assert!(leases.is_empty(), "it would be renewed: {leases:?}");
     }
 }

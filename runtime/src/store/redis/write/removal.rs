@@ -1,22 +1,22 @@
 //! Removing entries, also while the keys of their pair are on two nodes of a cluster.
 //!
 //! A slot that is being moved refuses scripts on several keys (`TRYAGAIN`) unless one node has all of
-//! them, and the key of leases mostly does not exist. A command on one key finds it wherever it is,
-//! so then each key is dealt with by itself: the leases first, so that nothing is stored any more.
+//! them, and the key of leases mostly does not exist. A command on one key finds it wherever it is, so
+//! then there is a command for each key: the leases first, so that no call stores its value any more.
 
 use redis::{Cmd, Value};
 
 use crate::error::Error;
 use crate::key::digest::Field;
-use crate::store::redis::script::Script;
+use crate::store::redis::client::Client;
 use crate::store::redis::script::reply::number;
-use crate::store::redis::{Inner, script};
+use crate::store::redis::script::{self, Script};
 
 const RANKING: u8 = 0;
 const VALUES: u8 = 1;
 const LEASES: u8 = 2;
 
-impl Inner {
+impl Client {
     /// Removes entries; returns how many there were.
     pub(crate) async fn delete(&self, stem: &str, fields: &[Field]) -> Result<u64, Error> {
         let args: Vec<_> = fields.iter().map(|field| field.0.to_vec()).collect();
@@ -76,6 +76,6 @@ impl Inner {
             .arg(format!("{stem}:{key}"))
             .arg(args)
             .take();
-        Ok(self.link.send(&cmd).await?)
+        Ok(self.connection.send(&cmd).await?)
     }
 }

@@ -1,25 +1,30 @@
-//! Which pairs a cache has, as the server's keys tell.
+//! Which pairs a cache has, by a scan of the server's keys.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::store::KeySpace;
+use crate::store::redis::client::{Client, timed};
 use crate::store::redis::script::reply::{number, scan_page};
 use crate::store::redis::script::{PURGE, Script};
-use crate::store::redis::{Inner, Redis, timed};
 
 const COUNT: usize = 1000;
 
-impl Redis {
-    /// Runs a script on every pair of a cache and adds the answers up.
-    pub(crate) async fn sum(&self, script: Script, keys: &KeySpace) -> Result<u64, Error> {
+impl Client {
+    /// Runs a script on every pair of a cache and adds up its results.
+    pub(crate) async fn sum(
+        self: &Arc<Self>,
+        script: Script,
+        keys: &KeySpace,
+    ) -> Result<u64, Error> {
         let keys = keys.clone();
-        self.run(None, |inner| async move {
+        self.run(None, |client| async move {
             let mut sum = 0;
-            for stem in inner.stems(&keys).await? {
-                match timed(inner.of_pair(&script, &stem)).await {
-                    Ok(answer) => sum += answer,
-                    // Somebody else's data: it is not ours to count or to remove.
+            for stem in client.stems(&keys).await? {
+                match timed(client.of_pair(&script, &stem)).await {
+                    Ok(count) => sum += count,
+                    // Data of another application: it is not ours to count or to remove.
                     Err(error) if error.is_foreign() => {}
                     Err(error) => return Err(error),
                 }
@@ -28,12 +33,10 @@ impl Redis {
         })
         .await
     }
-}
 
-impl Inner {
     async fn of_pair(&self, script: &Script, stem: &str) -> Result<u64, Error> {
         match self.removal(script, stem, &[]).await? {
-            Some(answer) => number(&answer),
+            Some(count) => number(&count),
             None if script.sha() == PURGE.sha() => self.purge_by_key(stem).await,
             None => self.len_by_key(stem).await,
         }
@@ -43,7 +46,7 @@ impl Inner {
     pub(crate) async fn stems(&self, keys: &KeySpace) -> Result<BTreeSet<String>, Error> {
         let mut stems = BTreeSet::new();
         for pattern in keys.names.patterns(&keys.policies) {
-            for node in timed(self.link.nodes()).await? {
+            for node in timed(self.connection.nodes()).await? {
                 let mut cursor = b"0".to_vec();
                 loop {
                     let mut cmd = redis::cmd("SCAN");
@@ -52,9 +55,9 @@ impl Inner {
                         .arg(&pattern)
                         .arg("COUNT")
                         .arg(COUNT);
-                    let page = timed(self.link.send_to(&node, cmd)).await?;
+                    let page = timed(self.connection.send_to(&node, cmd)).await?;
                     let (next, found) = scan_page(page)?;
-                    // Keys of others may be no text at all; ours are.
+                    // Keys of others may not be text; ours are.
                     let texts = found.iter().filter_map(|key| std::str::from_utf8(key).ok());
                     stems.extend(
                         texts

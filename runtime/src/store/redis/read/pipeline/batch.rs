@@ -1,4 +1,4 @@
-//! Reads that go together: one cell, in which all their callers find their answers.
+//! Reads that are sent together: one cell, in which all their callers find their entries.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -9,40 +9,40 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::Ask;
-use super::request::Place;
+use super::query::Query;
+use super::request::ReplyIndex;
 use crate::deadline::Timeout;
-use crate::error::Error;
+use crate::error::{Error, Fault};
 use crate::key::digest::Field;
-use crate::store::redis::health::endpoint::{Pace, Paced};
+use crate::store::redis::health::endpoint::{Pace, PacedResult};
 use crate::store::{LookupReply, RawEntry, ReplyBytes};
 
-/// Callers tell by it whether they are answered, without a channel each.
+/// Callers see in it whether there is a reply, without a channel each.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    answer: OnceLock<Result<Share, Error>>,
+    reply: OnceLock<Result<ReplyShare, Error>>,
     callers: Mutex<Callers>,
 }
 
 #[derive(Debug, Default)]
 struct Callers {
-    /// Once they are in the air; before that the gate has them.
-    seated: Vec<Caller>,
-    /// Those who said at the gate that another waker is to be woken for them.
-    anew: Vec<(usize, Waker)>,
+    /// Once the batch has been sent; before that its shard has them.
+    waiting: Vec<Caller>,
+    /// The new wakers of callers that were polled with another one before the batch was sent.
+    new_wakers: Vec<(usize, Waker)>,
 }
 
-/// What a batch has of an answer: the place of each of its callers.
+/// A batch's part of a reply: where the entry of each of its callers is.
 #[derive(Debug)]
-struct Share {
-    answer: Arc<Answer>,
-    places: Vec<Place>,
+struct ReplyShare {
+    reply: Arc<BatchReply>,
+    indices: Vec<ReplyIndex>,
 }
 
-/// What the server said: the entries are slices of one buffer.
-pub(super) struct Answer {
+/// The server's reply to a request: the entries are slices of one buffer.
+pub(super) struct BatchReply {
     pub(super) now_us: u64,
-    /// When it was whole.
+    /// When it was complete.
     pub(super) at: Instant,
     pub(super) bytes: Bytes,
     pub(super) groups: Vec<Result<Vec<Option<Range<usize>>>, Error>>,
@@ -51,98 +51,104 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) struct Caller {
     wait: Timeout,
-    /// Which of the pairs of its party it asks.
+    /// The index of its pair among those of its batch.
     pub(super) pair: usize,
     pub(super) field: Field,
     waker: Option<Waker>,
 }
 
-/// How many callers were told, and how many of them got a quick answer of which nobody has told the
-/// breaker yet.
+/// How many callers got a reply, and for how many of them the breaker is still to count a quick one.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Told {
+pub(super) struct DeliveryCount {
     pub(super) callers: usize,
     pub(super) quick: u64,
 }
 
-/// A caller's place in a batch, which it may leave without a word.
+/// A caller's part of a batch. It may be dropped at any time.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(crate) struct Ticket {
     batch: Arc<Batch>,
     caller: usize,
 }
 
 impl Caller {
-    pub(super) fn new(ask: &Ask<'_>, pair: usize, waker: &Waker) -> Self {
+    pub(super) fn new(query: &Query<'_>, pair: usize, waker: &Waker) -> Self {
         Self {
-            wait: ask.wait,
+            wait: query.wait,
             pair,
-            field: ask.field,
+            field: query.field,
             waker: Some(waker.clone()),
         }
     }
 
-    /// Who is to be woken because its time is over.
-    pub(super) fn late(&mut self, now: Instant) -> Option<Waker> {
+    /// Its waker, if it has timed out.
+    pub(super) fn take_late(&mut self, now: Instant) -> Option<Waker> {
         (self.wait.until() <= now).then(|| self.waker.take())?
     }
 }
 
 impl Batch {
-    pub(super) fn seat(self: &Arc<Self>, caller: usize) -> Seat {
-        Seat {
+    pub(super) fn ticket(self: &Arc<Self>, caller: usize) -> Ticket {
+        Ticket {
             batch: self.clone(),
             caller,
         }
     }
 
-    /// The other waker of a caller at the gate.
-    pub(super) fn anew(&self, caller: usize) -> Option<Waker> {
+    /// The new waker of a caller whose batch has not been sent.
+    pub(super) fn take_new_waker(&self, caller: usize) -> Option<Waker> {
         let mut callers = self.callers();
-        let at = callers.anew.iter().position(|(of, _)| *of == caller)?;
-        Some(callers.anew.swap_remove(at).1)
+        let at = callers
+            .new_wakers
+            .iter()
+            .position(|(of, _)| *of == caller)?;
+        Some(callers.new_wakers.swap_remove(at).1)
     }
 
-    /// Takes over its callers from the gate.
-    pub(super) fn depart(&self, mut seated: Vec<Caller>) {
+    /// Takes its callers from the shard: the batch is sent.
+    pub(super) fn start(&self, mut waiting: Vec<Caller>) {
         let mut callers = self.callers();
-        for (caller, waker) in callers.anew.drain(..) {
-            seated[caller].waker = Some(waker);
+        for (caller, waker) in callers.new_wakers.drain(..) {
+            waiting[caller].waker = Some(waker);
         }
-        callers.seated = seated;
+        callers.waiting = waiting;
     }
 
-    /// Gives all callers their part of an answer.
-    pub(super) fn tell(&self, answer: &Arc<Answer>, places: Vec<Place>) -> Told {
-        let answer = answer.clone();
-        let at = answer.is_clean().then_some(answer.at);
-        let callers = self.wake(Ok(Share { answer, places }));
+    /// Gives all callers their part of a reply.
+    pub(super) fn deliver(
+        &self,
+        reply: &Arc<BatchReply>,
+        indices: Vec<ReplyIndex>,
+    ) -> DeliveryCount {
+        let reply = reply.clone();
+        let at = reply.is_clean().then_some(reply.at);
+        let callers = self.finish(Ok(ReplyShare { reply, indices }));
         let is_quick = |caller: &&Caller| at.is_some_and(|at| at <= caller.wait.half());
-        Told {
+        DeliveryCount {
             callers: callers.len(),
             quick: callers.iter().filter(is_quick).count() as u64,
         }
     }
 
-    /// Tells all callers that there is no answer, and returns how many there are.
+    /// Gives all callers an error, and returns how many there are.
     pub(super) fn fail(&self, error: Error) -> usize {
-        self.wake(Err(error)).len()
+        self.finish(Err(error)).len()
     }
 
-    fn wake(&self, answer: Result<Share, Error>) -> Vec<Caller> {
+    fn finish(&self, reply: Result<ReplyShare, Error>) -> Vec<Caller> {
         // The cell comes first: a caller that leaves its waker looks into it once more.
-        let _ = self.answer.set(answer);
-        let mut callers = std::mem::take(&mut self.callers().seated);
+        let _ = self.reply.set(reply);
+        let mut callers = std::mem::take(&mut self.callers().waiting);
         let wakers = callers.iter_mut().filter_map(|caller| caller.waker.take());
         wakers.for_each(Waker::wake);
         callers
     }
 
-    /// Wakes the callers whose time is over; returns whether there were any.
+    /// Wakes the callers that have timed out; returns whether there were any.
     pub(super) fn wake_late(&self, now: Instant) -> bool {
         let mut callers = self.callers();
-        let late = callers.seated.iter_mut();
-        let late: Vec<_> = late.filter_map(|caller| caller.late(now)).collect();
+        let late = callers.waiting.iter_mut();
+        let late: Vec<_> = late.filter_map(|caller| caller.take_late(now)).collect();
         drop(callers);
         let any = !late.is_empty();
         late.into_iter().for_each(Waker::wake);
@@ -155,13 +161,13 @@ impl Batch {
 }
 
 impl Callers {
-    /// Who is to be woken for a caller from now on.
-    fn wake_instead(&mut self, caller: usize, waker: &Waker) {
-        let known = match self.seated.get_mut(caller) {
+    /// Replaces the waker of a caller.
+    fn set_waker(&mut self, caller: usize, waker: &Waker) {
+        let known = match self.waiting.get_mut(caller) {
             Some(caller) => &mut caller.waker,
             None => {
-                self.anew.retain(|(other, _)| *other != caller);
-                self.anew.push((caller, waker.clone()));
+                self.new_wakers.retain(|(other, _)| *other != caller);
+                self.new_wakers.push((caller, waker.clone()));
                 return;
             }
         };
@@ -171,43 +177,43 @@ impl Callers {
     }
 }
 
-impl Seat {
-    /// The answer, when it is there. The hit is recorded by the pump, for all of a batch at once.
-    pub(crate) async fn answer(self, wait: Timeout) -> Paced<LookupReply> {
+impl Ticket {
+    /// Waits for the reply. The I/O task records the hit, for all of a batch at once.
+    pub(crate) async fn reply(self, wait: Timeout) -> PacedResult<LookupReply> {
         poll_fn(|context| self.poll(wait, context)).await?;
-        self.own(wait)
+        self.into_reply(wait)
     }
 
-    /// Ready when there is an answer.
+    /// Ready when there is a reply.
     pub(crate) fn poll(&self, wait: Timeout, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.batch.answer.get().is_some() {
+        if self.batch.reply.get().is_some() {
             return Poll::Ready(Ok(()));
         }
         let mut callers = self.batch.callers();
-        if self.batch.answer.get().is_some() {
+        if self.batch.reply.get().is_some() {
             return Poll::Ready(Ok(()));
         }
         if Instant::now() >= wait.until() {
             return Poll::Ready(Err(Error::unavailable("the store did not answer in time")));
         }
-        callers.wake_instead(self.caller, context.waker());
+        callers.set_waker(self.caller, context.waker());
         Poll::Pending
     }
 
-    /// What the answer has for this caller.
-    pub(crate) fn own(self, wait: Timeout) -> Paced<LookupReply> {
-        let Some(answer) = self.batch.answer.get() else {
-            return Err(Error::unavailable("the read was given up"));
+    /// What the reply has for this caller.
+    pub(crate) fn into_reply(self, wait: Timeout) -> PacedResult<LookupReply> {
+        let Some(reply) = self.batch.reply.get() else {
+            return Err(Error::unavailable("the read was cancelled"));
         };
-        let Share { answer, places } = answer.as_ref().map_err(Error::again)?;
-        let place = places[self.caller];
-        let group = answer.groups[place.group].as_ref();
-        let range = group.map_err(Error::again)?[place.entry].clone();
-        let now_us = answer.now_us;
-        let pace = if answer.at > wait.half() {
+        let ReplyShare { reply, indices } = reply.as_ref().map_err(Error::again)?;
+        let index = indices[self.caller];
+        let group = reply.groups[index.group].as_ref();
+        let range = group.map_err(Error::again)?[index.entry].clone();
+        let now_us = reply.now_us;
+        let pace = if reply.at > wait.half() {
             Pace::Slow
-        } else if answer.is_clean() {
-            Pace::Told
+        } else if reply.is_clean() {
+            Pace::Counted
         } else {
             Pace::Quick
         };
@@ -224,7 +230,7 @@ impl Seat {
     }
 }
 
-impl Answer {
+impl BatchReply {
     /// Whether nothing in it is an error.
     fn is_clean(&self) -> bool {
         self.groups.iter().all(Result::is_ok)
@@ -233,19 +239,24 @@ impl Answer {
 
 impl ReplyBytes for Batch {
     fn bytes(&self) -> &[u8] {
-        match self.answer.get() {
-            Some(Ok(share)) => &share.answer.bytes,
-            // Only a batch with an answer has entries.
+        match self.reply.get() {
+            Some(Ok(share)) => &share.reply.bytes,
+            // Only a batch with a reply has entries.
             _ => &[],
         }
     }
 }
 
 // Entries are not for logs.
-impl fmt::Debug for Answer {
+impl fmt::Debug for BatchReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer")
+        f.debug_struct("BatchReply")
             .field("bytes", &self.bytes.len())
             .finish_non_exhaustive()
     }
+}
+
+/// The connection was lost, which says nothing of the server: it may have closed an idle one.
+pub(super) fn disconnected() -> Error {
+    Error::unavailable("the connection was lost").with_fault(Fault::Nothing)
 }

@@ -1,101 +1,70 @@
-//! Two wires, so that a large entry holds back no small ones.
+//! Two pipelines, so that a large entry delays no small ones (head-of-line blocking).
 
-use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
 use tokio::runtime::Handle;
 
-use super::{Ask, Inner, Seat, Wire};
+use super::batch::Ticket;
+use super::context::PipelineContext;
+use super::handle::Pipeline;
+use super::large_fields::LargeFields;
+use super::query::Query;
 use crate::error::Error;
-use crate::key::digest::Field;
 
-/// From this size on an entry takes the server and the socket longer than a whole batch of small
-/// ones does.
-const LARGE: usize = 64 << 10;
-/// Fields that are remembered; past that all are forgotten, and found large again.
-const MOST: usize = 4096;
-
-/// The wires of a lane. The one for large entries is opened when the first has been seen.
+/// The pipelines of a lane. The one for large entries is opened when the first has been read.
 #[derive(Debug)]
-pub(crate) struct Wires {
-    small: Wire,
-    large: Wire,
-    known: Arc<Known>,
+pub(crate) struct PipelinesBySize {
+    small: Pipeline,
+    large: Pipeline,
+    large_fields: Arc<LargeFields>,
 }
 
-/// The fields whose entries were large when they were last read.
-#[derive(Debug, Default)]
-pub(super) struct Known {
-    any: AtomicBool,
-    fields: Mutex<HashSet<Field>>,
-}
-
-impl Wires {
-    pub(crate) fn new(store: &Arc<Inner>) -> Self {
-        let known = Arc::<Known>::default();
+impl PipelinesBySize {
+    pub(crate) fn new(context: &PipelineContext) -> Self {
+        let large_fields = Arc::<LargeFields>::default();
         Self {
-            small: Wire::new(store, known.clone()),
-            large: Wire::new(store, known.clone()),
-            known,
+            small: Pipeline::new(context, large_fields.clone()),
+            large: Pipeline::new(context, large_fields.clone()),
+            large_fields,
         }
     }
 
-    /// Whether there is a connection now. If there is none, an attempt starts behind, on this runtime.
+    /// Whether there is a connection now. If there is none, an attempt starts on this runtime.
     pub(crate) fn is_up(&self, handle: &Handle) -> bool {
         self.small.is_up(handle)
     }
 
-    /// A seat in the next batch, if there is a connection.
-    pub(crate) fn seat(&self, ask: &Ask<'_>, waker: &Waker) -> Option<Result<Seat, Error>> {
-        if self.known.has(ask.field)
+    /// Adds a read to the next batch, if there is a connection.
+    pub(crate) fn enqueue(
+        &self,
+        query: &Query<'_>,
+        waker: &Waker,
+    ) -> Option<Result<Ticket, Error>> {
+        if self.large_fields.contains(query.field)
             && let Ok(handle) = Handle::try_current()
             && self.large.is_up(&handle)
         {
-            return self.large.seat(ask, waker);
+            return self.large.enqueue(query, waker);
         }
-        self.small.seat(ask, waker)
+        self.small.enqueue(query, waker)
     }
 
-    /// Wakes whose time is over, so that they go. Returns whether anybody is on his way.
-    pub(crate) fn send_away(&self, now: Instant) -> bool {
-        let small = self.small.send_away(now);
-        self.large.send_away(now) || small
+    /// Wakes callers that have timed out; returns whether reads are under way.
+    pub(crate) fn expire_waiters(&self, now: Instant) -> bool {
+        let small = self.small.expire_waiters(now);
+        self.large.expire_waiters(now) || small
     }
 
-    /// Ends the connections; whoever reads next has another one made.
-    pub(crate) fn give_up(&self) {
-        self.small.give_up();
-        self.large.give_up();
+    /// Ends the connections; the next read starts another attempt.
+    pub(crate) fn reconnect(&self) {
+        self.small.reconnect();
+        self.large.reconnect();
     }
 
     pub(crate) fn close(&self) {
         self.small.close();
         self.large.close();
-    }
-}
-
-impl Known {
-    fn has(&self, field: Field) -> bool {
-        self.any.load(Ordering::Relaxed) && self.fields().contains(&field)
-    }
-
-    /// Remembers a field whose entry is large.
-    pub(super) fn saw(&self, field: Field, bytes: usize) {
-        if bytes < LARGE {
-            return;
-        }
-        let mut fields = self.fields();
-        if fields.len() >= MOST {
-            fields.clear();
-        }
-        fields.insert(field);
-        self.any.store(true, Ordering::Relaxed);
-    }
-
-    fn fields(&self) -> MutexGuard<'_, HashSet<Field>> {
-        self.fields.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! The one task that writes to a wire and reads from it.
+//! The one task that writes to a pipeline's socket and reads from it.
 
 use std::collections::VecDeque;
 use std::future::{Future as _, poll_fn};
@@ -12,127 +12,131 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::time::timeout;
 
-use super::batch::Answer;
-use super::handshake::Open;
-use super::parser::{Reader, Surprise};
-use super::queue_shards::Departed;
+use super::batch::BatchReply;
+use super::context::ReplySink;
+use super::handshake::{self, ServerStream};
+use super::parser::{ProtocolError, ReplyParser};
+use super::queue_shards::SentBatch;
 use super::request::Request;
-use super::{FIRST_PAUSE, FLIGHTS, LONGEST_PAUSE, Shared, Stage, handshake};
-use crate::store::redis::Inner;
-use crate::store::redis::connection::target::CONNECT;
+use super::state::{FIRST_PAUSE, PipelineStage, PipelineState, REQUESTS};
+use crate::store::redis::connection::options::CONNECT;
 
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Room for what one read of the socket may bring: some hundred small entries.
 const CHUNK: usize = 64 << 10;
 const LEAST_ROOM: usize = 4 << 10;
 
 /// One connection, from the attempt to its end.
-pub(super) async fn run(shared: Arc<Shared>, pause: Duration) {
-    // Dropped with the runtime, or by a panic where that has no sockets: there will be no other.
-    let mut end = End {
-        shared: shared.clone(),
-        stage: Stage::Closed,
+pub(super) async fn run(state: Arc<PipelineState>, pause: Duration) {
+    // The guard is dropped with the runtime, or by a panic where that has no sockets: then there is
+    // no other attempt.
+    let mut guard = DisconnectGuard {
+        state: state.clone(),
+        next: PipelineStage::Closed,
     };
-    let opened = timeout(CONNECT, open(&shared)).await;
-    let Ok(Ok(open)) = opened else {
-        // The driver fails to connect as well, and says why.
-        tracing::debug!("redis-func-cache: a lane cannot connect to the store");
-        end.stage = Stage::Down {
+    let opened = timeout(CONNECT, open(&state)).await;
+    let Ok(Ok(stream)) = opened else {
+        // The background thread fails to connect as well, and logs why.
+        tracing::debug!("redis-func-cache: cannot connect to the store (read connection)");
+        guard.next = PipelineStage::Down {
             until: Some(Instant::now() + pause),
             pause: (pause * 2).min(LONGEST_PAUSE),
         };
         return;
     };
-    shared.rise();
-    match open {
-        Open::Tcp(stream) => Pump::new(shared, stream).serve().await,
+    state.on_connected();
+    match stream {
+        ServerStream::Tcp(stream) => IoTask::new(state, stream).serve().await,
         #[cfg(unix)]
-        Open::Unix(stream) => Pump::new(shared, stream).serve().await,
+        ServerStream::Unix(stream) => IoTask::new(state, stream).serve().await,
     }
-    end.stage = Stage::Down {
+    guard.next = PipelineStage::Down {
         until: Some(Instant::now() + FIRST_PAUSE),
         pause: FIRST_PAUSE,
     };
 }
 
-async fn open(shared: &Shared) -> io::Result<Open> {
-    let server = shared.target.server().await;
+async fn open(state: &PipelineState) -> io::Result<ServerStream> {
+    let server = state.context.target.server().await;
     handshake::open(&server.map_err(io::Error::other)?).await
 }
 
-struct End {
-    shared: Arc<Shared>,
-    stage: Stage,
+/// Ends the connection for the callers, however the task ends.
+struct DisconnectGuard {
+    state: Arc<PipelineState>,
+    next: PipelineStage,
 }
 
-impl Drop for End {
+impl Drop for DisconnectGuard {
     fn drop(&mut self) {
-        let stage = std::mem::replace(&mut self.stage, Stage::Closed);
-        self.shared.fall(stage);
+        let next = std::mem::replace(&mut self.next, PipelineStage::Closed);
+        self.state.on_disconnected(next);
     }
 }
 
-struct Pump<S> {
-    shared: Arc<Shared>,
+struct IoTask<S> {
+    state: Arc<PipelineState>,
     stream: S,
-    /// What the server still has to be sent.
+    /// What is still to be written.
     out: BytesMut,
-    /// What it has sent.
+    /// What has been read and not been parsed.
     reply: BytesMut,
-    reader: Reader,
-    asked: VecDeque<Flight>,
+    parser: ReplyParser,
+    in_flight: VecDeque<RequestInFlight>,
     has_yielded: bool,
-    /// Which gate comes first.
-    gate: usize,
+    /// Which shard comes first.
+    turn: usize,
 }
 
-/// Batches that are asked for together.
-struct Flight {
+/// Batches that were sent together.
+struct RequestInFlight {
     request: Request,
     /// How many entries each of its groups asks for.
-    form: Vec<usize>,
-    batches: Vec<Departed>,
+    expected_lens: Vec<usize>,
+    batches: Vec<SentBatch>,
 }
 
-/// Why a connection ends.
-struct Over;
+/// The connection has to end.
+struct ConnectionEnd;
 
-impl From<io::Error> for Over {
+impl From<io::Error> for ConnectionEnd {
     fn from(_: io::Error) -> Self {
         Self
     }
 }
 
-impl From<Surprise> for Over {
-    fn from(_: Surprise) -> Self {
+impl From<ProtocolError> for ConnectionEnd {
+    fn from(_: ProtocolError) -> Self {
         Self
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
-    fn new(shared: Arc<Shared>, stream: S) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> IoTask<S> {
+    fn new(state: Arc<PipelineState>, stream: S) -> Self {
         Self {
-            shared,
+            state,
             stream,
             out: BytesMut::new(),
             reply: BytesMut::new(),
-            reader: Reader::default(),
-            asked: VecDeque::new(),
+            parser: ReplyParser::default(),
+            in_flight: VecDeque::new(),
             has_yielded: false,
-            gate: 0,
+            turn: 0,
         }
     }
 
     async fn serve(mut self) {
-        while let Ok(told) = poll_fn(|context| self.turn(context)).await {
-            // Whoever was just told comes back with the next call: they go together, not one by one.
-            if told > 1 {
+        while let Ok(answered) = poll_fn(|context| self.poll(context)).await {
+            // Callers that have just been answered come back with their next call: they are sent
+            // together, not one by one.
+            if answered > 1 {
                 tokio::task::yield_now().await;
             }
         }
     }
 
-    /// Sends what there is to send, and is ready when callers were told.
-    fn turn(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, Over>> {
+    /// Sends what there is to send; ready when callers were answered, with how many.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, ConnectionEnd>> {
         let goes_on = self.load(context)?;
         self.write(context)?;
         if !goes_on {
@@ -140,64 +144,64 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
         }
         let mut wanted = 1;
         loop {
-            let told = self.tell(&mut wanted)?;
-            if told > 0 {
-                return Poll::Ready(Ok(told));
+            let answered = self.deliver(&mut wanted)?;
+            if answered > 0 {
+                return Poll::Ready(Ok(answered));
             }
             if self.reply.capacity() - self.reply.len() < wanted.max(LEAST_ROOM) {
                 self.reply.reserve(wanted.max(CHUNK));
             }
             let read = pin!(self.stream.read_buf(&mut self.reply));
             if ready!(read.poll(context))? == 0 {
-                return Poll::Ready(Err(Over));
+                return Poll::Ready(Err(ConnectionEnd));
             }
         }
     }
 
-    /// Takes in those who may go into the air; `false` if it is better to come back for them.
-    fn load(&mut self, context: &Context<'_>) -> Result<bool, Over> {
-        let mut flights = {
-            let mut state = self.shared.state();
-            if !matches!(state.stage, Stage::Up) {
-                return Err(Over);
+    /// Makes requests of the batches that wait; `false` if it is better to come back for them.
+    fn load(&mut self, context: &Context<'_>) -> Result<bool, ConnectionEnd> {
+        let mut requests = {
+            let mut io = self.state.io();
+            if !matches!(io.stage, PipelineStage::Up) {
+                return Err(ConnectionEnd);
             }
-            // Before the gates are looked at: see `take_in`.
-            state.sleeper = Some(context.waker().clone());
-            state.flights
+            // Before the shards are looked at: see `enqueue`.
+            io.sleeper = Some(context.waker().clone());
+            io.requests
         };
-        while flights < FLIGHTS && self.shared.gates.is_occupied() {
-            // While a batch is in the air the next one has time for more than its first caller:
-            // those who were told together are about to ask again.
-            if flights == 1 && !std::mem::replace(&mut self.has_yielded, true) {
-                self.shared.state().sleeper = None;
+        while requests < REQUESTS && self.state.shards.has_waiters() {
+            // While a request is under way the next one has time for more than its first caller:
+            // the callers that were answered together are about to ask again.
+            if requests == 1 && !std::mem::replace(&mut self.has_yielded, true) {
+                self.state.io().sleeper = None;
                 context.waker().wake_by_ref();
                 return Ok(false);
             }
-            let (request, batches) = self.shared.gates.let_out(self.gate);
-            self.gate += 1;
+            let (request, batches) = self.state.shards.drain(self.turn);
+            self.turn += 1;
             {
-                let mut state = self.shared.state();
-                let known = batches.iter().map(|(batch, _)| batch.clone());
-                state.in_air.extend(known);
-                state.flights += 1;
+                let mut io = self.state.io();
+                let cells = batches.iter().map(|(batch, _)| batch.clone());
+                io.in_flight.extend(cells);
+                io.requests += 1;
             }
             request.write(&mut self.out);
-            let form = request.form();
-            self.asked.push_back(Flight {
+            let expected_lens = request.expected_lens();
+            self.in_flight.push_back(RequestInFlight {
                 request,
-                form,
+                expected_lens,
                 batches,
             });
-            flights += 1;
+            requests += 1;
         }
         self.has_yielded = false;
         Ok(true)
     }
 
-    fn write(&mut self, context: &mut Context<'_>) -> Result<(), Over> {
+    fn write(&mut self, context: &mut Context<'_>) -> Result<(), ConnectionEnd> {
         while !self.out.is_empty() {
             match Pin::new(&mut self.stream).poll_write(context, &self.out) {
-                Poll::Ready(Ok(0)) => return Err(Over),
+                Poll::Ready(Ok(0)) => return Err(ConnectionEnd),
                 Poll::Ready(written) => self.out.advance(written?),
                 Poll::Pending => break,
             }
@@ -205,70 +209,71 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
         Ok(())
     }
 
-    /// Hands out the answers that are whole; returns to how many callers.
-    fn tell(&mut self, wanted: &mut usize) -> Result<usize, Over> {
-        let mut told = 0;
+    /// Distributes the replies that are complete; returns to how many callers.
+    fn deliver(&mut self, wanted: &mut usize) -> Result<usize, ConnectionEnd> {
+        let mut answered = 0;
         while !self.reply.is_empty() {
-            // Nobody asked: from here on answers would go to the wrong callers.
-            let flight = self.asked.front().ok_or(Over)?;
-            let whole = match self.reader.read(&self.reply, &flight.form)? {
-                Ok(whole) => whole,
+            // A reply without a request: from here on replies would reach the wrong callers.
+            let sent = self.in_flight.front().ok_or(ConnectionEnd)?;
+            let complete = match self.parser.read(&self.reply, &sent.expected_lens)? {
+                Ok(complete) => complete,
                 Err(missing) => {
                     *wanted = missing;
                     break;
                 }
             };
-            let bytes = self.reply.split_to(whole.end).freeze();
-            let Flight {
+            let bytes = self.reply.split_to(complete.end).freeze();
+            let RequestInFlight {
                 request, batches, ..
-            } = self.asked.pop_front().ok_or(Over)?;
+            } = self.in_flight.pop_front().ok_or(ConnectionEnd)?;
             {
-                let mut state = self.shared.state();
-                state.in_air.drain(..batches.len());
-                state.flights -= 1;
-                state.silences = 0;
-                state.sleeper = None;
+                let mut io = self.state.io();
+                io.in_flight.drain(..batches.len());
+                io.requests -= 1;
+                io.late_in_a_row = 0;
+                io.sleeper = None;
             }
-            // The store is gone, and so are its callers.
-            let store = self.shared.store.upgrade().ok_or(Over)?;
-            let now_us = match whole.now_us {
+            let context = &self.state.context;
+            // Without the store there are no callers.
+            let sink = context.sink.upgrade().ok_or(ConnectionEnd)?;
+            let now_us = match complete.now_us {
                 Ok(now_us) => now_us,
                 Err(error) => {
                     for (batch, _) in batches {
-                        told += batch.fail(error.again());
+                        answered += batch.fail(error.again());
                     }
                     continue;
                 }
             };
-            let answer = Arc::new(Answer {
-                now_us: match store.clock.forced_us() {
+            let reply = Arc::new(BatchReply {
+                now_us: match context.clock.forced_us() {
                     0 => now_us,
                     forced => forced,
                 },
                 at: Instant::now(),
                 bytes,
-                groups: whole.groups,
+                groups: complete.groups,
             });
-            self.shared.learn(&store, &request, &answer);
-            for (batch, places) in batches {
-                let of_batch = batch.tell(&answer, places);
-                store.answered(of_batch.quick);
-                told += of_batch.callers;
+            self.state.record(&*sink, &request, &reply);
+            for (batch, indices) in batches {
+                let delivered = batch.deliver(&reply, indices);
+                sink.answered(delivered.quick);
+                answered += delivered.callers;
             }
         }
-        Ok(told)
+        Ok(answered)
     }
 }
 
-impl Shared {
-    /// Records the hits of a batch, before its callers go on to what may be a put, and the entries
+impl PipelineState {
+    /// Records the hits of a reply, before its callers go on to what may be a put, and the entries
     /// that are large.
-    fn learn(&self, store: &Arc<Inner>, request: &Request, answer: &Answer) {
-        for (group, entries) in request.groups.iter().zip(&answer.groups) {
+    fn record(&self, sink: &dyn ReplySink, request: &Request, reply: &BatchReply) {
+        for (group, entries) in request.groups.iter().zip(&reply.groups) {
             if let Ok(entries) = entries {
-                group.saw(entries, &self.known);
-                let hits = group.hits(entries, &answer.bytes, answer.now_us);
-                store.touch(&group.pair, answer.now_us, hits);
+                group.observe(entries, &self.large_fields);
+                let hits = group.hits(entries, &reply.bytes, reply.now_us);
+                sink.record_hits(&group.pair, reply.now_us, hits);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The server's answer to a batch, read where it lies, as it comes.
+//! Parsing the reply to a request in place, as it arrives.
 
 use std::ops::Range;
 
@@ -11,31 +11,31 @@ const LARGEST: usize = LARGEST_ENTRY_BYTES + (1 << 12);
 /// The longest first line of a reply: a number, or the text of an error.
 const LONGEST_LINE: usize = 4096;
 
-/// Something that no server answers to what was asked: the connection is of no use any more.
+/// No reply to what was asked: the connection cannot be used any more.
 #[derive(Debug)]
-pub(super) struct Surprise;
+pub(super) struct ProtocolError;
 
-/// How far the answer to a batch has been read.
+/// How far a reply has been parsed.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(super) struct ReplyParser {
     at: usize,
-    /// Replies that are whole, but for the last one.
-    groups: Vec<Group>,
+    /// The replies for each pair, complete but for the last one.
+    groups: Vec<PairReply>,
     /// The parts of `TIME`.
     time: Option<Vec<Range<usize>>>,
 }
 
-type Group = Result<Vec<Option<Range<usize>>>, Error>;
+type PairReply = Result<Vec<Option<Range<usize>>>, Error>;
 
-/// An answer that is whole: it ends at `end`, and what is there behind it belongs to the next one.
+/// A reply that is complete: it ends at `end`, and the bytes after it belong to the next one.
 #[derive(Debug)]
-pub(super) struct Whole {
+pub(super) struct CompleteReply {
     pub(super) end: usize,
-    pub(super) groups: Vec<Group>,
+    pub(super) groups: Vec<PairReply>,
     pub(super) now_us: Result<u64, Error>,
 }
 
-/// One line, of which the number or the text has been read.
+/// One line, of which the number or the text has been parsed.
 enum Line<'a> {
     Array(usize),
     Bulk(usize),
@@ -43,17 +43,17 @@ enum Line<'a> {
     Error(&'a [u8]),
 }
 
-impl Reader {
-    /// Reads on in what has come so far; `Ok(Err(n))` if it takes at least `n` bytes more.
+impl ReplyParser {
+    /// Continues in the bytes that have arrived; `Ok(Err(n))` if at least `n` more are needed.
     pub(super) fn read(
         &mut self,
         bytes: &[u8],
-        form: &[usize],
-    ) -> Result<Result<Whole, usize>, Surprise> {
+        expected_lens: &[usize],
+    ) -> Result<Result<CompleteReply, usize>, ProtocolError> {
         loop {
             let open = self.groups.len();
             if let Some(Ok(group)) = self.groups.last_mut()
-                && group.len() < form[open - 1]
+                && group.len() < expected_lens[open - 1]
             {
                 match item(bytes, self.at)? {
                     Ok((entry, next)) => {
@@ -72,35 +72,35 @@ impl Reader {
                             self.at = next;
                             continue;
                         }
-                        Ok((None, _)) => return Err(Surprise),
+                        Ok((None, _)) => return Err(ProtocolError),
                         Err(missing) => return Ok(Err(missing)),
                     }
                 }
                 let now_us = time_us(bytes, parts)?;
-                return Ok(Ok(self.whole(Ok(now_us))));
+                return Ok(Ok(self.complete(Ok(now_us))));
             }
             let Some((line, next)) = line(bytes, self.at)? else {
                 return Ok(Err(1));
             };
             self.at = next;
-            match (line, form.get(self.groups.len())) {
-                (Line::Array(len), Some(asked)) if len == *asked => {
+            match (line, expected_lens.get(self.groups.len())) {
+                (Line::Array(len), Some(expected)) if len == *expected => {
                     self.groups.push(Ok(Vec::with_capacity(len)));
                 }
                 (Line::Array(2), None) => self.time = Some(Vec::with_capacity(2)),
                 (Line::Error(text), Some(_)) => self.groups.push(Err(refused(text))),
                 (Line::Error(text), None) => {
                     let refused = refused(text);
-                    return Ok(Ok(self.whole(Err(refused))));
+                    return Ok(Ok(self.complete(Err(refused))));
                 }
-                _ => return Err(Surprise),
+                _ => return Err(ProtocolError),
             }
         }
     }
 
-    fn whole(&mut self, now_us: Result<u64, Error>) -> Whole {
+    fn complete(&mut self, now_us: Result<u64, Error>) -> CompleteReply {
         let Self { at, groups, .. } = std::mem::take(self);
-        Whole {
+        CompleteReply {
             end: at,
             groups,
             now_us,
@@ -110,38 +110,41 @@ impl Reader {
 
 /// An item of an array and where the next one begins, or how many bytes are missing.
 #[allow(clippy::type_complexity)]
-fn item(bytes: &[u8], at: usize) -> Result<Result<(Option<Range<usize>>, usize), usize>, Surprise> {
+fn item(
+    bytes: &[u8],
+    at: usize,
+) -> Result<Result<(Option<Range<usize>>, usize), usize>, ProtocolError> {
     let Some((line, start)) = line(bytes, at)? else {
         return Ok(Err(1));
     };
     let len = match line {
         Line::Bulk(len) => len,
         Line::Nil => return Ok(Ok((None, start))),
-        Line::Array(_) | Line::Error(_) => return Err(Surprise),
+        Line::Array(_) | Line::Error(_) => return Err(ProtocolError),
     };
     let end = start + len;
     match bytes.get(end..end + 2) {
         Some(b"\r\n") => Ok(Ok((Some(start..end), end + 2))),
-        Some(_) => Err(Surprise),
+        Some(_) => Err(ProtocolError),
         None => Ok(Err(end + 2 - bytes.len())),
     }
 }
 
-/// The line that begins here, and where the next one does; `None` if its end has not come.
-fn line(bytes: &[u8], at: usize) -> Result<Option<(Line<'_>, usize)>, Surprise> {
+/// The line that begins here, and where the next one does; `None` if its end has not arrived.
+fn line(bytes: &[u8], at: usize) -> Result<Option<(Line<'_>, usize)>, ProtocolError> {
     let rest = &bytes[at..];
-    let looked_at = &rest[..rest.len().min(LONGEST_LINE)];
-    let Some(end) = looked_at.iter().position(|&byte| byte == b'\r') else {
-        return if looked_at.len() < LONGEST_LINE {
+    let visible = &rest[..rest.len().min(LONGEST_LINE)];
+    let Some(end) = visible.iter().position(|&byte| byte == b'\r') else {
+        return if visible.len() < LONGEST_LINE {
             Ok(None)
         } else {
-            Err(Surprise)
+            Err(ProtocolError)
         };
     };
     match rest.get(end + 1) {
         None => return Ok(None),
         Some(b'\n') => {}
-        Some(_) => return Err(Surprise),
+        Some(_) => return Err(ProtocolError),
     }
     let text = &rest[1..end];
     let line = match rest[0] {
@@ -149,30 +152,30 @@ fn line(bytes: &[u8], at: usize) -> Result<Option<(Line<'_>, usize)>, Surprise> 
         b'$' if text == b"-1" => Line::Nil,
         b'$' => Line::Bulk(number(text)?),
         b'-' => Line::Error(text),
-        _ => return Err(Surprise),
+        _ => return Err(ProtocolError),
     };
     Ok(Some((line, at + end + 2)))
 }
 
-fn number(digits: &[u8]) -> Result<usize, Surprise> {
+fn number(digits: &[u8]) -> Result<usize, ProtocolError> {
     if digits.is_empty() || digits.len() > 9 {
-        return Err(Surprise);
+        return Err(ProtocolError);
     }
     let mut number = 0;
     for digit in digits {
         if !digit.is_ascii_digit() {
-            return Err(Surprise);
+            return Err(ProtocolError);
         }
         number = number * 10 + usize::from(digit - b'0');
     }
     if number > LARGEST {
-        return Err(Surprise);
+        return Err(ProtocolError);
     }
     Ok(number)
 }
 
-/// What `TIME` answers, in microseconds.
-fn time_us(bytes: &[u8], parts: &[Range<usize>]) -> Result<u64, Surprise> {
+/// The reply to `TIME`, in microseconds.
+fn time_us(bytes: &[u8], parts: &[Range<usize>]) -> Result<u64, ProtocolError> {
     let number = |part: &Range<usize>| {
         let digits = std::str::from_utf8(&bytes[part.clone()]).ok()?;
         digits.parse::<u64>().ok()
@@ -181,8 +184,8 @@ fn time_us(bytes: &[u8], parts: &[Range<usize>]) -> Result<u64, Surprise> {
         (Some(seconds), Some(micros)) if micros < 1_000_000 => seconds
             .checked_mul(1_000_000)
             .and_then(|us| us.checked_add(micros))
-            .ok_or(Surprise),
-        _ => Err(Surprise),
+            .ok_or(ProtocolError),
+        _ => Err(ProtocolError),
     }
 }
 
@@ -195,14 +198,14 @@ fn refused(text: &[u8]) -> Error {
 mod tests {
     use super::*;
 
-    const ANSWER: &[u8] = b"*3\r\n$5\r\nab\r\nc\r\n$-1\r\n$0\r\n\r\n\
+    const REPLY: &[u8] = b"*3\r\n$5\r\nab\r\nc\r\n$-1\r\n$0\r\n\r\n\
         -WRONGTYPE Operation against a key\r\n*2\r\n$10\r\n1700000000\r\n$6\r\n000123\r\n";
     const FORM: [usize; 2] = [3, 1];
 
-    fn check(whole: &Whole, bytes: &[u8]) {
-        assert_eq!(*whole.now_us.as_ref().unwrap(), 1_700_000_000_000_123);
-        let [Ok(entries), Err(refused)] = &whole.groups[..] else {
-            panic!("{:?}", whole.groups);
+    fn check(complete: &CompleteReply, bytes: &[u8]) {
+        assert_eq!(*complete.now_us.as_ref().unwrap(), 1_700_000_000_000_123);
+        let [Ok(entries), Err(refused)] = &complete.groups[..] else {
+            panic!("{:?}", complete.groups);
         };
         let entries: Vec<_> = entries
             .iter()
@@ -213,46 +216,46 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_cut_at_any_byte_is_read_when_the_rest_has_come() {
-        for cut in 0..ANSWER.len() {
-            let mut reader = Reader::default();
-            let missing = reader.read(&ANSWER[..cut], &FORM).unwrap().unwrap_err();
+    fn a_reply_cut_at_any_byte_is_parsed_when_the_rest_arrives() {
+        for cut in 0..REPLY.len() {
+            let mut parser = ReplyParser::default();
+            let missing = parser.read(&REPLY[..cut], &FORM).unwrap().unwrap_err();
+            assert!(missing >= 1 && missing <= REPLY.len() - cut, "cut at {cut}");
+            let complete = parser.read(REPLY, &FORM).unwrap().unwrap();
+            assert_eq!(complete.end, REPLY.len(), "cut at {cut}");
+            check(&complete, REPLY);
+        }
+        let mut parser = ReplyParser::default();
+        for cut in 0..REPLY.len() {
+            assert!(parser.read(&REPLY[..cut], &FORM).unwrap().is_err());
+        }
+        check(&parser.read(REPLY, &FORM).unwrap().unwrap(), REPLY);
+    }
+
+    #[test]
+    fn the_bytes_after_a_reply_are_left_for_the_next() {
+        let two = [REPLY, REPLY].concat();
+        let mut parser = ReplyParser::default();
+        let complete = parser.read(&two, &FORM).unwrap().unwrap();
+        assert_eq!(complete.end, REPLY.len());
+        let complete = parser.read(&two[complete.end..], &FORM).unwrap().unwrap();
+        check(&complete, REPLY);
+    }
+
+    #[test]
+    fn a_reply_to_another_request_is_a_protocol_error() {
+        for expected_lens in [&[2, 1][..], &[4, 1], &[], &[1, 3]] {
+            let read = ReplyParser::default().read(REPLY, expected_lens);
             assert!(
-                missing >= 1 && missing <= ANSWER.len() - cut,
-                "cut at {cut}"
+                matches!(read, Err(ProtocolError)),
+                "{expected_lens:?} {read:?}"
             );
-            let whole = reader.read(ANSWER, &FORM).unwrap().unwrap();
-            assert_eq!(whole.end, ANSWER.len(), "cut at {cut}");
-            check(&whole, ANSWER);
-        }
-        let mut reader = Reader::default();
-        for cut in 0..ANSWER.len() {
-            assert!(reader.read(&ANSWER[..cut], &FORM).unwrap().is_err());
-        }
-        check(&reader.read(ANSWER, &FORM).unwrap().unwrap(), ANSWER);
-    }
-
-    #[test]
-    fn what_follows_an_answer_is_left_for_the_next() {
-        let two = [ANSWER, ANSWER].concat();
-        let mut reader = Reader::default();
-        let whole = reader.read(&two, &FORM).unwrap().unwrap();
-        assert_eq!(whole.end, ANSWER.len());
-        let whole = reader.read(&two[whole.end..], &FORM).unwrap().unwrap();
-        check(&whole, ANSWER);
-    }
-
-    #[test]
-    fn an_answer_to_another_question_is_a_surprise() {
-        for form in [&[2, 1][..], &[4, 1], &[], &[1, 3]] {
-            let read = Reader::default().read(ANSWER, form);
-            assert!(matches!(read, Err(Surprise)), "{form:?} {read:?}");
         }
     }
 
     #[test]
-    fn what_no_server_says_is_a_surprise() {
-        let surprises: [&[u8]; 14] = [
+    fn invalid_replies_are_protocol_errors() {
+        let invalid: [&[u8]; 14] = [
             b"+OK\r\n",
             b":1\r\n",
             b"*-1\r\n",
@@ -268,29 +271,28 @@ mod tests {
             b">2\r\n",
             b"*1\r\n$1\r\na\r\n*2\r\n$1\r\n1\r\n$7\r\n1000000\r\n",
         ];
-        for bytes in surprises {
-            let read = Reader::default().read(bytes, &[1]);
+        for bytes in invalid {
+            let read = ReplyParser::default().read(bytes, &[1]);
             assert!(
-                matches!(read, Err(Surprise)),
+                matches!(read, Err(ProtocolError)),
                 "{:?} {read:?}",
                 String::from_utf8_lossy(bytes)
             );
         }
         let endless = [b'-'; LONGEST_LINE + 1];
-        assert!(Reader::default().read(&endless, &[1]).is_err());
+        assert!(ReplyParser::default().read(&endless, &[1]).is_err());
     }
 
     #[test]
-    fn a_flipped_byte_is_a_surprise_or_is_told_by_nothing_but_the_entry() {
-        for at in 0..ANSWER.len() {
+    fn a_flipped_bit_never_causes_a_panic_or_a_range_beyond_the_reply() {
+        for at in 0..REPLY.len() {
             for bit in 0..8 {
-                let mut bytes = ANSWER.to_vec();
+                let mut bytes = REPLY.to_vec();
                 bytes[at] ^= 1 << bit;
-                // No panic, and never more than what is there.
-                if let Ok(Ok(whole)) = Reader::default().read(&bytes, &FORM) {
-                    assert!(whole.end <= bytes.len());
-                    for range in whole.groups.iter().flatten().flatten().flatten() {
-                        assert!(range.end <= whole.end);
+                if let Ok(Ok(complete)) = ReplyParser::default().read(&bytes, &FORM) {
+                    assert!(complete.end <= bytes.len());
+                    for range in complete.groups.iter().flatten().flatten().flatten() {
+                        assert!(range.end <= complete.end);
                     }
                 }
             }
@@ -298,14 +300,14 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_clock_is_an_error_of_the_whole_batch() {
+    fn a_refused_clock_fails_the_whole_batch() {
         let bytes = b"*1\r\n$1\r\na\r\n-NOPERM no TIME for you\r\n";
-        let whole = Reader::default().read(bytes, &[1]).unwrap().unwrap();
-        let error = whole.now_us.unwrap_err();
+        let complete = ReplyParser::default().read(bytes, &[1]).unwrap().unwrap();
+        let error = complete.now_us.unwrap_err();
         assert_eq!(
             error.to_string(),
             "the server refuses this user the command or the key (NOPERM)"
         );
-        assert_eq!(whole.end, bytes.len());
+        assert_eq!(complete.end, bytes.len());
     }
 }

@@ -1,7 +1,7 @@
-//! Where callers wait for a place in the air: a thread always at the same gate.
+//! The queue of a read pipeline, in shards: a thread always uses the same one.
 //!
 //! One lock, which all threads took for every read, was the largest item of a hit on the client. The
-//! [`pump`](crate::store::redis::read::pipeline::io_task) goes from gate to gate and lets a party out of each.
+//! [`io_task`](super::io_task) visits shard after shard and takes a batch out of each.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,133 +9,138 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
 
-use super::batch::{Batch, Caller, Seat};
-use super::request::{FIELDS, Place, Request};
-use super::{Ask, lost};
+use super::batch::{Batch, Caller, Ticket, disconnected};
+use super::query::Query;
+use super::request::{FIELDS, ReplyIndex, Request};
 use crate::error::Error;
 use crate::rt::shard::{SHARDS, shard};
 use crate::store::Pair;
 
-/// Callers that may wait at one gate; more than that are turned away.
-const WAITING: usize = 16_384;
+/// Callers that may wait in one shard; more than that are refused.
+const LONGEST_QUEUE: usize = 16_384;
 
 #[derive(Debug, Default)]
-pub(super) struct Gates {
-    gates: [Gate; SHARDS],
-    /// A bit for each gate at which somebody waits.
-    occupied: AtomicU64,
+pub(super) struct QueueShards {
+    shards: [QueueShard; SHARDS],
+    /// A bit for each shard in which callers wait.
+    nonempty: AtomicU64,
 }
 
 /// On cache lines of its own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Gate(Mutex<Waiting>);
+struct QueueShard(Mutex<ShardQueue>);
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct ShardQueue {
     is_open: bool,
-    /// The last one takes callers in.
-    parties: VecDeque<Party>,
+    /// Callers are added to the last one.
+    batches: VecDeque<PendingBatch>,
 }
 
-/// A batch that is still at its gate: the cell, and who will find an answer in it.
+/// A batch that has not been sent: the cell, and the callers that will find a reply in it.
 #[derive(Debug, Default)]
-pub(super) struct Party {
+struct PendingBatch {
     batch: Arc<Batch>,
     pairs: Vec<Arc<Pair>>,
     callers: Vec<Caller>,
 }
 
-/// A batch that goes into the air, and where its callers find their answers.
-pub(super) type Departed = (Arc<Batch>, Vec<Place>);
+/// A batch that is sent, and where in the reply its callers find their entries.
+pub(super) type SentBatch = (Arc<Batch>, Vec<ReplyIndex>);
 
-impl Gates {
-    /// A seat, and whether its caller is the first at the gate: somebody has to tell the pump.
-    pub(super) fn take_in(&self, ask: &Ask<'_>, waker: &Waker) -> Result<(Seat, bool), Error> {
+impl QueueShards {
+    /// Adds a read. Returns a ticket, and whether its caller is the first in its shard: then the I/O
+    /// task has to be woken.
+    pub(super) fn enqueue(
+        &self,
+        query: &Query<'_>,
+        waker: &Waker,
+    ) -> Result<(Ticket, bool), Error> {
         let at = shard();
-        let mut waiting = self.gates[at].waiting();
-        if !waiting.is_open {
-            return Err(lost());
+        let mut queue = self.shards[at].queue();
+        if !queue.is_open {
+            return Err(disconnected());
         }
-        if waiting.len() >= WAITING {
+        if queue.len() >= LONGEST_QUEUE {
             return Err(Error::unavailable("too many calls wait for the store"));
         }
-        let is_first = waiting.parties.is_empty();
-        if waiting.parties.back().is_none_or(Party::is_full) {
-            waiting.parties.push_back(Party::default());
+        let is_first = queue.batches.is_empty();
+        if queue.batches.back().is_none_or(PendingBatch::is_full) {
+            queue.batches.push_back(PendingBatch::default());
         }
-        let party = waiting.parties.back_mut().expect("one takes callers in");
-        let seat = party.take_in(ask, waker);
+        let pending = queue.batches.back_mut().expect("there is one");
+        let ticket = pending.enqueue(query, waker);
         if is_first {
-            self.occupied.fetch_or(1 << at, Ordering::SeqCst);
+            self.nonempty.fetch_or(1 << at, Ordering::SeqCst);
         }
-        Ok((seat, is_first))
+        Ok((ticket, is_first))
     }
 
-    /// Whether anybody waits.
-    pub(super) fn is_occupied(&self) -> bool {
-        self.occupied.load(Ordering::SeqCst) != 0
+    /// Whether callers wait.
+    pub(super) fn has_waiters(&self) -> bool {
+        self.nonempty.load(Ordering::SeqCst) != 0
     }
 
-    /// Lets out as many as fit into one request, no gate before the others. Returns what they ask
-    /// for, and their cells with their places in the answer.
-    pub(super) fn let_out(&self, turn: usize) -> (Request, Vec<Departed>) {
-        let (mut request, mut parties) = (Request::default(), Vec::new());
+    /// Takes out as many batches as fit into one request, from the shards in turn. Returns the
+    /// request, and the batches.
+    pub(super) fn drain(&self, turn: usize) -> (Request, Vec<SentBatch>) {
+        let (mut request, mut batches) = (Request::default(), Vec::new());
         for at in (0..SHARDS).map(|at| (at + turn) % SHARDS) {
-            let Some(party) = self.next(at, FIELDS - request.fields()) else {
+            let Some(pending) = self.next(at, FIELDS - request.fields()) else {
                 continue;
             };
-            parties.push(party.depart(&mut request));
+            batches.push(pending.add_to(&mut request));
         }
-        (request, parties)
+        (request, batches)
     }
 
-    /// The next party of a gate, if it fits.
-    fn next(&self, at: usize, room: usize) -> Option<Party> {
-        if self.occupied.load(Ordering::SeqCst) & (1 << at) == 0 {
+    /// The next batch of a shard, if it fits.
+    fn next(&self, at: usize, room: usize) -> Option<PendingBatch> {
+        if self.nonempty.load(Ordering::SeqCst) & (1 << at) == 0 {
             return None;
         }
-        let mut waiting = self.gates[at].waiting();
-        let fits = waiting
-            .parties
+        let mut queue = self.shards[at].queue();
+        let fits = queue
+            .batches
             .front()
-            .is_some_and(|party| party.callers.len() <= room);
-        let party = fits.then(|| waiting.parties.pop_front()).flatten();
-        if waiting.parties.is_empty() {
-            self.occupied.fetch_and(!(1 << at), Ordering::SeqCst);
+            .is_some_and(|pending| pending.callers.len() <= room);
+        let pending = fits.then(|| queue.batches.pop_front()).flatten();
+        if queue.batches.is_empty() {
+            self.nonempty.fetch_and(!(1 << at), Ordering::SeqCst);
         }
-        party
+        pending
     }
 
     pub(super) fn open(&self) {
-        for gate in &self.gates {
-            gate.waiting().is_open = true;
+        for shard in &self.shards {
+            shard.queue().is_open = true;
         }
     }
 
-    /// Lets nobody in any more, and gives the cells of those who wait.
+    /// Refuses callers from now on, and returns the batches of those that wait.
     pub(super) fn close(&self) -> Vec<Arc<Batch>> {
         let mut batches = Vec::new();
-        for (at, gate) in self.gates.iter().enumerate() {
-            let mut waiting = gate.waiting();
-            waiting.is_open = false;
-            self.occupied.fetch_and(!(1 << at), Ordering::SeqCst);
-            let parties = waiting.parties.drain(..);
-            batches.extend(parties.map(|party| party.depart(&mut Request::default()).0));
+        for (at, shard) in self.shards.iter().enumerate() {
+            let mut queue = shard.queue();
+            queue.is_open = false;
+            self.nonempty.fetch_and(!(1 << at), Ordering::SeqCst);
+            let pending = queue.batches.drain(..);
+            batches.extend(pending.map(|pending| pending.add_to(&mut Request::default()).0));
         }
         batches
     }
 
-    /// Wakes whose time is over; returns whether anybody was, and whether anybody waits.
+    /// Wakes callers that have timed out; returns whether there were any, and whether callers wait.
     pub(super) fn wake_late(&self, now: Instant) -> (bool, bool) {
         let (mut late, mut any) = (Vec::new(), false);
-        for gate in &self.gates {
-            let mut waiting = gate.waiting();
-            for party in &mut waiting.parties {
+        for shard in &self.shards {
+            let mut queue = shard.queue();
+            for pending in &mut queue.batches {
                 any = true;
-                for (at, caller) in party.callers.iter_mut().enumerate() {
-                    if let Some(waker) = caller.late(now) {
-                        late.extend(party.batch.anew(at));
+                for (at, caller) in pending.callers.iter_mut().enumerate() {
+                    if let Some(waker) = caller.take_late(now) {
+                        late.extend(pending.batch.take_new_waker(at));
                         late.push(waker);
                     }
                 }
@@ -147,44 +152,45 @@ impl Gates {
     }
 }
 
-impl Gate {
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+impl QueueShard {
+    fn queue(&self) -> MutexGuard<'_, ShardQueue> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Waiting {
+impl ShardQueue {
     fn len(&self) -> usize {
-        let last = self.parties.back().map_or(0, |party| party.callers.len());
-        self.parties.len().saturating_sub(1) * FIELDS + last
+        let last = self.batches.back();
+        let last = last.map_or(0, |pending| pending.callers.len());
+        self.batches.len().saturating_sub(1) * FIELDS + last
     }
 }
 
-impl Party {
+impl PendingBatch {
     fn is_full(&self) -> bool {
         self.callers.len() >= FIELDS
     }
 
-    fn take_in(&mut self, ask: &Ask<'_>, waker: &Waker) -> Seat {
+    fn enqueue(&mut self, query: &Query<'_>, waker: &Waker) -> Ticket {
         let known = self
             .pairs
             .iter()
-            .rposition(|pair| Arc::ptr_eq(pair, ask.pair));
+            .rposition(|pair| Arc::ptr_eq(pair, query.pair));
         let pair = known.unwrap_or_else(|| {
-            self.pairs.push(ask.pair.clone());
+            self.pairs.push(query.pair.clone());
             self.pairs.len() - 1
         });
-        self.callers.push(Caller::new(ask, pair, waker));
-        self.batch.seat(self.callers.len() - 1)
+        self.callers.push(Caller::new(query, pair, waker));
+        self.batch.ticket(self.callers.len() - 1)
     }
 
-    /// Adds to a request what its callers ask for.
-    fn depart(self, request: &mut Request) -> Departed {
+    /// Adds the fields of its callers to a request.
+    fn add_to(self, request: &mut Request) -> SentBatch {
         let callers = self.callers.iter();
-        let places = callers.map(|caller| request.add(&self.pairs[caller.pair], caller.field));
-        let places = places.collect();
-        self.batch.depart(self.callers);
-        (self.batch, places)
+        let indices = callers.map(|caller| request.add(&self.pairs[caller.pair], caller.field));
+        let indices = indices.collect();
+        self.batch.start(self.callers);
+        (self.batch, indices)
     }
 }
 
@@ -196,23 +202,23 @@ mod tests {
 
     use bytes::Bytes;
 
+    use super::super::batch::BatchReply;
     use super::*;
     use crate::deadline::Timeout;
     use crate::error::Fault;
     use crate::key::digest::Field;
-    use crate::store::redis::read::pipeline::batch::Answer;
 
     #[derive(Debug, Default)]
-    struct Wakes(AtomicUsize);
+    struct WakeCount(AtomicUsize);
 
-    impl Wake for Wakes {
+    impl Wake for WakeCount {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
     }
 
-    impl Wakes {
-        fn count(&self) -> usize {
+    impl WakeCount {
+        fn get(&self) -> usize {
             self.0.load(Ordering::SeqCst)
         }
     }
@@ -223,155 +229,158 @@ mod tests {
         Field(bytes)
     }
 
-    struct Hall {
-        gates: Gates,
+    struct Fixture {
+        shards: QueueShards,
         pair: Arc<Pair>,
         wait: Timeout,
     }
 
-    impl Hall {
+    impl Fixture {
         fn open() -> Self {
-            let gates = Gates::default();
-            gates.open();
+            let shards = QueueShards::default();
+            shards.open();
             Self {
-                gates,
+                shards,
                 pair: Pair::for_test("one"),
                 wait: Timeout::new(Duration::from_secs(60)),
             }
         }
 
-        fn take_in(&self, n: usize, waker: &Arc<Wakes>) -> Result<(Seat, bool), Error> {
-            let ask = Ask {
+        fn enqueue(&self, n: usize, waker: &Arc<WakeCount>) -> Result<(Ticket, bool), Error> {
+            let query = Query {
                 pair: &self.pair,
                 field: field(n),
                 wait: self.wait,
             };
-            self.gates.take_in(&ask, &waker.clone().into())
+            self.shards.enqueue(&query, &waker.clone().into())
         }
     }
 
-    fn nothing(entries: usize) -> Arc<Answer> {
-        Arc::new(Answer {
+    fn no_entries(n: usize) -> Arc<BatchReply> {
+        Arc::new(BatchReply {
             now_us: 1,
             at: Instant::now(),
             bytes: Bytes::new(),
-            groups: vec![Ok(vec![None; entries])],
+            groups: vec![Ok(vec![None; n])],
         })
     }
 
     #[test]
-    fn all_threads_go_together_and_ask_for_each_field_once() {
-        let hall = Hall::open();
-        let wakes = Arc::<Wakes>::default();
+    fn reads_of_all_threads_are_sent_together_and_each_field_once() {
+        let fixture = Fixture::open();
+        let wakes = Arc::<WakeCount>::default();
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    let firsts = (0..50).filter(|&n| hall.take_in(n, &wakes).unwrap().1);
-                    assert!(firsts.count() <= 1, "one tells the pump");
+                    let firsts = (0..50).filter(|&n| fixture.enqueue(n, &wakes).unwrap().1);
+                    assert!(firsts.count() <= 1, "one wakes the I/O task");
                 });
             }
         });
-        let (request, batches) = hall.gates.let_out(3);
-        assert_eq!(request.form(), [50]);
-        assert!(!hall.gates.is_occupied());
-        let answer = nothing(50);
-        let told = batches.into_iter().map(|(batch, places)| {
-            assert!(places.iter().all(|place| place.entry < 50));
-            batch.tell(&answer, places)
+        let (request, batches) = fixture.shards.drain(3);
+        assert_eq!(request.expected_lens(), [50]);
+        assert!(!fixture.shards.has_waiters());
+        let reply = no_entries(50);
+        let delivered = batches.into_iter().map(|(batch, indices)| {
+            assert!(indices.iter().all(|index| index.entry < 50));
+            batch.deliver(&reply, indices)
         });
-        let (callers, quick) = told.fold((0, 0), |sum, told| {
-            (sum.0 + told.callers, sum.1 + told.quick)
+        let (callers, quick) = delivered.fold((0, 0), |sum, count| {
+            (sum.0 + count.callers, sum.1 + count.quick)
         });
-        assert_eq!((callers, quick, wakes.count()), (200, 200, 200));
+        assert_eq!((callers, quick, wakes.get()), (200, 200, 200));
     }
 
     #[test]
-    fn requests_are_bounded_and_nobody_is_left_behind() {
-        let mut hall = Hall::open();
-        let wakes = Arc::<Wakes>::default();
+    fn requests_are_bounded_and_every_read_is_sent() {
+        let mut fixture = Fixture::open();
+        let wakes = Arc::<WakeCount>::default();
         for stem in ["one", "two"] {
-            hall.pair = Pair::for_test(stem);
-            (0..500).for_each(|n| drop(hall.take_in(n, &wakes).unwrap()));
+            fixture.pair = Pair::for_test(stem);
+            (0..500).for_each(|n| drop(fixture.enqueue(n, &wakes).unwrap()));
         }
-        let mut let_out = 0;
-        while hall.gates.is_occupied() {
-            let (request, batches) = hall.gates.let_out(let_out);
+        let mut sent = 0;
+        while fixture.shards.has_waiters() {
+            let (request, batches) = fixture.shards.drain(sent);
             assert!((1..=FIELDS).contains(&request.fields()));
-            let_out += batches
+            sent += batches
                 .iter()
-                .map(|(_, places)| places.len())
+                .map(|(_, indices)| indices.len())
                 .sum::<usize>();
         }
-        assert_eq!(let_out, 1000);
+        assert_eq!(sent, 1000);
     }
 
     #[test]
-    fn who_is_polled_with_another_waker_at_the_gate_is_woken_by_that_one() {
-        let hall = Hall::open();
-        let (first, second) = (Arc::<Wakes>::default(), Arc::<Wakes>::default());
-        let (seat, is_first) = hall.take_in(1, &first).unwrap();
+    fn the_last_waker_of_a_caller_is_woken() {
+        let fixture = Fixture::open();
+        let (first, second) = (Arc::<WakeCount>::default(), Arc::<WakeCount>::default());
+        let (ticket, is_first) = fixture.enqueue(1, &first).unwrap();
         assert!(is_first);
         for _ in 0..3 {
             let waker = second.clone().into();
             assert!(
-                seat.poll(hall.wait, &mut Context::from_waker(&waker))
+                ticket
+                    .poll(fixture.wait, &mut Context::from_waker(&waker))
                     .is_pending()
             );
         }
-        let (_, mut batches) = hall.gates.let_out(0);
-        let (batch, places) = batches.pop().unwrap();
-        batch.tell(&nothing(1), places);
-        assert_eq!((first.count(), second.count()), (0, 1));
+        let (_, mut batches) = fixture.shards.drain(0);
+        let (batch, indices) = batches.pop().unwrap();
+        batch.deliver(&no_entries(1), indices);
+        assert_eq!((first.get(), second.get()), (0, 1));
         let waker = second.into();
         assert!(
-            seat.poll(hall.wait, &mut Context::from_waker(&waker))
+            ticket
+                .poll(fixture.wait, &mut Context::from_waker(&waker))
                 .is_ready()
         );
-        assert!(seat.own(hall.wait).unwrap().0.entry.is_none());
+        assert!(ticket.into_reply(fixture.wait).unwrap().0.entry.is_none());
     }
 
     #[test]
-    fn a_closed_gate_turns_everybody_away_who_waits_or_comes() {
-        let hall = Hall::open();
-        let wakes = Arc::<Wakes>::default();
-        let (seat, _) = hall.take_in(1, &wakes).unwrap();
-        for batch in hall.gates.close() {
-            batch.fail(lost());
+    fn closing_fails_the_callers_that_wait_and_refuses_others() {
+        let fixture = Fixture::open();
+        let wakes = Arc::<WakeCount>::default();
+        let (ticket, _) = fixture.enqueue(1, &wakes).unwrap();
+        for batch in fixture.shards.close() {
+            batch.fail(disconnected());
         }
-        assert_eq!(wakes.count(), 1);
-        let error = seat.own(hall.wait).unwrap_err();
+        assert_eq!(wakes.get(), 1);
+        let error = ticket.into_reply(fixture.wait).unwrap_err();
         assert_eq!(error.fault(), Fault::Nothing);
-        let error = hall.take_in(1, &wakes).unwrap_err();
+        let error = fixture.enqueue(1, &wakes).unwrap_err();
         assert_eq!(error.fault(), Fault::Nothing);
-        assert!(!hall.gates.is_occupied());
+        assert!(!fixture.shards.has_waiters());
     }
 
     #[test]
-    fn whose_time_is_over_at_the_gate_is_woken_once() {
-        let hall = Hall::open();
-        let wakes = Arc::<Wakes>::default();
-        let (seat, _) = hall.take_in(1, &wakes).unwrap();
-        let moved = Arc::<Wakes>::default();
+    fn a_caller_that_times_out_in_the_queue_is_woken_once() {
+        let fixture = Fixture::open();
+        let wakes = Arc::<WakeCount>::default();
+        let (ticket, _) = fixture.enqueue(1, &wakes).unwrap();
+        let moved = Arc::<WakeCount>::default();
         let waker = moved.clone().into();
         assert!(
-            seat.poll(hall.wait, &mut Context::from_waker(&waker))
+            ticket
+                .poll(fixture.wait, &mut Context::from_waker(&waker))
                 .is_pending()
         );
         let now = Instant::now();
-        assert_eq!(hall.gates.wake_late(now), (false, true));
+        assert_eq!(fixture.shards.wake_late(now), (false, true));
         let late = now + Duration::from_secs(61);
-        assert_eq!(hall.gates.wake_late(late), (true, true));
-        assert_eq!(hall.gates.wake_late(late), (false, true));
-        assert_eq!((wakes.count(), moved.count()), (1, 1));
-        drop(seat);
+        assert_eq!(fixture.shards.wake_late(late), (true, true));
+        assert_eq!(fixture.shards.wake_late(late), (false, true));
+        assert_eq!((wakes.get(), moved.get()), (1, 1));
+        drop(ticket);
     }
 
     #[test]
-    fn there_is_room_for_so_many_and_no_more() {
-        let hall = Hall::open();
-        let wakes = Arc::<Wakes>::default();
-        (0..WAITING).for_each(|n| drop(hall.take_in(n, &wakes).unwrap()));
-        let error = hall.take_in(0, &wakes).unwrap_err();
+    fn the_queue_is_bounded() {
+        let fixture = Fixture::open();
+        let wakes = Arc::<WakeCount>::default();
+        (0..LONGEST_QUEUE).for_each(|n| drop(fixture.enqueue(n, &wakes).unwrap()));
+        let error = fixture.enqueue(0, &wakes).unwrap_err();
         assert_eq!(error.to_string(), "too many calls wait for the store");
     }
 }

@@ -1,30 +1,29 @@
-//! What a batch asks for: one `HMGET` for each pair, and the clock.
+//! A request: one `HMGET` for each pair, and the clock.
 
 use std::ops::Range;
+use std::slice;
 use std::sync::Arc;
 
 use bytes::{BufMut as _, BytesMut};
 
-use super::by_size::Known;
+use super::large_fields::LargeFields;
+use crate::entry::header;
 use crate::key::digest::Field;
 use crate::store::Pair;
-use crate::store::redis::PairShared;
-use crate::store::redis::write::hits;
 
 /// Fields that are asked for together.
 pub(super) const FIELDS: usize = 256;
 /// Twice the fields, so that a search for a free slot is short.
 const SLOTS: usize = 2 * FIELDS;
 
-/// What a batch asks for.
 #[derive(Debug, Default)]
 pub(super) struct Request {
-    pub(super) groups: Vec<Group>,
+    pub(super) groups: Vec<PairFields>,
 }
 
 /// The fields of one pair.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(super) struct PairFields {
     pub(super) pair: Arc<Pair>,
     /// And how many callers wait for each.
     fields: Vec<(Field, u64)>,
@@ -32,9 +31,9 @@ pub(super) struct Group {
     slots: Vec<u16>,
 }
 
-/// Where the answer to a caller stands.
+/// Where a caller finds its entry in the reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct ReplyIndex {
     pub(super) group: usize,
     pub(super) entry: usize,
 }
@@ -46,10 +45,10 @@ impl Request {
     }
 
     /// Adds a field, once.
-    pub(super) fn add(&mut self, pair: &Arc<Pair>, field: Field) -> Place {
+    pub(super) fn add(&mut self, pair: &Arc<Pair>, field: Field) -> ReplyIndex {
         let known = self.groups.iter().rposition(|group| group.is_of(pair));
         let group = known.unwrap_or_else(|| {
-            self.groups.push(Group {
+            self.groups.push(PairFields {
                 pair: pair.clone(),
                 fields: Vec::new(),
                 slots: Vec::new(),
@@ -57,11 +56,11 @@ impl Request {
             self.groups.len() - 1
         });
         let entry = self.groups[group].add(field);
-        Place { group, entry }
+        ReplyIndex { group, entry }
     }
 
     /// How many entries each group asks for.
-    pub(super) fn form(&self) -> Vec<usize> {
+    pub(super) fn expected_lens(&self) -> Vec<usize> {
         self.groups.iter().map(|group| group.fields.len()).collect()
     }
 
@@ -74,22 +73,14 @@ impl Request {
                 bulk(out, &field.0);
             }
         }
-        // The clock that expiry is told by, in the same round trip, after everything was read.
+        // The clock that expiry is compared with, in the same round trip, after all reads.
         out.extend_from_slice(b"*1\r\n$4\r\nTIME\r\n");
     }
 }
 
-fn state_of(pair: &Pair) -> Option<&Arc<PairShared>> {
-    pair.known_state()
-}
-
-impl Group {
+impl PairFields {
     fn is_of(&self, pair: &Arc<Pair>) -> bool {
-        Arc::ptr_eq(&self.pair, pair)
-            || match (state_of(&self.pair), state_of(pair)) {
-                (Some(own), Some(other)) => Arc::<PairShared>::ptr_eq(own, other),
-                _ => false,
-            }
+        Arc::ptr_eq(&self.pair, pair) || self.pair.stem == pair.stem
     }
 
     fn add(&mut self, field: Field) -> usize {
@@ -129,23 +120,47 @@ impl Group {
         }
     }
 
-    pub(super) fn saw(&self, entries: &[Option<Range<usize>>], known: &Known) {
+    pub(super) fn observe(&self, entries: &[Option<Range<usize>>], known: &LargeFields) {
         for ((field, _), entry) in self.fields.iter().zip(entries) {
-            known.saw(*field, entry.as_ref().map_or(0, Range::len));
+            known.observe(*field, entry.as_ref().map_or(0, Range::len));
         }
     }
 
-    /// The fields whose entries the policy counts as hit.
     pub(super) fn hits<'a>(
         &'a self,
         entries: &'a [Option<Range<usize>>],
         bytes: &'a [u8],
         now_us: u64,
-    ) -> impl Iterator<Item = (Field, u64)> + 'a {
-        let known = self.fields.iter().zip(entries);
-        known.filter_map(move |(hits, entry)| {
-            hits::is_alive(&bytes[entry.clone()?], now_us).then_some(*hits)
-        })
+    ) -> Hits<'a> {
+        Hits {
+            fields: self.fields.iter(),
+            entries: entries.iter(),
+            bytes,
+            now_ms: now_us / 1000,
+        }
+    }
+}
+
+/// The fields whose entries are hits, each with the number of callers that read it.
+pub(crate) struct Hits<'a> {
+    fields: slice::Iter<'a, (Field, u64)>,
+    entries: slice::Iter<'a, Option<Range<usize>>>,
+    bytes: &'a [u8],
+    now_ms: u64,
+}
+
+impl Iterator for Hits<'_> {
+    type Item = (Field, u64);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let (hits, entry) = (self.fields.next()?, self.entries.next()?);
+            if let Some(range) = entry
+                && header::is_alive(&self.bytes[range.clone()], self.now_ms)
+            {
+                return Some(*hits);
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Hits that are not recorded yet, one record a field.
 //!
-//! Where a policy ranks by an instant or a count, most hits on an entry that is hit all the time
-//! would move it by nothing that matters. They wait: for one that does, for a put, or for a second.
+//! Where a policy ranks by an instant or a count, most hits on an entry that is hit all the time would
+//! not change its rank. They wait: for a significant one, for a put, or for a second.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -9,7 +9,7 @@ pub(crate) mod tests;
 use crate::key::digest::{Field, Fields};
 use crate::policy::Policy;
 
-/// So many hits that are due are sent at once. Of those that wait, a script is given no more.
+/// So many hits that are due are sent at once. A script gets at most so many of those that wait.
 pub(super) const MOST: usize = 1000;
 /// Instants that are sent together: reads that come meanwhile wait for no more than these.
 const INSTANTS: usize = 200;
@@ -17,67 +17,67 @@ const INSTANTS: usize = 200;
 const COUNTS: usize = 50;
 /// Fields that are remembered; past that all of them are sent and forgotten.
 const REMEMBERED: usize = 8192;
-/// An entry's last hit is known to such a part of the age of the entry that would be evicted next.
+/// The server knows an entry's last hit to such a part of the age of the entry that is evicted next,
 const PART_OF_AGE: u64 = 64;
-/// And in any case to a second.
+/// and in any case to a second.
 const COARSEST_US: u64 = 1_000_000;
-/// An entry's hits are known to such a part of those that this process has sent.
+/// It knows an entry's hits to such a part of those that this process has sent.
 const PART_OF_HITS: u64 = 4;
 
 /// The hits of a pair.
 #[derive(Debug, Default)]
-pub(crate) struct Touches {
-    by_field: Fields<Record>,
-    /// Whose hits are to be sent with the next flush.
+pub(crate) struct PendingHits {
+    by_field: Fields<HitRecord>,
+    /// Fields whose hits are to be sent with the next flush.
     due: Vec<Field>,
-    /// Who has hits, due or not, and some who have none any more, or are forgotten.
-    listed: Vec<Field>,
-    /// Those that are being sent, a few at a time; the last ones go first.
-    leaving: Vec<(Field, Touched)>,
+    /// Fields that have hits, due or not, and some that no longer have any, or are forgotten.
+    tracked: Vec<Field>,
+    /// Hits that are being sent, a few at a time from the end.
+    in_flight: Vec<(Field, FieldHits)>,
     /// Grows with each hit, so that the order of last hits is known.
     next: u64,
-    /// Between two instants of a field that are both sent, where the policy ranks by instants.
-    grain_us: u64,
+    /// The least time between two instants of a field that are sent, where the policy ranks by them.
+    resolution_us: u64,
     last_us: u64,
-    /// Whether somebody will send them when the interval is over.
+    /// Whether a task will send them at the end of the interval.
     pub(super) is_scheduled: bool,
-    /// Whether somebody will look at the end of the pair.
-    pub(super) is_kept: bool,
-    /// Whether somebody comes by each second for those that wait.
+    /// Whether a task will move the end of the pair.
+    pub(super) is_end_scheduled: bool,
+    /// Whether a task sends those that wait each second.
     pub(super) is_swept: bool,
 }
 
 /// Hits on a field since they were last sent.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Touched {
+pub(super) struct FieldHits {
     order: u64,
     pub(super) now_us: u64,
     pub(super) hits: u64,
 }
 
 #[derive(Debug, Default)]
-struct Record {
-    touched: Touched,
+struct HitRecord {
+    hits: FieldHits,
     is_due: bool,
-    is_listed: bool,
-    /// When the last hit was that was sent.
+    is_tracked: bool,
+    /// The instant of the last hit that was sent.
     sent_us: u64,
     /// How many hits were sent.
     sent: u64,
-    /// Nothing has come since a sweep.
+    /// No hit has come since a sweep.
     is_idle: bool,
 }
 
-/// What makes a hit one that is worth to be sent.
+/// Which hits a policy has to know at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Worth {
-    /// Each counts, and so does their order.
+pub(super) enum Significance {
+    /// Each of them, in their order.
     Each,
     Instant,
     Count,
 }
 
-impl Worth {
+impl Significance {
     pub(super) fn of(policy: &Policy) -> Self {
         match policy {
             Policy::LruT => Self::Instant,
@@ -87,34 +87,43 @@ impl Worth {
     }
 }
 
-impl Touches {
-    pub(super) fn record(&mut self, worth: Worth, field: Field, now_us: u64, hits: u64) {
+impl PendingHits {
+    pub(super) fn record(
+        &mut self,
+        significance: Significance,
+        field: Field,
+        now_us: u64,
+        hits: u64,
+    ) {
         self.next += 1;
         self.last_us = self.last_us.max(now_us);
         let record = self.by_field.entry(field).or_default();
-        let touched = &mut record.touched;
-        touched.order = self.next;
-        touched.now_us = touched.now_us.max(now_us);
-        touched.hits += hits;
+        let since = &mut record.hits;
+        since.order = self.next;
+        since.now_us = since.now_us.max(now_us);
+        since.hits += hits;
         record.is_idle = false;
-        if !std::mem::replace(&mut record.is_listed, true) {
-            self.listed.push(field);
+        if !std::mem::replace(&mut record.is_tracked, true) {
+            self.tracked.push(field);
         }
-        let is_worth_it = match worth {
-            Worth::Each => true,
-            Worth::Instant => touched.now_us.saturating_sub(record.sent_us) >= self.grain_us,
-            Worth::Count => touched.hits > record.sent / PART_OF_HITS,
+        let is_significant = match significance {
+            Significance::Each => true,
+            Significance::Instant => {
+                since.now_us.saturating_sub(record.sent_us) >= self.resolution_us
+            }
+            Significance::Count => since.hits > record.sent / PART_OF_HITS,
         };
-        if is_worth_it && !record.is_due {
+        if is_significant && !record.is_due {
             record.is_due = true;
             self.due.push(field);
         }
     }
 
-    /// Takes down how old the entry is that goes first: instants need not be finer than that allows.
-    pub(super) fn saw_oldest(&mut self, instant_us: u64) {
+    /// Records the instant of the entry that is evicted next: the older it is, the less precise instants
+    /// need to be.
+    pub(super) fn observe_oldest(&mut self, instant_us: u64) {
         let age_us = self.last_us.saturating_sub(instant_us);
-        self.grain_us = (age_us / PART_OF_AGE).min(COARSEST_US);
+        self.resolution_us = (age_us / PART_OF_AGE).min(COARSEST_US);
     }
 
     /// How many fields have hits that are to be sent.
@@ -122,98 +131,98 @@ impl Touches {
         self.due.len()
     }
 
-    /// Takes hits out, those that wait as well: the last hit of all comes last. Where more wait than
-    /// a script is given, the rest is due.
-    pub(super) fn take(&mut self, worth: Worth) -> Vec<(Field, Touched)> {
-        let mut taken = std::mem::take(&mut self.leaving);
+    /// Takes hits out, also those that wait; the last hit comes last. If more wait than a script gets,
+    /// the rest is due.
+    pub(super) fn take(&mut self, significance: Significance) -> Vec<(Field, FieldHits)> {
+        let mut taken = std::mem::take(&mut self.in_flight);
         let before = taken.len();
         let due = std::mem::take(&mut self.due);
         let hits = |field| Some((field, self.by_field.get_mut(&field)?.take()?));
         taken.extend(due.into_iter().filter_map(hits));
         let mut room = MOST;
-        for field in std::mem::take(&mut self.listed) {
+        for field in std::mem::take(&mut self.tracked) {
             let Some(record) = self.by_field.get_mut(&field) else {
                 continue;
             };
-            record.is_listed = false;
-            if record.touched.hits == 0 {
+            record.is_tracked = false;
+            if record.hits.hits == 0 {
                 continue;
             }
             if room > 0 {
                 room -= 1;
-                taken.extend(record.take().map(|touched| (field, touched)));
+                taken.extend(record.take().map(|hits| (field, hits)));
             } else {
-                record.is_listed = true;
+                record.is_tracked = true;
                 record.is_due = true;
-                self.listed.push(field);
+                self.tracked.push(field);
                 self.due.push(field);
             }
         }
-        taken[before..].sort_unstable_by_key(|(_, touched)| touched.order);
-        self.forget(worth);
+        taken[before..].sort_unstable_by_key(|(_, hits)| hits.order);
+        self.forget(significance);
         taken
     }
 
-    /// The entry of the field is a new one.
-    pub(super) fn starts_anew(&mut self, field: Field) {
+    /// The field has a new entry.
+    pub(super) fn reset(&mut self, field: Field) {
         if let Some(record) = self.by_field.get_mut(&field) {
             (record.sent, record.sent_us) = (0, 0);
         }
     }
 
-    /// Starts to send what is due, in steps. Returns how many hits were dropped, because those
-    /// before them are still there.
-    pub(super) fn start_leaving(&mut self, worth: Worth) -> u64 {
-        let is_stuck = self.leaving.len() >= MOST;
+    /// Starts to send what is due, in steps. Returns how many hits were dropped because earlier ones
+    /// have not been sent.
+    pub(super) fn start_sending(&mut self, significance: Significance) -> u64 {
+        let is_stuck = self.in_flight.len() >= MOST;
         let mut dropped = 0;
         for field in self.due.drain(..) {
             let record = self.by_field.get_mut(&field);
-            let Some(touched) = record.and_then(Record::take) else {
+            let Some(hits) = record.and_then(HitRecord::take) else {
                 continue;
             };
             if is_stuck {
                 dropped += 1;
             } else {
-                self.leaving.push((field, touched));
+                self.in_flight.push((field, hits));
             }
         }
         if self.by_field.len() > REMEMBERED && !is_stuck {
-            self.listed.clear();
+            self.tracked.clear();
             let rest = self.by_field.drain();
             let rest = rest.filter_map(|(field, mut record)| Some((field, record.take()?)));
-            self.leaving.extend(rest);
+            self.in_flight.extend(rest);
         }
-        self.forget(worth);
+        self.forget(significance);
         dropped
     }
 
     /// The next few to be sent.
-    pub(super) fn step(&mut self, worth: Worth) -> Vec<(Field, Touched)> {
-        let most = match worth {
-            Worth::Count => COUNTS,
-            Worth::Each | Worth::Instant => INSTANTS,
+    pub(super) fn step(&mut self, significance: Significance) -> Vec<(Field, FieldHits)> {
+        let most = match significance {
+            Significance::Count => COUNTS,
+            Significance::Each | Significance::Instant => INSTANTS,
         };
-        let rest = self.leaving.len().saturating_sub(most);
-        self.leaving.split_off(rest)
+        let rest = self.in_flight.len().saturating_sub(most);
+        self.in_flight.split_off(rest)
     }
 
-    /// Drops what is left to be sent in steps, and says how much that was.
+    /// Drops the hits that are left to be sent in steps, and returns how many.
     pub(super) fn drop_rest(&mut self) -> u64 {
-        std::mem::take(&mut self.leaving).len() as u64
+        std::mem::take(&mut self.in_flight).len() as u64
     }
 
-    /// Has all that waits sent, and forgets what has not been hit for a while. `false` once there is
-    /// nothing left.
+    /// Makes all hits that wait due, and forgets fields that have not been hit for a while. `false` once
+    /// there are none left.
     pub(super) fn sweep(&mut self) -> bool {
-        // Anew: where there are no puts nobody else takes those off who are forgotten.
-        self.listed.clear();
-        let (due, listed) = (&mut self.due, &mut self.listed);
+        // From scratch: without puts, forgotten fields would stay in it.
+        self.tracked.clear();
+        let (due, tracked) = (&mut self.due, &mut self.tracked);
         self.by_field.retain(|field, record| {
-            record.is_listed = record.touched.hits > 0;
-            if !record.is_listed {
+            record.is_tracked = record.hits.hits > 0;
+            if !record.is_tracked {
                 return !std::mem::replace(&mut record.is_idle, true);
             }
-            listed.push(*field);
+            tracked.push(*field);
             if !std::mem::replace(&mut record.is_due, true) {
                 due.push(*field);
             }
@@ -222,41 +231,41 @@ impl Touches {
         let is_used = !self.by_field.is_empty();
         if !is_used {
             self.by_field.shrink_to_fit();
-            self.listed.shrink_to_fit();
+            self.tracked.shrink_to_fit();
         }
         self.is_swept = is_used;
         is_used
     }
 
-    /// Nothing is gained by what was sent where each hit is worth it.
-    fn forget(&mut self, worth: Worth) {
-        if worth == Worth::Each {
+    /// Where each hit is significant, what was sent need not be known.
+    fn forget(&mut self, significance: Significance) {
+        if significance == Significance::Each {
             self.by_field.clear();
-            self.listed.clear();
+            self.tracked.clear();
         }
     }
 }
 
-impl Record {
-    fn take(&mut self) -> Option<Touched> {
+impl HitRecord {
+    fn take(&mut self) -> Option<FieldHits> {
         self.is_due = false;
-        let touched = std::mem::take(&mut self.touched);
-        if touched.hits == 0 {
+        let hits = std::mem::take(&mut self.hits);
+        if hits.hits == 0 {
             return None;
         }
-        self.sent_us = self.sent_us.max(touched.now_us);
-        self.sent = self.sent.saturating_add(touched.hits);
-        Some(touched)
+        self.sent_us = self.sent_us.max(hits.now_us);
+        self.sent = self.sent.saturating_add(hits.hits);
+        Some(hits)
     }
 }
 
 /// Hits as the arguments of a script.
-pub(super) fn args_of(touched: Vec<(Field, Touched)>) -> impl Iterator<Item = Vec<u8>> {
-    touched.into_iter().flat_map(|(field, touched)| {
+pub(super) fn args_of(hits: Vec<(Field, FieldHits)>) -> impl Iterator<Item = Vec<u8>> {
+    hits.into_iter().flat_map(|(field, hits)| {
         [
             field.0.to_vec(),
-            touched.now_us.to_string().into_bytes(),
-            touched.hits.to_string().into_bytes(),
+            hits.now_us.to_string().into_bytes(),
+            hits.hits.to_string().into_bytes(),
         ]
     })
 }

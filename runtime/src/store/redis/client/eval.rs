@@ -4,15 +4,15 @@ use std::sync::{Arc, PoisonError};
 
 use redis::{Cmd, Value};
 
-use super::{PolicyScripts, Script};
+use super::{Client, text};
 use crate::error::Error;
 use crate::key::digest::Field;
 use crate::policy::Policy;
 use crate::store::Pair;
 use crate::store::redis::connection::classify::Failure;
-use crate::store::redis::{Inner, script, text};
+use crate::store::redis::script::{self, PolicyScripts, Script};
 
-impl Inner {
+impl Client {
     /// `EVALSHA`, and `EVAL` where the server does not know the script: one node, one command.
     pub(crate) async fn script(
         &self,
@@ -29,25 +29,25 @@ impl Inner {
         stem: &str,
         args: &[Vec<u8>],
     ) -> Result<Value, Failure> {
-        let known = command("EVALSHA", script.sha(), stem, args);
-        match self.link.send(&known).await {
+        let by_sha = command("EVALSHA", script.sha(), stem, args);
+        match self.connection.send(&by_sha).await {
             Err(failure) if failure.is_no_script() => {
-                let whole = command("EVAL", script.text(), stem, args);
-                self.link.send(&whole).await
+                let by_text = command("EVAL", script.text(), stem, args);
+                self.connection.send(&by_text).await
             }
             other => other,
         }
     }
 
-    /// `EVAL`: the text goes along, so the script runs in its place among the commands.
-    pub(crate) async fn whole_script(
+    /// `EVAL`: the text is sent too, so the script runs in its place among the commands.
+    pub(crate) async fn script_by_text(
         &self,
         script: &Script,
         stem: &str,
         args: &[Vec<u8>],
     ) -> Result<Value, Error> {
-        let whole = command("EVAL", script.text(), stem, args);
-        Ok(self.link.send(&whole).await?)
+        let by_text = command("EVAL", script.text(), stem, args);
+        Ok(self.connection.send(&by_text).await?)
     }
 
     pub(crate) fn scripts(&self, policy: &Policy) -> Arc<PolicyScripts> {
@@ -61,7 +61,7 @@ impl Inner {
             .clone()
     }
 
-    /// The arguments that the scripts have in the same places.
+    /// The arguments that all scripts on one field begin with.
     pub(crate) fn common_args(&self, pair: &Pair, field: Field) -> Vec<Vec<u8>> {
         let mut args = Vec::with_capacity(10);
         args.push(field.0.to_vec());

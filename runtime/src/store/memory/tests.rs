@@ -1,0 +1,38 @@
+use super::*;
+use crate::key::digest::MethodKey;
+
+#[test]
+fn an_entry_is_discarded_only_if_it_is_what_was_seen() {
+    let pair = Pair::for_test("discard");
+    let field = MethodKey::new("a::b", &[7; 20], "")
+        .call(|_| {})
+        .unwrap()
+        .field;
+    let put = Put {
+        field,
+        entry: header::UnstampedEntry {
+            head: [1; 4],
+            tail: vec![2; 32],
+        },
+        soft_ms: 0,
+        hard_ms: 0,
+        token: None,
+    };
+    let memory = Memory::new(Clock::default());
+    let wait = Duration::from_secs(1);
+    let entry = || {
+        pollster::block_on(memory.peek(&pair, field, wait))
+            .unwrap()
+            .entry
+    };
+    pollster::block_on(memory.put(&pair, put, wait)).unwrap();
+    let whole = entry().unwrap();
+    let mut other = whole.to_vec();
+    other[40] ^= 1;
+    memory.discard(&pair, field, ExpectedEntry::Bytes(&other));
+    memory.discard(&pair, field, ExpectedEntry::Bytes(&whole[1..]));
+    memory.discard(&pair, field, ExpectedEntry::Length(whole.len() + 1));
+    assert_eq!(entry().as_deref(), Some(&whole[..]));
+    memory.discard(&pair, field, ExpectedEntry::Bytes(&whole));
+    assert_eq!(entry(), None);
+}

@@ -1,0 +1,147 @@
+//! Reads where this thread has no pipeline at hand: on its runtime's lane, or on the background thread.
+
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use super::batch_reader::{self, ReaderGuard};
+use super::lane::{Lane, Transport};
+use super::pipeline::query::Query;
+use super::queue::{QueuedRead, ReadQueue, ReadTurn, ReplyReceiver};
+use crate::entry::header;
+use crate::error::{Error, Fault};
+use crate::rt::background;
+use crate::store::LookupReply;
+use crate::store::redis::client::Client;
+use crate::store::redis::connection::manager::ConnectionManager;
+use crate::store::redis::health::endpoint::{Pace, PacedResult};
+
+/// Reads, and records the hit.
+pub(super) async fn read(client: &Arc<Client>, query: Query<'_>) -> PacedResult<LookupReply> {
+    let Query { pair, field, wait } = query;
+    let state = client.pair_state(pair);
+    let found = match client.lanes.here(&state.lanes) {
+        Some((lane, queue)) => match &lane.transport {
+            Transport::Pipeline(pipeline) => {
+                let ticket =
+                    poll_fn(|context| Poll::Ready(pipeline.enqueue(&query, context.waker()))).await;
+                let reply = match ticket {
+                    Some(Ok(ticket)) => Some(ticket.reply(wait).await),
+                    Some(Err(error)) => Some(Err(error)),
+                    None => None,
+                };
+                if let Some(reply) = reply.filter(|reply| !is_disconnected(reply)) {
+                    return reply;
+                }
+                read_in_background(client, &query).await?
+            }
+            Transport::Manager(connection) => {
+                read_in_lane(client, &query, &lane, connection, &queue).await?
+            }
+        },
+        None => read_in_background(client, &query).await?,
+    };
+    if let Some(entry) = &found.entry
+        && header::is_alive(entry, found.now_us / 1000)
+    {
+        client.record_hits(pair, found.now_us, std::iter::once((field, 1)));
+    }
+    Ok((found, Pace::of(wait)))
+}
+
+/// Whether the connection was lost, as an idle one may be at any time: the background thread has
+/// another.
+pub(super) fn is_disconnected<T>(reply: &Result<T, Error>) -> bool {
+    matches!(reply, Err(error) if error.fault() == Fault::Nothing)
+}
+
+async fn read_in_background(client: &Arc<Client>, query: &Query<'_>) -> Result<LookupReply, Error> {
+    let &Query { pair, field, wait } = query;
+    let until = wait.until();
+    let queue = &client.pair_state(pair).queue;
+    let (reply, receiver) = oneshot::channel();
+    if queue.push(QueuedRead {
+        field,
+        until,
+        reply,
+    })? {
+        let reader = ReaderGuard::new(queue.clone());
+        background::spawn(batch_reader::run(
+            client.clone(),
+            pair.clone(),
+            None,
+            reader,
+        ))?;
+    }
+    reply_of(receiver).await
+}
+
+async fn reply_of(receiver: ReplyReceiver) -> Result<LookupReply, Error> {
+    let reply = receiver.await;
+    reply.unwrap_or_else(|_| Err(Error::unavailable("the read was cancelled")))
+}
+
+async fn read_in_lane(
+    client: &Arc<Client>,
+    query: &Query<'_>,
+    lane: &Arc<Lane>,
+    connection: &ConnectionManager,
+    queue: &Arc<ReadQueue>,
+) -> Result<LookupReply, Error> {
+    let &Query { pair, field, wait } = query;
+    let (id, out_of_time) = match queue.take_turn(field, wait.until())? {
+        ReadTurn::Lone(id, out_of_time) => (id, out_of_time),
+        ReadTurn::Queued(receiver) => return reply_of(receiver).await,
+    };
+    let _guard = LoneReadGuard {
+        client,
+        query,
+        lane,
+        queue,
+        id,
+    };
+    let mut read = pin!(client.hmget(connection, pair, std::slice::from_ref(&field)));
+    let mut out_of_time = pin!(out_of_time);
+    let (now_us, mut entries) = poll_fn(|context| match read.as_mut().poll(context) {
+        Poll::Ready(reply) => Poll::Ready(reply),
+        Poll::Pending => out_of_time
+            .as_mut()
+            .poll(context)
+            .map(|_| Err(Error::unavailable("the store did not answer in time"))),
+    })
+    .await?;
+    Ok(LookupReply {
+        now_us,
+        entry: entries.pop().flatten().map(Into::into),
+        pair_ms: None,
+    })
+}
+
+/// A lone read. At its end, however that comes, a reader starts for the callers that wait.
+struct LoneReadGuard<'a> {
+    client: &'a Arc<Client>,
+    query: &'a Query<'a>,
+    lane: &'a Arc<Lane>,
+    queue: &'a Arc<ReadQueue>,
+    id: u64,
+}
+
+impl Drop for LoneReadGuard<'_> {
+    fn drop(&mut self) {
+        if !self.queue.finish_lone(self.id) {
+            return;
+        }
+        let reader = ReaderGuard::new(self.queue.clone());
+        let (client, pair) = (self.client.clone(), self.query.pair.clone());
+        let read = batch_reader::run(client, pair, Some(self.lane.clone()), reader);
+        // It may be dropped elsewhere, such as by the thread that shuts the runtime down.
+        match Handle::try_current() {
+            Ok(handle) if handle.id() == self.lane.id => drop(handle.spawn(read)),
+            _ => drop(background::spawn(read)),
+        }
+    }
+}
