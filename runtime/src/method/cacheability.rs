@@ -18,8 +18,8 @@ pub enum Cacheability {
 
 /// What `ttl_fn` may return.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no TTL",
-    label = "`ttl_fn` must return `Duration`, or `Option<Duration>` with `None` for that of `ttl`"
+    message = "`{Self}` is not a TTL",
+    label = "`ttl_fn` must return `Duration`, or `Option<Duration>` with `None` for the value of `ttl`"
 )]
 pub trait IntoCacheability {
     /// The cacheability that it means.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Arguments that can be owned: `Clone` types, slices of them, and types like `str`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be owned for a refresh in the background",
+    message = "`{Self}` cannot be cloned for a refresh in the background",
     label = "with `stale` or `early` an argument must be `Clone`",
     note = "or leave the method out, by `#[cache(stale = \"off\", early = \"off\")]`"
 )]
