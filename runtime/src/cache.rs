@@ -1,6 +1,7 @@
-//! The public handles: a cache, its builder, the handles on entries, wrappers, scopes.
+//! The public handles: a cache, its builder, handles on entries, wrappers, scopes.
 //!
-//! Imports `call`, `engine` and what is below them. Start here, then [`builder`] and [`entry_handle`].
+//! Imports `call`, `engine` and the wings below them.
+//! Start here with [`Cache`], then [`builder`] and [`entry_handle`].
 
 pub(crate) mod builder;
 pub(crate) mod entry_handle;

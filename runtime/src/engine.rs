@@ -1,6 +1,7 @@
-//! What all calls of one cache share: the store, the methods bound to it, executions under way, counters.
+//! What all calls of one cache share: the store, bound methods, executions under way, counters.
 //!
-//! Imports `method`, `store` and what is below them. Start with [`single_flight`]: calls joined on one execution.
+//! Imports `method`, `store` and the wings below them.
+//! Start with [`single_flight`]: calls that share one execution.
 
 pub(crate) mod detached;
 pub(crate) mod limits;

@@ -1,6 +1,7 @@
-//! The error of the cache itself, opaque, with kinds and predicates for what callers do about it.
+//! The error of the cache itself: opaque, with kinds and predicates for what callers do about it.
 //!
-//! Imports nothing. [`Fault`] is what the store's health checks make of an error.
+//! Imports nothing: it is the lowest wing.
+//! Start with [`Error`]; [`Fault`] is what circuit breakers make of it.
 
 mod fault;
 

@@ -1,6 +1,7 @@
-//! The keys of calls and pairs: what tells one call from another, and how Redis keys are named.
+//! The keys of calls and pairs: what identifies a call, and how Redis keys are named.
 //!
-//! Imports `policy`, `rt` and `error`. Start with [`digest`]: from arguments to a [`digest::CallKey`].
+//! Imports `policy`, `rt` and `error`.
+//! Start with [`digest`]: from arguments to a [`digest::CallKey`].
 
 pub(crate) mod canonical;
 pub(crate) mod digest;

@@ -1,6 +1,7 @@
-//! Between this crate and threads, runtimes, clocks and chance. Knows nothing of caches.
+//! Between this crate and threads, runtimes, clocks and chance. It knows nothing of caches.
 //!
-//! Imports `error` only. Start with [`background`]: the thread that owns every connection.
+//! Imports `error` only.
+//! Start with [`background`]: the thread that owns every connection.
 
 pub(crate) mod background;
 pub(crate) mod backoff;

@@ -19,6 +19,9 @@ use crate::rt::blocking;
 use crate::stats::Event;
 use crate::store::{AcceptEntry, LookupReply, OnHeldLease, Put, PutOutcome};
 
+/// Decides whether what a method returned is stored.
+type Condition<R> = fn(&R) -> Cacheability;
+
 /// The entry of one call of an async method: `repo.entry().find(42)`.
 ///
 /// The type parameters are the method's return type, as a marker and as it is, and what
@@ -27,7 +30,7 @@ pub struct EntryHandle<'a, S, R, Run> {
     call: Result<KeyedCall<'a>, Error>,
     /// Never locked: the handle is `Sync` also where the user's future is only `Send`.
     run: Mutex<Run>,
-    cacheability: fn(&R) -> Cacheability,
+    cacheability: Condition<R>,
     types: PhantomData<fn() -> (S, R)>,
 }
 
@@ -103,7 +106,7 @@ where
 
     async fn execute<Fut: Future<Output = R>>(
         call: Result<KeyedCall<'a>, Error>,
-        cacheability: fn(&R) -> Cacheability,
+        cacheability: Condition<R>,
         run: impl FnOnce() -> Fut,
     ) -> R {
         let Ok(call) = call else {
@@ -325,14 +328,14 @@ impl<'a, S, R, Run> EntryHandle<'a, S, R, Run> {
 
     /// For a method whose options condition what it returned.
     #[must_use]
-    pub fn with_condition(self, cacheability: fn(&R) -> Cacheability) -> Self {
+    pub fn with_condition(self, cacheability: Condition<R>) -> Self {
         Self {
             cacheability,
             ..self
         }
     }
 
-    fn into_parts(self) -> (Result<KeyedCall<'a>, Error>, fn(&R) -> Cacheability, Run) {
+    fn into_parts(self) -> (Result<KeyedCall<'a>, Error>, Condition<R>, Run) {
         let run = self.run.into_inner();
         let run = run.unwrap_or_else(PoisonError::into_inner);
         (self.call, self.cacheability, run)
@@ -350,7 +353,7 @@ impl<'a, S, R, Run> BlockingEntryHandle<'a, S, R, Run> {
     }
 
     #[must_use]
-    pub fn with_condition(self, cacheability: fn(&R) -> Cacheability) -> Self {
+    pub fn with_condition(self, cacheability: Condition<R>) -> Self {
         Self(self.0.with_condition(cacheability))
     }
 

@@ -105,7 +105,7 @@ impl<'a> Canonical<'a> {
     }
 }
 
-type Done = Result<(), Unfit>;
+type SerializeResult = Result<(), Unfit>;
 
 impl<'a> ser::Serializer for Canonical<'a> {
     type Ok = ();
@@ -122,38 +122,38 @@ impl<'a> ser::Serializer for Canonical<'a> {
         false
     }
 
-    fn serialize_bool(self, v: bool) -> Done {
+    fn serialize_bool(self, v: bool) -> SerializeResult {
         self.out.push(if v { 0xf5 } else { 0xf4 });
         Ok(())
     }
 
-    fn serialize_u8(mut self, v: u8) -> Done {
+    fn serialize_u8(mut self, v: u8) -> SerializeResult {
         self.fixed(0x18, &[v]);
         Ok(())
     }
 
-    fn serialize_u16(mut self, v: u16) -> Done {
+    fn serialize_u16(mut self, v: u16) -> SerializeResult {
         self.fixed(0x19, &v.to_be_bytes());
         Ok(())
     }
 
-    fn serialize_u32(mut self, v: u32) -> Done {
+    fn serialize_u32(mut self, v: u32) -> SerializeResult {
         self.fixed(0x1a, &v.to_be_bytes());
         Ok(())
     }
 
-    fn serialize_u64(mut self, v: u64) -> Done {
+    fn serialize_u64(mut self, v: u64) -> SerializeResult {
         self.fixed(0x1b, &v.to_be_bytes());
         Ok(())
     }
 
-    fn serialize_u128(mut self, v: u128) -> Done {
+    fn serialize_u128(mut self, v: u128) -> SerializeResult {
         self.big(0x50, &v.to_be_bytes());
         Ok(())
     }
 
     // CBOR writes a negative number n as -1 - n, which is `!n`, under major type 1.
-    fn serialize_i8(mut self, v: i8) -> Done {
+    fn serialize_i8(mut self, v: i8) -> SerializeResult {
         self.signed(
             if v < 0 { 0x38 } else { 0x18 },
             &(if v < 0 { !v } else { v }).to_be_bytes(),
@@ -161,7 +161,7 @@ impl<'a> ser::Serializer for Canonical<'a> {
         Ok(())
     }
 
-    fn serialize_i16(mut self, v: i16) -> Done {
+    fn serialize_i16(mut self, v: i16) -> SerializeResult {
         self.signed(
             if v < 0 { 0x39 } else { 0x19 },
             &(if v < 0 { !v } else { v }).to_be_bytes(),
@@ -169,7 +169,7 @@ impl<'a> ser::Serializer for Canonical<'a> {
         Ok(())
     }
 
-    fn serialize_i32(mut self, v: i32) -> Done {
+    fn serialize_i32(mut self, v: i32) -> SerializeResult {
         self.signed(
             if v < 0 { 0x3a } else { 0x1a },
             &(if v < 0 { !v } else { v }).to_be_bytes(),
@@ -177,7 +177,7 @@ impl<'a> ser::Serializer for Canonical<'a> {
         Ok(())
     }
 
-    fn serialize_i64(mut self, v: i64) -> Done {
+    fn serialize_i64(mut self, v: i64) -> SerializeResult {
         self.signed(
             if v < 0 { 0x3b } else { 0x1b },
             &(if v < 0 { !v } else { v }).to_be_bytes(),
@@ -185,57 +185,57 @@ impl<'a> ser::Serializer for Canonical<'a> {
         Ok(())
     }
 
-    fn serialize_i128(mut self, v: i128) -> Done {
+    fn serialize_i128(mut self, v: i128) -> SerializeResult {
         self.kind(Kind::Signed);
         self.big(0x50, &v.to_be_bytes());
         Ok(())
     }
 
-    fn serialize_f32(mut self, v: f32) -> Done {
+    fn serialize_f32(mut self, v: f32) -> SerializeResult {
         let v = if v.is_nan() { f32::NAN } else { v };
         self.fixed(0xfa, &v.to_be_bytes());
         Ok(())
     }
 
-    fn serialize_f64(mut self, v: f64) -> Done {
+    fn serialize_f64(mut self, v: f64) -> SerializeResult {
         let v = if v.is_nan() { f64::NAN } else { v };
         self.fixed(0xfb, &v.to_be_bytes());
         Ok(())
     }
 
-    fn serialize_char(mut self, v: char) -> Done {
+    fn serialize_char(mut self, v: char) -> SerializeResult {
         self.kind(Kind::Char);
         self.head(0, u64::from(u32::from(v)));
         Ok(())
     }
 
-    fn serialize_str(mut self, v: &str) -> Done {
+    fn serialize_str(mut self, v: &str) -> SerializeResult {
         self.text(v);
         Ok(())
     }
 
-    fn serialize_bytes(mut self, v: &[u8]) -> Done {
+    fn serialize_bytes(mut self, v: &[u8]) -> SerializeResult {
         self.head(2, v.len() as u64);
         self.out.extend_from_slice(v);
         Ok(())
     }
 
-    fn serialize_none(self) -> Done {
+    fn serialize_none(self) -> SerializeResult {
         self.out.push(0xf6);
         Ok(())
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Done {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> SerializeResult {
         self.out.push(0x81);
         value.serialize(self)
     }
 
-    fn serialize_unit(self) -> Done {
+    fn serialize_unit(self) -> SerializeResult {
         self.out.push(0xf7);
         Ok(())
     }
 
-    fn serialize_unit_struct(mut self, name: &'static str) -> Done {
+    fn serialize_unit_struct(mut self, name: &'static str) -> SerializeResult {
         self.named(Kind::UnitStruct, name);
         Ok(())
     }
@@ -245,7 +245,7 @@ impl<'a> ser::Serializer for Canonical<'a> {
         name: &'static str,
         index: u32,
         variant: &'static str,
-    ) -> Done {
+    ) -> SerializeResult {
         self.variant(name, index, variant);
         self.out.push(0xf7);
         Ok(())
@@ -255,7 +255,7 @@ impl<'a> ser::Serializer for Canonical<'a> {
         mut self,
         name: &'static str,
         value: &T,
-    ) -> Done {
+    ) -> SerializeResult {
         self.named(Kind::Newtype, name);
         value.serialize(self)
     }
@@ -266,7 +266,7 @@ impl<'a> ser::Serializer for Canonical<'a> {
         index: u32,
         variant: &'static str,
         value: &T,
-    ) -> Done {
+    ) -> SerializeResult {
         self.variant(name, index, variant);
         self.out.push(0x81);
         value.serialize(self)

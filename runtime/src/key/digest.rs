@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_block_by_hand_is_that_of_the_hasher() {
+    fn the_last_block_written_directly_equals_that_of_the_hasher() {
         for prefix in 0..200 {
             let prefix = vec![7; prefix];
             let last = LastBlock::new(&prefix);

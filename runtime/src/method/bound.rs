@@ -30,7 +30,7 @@ pub(crate) struct BoundMethod {
     pub(crate) pair: Arc<Pair>,
     pub(crate) key: MethodKey,
     pub(crate) tag: u64,
-    /// Whether the pair holds entries of this method owns_pair.
+    /// Whether the pair holds entries of this method only.
     pub(crate) owns_pair: bool,
     pub(crate) ttl_ms: u64,
     pub(crate) freshness: Freshness,

@@ -9,18 +9,18 @@ use forkguard::Guard;
 
 /// One value for each process. What the parent had stays as it was, and is not touched any more:
 /// even to drop it might take its locks, or close what the parent still uses.
-pub(crate) struct PerProcess<T>(Node<T>);
+pub(crate) struct PerProcess<T>(ProcessNode<T>);
 
-struct Node<T> {
+struct ProcessNode<T> {
     /// Of the process that made the value; `None` where the system takes no handler.
     process: Option<Guard>,
     value: T,
-    child: OnceLock<Box<Node<T>>>,
+    child: OnceLock<Box<ProcessNode<T>>>,
 }
 
 impl<T> PerProcess<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self(Node::new(value))
+        Self(ProcessNode::new(value))
     }
 
     /// The value of this process; a child makes its own from what its parent had.
@@ -38,13 +38,13 @@ impl<T> PerProcess<T> {
         while !node.is_of_this_process() {
             node = node
                 .child
-                .get_or_init(|| Box::new(Node::new(renew(&node.value))));
+                .get_or_init(|| Box::new(ProcessNode::new(renew(&node.value))));
         }
         &node.value
     }
 }
 
-impl<T> Node<T> {
+impl<T> ProcessNode<T> {
     fn new(value: T) -> Self {
         Self {
             process: Guard::try_new().ok(),

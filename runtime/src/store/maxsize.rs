@@ -21,10 +21,10 @@ impl MaxSize {
 
 /// The bounds of the pairs of one cache, by their stems.
 #[derive(Debug, Default)]
-pub(crate) struct MaxSizes(Mutex<HashMap<String, Shared>>);
+pub(crate) struct MaxSizes(Mutex<HashMap<String, SharedBound>>);
 
 #[derive(Debug)]
-struct Shared {
+struct SharedBound {
     maxsize: Arc<MaxSize>,
     has_warned: bool,
 }
@@ -35,7 +35,7 @@ impl MaxSizes {
         let mut pairs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(shared) = pairs.get_mut(stem) else {
             let maxsize = MaxSize::new(said);
-            let shared = Shared {
+            let shared = SharedBound {
                 maxsize: maxsize.clone(),
                 has_warned: false,
             };

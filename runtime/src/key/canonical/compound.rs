@@ -3,7 +3,7 @@
 use serde::ser;
 use serde::ser::Serialize;
 
-use super::{BREAK, Canonical, Done, MAP, Unfit};
+use super::{BREAK, Canonical, MAP, SerializeResult, Unfit};
 
 /// Everything that is written in the order it comes in, up to a break code.
 pub(crate) struct Sequence<'a> {
@@ -15,17 +15,17 @@ impl<'a> Sequence<'a> {
         Self { out }
     }
 
-    fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+    fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> SerializeResult {
         value.serialize(Canonical::new(self.out))
     }
 
-    fn push_named<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Done {
+    fn push_named<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> SerializeResult {
         Canonical::new(self.out).text(name);
         self.push(value)
     }
 
     #[allow(clippy::unnecessary_wraps)] // serde's traits want a `Result`
-    fn close(self) -> Done {
+    fn close(self) -> SerializeResult {
         self.out.push(BREAK);
         Ok(())
     }
@@ -37,11 +37,11 @@ macro_rules! sequence {
             type Ok = ();
             type Error = Unfit;
 
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> SerializeResult {
                 self.push(value)
             }
 
-            fn end(self) -> Done {
+            fn end(self) -> SerializeResult {
                 self.close()
             }
         }
@@ -60,11 +60,11 @@ macro_rules! named_sequence {
             type Ok = ();
             type Error = Unfit;
 
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Done {
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> SerializeResult {
                 self.push_named(name, value)
             }
 
-            fn end(self) -> Done {
+            fn end(self) -> SerializeResult {
                 self.close()
             }
         }
@@ -94,20 +94,20 @@ impl ser::SerializeMap for SortedMap<'_> {
     type Ok = ();
     type Error = Unfit;
 
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Done {
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> SerializeResult {
         let at = self.out.len();
         self.entries.push((at, at));
         key.serialize(Canonical::new(self.out))
     }
 
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> SerializeResult {
         let at = self.out.len();
         let entry = self.entries.last_mut().ok_or(Unfit::VALUE_WITHOUT_KEY)?;
         entry.1 = at;
         value.serialize(Canonical::new(self.out))
     }
 
-    fn end(self) -> Done {
+    fn end(self) -> SerializeResult {
         let written = self.out.split_off(self.start);
         let ends = self
             .entries
