@@ -78,12 +78,6 @@ const UNWANTED: &[(&str, &str)] = &[
     ("whomever", "the caller, the process that"),
 ];
 
-/// What does not hold yet: beginnings of paths, and words in them. A row goes when it holds, and none is added.
-const NOT_YET: &[(&str, &str)] = &[];
-
-/// Types whose names do not hold yet; none is added.
-const TYPES_NOT_YET: &[&str] = &[];
-
 /// Past participles that do not end in `ed`: as names of types they do not say of what.
 const PARTICIPLES: &[&str] = &[
     "Begun",
@@ -145,10 +139,7 @@ fn collect(path: &Path, name: &str, faults: &mut Vec<String>) {
     }
     let text = fs::read_to_string(path).unwrap_or_default();
     for (line, word, instead) in unwanted(&text) {
-        let mut not_yet = NOT_YET.iter();
-        if !not_yet.any(|(place, other)| name.starts_with(place) && *other == word) {
-            faults.push(format!("\n  {name}:{line}: `{word}` ({instead})"));
-        }
+        faults.push(format!("\n  {name}:{line}: `{word}` ({instead})"));
     }
 }
 
@@ -224,9 +215,6 @@ fn bad_names(folder: &str, definitions: &[Definition]) -> Vec<String> {
     }
     let mut faults = Vec::new();
     for (name, files) in files {
-        if TYPES_NOT_YET.contains(&name) {
-            continue;
-        }
         if is_participle(name) {
             faults.push(format!(
                 "\n  {folder}: `{name}` is a bare participle, in {files:?}"
