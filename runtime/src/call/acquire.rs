@@ -33,11 +33,8 @@ impl Attempt<'_> {
         accept: AcceptEntry,
     ) -> Result<LeaseOrEntry, Error> {
         // Made before the store is asked: if the caller goes away meanwhile, its drop gives the lease back.
-        let mut lease = Lease::new(
-            self.call.engine,
-            &self.call.method.pair,
-            self.call.key.field,
-        );
+        let call = &self.call;
+        let mut lease = Lease::new(call.engine, &call.method.pair, call.key.field);
         let mut request = self.lease_request(lease.token(), on_held, accept);
         let mut wait = LeaseWait::new(self.lease_wait_timeout());
         loop {

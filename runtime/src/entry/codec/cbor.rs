@@ -50,31 +50,23 @@ fn decode_slowly<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
     if rest.is_empty() {
         return Ok(value);
     }
-    Err(format!("{} bytes behind the value", rest.len()).into())
+    Err(format!("{} bytes after the value", rest.len()).into())
 }
 
-/// Sees to it, without recursion, that the bytes are one item of CBOR, all of it there and nothing
-/// behind it, and nested no deeper than the limit: decoders may then trust its lengths. Returns how
-/// deep it is nested.
+/// Checks, without recursion, that the bytes are exactly one complete item of CBOR, nested no deeper
+/// than the limit: decoders may then trust its lengths. Returns the depth of nesting.
 fn scan(bytes: &[u8]) -> Result<usize, CodecError> {
     // Items still to come on each open level; `None` for one that a break code ends.
     let mut open: Vec<Option<u64>> = Vec::new();
     let (mut at, mut deepest) = (0, 0);
     loop {
-        let head = *bytes.get(at).ok_or(CUT)?;
-        let (major, info) = (head >> 5, head & 31);
-        at += 1;
-        let width = match info {
-            24..=27 => 1 << (info - 24),
-            28..=30 => return Err("a reserved head of an item".into()),
-            _ => 0,
-        };
-        let mut argument = u64::from(info);
-        if width > 0 {
-            let digits = bytes.get(at..at + width).ok_or(CUT)?;
-            argument = digits.iter().fold(0, |n, &b| n << 8 | u64::from(b));
-            at += width;
-        }
+        let Head {
+            major,
+            info,
+            argument,
+            len,
+        } = head(&bytes[at..])?;
+        at += len;
         match (major, info) {
             (2..=5, 31) => open.push(None),
             (0 | 1 | 6, 31) => return Err("an item of no length".into()),
@@ -105,21 +97,56 @@ fn scan(bytes: &[u8]) -> Result<usize, CodecError> {
         if opens {
             continue;
         }
-        // An item has ended: so have the levels of which it was the last.
-        while let Some(Some(left)) = open.last_mut() {
-            *left -= 1;
-            if *left > 0 {
-                break;
-            }
-            open.pop();
-        }
+        close_levels(&mut open);
         if open.is_empty() {
             break;
         }
     }
     match bytes.len() - at {
         0 => Ok(deepest),
-        more => Err(format!("{more} bytes behind the value").into()),
+        more => Err(format!("{more} bytes after the value").into()),
+    }
+}
+
+/// The head of an item: its kind, and the number that goes with it.
+struct Head {
+    major: u8,
+    info: u8,
+    argument: u64,
+    len: usize,
+}
+
+#[inline]
+fn head(bytes: &[u8]) -> Result<Head, CodecError> {
+    let first = *bytes.first().ok_or(CUT)?;
+    let (major, info) = (first >> 5, first & 31);
+    let width = match info {
+        24..=27 => 1 << (info - 24),
+        28..=30 => return Err("a reserved head of an item".into()),
+        _ => 0,
+    };
+    let mut argument = u64::from(info);
+    if width > 0 {
+        let digits = bytes.get(1..=width).ok_or(CUT)?;
+        argument = digits.iter().fold(0, |n, &b| n << 8 | u64::from(b));
+    }
+    Ok(Head {
+        major,
+        info,
+        argument,
+        len: 1 + width,
+    })
+}
+
+/// An item has ended, and with it the levels of which it was the last.
+#[inline]
+fn close_levels(open: &mut Vec<Option<u64>>) {
+    while let Some(Some(left)) = open.last_mut() {
+        *left -= 1;
+        if *left > 0 {
+            return;
+        }
+        open.pop();
     }
 }
 

@@ -19,5 +19,5 @@ pub(super) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecErro
     if rest.is_empty() {
         return Ok(value);
     }
-    Err(format!("{} bytes behind the value", rest.len()).into())
+    Err(format!("{} bytes after the value", rest.len()).into())
 }

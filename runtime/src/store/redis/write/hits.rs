@@ -35,16 +35,11 @@ impl Client {
         hits: impl Iterator<Item = (Field, u64)>,
     ) {
         let counts = pair.policy.counts_hits();
-        let Touch::Behind(interval) = pair.touch else {
+        let mut hits = hits.peekable();
+        let has_use = counts || pair.structure.is_sliding();
+        let (Touch::Behind(interval), true, Some(_)) = (pair.touch, has_use, hits.peek()) else {
             return;
         };
-        if !counts && !pair.structure.is_sliding() {
-            return;
-        }
-        let mut hits = hits.peekable();
-        if hits.peek().is_none() {
-            return;
-        }
         let mut pending = self.pair_state(pair).pending_hits();
         let significance = Significance::of(&pair.policy);
         if counts {
@@ -74,17 +69,23 @@ impl Client {
         if !is_needed && !is_full {
             return;
         }
-        let pause = match (is_full, counts) {
-            (true, _) => Duration::ZERO,
-            (false, true) => interval,
-            // Only the end of the pair is to be moved.
-            (false, false) => interval.max(pause(pair)),
-        };
+        client.send_later(
+            pair,
+            match (is_full, counts) {
+                (true, _) => Duration::ZERO,
+                (false, true) => interval,
+                // Only the end of the pair is to be moved.
+                (false, false) => interval.max(pause(pair)),
+            },
+        );
+    }
+
+    fn send_later(self: Arc<Self>, pair: &Arc<Pair>, delay: Duration) {
         let pair = pair.clone();
         // Without the background thread there was no hit.
         let _ = background::spawn(async move {
-            tokio::time::sleep(pause).await;
-            client.send_pending_hits(&pair).await;
+            tokio::time::sleep(delay).await;
+            self.send_pending_hits(&pair).await;
         });
     }
 

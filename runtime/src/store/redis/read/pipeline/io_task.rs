@@ -226,13 +226,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> IoTask<S> {
             let RequestInFlight {
                 request, batches, ..
             } = self.in_flight.pop_front().ok_or(ConnectionEnd)?;
-            {
-                let mut io = self.state.io();
-                io.in_flight.drain(..batches.len());
-                io.requests -= 1;
-                io.late_in_a_row = 0;
-                io.sleeper = None;
-            }
+            self.state.end_request(batches.len());
             let context = &self.state.context;
             // Without the store there are no callers.
             let sink = context.sink.upgrade().ok_or(ConnectionEnd)?;
@@ -266,6 +260,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> IoTask<S> {
 }
 
 impl PipelineState {
+    /// The reply to the oldest request has arrived.
+    fn end_request(&self, batches: usize) {
+        let mut io = self.io();
+        io.in_flight.drain(..batches);
+        io.requests -= 1;
+        io.late_in_a_row = 0;
+        io.sleeper = None;
+    }
+
     /// Records the hits of a reply, before its callers go on to what may be a put, and the entries
     /// that are large.
     fn record(&self, sink: &dyn ReplySink, request: &Request, reply: &BatchReply) {

@@ -83,19 +83,32 @@ impl ReplyParser {
                 return Ok(Err(1));
             };
             self.at = next;
-            match (line, expected_lens.get(self.groups.len())) {
-                (Line::Array(len), Some(expected)) if len == *expected => {
-                    self.groups.push(Ok(Vec::with_capacity(len)));
-                }
-                (Line::Array(2), None) => self.time = Some(Vec::with_capacity(2)),
-                (Line::Error(text), Some(_)) => self.groups.push(Err(refused(text))),
-                (Line::Error(text), None) => {
-                    let refused = refused(text);
-                    return Ok(Ok(self.complete(Err(refused))));
-                }
-                _ => return Err(ProtocolError),
+            let expected_len = expected_lens.get(self.groups.len()).copied();
+            if let Some(complete) = self.begin_part(&line, expected_len)? {
+                return Ok(Ok(complete));
             }
         }
+    }
+
+    /// The first line of a group, or of the time, which comes last and has no expected length.
+    fn begin_part(
+        &mut self,
+        line: &Line<'_>,
+        expected_len: Option<usize>,
+    ) -> Result<Option<CompleteReply>, ProtocolError> {
+        match (line, expected_len) {
+            (Line::Array(len), Some(expected)) if *len == expected => {
+                self.groups.push(Ok(Vec::with_capacity(*len)));
+            }
+            (Line::Array(2), None) => self.time = Some(Vec::with_capacity(2)),
+            (Line::Error(text), Some(_)) => self.groups.push(Err(refused(text))),
+            (Line::Error(text), None) => {
+                let refused = refused(text);
+                return Ok(Some(self.complete(Err(refused))));
+            }
+            _ => return Err(ProtocolError),
+        }
+        Ok(None)
     }
 
     fn complete(&mut self, now_us: Result<u64, Error>) -> CompleteReply {
