@@ -35,11 +35,14 @@ impl Client {
         hits: impl Iterator<Item = (Field, u64)>,
     ) {
         let counts = pair.policy.counts_hits();
-        let mut hits = hits.peekable();
-        let has_use = counts || pair.structure.is_sliding();
-        let (Touch::Behind(interval), true, Some(_)) = (pair.touch, has_use, hits.peek()) else {
+        let Touch::Behind(interval) = pair.touch else {
             return;
         };
+        // Looked at only if there is a use for them: this runs for every reply.
+        let mut hits = hits.peekable();
+        if !(counts || pair.structure.is_sliding()) || hits.peek().is_none() {
+            return;
+        }
         let mut pending = self.pair_state(pair).pending_hits();
         let significance = Significance::of(&pair.policy);
         if counts {
@@ -69,15 +72,12 @@ impl Client {
         if !is_needed && !is_full {
             return;
         }
-        client.send_later(
-            pair,
-            match (is_full, counts) {
-                (true, _) => Duration::ZERO,
-                (false, true) => interval,
-                // Only the end of the pair is to be moved.
-                (false, false) => interval.max(pause(pair)),
-            },
-        );
+        let delay = if is_full {
+            Duration::ZERO
+        } else {
+            send_delay(pair, interval)
+        };
+        client.send_later(pair, delay);
     }
 
     fn send_later(self: Arc<Self>, pair: &Arc<Pair>, delay: Duration) {
@@ -236,6 +236,15 @@ fn instant_us(reply: Value) -> Option<u64> {
         Value::Double(instant) if instant >= 0.0 => Some(instant as u64),
         entry @ Value::Array(_) => instant_us(entry),
         _ => None,
+    }
+}
+
+/// How long recorded hits are collected. Where hits do not count, only the end of the pair is moved.
+fn send_delay(pair: &Pair, interval: Duration) -> Duration {
+    if pair.policy.counts_hits() {
+        interval
+    } else {
+        interval.max(pause(pair))
     }
 }
 
