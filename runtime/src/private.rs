@@ -1,10 +1,10 @@
 //! All that generated code may name. Not guarded by semver: the macro is pinned to this version.
 
+use std::time::Duration;
+
 pub use crate::cache::entry_handle::{Needs, Ready, Run};
 pub use crate::cache::invalidation::{Invalidation, invalidate_after, invalidate_after_blocking};
 pub use crate::cache::wrapper::Core;
-use std::time::Duration;
-
 pub use crate::call::Call;
 pub use crate::engine::Engine;
 pub use crate::key::digest::{KeyWriter, canonical_bytes};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::attempt::Attempt;
 use super::backlog;
 use super::encoding;
-use super::lease::{Currency, Lease};
+use super::lease::{FenceCheck, Lease};
 use crate::engine::Engine;
 use crate::engine::detached;
 use crate::engine::single_flight::{JoinMark, Leader};
@@ -58,16 +58,16 @@ impl Attempt<'_> {
         let shared = before_asking
             .filter(|&joined| self.is_followed_before(joined))
             .map(|_| encoding::shared(&put));
-        let currency = if is_cacheable {
+        let check = if is_cacheable {
             self.put(lease, put).await
         } else {
-            lease.is_current(&mut self.deadline).await
+            lease.check_fence(&mut self.deadline).await
         };
-        let may_have_it = match currency {
-            Currency::Current => before_asking,
-            Currency::Unknown => self.joined_before_execution,
+        let may_have_it = match check {
+            FenceCheck::Passed => before_asking,
+            FenceCheck::Unknown => self.joined_before_execution,
             // There is, or will be, a later value for them.
-            Currency::Overtaken => None,
+            FenceCheck::Fenced => None,
         };
         if let (Some(leader), Some(shared), Some(joined)) = (&mut self.leader, shared, may_have_it)
         {
@@ -82,11 +82,11 @@ impl Attempt<'_> {
 
     /// Stores a value under its lease. The put goes on in the background once the deadline has
     /// passed, or when the caller goes away.
-    pub(crate) async fn put(&mut self, mut lease: Lease, mut put: Put) -> Currency {
+    pub(crate) async fn put(&mut self, mut lease: Lease, mut put: Put) -> FenceCheck {
         let Some(room) = backlog::room(put.entry.tail.len()) else {
             let error = Error::unavailable("too many values wait to be stored");
             self.call.failed(&error);
-            return Currency::Unknown;
+            return FenceCheck::Unknown;
         };
         put.token = Some(lease.token());
         let (engine, method) = self.detach();
@@ -106,7 +106,7 @@ impl Attempt<'_> {
         let timeout = self.deadline.start();
         let stored = detached::within(engine, timeout.at_most, storing, late).await;
         self.deadline.stop();
-        stored.map_or(Currency::Unknown, |stored| {
+        stored.map_or(FenceCheck::Unknown, |stored| {
             count_put(engine, &self.call.method, stored)
         })
     }
@@ -122,17 +122,21 @@ impl Attempt<'_> {
     }
 }
 
-fn count_put(engine: &Engine, method: &BoundMethod, stored: Result<PutOutcome, Error>) -> Currency {
+fn count_put(
+    engine: &Engine,
+    method: &BoundMethod,
+    stored: Result<PutOutcome, Error>,
+) -> FenceCheck {
     match stored {
-        Ok(PutOutcome::Fenced) => Currency::Overtaken,
+        Ok(PutOutcome::Fenced) => FenceCheck::Fenced,
         Ok(PutOutcome::Stored(evicted)) => {
             engine.count(Some(method), Event::write, 1);
             engine.count(Some(method), Event::evicted, evicted);
-            Currency::Current
+            FenceCheck::Passed
         }
         Err(error) => {
             super::failure::record(engine, method, &error);
-            Currency::Unknown
+            FenceCheck::Unknown
         }
     }
 }

@@ -34,13 +34,13 @@ struct HeldLease {
     is_open: AtomicBool,
 }
 
-/// What the store says of a value.
+/// Whether a computation may still store: what the store says of its fencing token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Currency {
-    /// Nothing has overtaken it.
-    Current,
-    /// An invalidation, or a later start of the same computation, has.
-    Overtaken,
+pub(crate) enum FenceCheck {
+    /// The token is there: the value is current.
+    Passed,
+    /// An invalidation, or a later start of the same computation, has removed it.
+    Fenced,
     /// The store is failing, or has not answered yet.
     Unknown,
 }
@@ -69,15 +69,15 @@ impl Lease {
         self.0.token
     }
 
-    /// What the store says of a computation so far.
-    pub(crate) async fn is_current(&self, deadline: &mut Deadline) -> Currency {
+    /// Asks the store, without a put.
+    pub(crate) async fn check_fence(&self, deadline: &mut Deadline) -> FenceCheck {
         let store = self.0.engine.store();
         let is_current =
             deadline.spend(|left| store.is_current(&self.0.pair, self.0.field, self.0.token, left));
         match is_current.await {
-            Ok(true) => Currency::Current,
-            Ok(false) => Currency::Overtaken,
-            Err(_) => Currency::Unknown,
+            Ok(true) => FenceCheck::Passed,
+            Ok(false) => FenceCheck::Fenced,
+            Err(_) => FenceCheck::Unknown,
         }
     }
 

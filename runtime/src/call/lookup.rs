@@ -1,7 +1,10 @@
 //! Before the method runs: look the entry up, join the flight, acquire the lease.
 
+use std::sync::Arc;
+
 use super::acquire::{FoundEntry, LeaseOrEntry};
 use super::attempt::Attempt;
+use super::encoding;
 use crate::engine::scope;
 use crate::engine::single_flight::{EncodedValue, FlightRole, FollowerOutcome};
 use crate::method::freshness::NeedsRefresh;
@@ -9,7 +12,6 @@ use crate::method::return_type::Value;
 use crate::settings::Stampede;
 use crate::stats::Event;
 use crate::store::{AcceptEntry, LookupReply, OnHeldLease};
-use std::sync::Arc;
 
 /// What is to be done for a call.
 pub(crate) enum Answer<T> {
@@ -120,10 +122,11 @@ impl Attempt<'_> {
     /// have stored meanwhile.
     async fn lead(&mut self) -> Option<FoundEntry> {
         let accept = self.accept?;
-        let on_held = match self.call.method.freshness.stampede {
-            _ if !self.mode.read => OnHeldLease::Preempt,
-            Stampede::Lease | Stampede::Local => OnHeldLease::Wait,
-            Stampede::Off => OnHeldLease::Preempt,
+        let stampede = self.call.method.freshness.stampede;
+        let on_held = if self.mode.read && stampede != Stampede::Off {
+            OnHeldLease::Wait
+        } else {
+            OnHeldLease::Preempt
         };
         match self.acquire_lease(on_held, accept).await {
             Ok(LeaseOrEntry::Lease(lease)) => self.lease = Some(lease),
@@ -138,11 +141,7 @@ impl Attempt<'_> {
     fn publish_found(&mut self, found: &FoundEntry) {
         if let (Some(leader), Some(joined)) = (&mut self.leader, found.joined)
             && leader.has_followers_before(joined)
-            && let Some(value) = found
-                .reply
-                .entry
-                .as_deref()
-                .and_then(super::encoding::shared_of)
+            && let Some(value) = found.reply.entry.as_deref().and_then(encoding::shared_of)
         {
             leader.publish(value, joined);
         }
@@ -154,7 +153,7 @@ impl Attempt<'_> {
     }
 }
 
-/// The part of a call in the flight of its key.
+/// How a call goes on after it has joined a flight.
 enum Joining {
     Leads,
     Follows(Arc<EncodedValue>),

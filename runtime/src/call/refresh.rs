@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 
 use super::acquire::LeaseOrEntry;
 use super::attempt::{Attempt, KeyedCall};
-use super::lease::{Currency, Lease};
+use super::lease::{FenceCheck, Lease};
 use crate::engine::Engine;
 use crate::engine::refreshes::RefreshPermit;
 use crate::engine::scope::Mode;
@@ -86,7 +86,7 @@ impl Refresh {
         };
         match put {
             Ok(put) => {
-                if attempt.put(lease, put).await != Currency::Overtaken {
+                if attempt.put(lease, put).await != FenceCheck::Fenced {
                     permit.backoff = Duration::ZERO;
                 }
             }

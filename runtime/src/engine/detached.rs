@@ -34,7 +34,7 @@ pub(crate) async fn within<T: Send + 'static>(
             late(done);
         }
     };
-    // Without a driver there is no connection either.
+    // Without the background thread there is no connection either.
     spawn(task).ok()?;
     done.await.ok()
 }

@@ -14,24 +14,24 @@ use super::fork::PerProcess;
 use crate::error::{Error, ErrorKind};
 
 /// A forked child has not got the thread, and starts one of its own.
-static DRIVER: LazyLock<PerProcess<OnceCell<Handle>>> = LazyLock::new(PerProcess::default);
+static RUNTIME: LazyLock<PerProcess<OnceCell<Handle>>> = LazyLock::new(PerProcess::default);
 
-/// Runs a future on the driver. Dropping the returned future does not stop it, unless it is polled
-/// by a task of the driver already.
+/// Runs a future on the background thread. Dropping the returned future does not stop it, unless it is polled
+/// by a task of that thread already.
 pub(crate) async fn run<T: Send + 'static>(
     future: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Error> {
-    let driver = handle()?;
-    if Handle::try_current().is_ok_and(|here| here.id() == driver.id()) {
+    let runtime = handle()?;
+    if Handle::try_current().is_ok_and(|here| here.id() == runtime.id()) {
         // A box, or every operation would have the room for this way too.
         return Ok(Box::pin(future).await);
     }
-    let task = driver.spawn(future);
+    let task = runtime.spawn(future);
     task.await
         .map_err(|_| Error::new(ErrorKind::Unavailable, "the task of the store was ended"))
 }
 
-/// Starts a future on the driver.
+/// Starts a future on the background thread.
 pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
     handle()?.spawn(future);
     Ok(())
@@ -39,7 +39,7 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Result
 
 fn handle() -> Result<&'static Handle, Error> {
     // `get_or_try_init`: a thread may be refused now and granted later.
-    DRIVER.get_or_default().get_or_try_init(|| {
+    RUNTIME.get_or_default().get_or_try_init(|| {
         let refused = |error: std::io::Error| {
             Error::unavailable("the system refused a thread for the connections").with_source(error)
         };
