@@ -197,9 +197,9 @@ impl Engine {
 
     /// The method with every option decided, or `None` where options contradict the store.
     #[inline]
-    pub(crate) fn bind(&self, method: &'static Method) -> Option<BoundRef> {
+    pub(crate) fn bind(&self, method: &'static Method) -> Option<BoundRef<'static>> {
         if let Some(bound) = method.bound_to(self.state().id) {
-            return Some(BoundRef::First(bound));
+            return Some(BoundRef::Borrowed(bound));
         }
         let address = std::ptr::from_ref(method).addr();
         let known = self
@@ -210,7 +210,7 @@ impl Engine {
             .get(&address)
             .cloned();
         if let Some(bound) = known {
-            return bound.map(BoundRef::Other);
+            return bound.map(BoundRef::Shared);
         }
         let mut methods = self
             .state()
@@ -224,7 +224,7 @@ impl Engine {
         if let Some(bound) = &bound {
             method.remember(self.state().id, bound);
         }
-        bound.map(BoundRef::Other)
+        bound.map(BoundRef::Shared)
     }
 
     fn bind_first(&self, method: &Method) -> Option<Arc<BoundMethod>> {

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::attempt::KeyedCall;
 use crate::deadline::HANDLE_DEADLINE;
 use crate::engine::Engine;
 use crate::engine::detached;
@@ -28,8 +27,8 @@ impl Invalidation {
     }
 
     /// The entry of one call, if it has one.
-    pub(super) fn of(entry: Option<KeyedCall<'_>>) -> Self {
-        Self(entry.map(|call| (call.method.into_arc(), Some(call.key))))
+    pub(super) fn of(entry: Option<(Arc<BoundMethod>, CallKey)>) -> Self {
+        Self(entry.map(|(bound, key)| (bound, Some(key))))
     }
 
     async fn apply(self, engine: &Engine) -> Result<(), LostInvalidation> {
