@@ -72,7 +72,7 @@ impl<'a> Call<'a> {
         mode: Mode,
         write: impl FnOnce(&mut KeyWriter),
     ) -> Self {
-        let bound = engine.bind(method);
+        let bound = engine.bind(method).ok();
         let cached = bound.as_ref().filter(|_| mode.read || mode.write);
         let key = cached.and_then(|bound| match bound.key.call(write) {
             Ok(key) => Some(key),
