@@ -24,7 +24,7 @@ use crate::stats::Event;
 use crate::store::{AcceptEntry, LookupReply, OnHeldLease, Put, PutOutcome};
 
 /// Decides whether what a method returned is stored.
-pub(super) type Condition<R> = fn(&R) -> Cacheability;
+pub(in crate::cache) type Condition<R> = fn(&R) -> Cacheability;
 
 /// The entry of one call of an async method: `repo.entry().find(42)`.
 ///
@@ -40,7 +40,7 @@ pub struct EntryHandle<'a, S, R, Run> {
 }
 
 /// The entry of one call. It borrows nothing: a handle may outlive what made it.
-pub(super) struct Entry {
+pub(in crate::cache) struct Entry {
     engine: Engine,
     method: Arc<BoundMethod>,
     key: CallKey,
@@ -135,7 +135,7 @@ where
         Ok(Some(left.map_or(Duration::MAX, Duration::from_millis)))
     }
 
-    pub(super) async fn execute<Fut: Future<Output = R>>(
+    pub(in crate::cache) async fn execute<Fut: Future<Output = R>>(
         entry: Result<Entry, Error>,
         cacheability: Condition<R>,
         run: impl FnOnce() -> Fut,
@@ -295,7 +295,7 @@ impl<S, R, Run> EntryHandle<'_, S, R, Run> {
         }
     }
 
-    pub(super) fn into_parts(self) -> (Result<Entry, Error>, Condition<R>, Run) {
+    pub(in crate::cache) fn into_parts(self) -> (Result<Entry, Error>, Condition<R>, Run) {
         let run = self.run.into_inner();
         let run = run.unwrap_or_else(PoisonError::into_inner);
         (self.entry, self.cacheability, run)

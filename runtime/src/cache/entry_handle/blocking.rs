@@ -96,7 +96,7 @@ refresh_with!(a: A, b: B, c: C, d: D, e: E);
 refresh_with!(a: A, b: B, c: C, d: D, e: E, f: F);
 
 #[doc(hidden)]
-impl<S, R, Run> BlockingEntryHandle<'_, S, R, Run> {
+impl<'a, S, R, Run> BlockingEntryHandle<'a, S, R, Run> {
     pub fn new(call: Call<'_>, run: Run) -> Self {
         Self(EntryHandle::new(call, run))
     }
@@ -104,6 +104,10 @@ impl<S, R, Run> BlockingEntryHandle<'_, S, R, Run> {
     #[must_use]
     pub fn with_condition(self, cacheability: Condition<R>) -> Self {
         Self(self.0.with_condition(cacheability))
+    }
+
+    pub(in crate::cache) fn into_waiting(self) -> EntryHandle<'a, S, R, Run> {
+        self.0
     }
 
     pub fn invalidation(self) -> Invalidation {
