@@ -111,6 +111,12 @@ pub fn cache_impl(options: TokenStream, item: TokenStream) -> TokenStream {
     pipeline::cache_impl(options.into(), item.into()).into()
 }
 
+/// `#[cache_fn(cache = …, option = value, …)]` stands on a function without `self`.
+#[proc_macro_attribute]
+pub fn cache_fn(options: TokenStream, item: TokenStream) -> TokenStream {
+    pipeline::cache_fn(options.into(), item.into()).into()
+}
+
 macro_rules! inside_only {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
         $(#[$doc])*
