@@ -158,7 +158,11 @@ fn accessors(context: &Context<'_>) -> TokenStream {
     }
 }
 
+/// Whether the user has a method of that name, in this block or in another one of the same wrapper.
 fn has_method(context: &Context<'_>, name: &str) -> bool {
+    if context.plan.joined.iter().any(|joined| joined == name) {
+        return true;
+    }
     context
         .block
         .item
