@@ -5,7 +5,7 @@ use quote::{ToTokens as _, quote};
 use syn::visit_mut::VisitMut as _;
 use syn::{
     ConstParam, GenericArgument, GenericParam, Generics, Ident, ImplItem, Path, PathArguments,
-    TypeParam, Visibility, WhereClause,
+    Type, TypeParam, Visibility, WhereClause,
 };
 
 use super::attributes::{cfgs, lint_levels};
@@ -75,6 +75,15 @@ impl<'a> Context<'a> {
 
     pub(super) fn entry_point(&self) -> EntryPoint {
         self.block.entry_point
+    }
+
+    /// The user's type in documentation: as a link where its name alone is in scope.
+    pub(super) fn link(&self) -> String {
+        let name = &self.block.ty_name;
+        match self.block.ty {
+            Type::Path(path) if path.path.segments.len() == 1 => format!("[`{name}`]"),
+            _ => format!("`{name}`"),
+        }
     }
 
     /// The expression that gives the cache, with another one for `self`.

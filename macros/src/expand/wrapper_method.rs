@@ -80,10 +80,16 @@ pub(super) fn method(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<T
     let levels = attributes::lint_levels(&method.item.attrs);
     let unused = matches!(method.kind, Kind::Refused).then(|| quote!(#[allow(unused)]));
     let docs = method.is_cached().then(|| {
-        let docs = format!(
-            "\n\nAnswered from the cache where it can be: see [`{}`].",
-            context.wrapper
-        );
+        let wrapper = &context.wrapper;
+        let docs = match context.entry_point() {
+            // A link would have to say which of the two it means: the function, or the type of its name.
+            EntryPoint::Function => format!(
+                "\n\nAnswered from the cache where it can be; `{wrapper}::uncached` runs it without the cache."
+            ),
+            EntryPoint::Wrapper | EntryPoint::InPlace => {
+                format!("\n\nAnswered from the cache where it can be: see [`{wrapper}`].")
+            }
+        };
         quote!(#[doc = #docs])
     });
     let docs = docs.filter(|_| context.block.trait_.is_none());
