@@ -179,6 +179,22 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The same on a method that stands where the user's own would: the compiler says of it what it would say of that, and
+    /// clippy says it of the user's body.
+    pub(super) fn lints_in_place(&self) -> TokenStream {
+        let attributes = &self.block.item.attrs;
+        let cfgs = cfgs(attributes);
+        let levels = lint_levels(attributes);
+        quote! {
+            #(#cfgs)*
+            #(#levels)*
+            #[allow(
+                clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction,
+                deprecated, unexpected_cfgs, unreachable_code, unused_qualifications
+            )]
+        }
+    }
+
     /// The text that tells this block's methods from all others: `UserRepo::`, `<Repo as Store>::`.
     pub(super) fn site_of(&self, method: &Ident) -> String {
         let ty = fingerprint::canonical_text(self.block.ty.to_token_stream());

@@ -18,15 +18,14 @@ pub(super) fn implementation(context: &Context<'_>) -> TokenStream {
     let methods = context.plan.methods.iter();
     let methods = methods.filter_map(|one| method(context, one));
     let (generics, where_clause) = context.impl_generics();
-    let lints = context.lints();
     if context.entry_point() == EntryPoint::InPlace {
-        let ty = &context.ty.ty;
+        let (ty, lints) = (&context.ty.ty, context.lints_in_place());
         return quote! {
             #lints
             impl #generics #ty #where_clause { #(#methods)* }
         };
     }
-    let wrapper = context.wrapper_type();
+    let (wrapper, lints) = (context.wrapper_type(), context.lints());
     let Some(trait_) = &context.ty.trait_ else {
         return quote! {
             #lints
@@ -70,7 +69,9 @@ fn associated_items(context: &Context<'_>) -> Vec<TokenStream> {
 /// The function that is cached.
 pub(super) fn function(context: &Context<'_>) -> TokenStream {
     let methods = context.plan.methods.iter();
-    methods.filter_map(|one| method(context, one)).collect()
+    let function: TokenStream = methods.filter_map(|one| method(context, one)).collect();
+    let lints = context.lints_in_place();
+    quote!(#lints #function)
 }
 
 pub(super) fn method(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<TokenStream> {
