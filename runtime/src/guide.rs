@@ -14,12 +14,13 @@
 //! 10. [Testing](testing)
 //! 11. [Modes and statistics](modes_and_stats)
 //! 12. [Traits, generics and threads](wrapping)
-//! 13. [Codecs and features](codecs)
-//! 14. [Performance](performance)
-//! 15. [Limits](limits)
-//! 16. [Servers](servers)
-//! 17. [Coming from Python's `redis_func_cache`](from_python)
-//! 18. [Coming from `cached`](from_cached)
+//! 13. [Without a macro](without_macros)
+//! 14. [Codecs and features](codecs)
+//! 15. [Performance](performance)
+//! 16. [Limits](limits)
+//! 17. [Servers](servers)
+//! 18. [Coming from Python's `redis_func_cache`](from_python)
+//! 19. [Coming from `cached`](from_cached)
 
 pub mod getting_started {
     #![doc = include_str!("../../docs/guide/getting_started.md")]
@@ -67,6 +68,10 @@ pub mod modes_and_stats {
 
 pub mod wrapping {
     #![doc = include_str!("../../docs/guide/wrapping.md")]
+}
+
+pub mod without_macros {
+    #![doc = include_str!("../../docs/guide/without_macros.md")]
 }
 
 pub mod codecs {

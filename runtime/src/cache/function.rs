@@ -57,9 +57,9 @@ use crate::method::return_type::{ReturnTypeOf, Value};
 ///   Values that serde writes in different ways are different keys: `1u8` and `1u64`, a tuple and a struct.
 ///   **Put everything into it that the answer depends on**, for the closure's captures are not seen.
 /// * A value of another type under the same name is another entry, so no call reads another type's bytes. Types
-///   are told apart by [`std::any::type_name`], which gives one name to types of one path in two versions of a
+///   are distinguished by [`std::any::type_name`], which gives one name to types of one path in two versions of a
 ///   crate, and to two types of one name inside one function. Raise `version` when the meaning of a value
-///   changes, for nobody sees the closure's code.
+///   changes: the code of the closure is not in the key.
 ///
 /// # What a call promises
 ///
