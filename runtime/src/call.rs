@@ -115,13 +115,48 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// [`run`](Self::run) for a method that cannot outlive its call: the one call that finds an entry in need of a
+    /// refresh runs the method for it, and is given the old value where that gives none.
+    pub(crate) async fn run_or_refresh<S, R, Fut>(
+        self,
+        _return_type: S,
+        cacheability: impl Fn(&S::Stored) -> Cacheability,
+        method: impl FnOnce() -> Fut,
+    ) -> R
+    where
+        S: ReturnType<R>,
+        S::Stored: Value,
+        Fut: Future<Output = R>,
+    {
+        let Some(mut attempt) = self.attempt() else {
+            return method().await;
+        };
+        let (returned, needs) = match attempt.answer().await {
+            Answer::Value(stored) => return S::from_stored(stored),
+            Answer::Refreshable(stored, needs) => (S::from_stored(stored), needs),
+            Answer::Execute => {
+                return Box::pin(attempt.execute::<S, R>(cacheability, method())).await;
+            }
+        };
+        if let Some(refresh) = Refresh::start(&attempt.call, needs) {
+            let fresh = Box::pin(refresh.run::<S, R>(cacheability, method())).await;
+            if let Some(fresh) = fresh {
+                return fresh;
+            }
+        }
+        if needs.is_stale {
+            attempt.call.count(Event::stale, 1);
+        }
+        returned
+    }
+
     /// [`run`](Self::run) for a method whose values are refreshed in the background: `make` gives an
     /// execution that outlives this call.
     pub async fn run_stale<S, R, Fut>(
         self,
         _return_type: S,
         cacheability: impl Fn(&S::Stored) -> Cacheability + Send + 'static,
-        make: impl Fn() -> Fut,
+        make: impl FnOnce() -> Fut,
     ) -> R
     where
         S: ReturnType<R> + 'static,
@@ -136,7 +171,7 @@ impl<'a> Call<'a> {
     async fn run_refreshing<S, R, Fut>(
         self,
         cacheability: impl Fn(&S::Stored) -> Cacheability + Send + 'static,
-        make: impl Fn() -> Fut,
+        make: impl FnOnce() -> Fut,
         spawn: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>),
     ) -> R
     where
@@ -193,7 +228,7 @@ impl<'a> Call<'a> {
         self,
         _return_type: S,
         cacheability: impl Fn(&S::Stored) -> Cacheability + Send + 'static,
-        make: impl Fn() -> Run,
+        make: impl FnOnce() -> Run,
     ) -> R
     where
         S: ReturnType<R> + 'static,

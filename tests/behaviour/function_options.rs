@@ -264,6 +264,13 @@ async fn what_is_out_of_bounds_is_an_error_that_names_the_remedy() {
                     (f().ttl_jitter(0.6), "`ttl_jitter` is 0.6"),
                     (f().ttl_jitter(f64::NAN), "from 0 to 0.5"),
                     (f().maxsize(0), "`maxsize` is 0"),
+                    (f().stale(Duration::ZERO), "to serve no stale values"),
+                    (f().soft_timeout(year), "add `stale`"),
+                    (f().stale(year), "the builder one"),
+                    (f().early(0.9), "the builder one"),
+                    (f().early_xfetch(), "the builder one"),
+                    (f().early(1.0).ttl(year), "between 0 and 1"),
+                    (f().early(f64::NAN).ttl(year), "`early` is NaN"),
                     (f().touch(Touch::Behind(Duration::ZERO)), "`Touch::Exact`"),
                 ] {
                     let error = function.build().unwrap_err();
@@ -303,10 +310,17 @@ fn one_name_has_one_set_of_options() {
         (f().cluster(), "another `cluster`;"),
         (f().maxsize(7), "another `maxsize`;"),
         (f().ttl_jitter(0.1), "another `ttl_jitter`;"),
+        (f().stale(second), "another `stale`;"),
+        (f().early(0.9), "another `early`;"),
+        (f().early_xfetch(), "another `early`;"),
         (f().stampede(Stampede::Local), "another `stampede`;"),
         (f().codec(Codec::Cbor), "another `codec`;"),
         (f().touch(Touch::Exact), "another `touch`;"),
         (f().maxsize(7).version("2"), "another `maxsize`, `version`;"),
+        (
+            f().stale(second).soft_timeout(second),
+            "another `stale`, `soft_timeout`;",
+        ),
     ] {
         let error = function.build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);

@@ -8,6 +8,7 @@ mod debug;
 mod expiry;
 mod fencing;
 mod function_options;
+mod function_refresh;
 mod functions;
 mod guide;
 mod identity;
