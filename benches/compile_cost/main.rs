@@ -61,7 +61,7 @@ fn main() -> ExitCode {
         let at = words.iter().position(|word| word == name);
         at.map_or(otherwise, |at| words[at + 1].parse().unwrap())
     };
-    let (types, rounds) = (option("--types", 20), option("--rounds", 3));
+    let (types, rounds) = (option("--types", 20), option("--rounds", 2));
     let package = Package::generate(types);
     let rows = [Profile::Release, Profile::Debug].map(|profile| package.measure(profile, rounds));
     println!(
@@ -107,6 +107,7 @@ impl Package {
         fs::write(directory.join("Cargo.toml"), generated::manifest(&root)).unwrap();
         fs::copy(root.join("Cargo.lock"), directory.join("Cargo.lock")).unwrap();
         fs::write(source.join("main.rs"), generated::main(types)).unwrap();
+        fs::write(source.join("lib.rs"), "//! Nothing.\n").unwrap();
         fs::write(source.join("db.rs"), generated::DATABASE).unwrap();
         for number in 0..types {
             let file = source.join(format!("{}.rs", generated::module(number)));
@@ -119,11 +120,8 @@ impl Package {
     }
 
     fn measure(&self, profile: Profile, rounds: usize) -> Row {
-        for cached in [false, true] {
-            // With it the dependencies.
-            self.build(profile, cached);
-            self.run(profile);
-        }
+        // With it the dependencies.
+        self.cargo(profile, &["--lib"]);
         let [mut plain, mut cached] = [false, true].map(|cached| self.build(profile, cached));
         for _ in 1..rounds {
             plain = plain.least(self.build(profile, false));
@@ -146,47 +144,42 @@ impl Package {
         row
     }
 
-    /// Builds the crate itself from the beginning.
+    /// Builds the program from the beginning, and sees that it works: it calls each method.
     fn build(&self, profile: Profile, cached: bool) -> Build {
         let target = self.directory.join("target").join(profile.name());
         remove_own(&target.join("incremental"));
         // Cargo compares times.
         let main = self.directory.join("src/main.rs");
         fs::write(&main, fs::read(&main).unwrap()).unwrap();
-        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo
-            .args(["build", "--offline", "--quiet", "--target-dir", "target"])
-            .current_dir(&self.directory)
-            .env_remove("RUSTFLAGS");
-        if profile == Profile::Release {
-            cargo.arg("--release");
-        }
-        if cached {
-            cargo.args(["--features", "cached"]);
-        }
-        let before = children_cpu_s().unwrap();
-        assert!(
-            cargo.status().unwrap().success(),
-            "the generated crate does not build"
-        );
+        let features: &[&str] = if cached {
+            &["--features", "cached"]
+        } else {
+            &[]
+        };
+        let cpu_s = self.cargo(profile, features);
+        let program = target.join(generated::NAME);
+        let mut run = Command::new(&program);
+        let status = run.stdout(Stdio::null()).status().unwrap();
+        assert!(status.success(), "the generated program fails");
         Build {
-            cpu_s: children_cpu_s().unwrap() - before,
-            size_kb: fs::metadata(target.join(generated::NAME)).unwrap().len() as f64 / 1000.0,
+            cpu_s,
+            size_kb: fs::metadata(program).unwrap().len() as f64 / 1000.0,
         }
     }
 
-    /// What was built works: each method is called.
-    fn run(&self, profile: Profile) {
-        let program = self
-            .directory
-            .join("target")
-            .join(profile.name())
-            .join(generated::NAME);
-        let status = Command::new(program)
-            .stdout(Stdio::null())
-            .status()
-            .unwrap();
-        assert!(status.success(), "the generated program fails");
+    /// Returns how much time it has used.
+    fn cargo(&self, profile: Profile, arguments: &[&str]) -> f64 {
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo
+            .args(["build", "--offline", "--quiet", "--target-dir", "target"])
+            .args(arguments)
+            .args((profile == Profile::Release).then_some("--release"))
+            .current_dir(&self.directory)
+            .env_remove("RUSTFLAGS");
+        let before = children_cpu_s().unwrap();
+        let status = cargo.status().unwrap();
+        assert!(status.success(), "the generated crate does not build");
+        children_cpu_s().unwrap() - before
     }
 }
 
