@@ -21,6 +21,7 @@ mod stats;
 mod store;
 
 pub use cache::Cache;
+pub use cache::all_entries::{AllEntries, BlockingAllEntries};
 pub use cache::builder::CacheBuilder;
 pub use cache::entry_handle::{BlockingEntryHandle, EntryHandle};
 pub use cache::wrapper::{CacheExt, Cacheable};
