@@ -70,13 +70,22 @@ impl<'a> Call<'a> {
         mode: Mode,
         write: &mut dyn FnMut(&mut KeyWriter),
     ) -> Self {
-        let bound = engine.bind(method).ok();
+        Self::of_bound(engine, engine.bind(method).ok(), mode, write)
+    }
+
+    /// For a method or function that is bound already.
+    pub(crate) fn of_bound(
+        engine: &'a Engine,
+        bound: Option<BoundRef<'a>>,
+        mode: Mode,
+        write: &mut dyn FnMut(&mut KeyWriter),
+    ) -> Self {
         let cached = bound.as_ref().filter(|_| mode.read || mode.write);
         let key = cached.and_then(|bound| match bound.key.call(write) {
             Ok(key) => Some(key),
             Err(_) => {
                 tracing::warn!(
-                    method = method.site(),
+                    method = &*bound.site,
                     "redis-func-cache: the arguments cannot be a key"
                 );
                 None
