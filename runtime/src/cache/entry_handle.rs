@@ -77,7 +77,7 @@ where
     pub async fn peek(&self) -> Result<Option<S::Stored>, Error> {
         let call = self.call()?;
         let reply = lookup(&call).await?;
-        Ok(call.read(&reply).map(|(value, _)| value))
+        Ok(call.read(&reply))
     }
 
     /// Removes the entry; returns whether there was one.

@@ -341,7 +341,7 @@ impl CachedFunction {
     #[inline]
     fn call_in_mode<T, K: KeyPart + ?Sized>(&self, key: &K, mode: Mode) -> Call<'_> {
         let bound = self.engine.bind_function(&self.function).ok();
-        Call::of_bound(&self.engine, bound, mode, |writer| {
+        Call::of_bound(&self.engine, bound, mode, &mut |writer| {
             writer.add_type::<T>();
             writer.add(key);
         })
