@@ -136,26 +136,25 @@ impl<'a> Call<'a> {
         S::Stored: Value,
         Fut: Future<Output = R>,
     {
-        let Some(mut attempt) = self.attempt() else {
-            return method().await;
-        };
-        let (returned, needs) = match attempt.answer().await {
-            Answer::Value(stored) => return S::from_stored(stored),
-            Answer::Refreshable(stored, needs) => (S::from_stored(stored), needs),
-            Answer::Execute => {
-                return Box::pin(attempt.execute::<S, R>(cacheability, method())).await;
+        let mut steps = self.steps();
+        while let Some(found) = steps.find().await {
+            let Some(stored) = steps.read(found) else {
+                continue;
+            };
+            let Some((needs, refresh)) = steps.refresh() else {
+                return S::from_stored(stored);
+            };
+            if let Some(refresh) = refresh {
+                let run = refresh.run::<S, R>(cacheability, method());
+                if let Some(fresh) = Box::pin(run).await {
+                    return S::from_stored(fresh);
+                }
             }
-        };
-        if let Some(refresh) = Refresh::start(&attempt.call, needs) {
-            let fresh = Box::pin(refresh.run::<S, R>(cacheability, method())).await;
-            if let Some(fresh) = fresh {
-                return fresh;
-            }
+            steps.count_stale(needs);
+            return S::from_stored(stored);
         }
-        if needs.is_stale {
-            attempt.call.count(Event::stale, 1);
-        }
-        returned
+        let method = Box::pin(method());
+        steps.execute::<S, R>(cacheability, method).await
     }
 
     /// [`run`](Self::run) for a method whose values are refreshed in the background: `make` gives an
@@ -168,7 +167,7 @@ impl<'a> Call<'a> {
     ) -> R
     where
         S: ReturnType<R> + 'static,
-        S::Stored: Value,
+        S::Stored: Value + Send,
         Fut: Future<Output = R> + Send + 'static,
         R: Send + 'static,
     {
@@ -184,7 +183,7 @@ impl<'a> Call<'a> {
     ) -> R
     where
         S: ReturnType<R> + 'static,
-        S::Stored: Value,
+        S::Stored: Value + Send,
         Fut: Future<Output = R> + Send + 'static,
         R: Send + 'static,
     {
@@ -201,9 +200,9 @@ impl<'a> Call<'a> {
                 let (publish, refreshed) = oneshot::channel();
                 let run = refresh.run::<S, R>(cacheability, make());
                 spawn(Box::pin(async move {
-                    if let Some(returned) = run.await {
+                    if let Some(fresh) = run.await {
                         // Only a call with a `soft_timeout` waits for it.
-                        let _ = publish.send(returned);
+                        let _ = publish.send(S::from_stored(fresh));
                     }
                 }));
                 if let Some(fresh) = steps.fresh_in_time(needs, refreshed).await {
@@ -240,7 +239,7 @@ impl<'a> Call<'a> {
     ) -> R
     where
         S: ReturnType<R> + 'static,
-        S::Stored: Value,
+        S::Stored: Value + Send,
         Run: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {

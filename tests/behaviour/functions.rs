@@ -121,6 +121,23 @@ async fn an_error_is_returned_and_not_stored_and_every_other_value_is() {
 }
 
 #[tokio::test]
+async fn an_error_need_not_be_send_where_the_call_is() {
+    everywhere(|[cache, _]| async move {
+        let f = function(&cache);
+        let call = tokio::spawn(async move {
+            let run = || async {
+                "no number"
+                    .parse::<u64>()
+                    .map_err(Box::<dyn std::error::Error>::from)
+            };
+            f.try_get_with(&1, run).await.is_err()
+        });
+        assert!(call.await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn keys_that_are_written_alike_are_one_and_all_others_are_not() {
     #[derive(Serialize)]
     struct Of {
