@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CachedFunction, Error, ErrorKind, Mode};
@@ -339,6 +339,35 @@ async fn what_an_invalidation_has_overtaken_is_not_stored() {
         assert_eq!(sibling.entry::<u64>(&1).peek().await.unwrap(), Some(0));
     })
     .await;
+}
+
+/// Followers wait for their leader for half a second at the least.
+#[tokio::test]
+async fn later_calls_do_not_wait_for_what_was_overtaken() {
+    let cache = Cache::builder(unique("functions")).build().unwrap();
+    let f = function(&cache);
+    for round in 0.. {
+        let (began, never) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
+        let call = || {
+            let (f, began, never) = (f.clone(), began.clone(), never.clone());
+            let run = || read_slowly(Arc::default(), began, never);
+            tokio::spawn(async move { f.get_with(&round, run).await })
+        };
+        let early = call();
+        began.notified().await;
+        let since = Instant::now();
+        f.all().invalidate().await.unwrap();
+        let late = call();
+        began.notified().await;
+        let took = since.elapsed();
+        early.abort();
+        late.abort();
+        // The machine may be busy, and not each time.
+        if took < Duration::from_millis(400) {
+            return;
+        }
+        assert!(round < 5, "they wait for {took:?}");
+    }
 }
 
 #[tokio::test]

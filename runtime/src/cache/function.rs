@@ -353,6 +353,6 @@ impl fmt::Debug for CachedFunction {
         f.debug_struct("CachedFunction")
             .field("cache", &self.engine)
             .field("name", &self.name())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
