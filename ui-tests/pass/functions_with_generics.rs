@@ -35,7 +35,7 @@ where
 }
 
 #[cache_fn(cache = CACHE)]
-fn sized<const N: usize>(of: [u8; N]) -> usize {
+fn sized<const N: usize>(of: &[u8]) -> usize {
     of.len() + N
 }
 
@@ -60,7 +60,7 @@ fn as_in_2021<'a>(id: u64, of: &'a str) -> impl core::future::Future<Output = u6
 }
 
 #[cache_fn(cache = CACHE)]
-fn captures_nothing(id: u64, of: &str) -> impl Future<Output = u64> + Send + use<> {
+fn captures_nothing(id: u64, of: String) -> impl Future<Output = u64> + Send + use<> {
     let length = of.len() as u64;
     async move { id + length }
 }
@@ -98,12 +98,12 @@ pub async fn main() {
         assert_eq!(name(&Pg, 1).await, "pg 1");
         assert_eq!(name(&My, 1).await, "my 1");
         assert_eq!((shown(1, 2), shown("a", 2)), ("11".to_owned(), "aa".to_owned()));
-        assert_eq!((sized([1]), sized([1, 2])), (2, 4));
+        assert_eq!((sized::<1>(&[1]), sized::<2>(&[1])), (2, 3));
         assert_eq!((displayed(1), displayed("1")), ("<1>".to_owned(), "<1>".to_owned()));
         assert_eq!(borrowed("ab", &["c"], Some("d")).await, 4);
         assert_eq!(future(1, "ab").await, Ok(3));
         assert_eq!(as_in_2021(1, "ab").await, 3);
-        assert_eq!(captures_nothing(1, &String::from("ab")).await, 3);
+        assert_eq!(captures_nothing(1, "ab".to_owned()).await, 3);
         assert_eq!(patterns((1, 2), Point { x: 3, y: 4 }, [5, 6, 7], 8, 1), 26);
         assert_eq!(whole((1, 2), "t".to_owned(), &3, (&4, &5)), "(1, 2) 2 t 3 5");
         assert_eq!((r#type(1, "ab"), r#match(4).await), (3, 4));
@@ -115,7 +115,7 @@ pub async fn main() {
     assert_eq!(name::entry::<Pg>(1).peek().await.unwrap().as_deref(), Some("pg 1"));
     assert_eq!(name::uncached(&My, 2).await, "my 2");
     assert_eq!(shown::entry("a", 2).peek().unwrap().as_deref(), Some("aa"));
-    assert_eq!(sized::entry([1, 2]).peek().unwrap(), Some(4));
+    assert_eq!(sized::entry::<2>(&[1]).peek().unwrap(), Some(3));
     assert_eq!(borrowed::entry("ab", &["c"], Some("d")).peek().await.unwrap(), Some(4));
     assert_eq!(future::entry(1, "ab").peek().await.unwrap(), Some(3));
     assert_eq!(whole::entry((1, 2), "t".to_owned(), &3).refresh((&6, &7)), "(1, 2) 2 t 3 7");
