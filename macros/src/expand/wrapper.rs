@@ -188,8 +188,8 @@ fn docs(context: &Context<'_>) -> String {
         }
     };
     format!(
-        "[`{}`] with its methods answered through a cache.\n{}{}{}",
-        context.block.ty_name,
+        "{} with its methods answered through a cache.\n{}{}{}",
+        context.link(),
         list("cached", |kind| matches!(kind, Kind::Cached(_))),
         list("handed through", |kind| matches!(kind, Kind::Delegated(_))),
         list("left out, as they need more than `&self`", |kind| matches!(
