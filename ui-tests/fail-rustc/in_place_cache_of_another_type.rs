@@ -1,4 +1,4 @@
-use redis_func_cache::{Cache, cache_impl};
+use redis_func_cache::cache_impl;
 
 static NAME: &str = "x";
 

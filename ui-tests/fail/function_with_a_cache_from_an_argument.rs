@@ -6,7 +6,7 @@ struct Db {
 
 #[cache_fn(cache = db.cache)]
 async fn rate(#[cache_skip] db: &Db, code: u64) -> u64 {
-    code
+    code + db.cache.stats().hit
 }
 
 fn main() {}

@@ -5,7 +5,7 @@ struct User;
 #[cache_impl(cache = cache)]
 impl User {
     async fn by_id(#[cache_skip] cache: &Cache, id: u64) -> u64 {
-        id
+        id + cache.stats().hit
     }
 }
 
