@@ -90,7 +90,7 @@ impl<'a> Plan<'a> {
         Ok(plan)
     }
 
-    /// A function is cached, whatever its name says: nobody has marked it by accident.
+    /// A function is cached, whatever its name says: the attribute stands on it alone, and so is meant.
     pub(crate) fn of_function(
         block: Block<'a>,
         args: MethodArgs,

@@ -53,7 +53,7 @@ pub(crate) fn handle_of_wrapper(block: &Block<'_>) -> Option<Error> {
     ))
 }
 
-/// `&self` methods in place, of which nobody has said what is in the key.
+/// `&self` methods in place, where the block does not say what of `self` is in the key.
 pub(crate) fn self_in_key(block: &Block<'_>, method: &Method<'_>) -> Result<(), Error> {
     let Some(receiver) = method.item.sig.receiver() else {
         return Ok(());
