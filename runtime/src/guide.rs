@@ -4,23 +4,25 @@
 //!
 //! 1. [Getting started](getting_started)
 //! 2. [Options](options)
-//! 3. [Keys](keys)
-//! 4. [What is stored](storing)
-//! 5. [Expiry and staleness](expiry)
-//! 6. [Concurrency](concurrency)
-//! 7. [Invalidation](invalidation)
-//! 8. [Failures](failures)
-//! 9. [Eviction](eviction)
-//! 10. [Testing](testing)
-//! 11. [Modes and statistics](modes_and_stats)
-//! 12. [Traits, generics and threads](wrapping)
-//! 13. [Without a macro](without_macros)
-//! 14. [Codecs and features](codecs)
-//! 15. [Performance](performance)
-//! 16. [Limits](limits)
-//! 17. [Servers](servers)
-//! 18. [Coming from Python's `redis_func_cache`](from_python)
-//! 19. [Coming from `cached`](from_cached)
+//! 3. [Functions](functions)
+//! 4. [Without a macro](without_macros)
+//! 5. [Keys](keys)
+//! 6. [What is stored](storing)
+//! 7. [Expiry and staleness](expiry)
+//! 8. [Concurrency](concurrency)
+//! 9. [Invalidation](invalidation)
+//! 10. [Failures](failures)
+//! 11. [Eviction](eviction)
+//! 12. [Testing](testing)
+//! 13. [Modes and statistics](modes_and_stats)
+//! 14. [Traits, generics and threads](wrapping)
+//! 15. [Codecs and features](codecs)
+//! 16. [Performance](performance)
+//! 17. [Limits](limits)
+//! 18. [Servers](servers)
+//! 19. [Coming from Python's `redis_func_cache`](from_python)
+//! 20. [Coming from `cached`](from_cached)
+//! 21. [From `cached`, example by example](from_cached_examples)
 
 pub mod getting_started {
     #![doc = include_str!("../../docs/guide/getting_started.md")]
@@ -28,6 +30,14 @@ pub mod getting_started {
 
 pub mod options {
     #![doc = include_str!("../../docs/guide/options.md")]
+}
+
+pub mod functions {
+    #![doc = include_str!("../../docs/guide/functions.md")]
+}
+
+pub mod without_macros {
+    #![doc = include_str!("../../docs/guide/without_macros.md")]
 }
 
 pub mod keys {
@@ -70,10 +80,6 @@ pub mod wrapping {
     #![doc = include_str!("../../docs/guide/wrapping.md")]
 }
 
-pub mod without_macros {
-    #![doc = include_str!("../../docs/guide/without_macros.md")]
-}
-
 pub mod codecs {
     #![doc = include_str!("../../docs/guide/codecs.md")]
 }
@@ -96,4 +102,8 @@ pub mod from_python {
 
 pub mod from_cached {
     #![doc = include_str!("../../docs/guide/from_cached.md")]
+}
+
+pub mod from_cached_examples {
+    #![doc = include_str!("../../docs/guide/from_cached_examples.md")]
 }
