@@ -57,6 +57,7 @@ async fn the_face_is_the_one_that_is_promised() -> Result<(), Box<dyn std::error
     async fn load(tenant: u64, n: u64) -> Result<Page, Error> {
         Ok(Page(format!("{tenant}/{n}")))
     }
+    fn shared<T: Clone + Send + Sync + 'static>(_: &T) {}
     let cache = Cache::builder(unique("functions")).build()?;
     let pages: CachedFunction = cache
         .function("pages")
@@ -70,7 +71,6 @@ async fn the_face_is_the_one_that_is_promised() -> Result<(), Box<dyn std::error
     assert_eq!(page, Page("7/1".to_owned()));
     pages.entry::<Page>(&(tenant, n)).invalidate().await?;
     pages.all().invalidate().await?;
-    fn shared<T: Clone + Send + Sync + 'static>(_: &T) {}
     shared(&pages);
     Ok(())
 }
@@ -400,9 +400,7 @@ async fn modes_apply_to_functions_where_they_are_polled() {
         assert_eq!(f.entry::<u64>(&1).peek().await.unwrap(), Some(0));
         cache.with_mode(Mode::default(), f.get_with(&1, read)).await;
         assert_eq!(source.runs(), 3);
-        let ((), stats) = cache
-            .with_stats(async { drop(f.get_with(&1, read).await) })
-            .await;
+        let (_, stats) = cache.with_stats(f.get_with(&1, read)).await;
         assert_eq!((stats.count, stats.hit), (1, 1));
     })
     .await;
