@@ -169,7 +169,7 @@ fn renamed(mut method: ImplItemFn, name: Ident, is_hidden: bool) -> TokenStream 
         #docs
         #[allow(
             dead_code, unreachable_pub,
-            clippy::missing_errors_doc, clippy::missing_panics_doc, clippy::must_use_candidate
+            clippy::missing_const_for_fn, clippy::missing_errors_doc, clippy::missing_panics_doc, clippy::must_use_candidate
         )]
         #method
     }
