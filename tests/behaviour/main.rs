@@ -5,6 +5,7 @@ mod cancellation;
 mod clock_steps;
 mod codecs;
 mod debug;
+mod entry_point;
 mod expiry;
 mod fencing;
 mod guide;
