@@ -12,8 +12,8 @@ mod subject;
 mod wrapper;
 
 pub(crate) use methods::{Method, Write};
-pub(crate) use place::{EntryPoint, Need, Place, run};
-pub(crate) use source::{Answer, Failure, Source};
+pub(crate) use place::{EntryPoint, Need, Place, run, run_blocking};
+pub(crate) use source::{Answer, Failure, Run, Source};
 pub(crate) use subject::Subject;
 
 /// A module of tests for each body: `a_refresh_is_fenced::wrapper` is the body `a_refresh_is_fenced` through
