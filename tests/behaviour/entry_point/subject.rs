@@ -17,6 +17,8 @@ pub(super) trait CachedMethods: Send + Sync {
 
     fn on_entry(&self, method: Method, id: u64, request: Request) -> BoxFuture<'static, Reply>;
 
+    fn invalidate_all(&self, method: Method) -> BoxFuture<'static, Result<(), Error>>;
+
     fn write(&self, write: Write, id: u64) -> BoxFuture<'static, Result<(), Failure>>;
 }
 
@@ -93,6 +95,11 @@ impl Subject {
         self.methods.write(write, id)
     }
 
+    /// By the handle on all entries of the method.
+    pub(crate) fn invalidate_all(&self, method: Method) -> BoxFuture<'static, Result<(), Error>> {
+        self.methods.invalidate_all(method)
+    }
+
     /// The handle on the entry of a call.
     pub(crate) fn entry(&self, method: Method, id: u64) -> Entry<'_> {
         Entry {
@@ -100,10 +107,6 @@ impl Subject {
             method,
             id,
         }
-    }
-
-    pub(crate) fn runs(&self) -> u64 {
-        self.source.runs()
     }
 }
 

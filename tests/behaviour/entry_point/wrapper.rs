@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+use redis_func_cache::{Cache, CacheExt as _, Error, cache_impl};
 
 use super::methods::methods;
 use super::source::{Argument, Number, Returned, Row, Unwritable};
@@ -103,6 +103,15 @@ macro_rules! wrapper {
                         on_entry!(request, repo.entry().$name_s(Argument::of(id, &text)), [])
                     }),)*
                 }
+            }
+
+            fn invalidate_all(&self, method: Method) -> BoxFuture<'static, Result<(), Error>> {
+                let repo = self.clone();
+                assert_eq!(method, Method::Plain);
+                Box::pin(async move {
+                    repo.write_all(0).await.unwrap();
+                    Ok(())
+                })
             }
 
             fn write(&self, write: Write, id: u64) -> BoxFuture<'static, Result<(), Failure>> {
