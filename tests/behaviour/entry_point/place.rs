@@ -20,6 +20,14 @@ pub(crate) enum EntryPoint {
 pub(crate) enum Need {
     /// `#[invalidates(..)]`
     DeclaredInvalidations,
+    /// `cache_none`
+    CacheNone,
+    /// `ttl_none`
+    TtlNone,
+    /// `cache_if`
+    CacheIf,
+    /// `ttl_fn`
+    TtlFn,
 }
 
 /// What an entry point does not offer, and why.
