@@ -19,12 +19,12 @@ use darling::ast::NestedMeta;
 use proc_macro2::TokenStream;
 use syn::{Error, Expr, Ident, Meta, MetaNameValue, Path};
 
-pub(crate) use cacheability::{CacheIf, CacheNone, OnlyOnMethods, TtlFn};
+pub(crate) use cacheability::{CacheIf, CacheNone, OnlyOnBlocks, OnlyOnMethods, TtlFn};
 pub(crate) use choice::{ByDefault, Codec, Policy, Touch};
 pub(crate) use duration::{Ttl, TtlNone};
 pub(crate) use freshness::{Early, Jitter, SoftTimeout, Stale, Stampede, soft_timeout_alone};
 pub(crate) use literal::{Flag, MaxSize, Version};
-pub(crate) use path::{Krate, SelfKey, Vis, Wrapper};
+pub(crate) use path::{CacheExpr, HandleName, Krate, SelfKey, Vis, Wrapper};
 pub(crate) use precedence::{NonePolicy, effective_early, effective_stale_ms, outlives_calls};
 
 /// `#[cache_impl(…)]`
@@ -48,6 +48,9 @@ pub(crate) struct BlockArgs {
     pub(crate) touch: Option<Touch>,
     pub(crate) version: Option<Version>,
     pub(crate) self_key: Option<SelfKey>,
+    /// The block is cached in place.
+    pub(crate) cache: Option<CacheExpr>,
+    pub(crate) handle: Option<HandleName>,
     pub(crate) wrapper: Option<Wrapper>,
     pub(crate) extend: Flag,
     pub(crate) vis: Option<Vis>,
@@ -95,6 +98,48 @@ pub(crate) struct MethodArgs {
     pub(crate) version: Option<Version>,
 }
 
+/// `#[cache_fn(…)]`
+#[derive(Debug, Default, FromMeta)]
+#[darling(default)]
+struct FnArgs {
+    cache: Option<CacheExpr>,
+    handle: Option<HandleName>,
+    cluster: Flag,
+    #[darling(rename = "crate")]
+    krate: Option<Krate>,
+    #[darling(rename = "default")]
+    by_default: Option<OnlyOnBlocks>,
+    self_key: Option<OnlyOnBlocks>,
+    wrapper: Option<OnlyOnBlocks>,
+    extend: Option<OnlyOnBlocks>,
+    vis: Option<OnlyOnBlocks>,
+    only: Option<OnlyOnBlocks>,
+    #[darling(flatten)]
+    method: MethodArgs,
+}
+
+/// Reads `#[cache_fn(…)]`: what a block around the function would say, and what the function itself says. Errors go to
+/// `errors`.
+pub(crate) fn of_function(
+    options: TokenStream,
+    errors: &mut Vec<Error>,
+) -> (BlockArgs, MethodArgs) {
+    let args: FnArgs = read(options, errors);
+    let block = BlockArgs {
+        cache: args.cache,
+        handle: args.handle,
+        cluster: args.cluster,
+        krate: args.krate,
+        ..BlockArgs::default()
+    };
+    contradictions(&args.method, errors);
+    errors.extend(soft_timeout_alone(
+        args.method.soft_timeout,
+        args.method.stale,
+    ));
+    (block, args.method)
+}
+
 /// Reads `#[cache_impl(…)]`. Errors go to `errors`.
 pub(crate) fn of_block(options: TokenStream, errors: &mut Vec<Error>) -> BlockArgs {
     let args: BlockArgs = read(options, errors);
@@ -110,14 +155,7 @@ pub(crate) fn of_method(meta: &Meta, errors: &mut Vec<Error>) -> MethodArgs {
         Meta::Path(_) => MethodArgs::default(),
         Meta::List(list) => {
             let args: MethodArgs = read(list.tokens.clone(), errors);
-            contradiction(args.single, args.multiple, errors);
-            nones(args.cache_none, args.ttl_none, errors);
-            if let (Some(ttl), Some(_)) = (args.ttl, &args.ttl_fn) {
-                errors.push(Error::new(
-                    ttl.1,
-                    "`ttl` and `ttl_fn` contradict each other; keep one of them, or write `ttl` on the block",
-                ));
-            }
+            contradictions(&args, errors);
             args
         }
         Meta::NameValue(pair) => {
@@ -173,6 +211,17 @@ fn name(option: &NestedMeta) -> Option<Path> {
     match option {
         NestedMeta::Meta(meta) => Some(meta.path().clone()),
         _ => None,
+    }
+}
+
+fn contradictions(args: &MethodArgs, errors: &mut Vec<Error>) {
+    contradiction(args.single, args.multiple, errors);
+    nones(args.cache_none, args.ttl_none, errors);
+    if let (Some(ttl), Some(_)) = (args.ttl, &args.ttl_fn) {
+        errors.push(Error::new(
+            ttl.1,
+            "`ttl` and `ttl_fn` contradict each other; keep one of them, or write `ttl` on the block",
+        ));
     }
 }
 

@@ -5,11 +5,13 @@
 
 mod helper;
 
-use syn::{Error, FnArg, Ident, ImplItemFn, ItemImpl, Pat, PatType, Path, ReturnType, Type};
+use syn::{
+    Error, FnArg, Ident, ImplItemFn, ItemFn, ItemImpl, Pat, PatType, Path, ReturnType, Type,
+};
 
-use crate::args::BlockArgs;
+use crate::args::{BlockArgs, HandleName};
 use crate::{names, types};
-pub(crate) use helper::{Helpers, Invalidates, helper, invalidates, late, strip};
+pub(crate) use helper::{Helpers, Invalidates, helper, invalidates, late, strip, strip_function};
 
 /// A block with its options.
 #[derive(Debug)]
@@ -19,6 +21,18 @@ pub(crate) struct Block<'a> {
     pub(crate) ty: &'a Type,
     pub(crate) ty_name: Ident,
     pub(crate) trait_: Option<&'a Path>,
+    pub(crate) entry_point: EntryPoint,
+}
+
+/// Where the calls come in that are cached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EntryPoint {
+    /// The methods of a type beside the block's.
+    Wrapper,
+    /// The block's own methods and associated functions.
+    InPlace,
+    /// A function. Its block is that of the type beside it, which has the function's name.
+    Function,
 }
 
 #[derive(Debug)]
@@ -48,8 +62,26 @@ pub(crate) struct Arg<'a> {
 impl<'a> Block<'a> {
     /// Fails for a type without a name, from which the wrapper's is made.
     pub(crate) fn new(args: BlockArgs, item: &'a ItemImpl) -> Result<Self, Error> {
+        let entry_point = match args.cache {
+            Some(_) => EntryPoint::InPlace,
+            None => EntryPoint::Wrapper,
+        };
+        Self::with_entry_point(args, item, entry_point)
+    }
+
+    /// The block that [`around`] has made.
+    pub(crate) fn of_function(args: BlockArgs, item: &'a ItemImpl) -> Result<Self, Error> {
+        Self::with_entry_point(args, item, EntryPoint::Function)
+    }
+
+    fn with_entry_point(
+        args: BlockArgs,
+        item: &'a ItemImpl,
+        entry_point: EntryPoint,
+    ) -> Result<Self, Error> {
         let ty = types::peel(&item.self_ty);
         Ok(Self {
+            entry_point,
             args,
             item,
             ty,
@@ -58,8 +90,15 @@ impl<'a> Block<'a> {
         })
     }
 
-    /// The wrapper's name: what `wrapper` says, or `Cached` and the name of the type.
+    /// The name of the wrapper, or of the type that stands for it where there is none: what `wrapper` or `handle` says, or
+    /// `Cached` and the name of the type.
     pub(crate) fn wrapper_name(&self) -> Ident {
+        match (self.entry_point, &self.args.handle) {
+            (EntryPoint::Wrapper, _) => {}
+            (_, Some(handle)) => return handle.0.clone(),
+            (EntryPoint::InPlace, None) => return names::wrapper(&self.ty_name),
+            (EntryPoint::Function, None) => return self.ty_name.clone(),
+        }
         let named = self.args.wrapper.as_ref();
         let last = named.and_then(|wrapper| wrapper.0.segments.last());
         last.map_or_else(|| names::wrapper(&self.ty_name), |last| last.ident.clone())
@@ -68,6 +107,9 @@ impl<'a> Block<'a> {
     /// Whether another block makes the wrapper: `wrapper` names it as the first block would by
     /// itself, or `extend` says so.
     pub(crate) fn extends(&self) -> bool {
+        if self.entry_point != EntryPoint::Wrapper {
+            return false;
+        }
         let names_default =
             self.args.wrapper.is_some() && self.wrapper_name() == names::wrapper(&self.ty_name);
         names_default || self.args.extend.is_set()
@@ -76,6 +118,19 @@ impl<'a> Block<'a> {
     pub(crate) fn is_cached_by_default(&self) -> bool {
         self.args.by_default.is_none()
     }
+}
+
+/// A function as the only one of a block: `impl rate { pub async fn rate(…) { … } }`.
+pub(crate) fn around(function: &ItemFn, handle: Option<&HandleName>) -> ItemImpl {
+    let ItemFn {
+        attrs,
+        vis,
+        sig,
+        block,
+        ..
+    } = function;
+    let ty = handle.map_or(&sig.ident, |handle| &handle.0);
+    syn::parse_quote!(impl #ty { #(#attrs)* #vis #sig #block })
 }
 
 impl<'a> Method<'a> {
@@ -107,6 +162,10 @@ impl<'a> Method<'a> {
 
     pub(crate) fn name(&self) -> &'a Ident {
         &self.item.sig.ident
+    }
+
+    pub(crate) fn has_self(&self) -> bool {
+        self.item.sig.receiver().is_some()
     }
 }
 

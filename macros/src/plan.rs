@@ -10,7 +10,7 @@ use std::ops::Deref;
 use syn::{Error, Ident, ImplItem};
 
 use crate::args::{self, MethodArgs};
-use crate::ast::{self, Block, Helpers, Invalidates, Method};
+use crate::ast::{self, Block, EntryPoint, Helpers, Invalidates, Method};
 use crate::valid;
 
 /// A block, with what becomes of its methods.
@@ -57,8 +57,14 @@ impl<'a> Plan<'a> {
     /// Decides about each method. What is wrong with single methods or options goes to `errors`; an
     /// error that leaves nothing to work with is returned.
     pub(crate) fn new(block: Block<'a>, errors: &mut Vec<Error>) -> Result<Self, Error> {
-        valid::own_type(&block)?;
-        errors.extend(valid::wrapper(&block).err());
+        match block.entry_point {
+            EntryPoint::Wrapper => {
+                valid::own_type(&block)?;
+                errors.extend(valid::wrapper(&block).err());
+                errors.extend(valid::handle_of_wrapper(&block));
+            }
+            _ => errors.extend(valid::options_in_place(&block)),
+        }
         let mut methods = Vec::new();
         for item in &block.item.items {
             match item {
@@ -70,16 +76,46 @@ impl<'a> Plan<'a> {
         let mut plan = Self { block, methods };
         errors.extend(siblings::collisions(&mut plan));
         errors.extend(plan.wrong_invalidations());
-        if plan.outlives_calls()
-            && let Some(error) = valid::outlived(&plan.block)
-        {
-            errors.push(error);
-            plan.forget_refreshes();
-        }
+        plan.check_refreshes(errors);
         if errors.is_empty() && !plan.methods.iter().any(MethodPlan::is_cached) {
             errors.push(valid::nothing_cached(&plan.block));
         }
         Ok(plan)
+    }
+
+    /// A function is cached, whatever its name says: nobody has marked it by accident.
+    pub(crate) fn of_function(
+        block: Block<'a>,
+        args: MethodArgs,
+        errors: &mut Vec<Error>,
+    ) -> Result<Self, Error> {
+        let Some(ImplItem::Fn(item)) = block.item.items.first() else {
+            unreachable!("the block was made around a function");
+        };
+        let method = Method::new(item);
+        valid::no_late_helpers(item)?;
+        for attribute in &item.attrs {
+            if let Some(name) = ast::helper(attribute.path()) {
+                errors.push(valid::helper_on_function(attribute, name));
+            }
+        }
+        let before = errors.len();
+        errors.extend(valid::arguments(item, true));
+        valid::cached(&block, &method, None, true, errors);
+        errors.extend(valid::cache_expression(&block, &method).err());
+        errors.extend(valid::options(&block.args, &args));
+        errors.extend(valid::owned(&block, &method, &args));
+        errors.extend(valid::unboxed_recursion(&method));
+        if errors.len() == before {
+            errors.extend(valid::keyed(&method, args.version.is_some()));
+        }
+        let kind = if errors.len() > before {
+            Kind::Refused
+        } else {
+            Kind::Cached(Box::new(args))
+        };
+        let methods = vec![MethodPlan { method, kind }];
+        Ok(Self { block, methods })
     }
 
     /// The methods of one name: several where `#[cfg]` chooses between them.
@@ -105,12 +141,19 @@ impl<'a> Plan<'a> {
         calls.filter(is_wrong).map(valid::no_entries).collect()
     }
 
-    /// Whether the refresh of a method outlives calls.
-    fn outlives_calls(&self) -> bool {
-        self.methods.iter().any(|method| match &method.kind {
+    /// What is wrong with the block for refreshes that outlive calls.
+    fn check_refreshes(&mut self, errors: &mut Vec<Error>) {
+        let refreshed = self.methods.iter().find(|method| match &method.kind {
             Kind::Cached(args) => args::outlives_calls(&self.block.args, args),
             _ => false,
-        })
+        });
+        let error = refreshed.and_then(|method| {
+            valid::outlived(&self.block).or_else(|| valid::refreshed_in_place(&self.block, method))
+        });
+        if let Some(error) = error {
+            errors.push(error);
+            self.forget_refreshes();
+        }
     }
 
     /// One mistake, one error: without `stale` and `early` nothing outlives a call.
@@ -126,7 +169,10 @@ impl<'a> Plan<'a> {
 
 fn method<'a>(block: &Block<'a>, method: Method<'a>, errors: &mut Vec<Error>) -> MethodPlan<'a> {
     let before = errors.len();
-    let found = kind(block, &method, errors);
+    let found = match block.entry_point {
+        EntryPoint::Wrapper => kind(block, &method, errors),
+        EntryPoint::InPlace | EntryPoint::Function => kind_in_place(block, &method, errors),
+    };
     let kind = found.unwrap_or_else(|error| {
         errors.push(error);
         Kind::Refused
@@ -151,7 +197,10 @@ fn kind(block: &Block<'_>, method: &Method<'_>, errors: &mut Vec<Error>) -> Resu
         valid::forwardable(method, &block.wrapper_name())?;
     }
     let Some(receiver) = receiver else {
-        helpers.without_effect("an associated function without `self` is never cached")?;
+        helpers.without_effect(
+            "a wrapper caches methods with `&self` only; remove this attribute, or cache the block in place, with its \
+             associated functions: `#[cache_impl(cache = …)]`",
+        )?;
         let is_wanted = block.trait_.is_some();
         return Ok(if is_wanted {
             Kind::Associated
@@ -163,13 +212,59 @@ fn kind(block: &Block<'_>, method: &Method<'_>, errors: &mut Vec<Error>) -> Resu
     if is_delegated {
         if !valid::is_shared(receiver) {
             valid::omittable(block, method, receiver)?;
-            helpers
-                .without_effect("a method that needs more than `&self` is not in the wrapper")?;
+            helpers.without_effect(
+                "a method that needs more than `&self` is not in the wrapper; remove this attribute",
+            )?;
             return Ok(Kind::Omitted);
         }
         let calls = helpers.invalidates.map(ast::invalidates).transpose()?;
         return Ok(Kind::Delegated(calls.unwrap_or_default()));
     }
+    Ok(cached(block, method, &helpers, errors))
+}
+
+/// In place a method that is not cached stays as it is.
+fn kind_in_place(
+    block: &Block<'_>,
+    method: &Method<'_>,
+    errors: &mut Vec<Error>,
+) -> Result<Kind, Error> {
+    let item = method.item;
+    valid::no_late_helpers(item)?;
+    let helpers = Helpers::new(item)?;
+    let is_cached = helpers.cache.is_some()
+        || helpers.nocache.is_none()
+            && block.is_cached_by_default()
+            && !valid::is_constructor(method);
+    errors.extend(valid::arguments(item, is_cached));
+    if let Some(receiver) = item.sig.receiver() {
+        valid::skip_on_receiver(receiver)?;
+    }
+    if !is_cached {
+        let calls = helpers.invalidates.map(ast::invalidates).transpose()?;
+        let Some(calls) = calls else {
+            return Ok(Kind::Omitted);
+        };
+        valid::cache_expression(block, method)?;
+        return Ok(Kind::Delegated(calls));
+    }
+    let before = errors.len();
+    let kind = cached(block, method, &helpers, errors);
+    if errors.len() == before {
+        valid::cache_expression(block, method)?;
+        valid::self_in_key(block, method)?;
+        errors.extend(valid::unboxed_recursion(method));
+    }
+    Ok(kind)
+}
+
+fn cached(
+    block: &Block<'_>,
+    method: &Method<'_>,
+    helpers: &Helpers<'_>,
+    errors: &mut Vec<Error>,
+) -> Kind {
+    let receiver = method.item.sig.receiver();
     valid::cached(block, method, receiver, helpers.cache.is_some(), errors);
     errors.extend(helpers.invalidates.map(valid::invalidates_on_cached));
     let args = helpers
@@ -178,5 +273,5 @@ fn kind(block: &Block<'_>, method: &Method<'_>, errors: &mut Vec<Error>) -> Resu
         .unwrap_or_default();
     errors.extend(valid::options(&block.args, &args));
     errors.extend(valid::owned(block, method, &args));
-    Ok(Kind::Cached(Box::new(args)))
+    Kind::Cached(Box::new(args))
 }

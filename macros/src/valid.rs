@@ -7,6 +7,7 @@ mod argument;
 mod block;
 mod callable;
 mod error;
+mod in_place;
 mod name;
 mod receiver;
 mod refresh;
@@ -21,6 +22,11 @@ pub(crate) use argument::{arguments, no_late_helpers};
 pub(crate) use block::{
     block, forwardable, no_entries, not_a_block, nothing_cached, own_type, unknown_item, wrapper,
 };
+pub(crate) use in_place::{
+    cache_expression, function, handle_of_wrapper, helper_on_function, is_constructor, keyed,
+    not_a_function, options_in_place, refreshed_in_place, self_in_key, unboxed_recursion,
+    without_cache,
+};
 pub(crate) use receiver::{is_shared, omittable, skip_on_receiver};
 pub(crate) use refresh::{options, outlived, owned};
 pub(crate) use returned::nothing;
@@ -29,12 +35,12 @@ pub(crate) use returned::nothing;
 pub(crate) fn cached(
     block: &Block<'_>,
     method: &Method<'_>,
-    receiver: &Receiver,
+    receiver: Option<&Receiver>,
     is_meant: bool,
     errors: &mut Vec<Error>,
 ) {
     let before = errors.len();
-    errors.extend(receiver::shared(block, method, receiver).err());
+    errors.extend(receiver.and_then(|receiver| receiver::shared(block, method, receiver).err()));
     errors.extend(signature(method.item).err());
     let keyed = method.args.iter().filter(|argument| !argument.skipped);
     errors.extend(keyed.filter_map(|argument| {

@@ -27,6 +27,10 @@ pub(crate) struct TtlFn(pub(crate) ExprPath);
 #[derive(Debug)]
 pub(crate) enum OnlyOnMethods {}
 
+/// Stands for an option that a function cannot have.
+#[derive(Debug)]
+pub(crate) enum OnlyOnBlocks {}
+
 named_values! {
     TtlFn "ttl_fn = Self::name";
     CacheNone "cache_none = false";
@@ -38,6 +42,16 @@ impl FromMeta for OnlyOnMethods {
         let name = meta.path().to_token_stream();
         Err(Error::custom(format!(
             "`{name}` is of one type of values, so it belongs on a method: `#[cache({name} = …)]`"
+        ))
+        .with_span(meta.path()))
+    }
+}
+
+impl FromMeta for OnlyOnBlocks {
+    fn from_meta(meta: &Meta) -> Result<Self> {
+        let name = meta.path().to_token_stream();
+        Err(Error::custom(format!(
+            "`{name}` is an option of blocks, and a function has nothing that it could be for; remove it"
         ))
         .with_span(meta.path()))
     }

@@ -1,7 +1,7 @@
 //! Options that name or compute something: paths, visibilities, expressions of `self`.
 
 use darling::Result;
-use syn::{Expr, Path, Visibility};
+use syn::{Expr, Ident, Path, Visibility};
 
 use super::expr::{at, named_values, text};
 
@@ -17,11 +17,21 @@ pub(crate) struct Vis(pub(crate) Visibility);
 #[derive(Debug, Clone)]
 pub(crate) struct Krate(pub(crate) Path);
 
+/// An expression that gives the cache: a `static`, a call of a function, a field of `self`.
+#[derive(Debug, Clone)]
+pub(crate) struct CacheExpr(pub(crate) Expr);
+
+/// The name of the type that the handles of a function or of a block in place are reached by.
+#[derive(Debug, Clone)]
+pub(crate) struct HandleName(pub(crate) Ident);
+
 named_values! {
     SelfKey "self_key = self.tenant_id";
     Wrapper "wrapper = CachedUserRepo";
     Vis r#"vis = "pub(crate)""#;
     Krate "crate = my_crate::redis_func_cache";
+    CacheExpr "cache = CACHE";
+    HandleName "handle = rate_cache";
 }
 
 impl SelfKey {
@@ -86,5 +96,32 @@ impl Krate {
                 "`crate` must be the path of redis-func-cache without quotes, such as `crate = my_crate::redis_func_cache`",
             )),
         }
+    }
+}
+
+impl CacheExpr {
+    fn read(expr: &Expr) -> Result<Self> {
+        match expr {
+            Expr::Lit(_) | Expr::Verbatim(_) => Err(at(
+                expr,
+                "`cache` must be an expression that gives a `Cache`: the name of a `static`, or a call such as `cache()`",
+            )),
+            _ => Ok(Self(expr.clone())),
+        }
+    }
+}
+
+impl HandleName {
+    fn read(expr: &Expr) -> Result<Self> {
+        let ident = match expr {
+            Expr::Path(path) if path.qself.is_none() => path.path.get_ident(),
+            _ => None,
+        };
+        ident.cloned().map(Self).ok_or_else(|| {
+            at(
+                expr,
+                "`handle` must be a name for the type of the handles, such as `handle = rate_cache`",
+            )
+        })
     }
 }

@@ -2,13 +2,13 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::Type;
+use syn::{Lifetime, Type};
 
 use super::attributes::{self, cfgs};
 use super::context::Context;
 use super::fragment::{self, is_generic};
 use crate::ast::Method;
-use crate::{names, types, valid};
+use crate::{types, valid};
 
 pub(super) fn assertions(context: &Context<'_>) -> TokenStream {
     let methods = context.plan.methods.iter();
@@ -67,8 +67,8 @@ pub(super) fn owning(context: &Context<'_>, method: &Method<'_>) -> TokenStream 
 }
 
 /// A type in a place where no lifetime may be left out: `ReturnedBy<fn(&'__entry ()) -> Page>`.
-pub(super) fn spelled(context: &Context<'_>, returned: &Type) -> TokenStream {
-    let (private, lifetime) = (&context.private, names::entry_lifetime());
+pub(super) fn spelled(context: &Context<'_>, returned: &Type, lifetime: &Lifetime) -> TokenStream {
+    let private = &context.private;
     quote!(#private::ReturnedBy<fn(&#lifetime ()) -> #returned>)
 }
 
