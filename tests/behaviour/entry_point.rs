@@ -5,6 +5,10 @@
 //! each, a [`Subject`]: the methods of the table in `methods`, which run what the body says. The macro
 //! `every_entry_point` makes a test of the body for each entry point.
 
+mod associated;
+mod function;
+mod in_place;
+mod in_place_trait;
 mod methods;
 mod place;
 mod source;
@@ -32,9 +36,31 @@ macro_rules! every_entry_point {
         mod $name {
             use $crate::entry_point::{EntryPoint, $run};
 
+            const NEEDS: &[$crate::entry_point::Need] = &[$($crate::entry_point::Need::$need)?];
+
             #[test]
             fn wrapper() {
-                $run(EntryPoint::Wrapper, &[$($crate::entry_point::Need::$need)?], super::$name);
+                $run(EntryPoint::Wrapper, NEEDS, super::$name);
+            }
+
+            #[test]
+            fn in_place() {
+                $run(EntryPoint::InPlace, NEEDS, super::$name);
+            }
+
+            #[test]
+            fn in_place_trait() {
+                $run(EntryPoint::InPlaceTrait, NEEDS, super::$name);
+            }
+
+            #[test]
+            fn associated() {
+                $run(EntryPoint::Associated, NEEDS, super::$name);
+            }
+
+            #[test]
+            fn function() {
+                $run(EntryPoint::Function, NEEDS, super::$name);
             }
         }
     };

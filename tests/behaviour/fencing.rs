@@ -70,6 +70,7 @@ impl Row {
 #[derive(Debug, Clone, Copy)]
 enum Overtake {
     Handle,
+    AllHandle,
     Declared,
     DeclaredAll,
     Purge,
@@ -77,8 +78,9 @@ enum Overtake {
     Refresh,
 }
 
-const OVERTAKES: [Overtake; 6] = [
+const OVERTAKES: [Overtake; 7] = [
     Overtake::Handle,
+    Overtake::AllHandle,
     Overtake::Declared,
     Overtake::DeclaredAll,
     Overtake::Purge,
@@ -90,7 +92,8 @@ impl Overtake {
     fn is_offered(self, place: &Place) -> bool {
         match self {
             Self::Declared | Self::DeclaredAll => place.offers(Need::DeclaredInvalidations),
-            Self::Handle | Self::Purge | Self::Put | Self::Refresh => true,
+            Self::Refresh => place.offers(Need::Refresh),
+            Self::Handle | Self::AllHandle | Self::Purge | Self::Put => true,
         }
     }
 
@@ -99,6 +102,7 @@ impl Overtake {
         let entry = subject.entry(Method::Plain, 1);
         match self {
             Self::Handle => drop(entry.invalidate().await.unwrap()),
+            Self::AllHandle => subject.invalidate_all(Method::Plain).await.unwrap(),
             Self::Declared => drop(subject.write(Write::One, 1).await.unwrap()),
             Self::DeclaredAll => drop(subject.write(Write::All, 1).await.unwrap()),
             Self::Purge => drop(subject.cache.purge().await.unwrap()),
@@ -161,7 +165,11 @@ async fn is_overtaken(
 /// Calls that come after an invalidation elsewhere may join a computation from before it: then it
 /// is not theirs.
 async fn a_call_that_joins_after_a_remote_invalidation_gets_no_older_value(place: Place) {
-    let hows = [Overtake::Handle, Overtake::DeclaredAll];
+    let hows = [
+        Overtake::Handle,
+        Overtake::AllHandle,
+        Overtake::DeclaredAll,
+    ];
     for how in hows.into_iter().filter(|how| how.is_offered(&place)) {
         let [cache, other] = place.of_two_processes(|builder| builder);
         let (row, source) = Row::slow();
@@ -246,7 +254,13 @@ async fn a_call_that_joins_after_the_put_was_sent_checks_the_value(place: Place)
     if place.server().is_none() {
         return;
     }
-    let hows = [Overtake::Handle, Overtake::Declared, Overtake::DeclaredAll, Overtake::Purge];
+    let hows = [
+        Overtake::Handle,
+        Overtake::AllHandle,
+        Overtake::Declared,
+        Overtake::DeclaredAll,
+        Overtake::Purge,
+    ];
     for how in hows.into_iter().filter(|how| how.is_offered(&place)) {
         for stampede in [Stampede::Lease, Stampede::Local] {
             let [cache, other] = place.of_two_processes(|builder| builder.stampede(stampede));

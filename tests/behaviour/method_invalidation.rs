@@ -14,6 +14,7 @@ use crate::entry_point::{Method, Need, Place, Source, Subject, Write, every_entr
 
 every_entry_point! {
     other_methods_store_what_they_were_computing;
+    later_calls_of_other_methods_join_what_was_being_computed;
     a_later_call_of_the_method_begins_at_once_and_is_stored;
     nothing_is_stored_once_leases_and_stamps_are_lost;
     a_stamp_outlives_the_leases_before_it;
@@ -133,27 +134,21 @@ async fn other_methods_store_what_they_were_computing(place: Place) {
     .await;
 }
 
-#[tokio::test]
-async fn later_calls_of_other_methods_join_what_was_being_computed() {
-    everywhere(|[cache, _], server| async move {
-        let source = Arc::new(Repo::default());
-        let repo = source.clone().cached(&cache);
-        let call = || {
-            let repo = repo.clone();
-            tokio::spawn(async move { repo.kept(1).await })
-        };
-        let early = call();
-        source.began.notified().await;
-        repo.write().await;
-        let late = call();
-        while cache.stats().miss < 2 {
+async fn later_calls_of_other_methods_join_what_was_being_computed(place: Place) {
+    in_every_way(place, async |test: Test| {
+        let early = test.subject.spawn(KEPT, 1);
+        test.row.has_begun().await;
+        test.way.drop_all(&test.subject).await;
+        let late = test.subject.spawn(KEPT, 1);
+        while test.cache.stats().miss < 2 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        source.go_on.add_permits(2);
-        assert_eq!((early.await.unwrap(), late.await.unwrap()), (0, 0));
-        let what = server.map_or("memory".to_owned(), |server| server.binary().to_string());
-        let stats = cache.stats();
-        assert_eq!((stats.exec, stats.coalesced), (1, 1), "{what}");
+        test.row.go_on.add_permits(2);
+        for call in [early, late] {
+            assert_eq!(call.await.unwrap(), Ok(Some(0)));
+        }
+        let stats = test.cache.stats();
+        assert_eq!((stats.exec, stats.coalesced), (1, 1), "{:?}", test.way);
     })
     .await;
 }

@@ -10,16 +10,16 @@ use support::{eventually, unique};
 use crate::entry_point::{Answer, Failure, Method, Place, Run, Source, Subject, every_entry_point};
 
 every_entry_point! {
-    a_stale_value_is_served_at_once_while_one_refresh_runs_in_the_background;
-    past_its_hard_expiry_no_value_is_served;
-    a_failed_refresh_is_not_retried_at_once;
-    a_fresh_value_is_preferred_within_the_soft_timeout;
-    an_early_refresh_runs_only_in_the_last_part_of_the_ttl;
-    a_refresh_is_fenced;
-    one_process_refreshes_and_its_failure_backs_off_all_processes;
+    a_stale_value_is_served_at_once_while_one_refresh_runs_in_the_background needs Refreshes;
+    past_its_hard_expiry_no_value_is_served needs Refreshes;
+    a_failed_refresh_is_not_retried_at_once needs Refreshes;
+    a_fresh_value_is_preferred_within_the_soft_timeout needs Refreshes;
+    an_early_refresh_runs_only_in_the_last_part_of_the_ttl needs Refreshes;
+    a_refresh_is_fenced needs Refreshes;
+    one_process_refreshes_and_its_failure_backs_off_all_processes needs Refreshes;
 }
 every_entry_point! { blocking:
-    sync_methods_are_refreshed_in_the_background_with_and_without_a_runtime;
+    sync_methods_are_refreshed_in_the_background_with_and_without_a_runtime needs Refreshes;
 }
 
 const START_US: u64 = 1_800_000_000_000_000;

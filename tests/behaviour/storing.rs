@@ -18,7 +18,7 @@ every_entry_point! {
     ttl_fn_sets_the_ttl_of_a_value needs TtlFn;
     cache_if_precedes_ttl_none_which_precedes_ttl_fn needs TtlFn;
     followers_share_a_value_that_is_not_stored needs CacheIf;
-    refresh_obeys_cache_if_and_put_does_not needs CacheIf;
+    refresh_obeys_cache_if_and_put_does_not needs Refresh;
 }
 
 /// Answers with its argument; where that is 0, and the method returns an `Option`, with `None`.

@@ -7,12 +7,20 @@ use std::sync::Arc;
 use redis_func_cache::{Cache, CacheBuilder};
 use support::{PATIENT, Server, binaries, check_pairs, unique};
 
-use super::{Source, Subject, wrapper};
+use super::{Source, Subject, associated, function, in_place, in_place_trait, wrapper};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EntryPoint {
     /// `value.cached(&cache)`, made by `#[cache_impl]`.
     Wrapper,
+    /// The methods of a type, cached under their own names by `#[cache_impl(cache = …)]`.
+    InPlace,
+    /// The same, of a trait.
+    InPlaceTrait,
+    /// Functions without `self` of a type, cached in place.
+    Associated,
+    /// Free functions, cached by `#[cache_fn]`.
+    Function,
 }
 
 /// What not every entry point offers.
@@ -28,10 +36,30 @@ pub(crate) enum Need {
     CacheIf,
     /// `ttl_fn`
     TtlFn,
+    /// `stale`, `early`
+    Refreshes,
+    /// `refresh` of the handle on an entry.
+    Refresh,
 }
 
 /// What an entry point does not offer, and why.
-const NOT_OFFERED: &[(EntryPoint, Need, &str)] = &[];
+const NOT_OFFERED: &[(EntryPoint, Need, &str)] = &[
+    (
+        EntryPoint::InPlaceTrait,
+        Need::Refreshes,
+        "a trait's block holds no other methods, so a body cannot be run again once its call has returned",
+    ),
+    (
+        EntryPoint::InPlaceTrait,
+        Need::Refresh,
+        "as for refreshes: the handle has nothing to run",
+    ),
+    (
+        EntryPoint::Function,
+        Need::DeclaredInvalidations,
+        "a function that writes is not cached, and is no business of the attribute: it uses handles",
+    ),
+];
 
 impl EntryPoint {
     /// Why it does not offer that, if so.
@@ -102,7 +130,11 @@ impl Place {
 
     pub(crate) fn subject(&self, cache: &Cache, source: &Arc<Source>) -> Subject {
         match self.entry_point {
-            EntryPoint::Wrapper => wrapper::subject(cache, source.clone()),
+            EntryPoint::Wrapper => wrapper::subject(cache, source),
+            EntryPoint::InPlace => in_place::subject(cache, source),
+            EntryPoint::InPlaceTrait => in_place_trait::subject(cache, source),
+            EntryPoint::Associated => associated::subject(cache, source),
+            EntryPoint::Function => function::subject(cache, source),
         }
     }
 }
