@@ -1,6 +1,7 @@
 //! To invalidate all entries of a method overtakes what is being computed for it, and for no other
 //! method, whether they share a pair or not.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CacheBuilder};
 use support::Server;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Semaphore, watch};
 
 use crate::entry_point::{Method, Need, Place, Source, Subject, Write, every_entry_point};
 
@@ -29,16 +30,17 @@ const AT_ONCE: u64 = 1_000;
 /// A row that changes, and executions that have read it and return when they may.
 struct Row {
     value: AtomicU64,
-    began: Notify,
-    go_on: Semaphore,
+    began: Semaphore,
+    /// The numbers of the executions that may return.
+    go_on: watch::Sender<BTreeSet<u64>>,
 }
 
 impl Row {
     fn slow() -> (Arc<Self>, Arc<Source>) {
         let row = Arc::new(Self {
             value: AtomicU64::new(0),
-            began: Notify::new(),
-            go_on: Semaphore::new(0),
+            began: Semaphore::new(0),
+            go_on: watch::Sender::default(),
         });
         let its = row.clone();
         let source = Source::new(move |run| {
@@ -46,8 +48,10 @@ impl Row {
             async move {
                 let value = row.value.load(Ordering::SeqCst);
                 if run.id < AT_ONCE {
-                    row.began.notify_one();
-                    row.go_on.acquire().await.unwrap().forget();
+                    row.began.add_permits(1);
+                    let mut go_on = row.go_on.subscribe();
+                    let may_return = |numbers: &BTreeSet<u64>| numbers.contains(&run.number);
+                    go_on.wait_for(may_return).await.unwrap();
                 }
                 Ok(Some(value))
             }
@@ -56,8 +60,12 @@ impl Row {
     }
 
     async fn has_begun(&self) {
-        let began = tokio::time::timeout(Duration::from_secs(10), self.began.notified());
-        began.await.expect("an execution begins");
+        let began = tokio::time::timeout(Duration::from_secs(10), self.began.acquire());
+        began.await.expect("an execution begins").unwrap().forget();
+    }
+
+    fn go_on(&self, numbers: impl IntoIterator<Item = u64>) {
+        self.go_on.send_modify(|all| all.extend(numbers));
     }
 }
 
@@ -123,7 +131,7 @@ async fn other_methods_store_what_they_were_computing(place: Place) {
         }
         test.row.value.store(1, Ordering::SeqCst);
         test.way.drop_all(&test.others).await;
-        test.row.go_on.add_permits(2);
+        test.row.go_on([0, 1]);
         for call in calls {
             assert_eq!(call.await.unwrap(), Ok(Some(0)));
         }
@@ -143,7 +151,7 @@ async fn later_calls_of_other_methods_join_what_was_being_computed(place: Place)
         while test.cache.stats().miss < 2 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        test.row.go_on.add_permits(2);
+        test.row.go_on([0, 1]);
         for call in [early, late] {
             assert_eq!(call.await.unwrap(), Ok(Some(0)));
         }
@@ -169,13 +177,12 @@ async fn a_later_call_of_the_method_begins_at_once_and_is_stored(place: Place) {
             // It does not wait for what was overtaken.
             test.row.has_begun().await;
             if row == 1 {
-                // Whose turn it is: the early one is first in line.
-                test.row.go_on.add_permits(1);
+                test.row.go_on([0]);
                 while !early.is_finished() {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
             }
-            test.row.go_on.add_permits(1);
+            test.row.go_on([row]);
             assert_eq!(late.await.unwrap(), Ok(Some(row)));
             let stored = test.others.entry(DROPPED, 1).peek().await.unwrap();
             assert_eq!(stored, Some(Some(row)), "{:?}", test.way);
@@ -210,7 +217,7 @@ async fn nothing_is_stored_once_leases_and_stamps_are_lost(place: Place) {
     // There are leases again, and no stamp.
     let kept = subject.spawn(KEPT, 1);
     row.has_begun().await;
-    row.go_on.add_permits(2);
+    row.go_on([0, 1]);
     assert_eq!(early.await.unwrap(), Ok(Some(0)));
     assert_eq!(kept.await.unwrap(), Ok(Some(0)));
     let dropped = subject.entry(DROPPED, 1).peek().await.unwrap();
@@ -233,7 +240,7 @@ async fn a_stamp_outlives_the_leases_before_it(place: Place) {
         let at_once = subject.call(KEPT, AT_ONCE + id).await;
         assert_eq!(at_once, Ok(Some(0)));
     }
-    row.go_on.add_permits(early.len());
+    row.go_on(0..100);
     for call in early {
         assert_eq!(call.await.unwrap(), Ok(Some(0)));
     }
