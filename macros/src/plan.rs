@@ -18,6 +18,8 @@ use crate::valid;
 pub(crate) struct Plan<'a> {
     pub(crate) block: Block<'a>,
     pub(crate) methods: Vec<MethodPlan<'a>>,
+    /// The names of methods that other blocks add to the wrapper.
+    pub(crate) joined: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -73,7 +75,11 @@ impl<'a> Plan<'a> {
                 other => errors.push(valid::unknown_item(other, &block.wrapper_name())),
             }
         }
-        let mut plan = Self { block, methods };
+        let mut plan = Self {
+            block,
+            methods,
+            joined: Vec::new(),
+        };
         errors.extend(siblings::collisions(&mut plan));
         errors.extend(plan.wrong_invalidations());
         plan.check_refreshes(errors);
@@ -115,7 +121,11 @@ impl<'a> Plan<'a> {
             Kind::Cached(Box::new(args))
         };
         let methods = vec![MethodPlan { method, kind }];
-        Ok(Self { block, methods })
+        Ok(Self {
+            block,
+            methods,
+            joined: Vec::new(),
+        })
     }
 
     /// The methods of one name: several where `#[cfg]` chooses between them.

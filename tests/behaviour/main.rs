@@ -8,6 +8,8 @@ mod debug;
 mod entry_point;
 mod expiry;
 mod fencing;
+mod function_options;
+mod functions;
 mod guide;
 mod identity;
 mod keys;

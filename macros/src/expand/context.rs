@@ -5,7 +5,7 @@ use quote::{ToTokens as _, quote};
 use syn::visit_mut::VisitMut as _;
 use syn::{
     ConstParam, GenericArgument, GenericParam, Generics, Ident, ImplItem, Path, PathArguments,
-    TypeParam, Visibility, WhereClause,
+    Type, TypeParam, Visibility, WhereClause,
 };
 
 use super::attributes::{cfgs, lint_levels};
@@ -75,6 +75,15 @@ impl<'a> Context<'a> {
 
     pub(super) fn entry_point(&self) -> EntryPoint {
         self.block.entry_point
+    }
+
+    /// The user's type in documentation: as a link where its name alone is in scope.
+    pub(super) fn link(&self) -> String {
+        let name = &self.block.ty_name;
+        match self.block.ty {
+            Type::Path(path) if path.path.segments.len() == 1 => format!("[`{name}`]"),
+            _ => format!("`{name}`"),
+        }
     }
 
     /// The expression that gives the cache, with another one for `self`.
@@ -166,6 +175,22 @@ impl<'a> Context<'a> {
                 dead_code, deprecated, missing_debug_implementations, missing_docs, non_camel_case_types,
                 single_use_lifetimes, unexpected_cfgs, unreachable_code, unreachable_pub, unused_qualifications,
                 private_bounds, private_interfaces, elided_named_lifetimes, mismatched_lifetime_syntaxes
+            )]
+        }
+    }
+
+    /// The same on a method that stands where the user's own would: the compiler says of it what it would say of that, and
+    /// clippy says it of the user's body.
+    pub(super) fn lints_in_place(&self) -> TokenStream {
+        let attributes = &self.block.item.attrs;
+        let cfgs = cfgs(attributes);
+        let levels = lint_levels(attributes);
+        quote! {
+            #(#cfgs)*
+            #(#levels)*
+            #[allow(
+                clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction,
+                deprecated, unexpected_cfgs, unreachable_code, unused_qualifications
             )]
         }
     }

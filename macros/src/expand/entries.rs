@@ -53,8 +53,8 @@ pub(super) fn in_place(context: &Context<'_>) -> TokenStream {
     let (engine, this) = (names::engine_field(), names::this_field());
     let lifetime = names::entry_lifetime();
     let docs = format!(
-        "Handles on the entries of what is cached of [`{}`].",
-        context.block.ty_name
+        "Handles on the entries of what is cached of {}.",
+        context.link()
     );
     let lints = context.lints();
     let functions = in_place_functions(context);

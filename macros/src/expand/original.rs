@@ -162,7 +162,14 @@ fn renamed(mut method: ImplItemFn, name: Ident, is_hidden: bool) -> TokenStream 
     } else {
         quote!(#[doc = "Runs the function, without the cache."])
     };
-    quote!(#docs #[allow(dead_code, unreachable_pub)] #method)
+    quote! {
+        #docs
+        #[allow(
+            dead_code, unreachable_pub,
+            clippy::missing_errors_doc, clippy::missing_panics_doc, clippy::must_use_candidate
+        )]
+        #method
+    }
 }
 
 fn is_documentation(attribute: &Attribute) -> bool {

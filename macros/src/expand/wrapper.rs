@@ -158,7 +158,11 @@ fn accessors(context: &Context<'_>) -> TokenStream {
     }
 }
 
+/// Whether the user has a method of that name, in this block or in another one of the same wrapper.
 fn has_method(context: &Context<'_>, name: &str) -> bool {
+    if context.plan.joined.iter().any(|joined| joined == name) {
+        return true;
+    }
     context
         .block
         .item
@@ -184,8 +188,8 @@ fn docs(context: &Context<'_>) -> String {
         }
     };
     format!(
-        "[`{}`] with its methods answered through a cache.\n{}{}{}",
-        context.block.ty_name,
+        "{} with its methods answered through a cache.\n{}{}{}",
+        context.link(),
         list("cached", |kind| matches!(kind, Kind::Cached(_))),
         list("handed through", |kind| matches!(kind, Kind::Delegated(_))),
         list("left out, as they need more than `&self`", |kind| matches!(

@@ -18,15 +18,14 @@ pub(super) fn implementation(context: &Context<'_>) -> TokenStream {
     let methods = context.plan.methods.iter();
     let methods = methods.filter_map(|one| method(context, one));
     let (generics, where_clause) = context.impl_generics();
-    let lints = context.lints();
     if context.entry_point() == EntryPoint::InPlace {
-        let ty = &context.ty.ty;
+        let (ty, lints) = (&context.ty.ty, context.lints_in_place());
         return quote! {
             #lints
             impl #generics #ty #where_clause { #(#methods)* }
         };
     }
-    let wrapper = context.wrapper_type();
+    let (wrapper, lints) = (context.wrapper_type(), context.lints());
     let Some(trait_) = &context.ty.trait_ else {
         return quote! {
             #lints
@@ -70,7 +69,9 @@ fn associated_items(context: &Context<'_>) -> Vec<TokenStream> {
 /// The function that is cached.
 pub(super) fn function(context: &Context<'_>) -> TokenStream {
     let methods = context.plan.methods.iter();
-    methods.filter_map(|one| method(context, one)).collect()
+    let function: TokenStream = methods.filter_map(|one| method(context, one)).collect();
+    let lints = context.lints_in_place();
+    quote!(#lints #function)
 }
 
 pub(super) fn method(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<TokenStream> {
@@ -80,10 +81,16 @@ pub(super) fn method(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<T
     let levels = attributes::lint_levels(&method.item.attrs);
     let unused = matches!(method.kind, Kind::Refused).then(|| quote!(#[allow(unused)]));
     let docs = method.is_cached().then(|| {
-        let docs = format!(
-            "\n\nAnswered from the cache where it can be: see [`{}`].",
-            context.wrapper
-        );
+        let wrapper = &context.wrapper;
+        let docs = match context.entry_point() {
+            // A link would have to say which of the two it means: the function, or the type of its name.
+            EntryPoint::Function => format!(
+                "\n\nAnswered from the cache where it can be; `{wrapper}::uncached` runs it without the cache."
+            ),
+            EntryPoint::Wrapper | EntryPoint::InPlace => {
+                format!("\n\nAnswered from the cache where it can be: see [`{wrapper}`].")
+            }
+        };
         quote!(#[doc = #docs])
     });
     let docs = docs.filter(|_| context.block.trait_.is_none());
