@@ -7,6 +7,7 @@
 
 mod associated;
 mod function;
+mod get_with;
 mod in_place;
 mod in_place_trait;
 mod methods;
@@ -18,7 +19,7 @@ mod wrapper;
 pub(crate) use methods::{Method, Write};
 pub(crate) use place::{EntryPoint, Need, Place, run, run_blocking};
 pub(crate) use source::{Answer, Failure, Run, Source};
-pub(crate) use subject::Subject;
+pub(crate) use subject::{Entry, Subject};
 
 /// A module of tests for each body: `a_refresh_is_fenced::wrapper` is the body `a_refresh_is_fenced` through
 /// the wrapper, on every store.
@@ -26,17 +27,17 @@ pub(crate) use subject::Subject;
 /// `blocking` before a name: the body is a function that no runtime surrounds. `needs` after it: what not
 /// every entry point offers; without it a test says that it is skipped, and why.
 macro_rules! every_entry_point {
-    ($($name:ident $(needs $need:ident)?;)*) => {$(
-        $crate::entry_point::every_entry_point!(@tests $name run [$($need)?]);
+    ($($name:ident $(needs $($need:ident)+)?;)*) => {$(
+        $crate::entry_point::every_entry_point!(@tests $name run [$($($need)+)?]);
     )*};
-    (blocking: $($name:ident $(needs $need:ident)?;)*) => {$(
-        $crate::entry_point::every_entry_point!(@tests $name run_blocking [$($need)?]);
+    (blocking: $($name:ident $(needs $($need:ident)+)?;)*) => {$(
+        $crate::entry_point::every_entry_point!(@tests $name run_blocking [$($($need)+)?]);
     )*};
-    (@tests $name:ident $run:ident [$($need:ident)?]) => {
+    (@tests $name:ident $run:ident [$($need:ident)*]) => {
         mod $name {
             use $crate::entry_point::{EntryPoint, $run};
 
-            const NEEDS: &[$crate::entry_point::Need] = &[$($crate::entry_point::Need::$need)?];
+            const NEEDS: &[$crate::entry_point::Need] = &[$($crate::entry_point::Need::$need),*];
 
             #[test]
             fn wrapper() {
@@ -61,6 +62,11 @@ macro_rules! every_entry_point {
             #[test]
             fn function() {
                 $run(EntryPoint::Function, NEEDS, super::$name);
+            }
+
+            #[test]
+            fn get_with() {
+                $run(EntryPoint::GetWith, NEEDS, super::$name);
             }
         }
     };

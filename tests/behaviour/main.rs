@@ -14,6 +14,7 @@ mod guide;
 mod identity;
 mod keys;
 mod method_invalidation;
+mod model;
 mod public_api;
 mod runtimes;
 mod scopes;

@@ -100,10 +100,12 @@ struct Test {
 async fn in_every_way<F: Future<Output = ()>>(place: Place, test: impl Fn(Test) -> F) {
     let layouts: [fn(CacheBuilder) -> CacheBuilder; 2] =
         [CacheBuilder::single, CacheBuilder::multiple];
-    let ways = [Way::Handle, Way::Declared].into_iter().filter(|way| match way {
-        Way::Handle => true,
-        Way::Declared => place.offers(Need::DeclaredInvalidations),
-    });
+    let ways = [Way::Handle, Way::Declared]
+        .into_iter()
+        .filter(|way| match way {
+            Way::Handle => true,
+            Way::Declared => place.offers(Need::DeclaredInvalidations),
+        });
     for way in ways {
         for layout in layouts {
             let [cache, other] = place.of_two_processes(layout);
@@ -187,7 +189,11 @@ async fn a_later_call_of_the_method_begins_at_once_and_is_stored(place: Place) {
             let stored = test.others.entry(DROPPED, 1).peek().await.unwrap();
             assert_eq!(stored, Some(Some(row)), "{:?}", test.way);
         }
-        assert_eq!(early.await.unwrap(), Ok(Some(0)), "an early call gets what it read");
+        assert_eq!(
+            early.await.unwrap(),
+            Ok(Some(0)),
+            "an early call gets what it read"
+        );
     })
     .await;
 }

@@ -9,9 +9,7 @@ use redis_func_cache::Cache;
 use support::unique;
 use tokio::sync::Notify;
 
-use crate::entry_point::{
-    Answer, Failure, Method, Place, Source, Subject, every_entry_point,
-};
+use crate::entry_point::{Answer, Failure, Method, Place, Source, Subject, every_entry_point};
 
 every_entry_point! {
     concurrent_misses_run_the_method_once;
@@ -100,9 +98,20 @@ async fn concurrent_misses_run_the_method_once_while_the_store_is_unavailable(pl
         return;
     }
     let nowhere = Cache::builder(unique("nowhere")).redis("redis://127.0.0.1:1");
-    let (source, _) = working();
-    let subject = place.subject(&nowhere.build().unwrap(), &source);
-    one_run_serves_all(&subject, false).await;
+    let cache = nowhere.build().unwrap();
+    let its = cache.clone();
+    // A call that came after the run would run the method again, as nothing is stored.
+    let source = Source::new(move |run| {
+        let cache = its.clone();
+        async move {
+            while cache.stats().count < 100 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Ok(Some(run.id))
+        }
+    });
+    one_run_serves_all(&place.subject(&cache, &source), false).await;
 }
 
 async fn one_run_serves_all(subject: &Subject, stored: bool) {

@@ -128,9 +128,11 @@ impl Clocked {
     }
 
     fn is_refreshed(&self, writes: u64) {
-        eventually("a refresh in the background", Duration::from_secs(10), || {
-            self.subject.cache.stats().write == writes
-        });
+        eventually(
+            "a refresh in the background",
+            Duration::from_secs(10),
+            || self.subject.cache.stats().write == writes,
+        );
     }
 }
 

@@ -16,9 +16,9 @@ every_entry_point! {
     a_none_has_a_ttl_of_its_own needs TtlNone;
     a_value_that_cache_if_refuses_is_returned_and_not_stored needs CacheIf;
     ttl_fn_sets_the_ttl_of_a_value needs TtlFn;
-    cache_if_precedes_ttl_none_which_precedes_ttl_fn needs TtlFn;
+    cache_if_precedes_ttl_none_which_precedes_ttl_fn needs CacheIf TtlNone TtlFn;
     followers_share_a_value_that_is_not_stored needs CacheIf;
-    refresh_obeys_cache_if_and_put_does_not needs Refresh;
+    refresh_obeys_cache_if_and_put_does_not needs CacheIf TtlFn Refresh;
 }
 
 /// Answers with its argument; where that is 0, and the method returns an `Option`, with `None`.
@@ -104,8 +104,14 @@ async fn ttl_fn_sets_the_ttl_of_a_value(place: Place) {
         let answer = subject.call(Method::OwnTtl, 1).await;
         assert_eq!(answer, Ok(Some(0)));
     }
-    assert_eq!(subject.source.runs(), 2 + 2, "for no time at all is not stored");
-    subject.source.runs_from_now_on(|_| async { Ok(Some(u64::MAX)) });
+    assert_eq!(
+        subject.source.runs(),
+        2 + 2,
+        "for no time at all is not stored"
+    );
+    subject
+        .source
+        .runs_from_now_on(|_| async { Ok(Some(u64::MAX)) });
     subject.call(Method::OwnTtl, 2).await.unwrap();
     let most = 36_500 * 86_400;
     assert_eq!(seconds(&subject, Method::OwnTtl, 2).await, Some(most));
@@ -167,7 +173,11 @@ async fn refresh_obeys_cache_if_and_put_does_not(place: Place) {
         let answer: Answer = Ok((id > 0).then_some(id));
         let entry = subject.entry(method, id);
         assert_eq!(entry.refresh().await, answer, "{method:?}");
-        assert_eq!(seconds(&subject, method, id).await, left, "{method:?} of {id}");
+        assert_eq!(
+            seconds(&subject, method, id).await,
+            left,
+            "{method:?} of {id}"
+        );
         entry.put(answer.unwrap()).await.unwrap();
         assert!(is_stored(&subject, method, id).await, "{method:?} of {id}");
     }
@@ -270,7 +280,10 @@ fn a_rule_is_any_function_of_what_is_stored() {
     let cache = Cache::builder("rules").build().unwrap();
     let rules = Rules(AtomicU64::new(0)).cached(&cache);
     for _ in 0..2 {
-        assert_eq!((rules.text("ab"), rules.text("abc")), ("ab".into(), "abc".into()));
+        assert_eq!(
+            (rules.text("ab"), rules.text("abc")),
+            ("ab".into(), "abc".into())
+        );
         assert_eq!((rules.list(1).len(), rules.list(2).len()), (1, 2));
         assert_eq!((rules.skipping(-1, 0), rules.skipping(1, 1)), (-1, 1));
     }

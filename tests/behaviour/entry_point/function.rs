@@ -76,7 +76,10 @@ macro_rules! all {
 
 macro_rules! writes {
     ($caller:ident, $write:ident, $id:ident) => {
-        panic!("a function declares no {:?} of {}: {:p}", $write, $id, $caller.0)
+        panic!(
+            "a function declares no {:?} of {}: {:p}",
+            $write, $id, $caller.0
+        )
     };
 }
 methods!(dispatch [Caller:]);

@@ -58,12 +58,10 @@ macro_rules! entry {
 }
 
 macro_rules! refresh {
-    ($repo:ident, $handle:ident, [$($await:tt)*]) => {
-{
-            drop($handle);
-            no_refresh()
-        }
-    };
+    ($repo:ident, $handle:ident, [$($await:tt)*]) => {{
+        drop($handle);
+        no_refresh()
+    }};
 }
 
 fn no_refresh() -> Answer {

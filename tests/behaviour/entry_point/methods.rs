@@ -183,5 +183,7 @@ pub(crate) fn seconds(number: &u64) -> Duration {
 /// Seven says nothing.
 #[allow(clippy::ref_option)]
 pub(crate) fn seconds_of_some(number: &Option<u64>) -> Option<Duration> {
-    number.filter(|&number| number != 7).map(Duration::from_secs)
+    number
+        .filter(|&number| number != 7)
+        .map(Duration::from_secs)
 }

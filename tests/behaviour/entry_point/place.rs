@@ -7,7 +7,7 @@ use std::sync::Arc;
 use redis_func_cache::{Cache, CacheBuilder};
 use support::{PATIENT, Server, binaries, check_pairs, unique};
 
-use super::{Source, Subject, associated, function, in_place, in_place_trait, wrapper};
+use super::{Source, Subject, associated, function, get_with, in_place, in_place_trait, wrapper};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EntryPoint {
@@ -21,6 +21,8 @@ pub(crate) enum EntryPoint {
     Associated,
     /// Free functions, cached by `#[cache_fn]`.
     Function,
+    /// `cache.function("name")`, and a closure at each call.
+    GetWith,
 }
 
 /// What not every entry point offers.
@@ -43,28 +45,54 @@ pub(crate) enum Need {
 }
 
 /// What an entry point does not offer, and why.
-const NOT_OFFERED: &[(EntryPoint, Need, &str)] = &[
+const NOT_OFFERED: &[(EntryPoint, &[Need], &str)] = &[
     (
         EntryPoint::InPlaceTrait,
-        Need::Refreshes,
-        "a trait's block holds no other methods, so a body cannot be run again once its call has returned",
-    ),
-    (
-        EntryPoint::InPlaceTrait,
-        Need::Refresh,
-        "as for refreshes: the handle has nothing to run",
+        &[Need::Refreshes, Need::Refresh],
+        "a trait's block has no room for a method that could run the body without its caller",
     ),
     (
         EntryPoint::Function,
-        Need::DeclaredInvalidations,
-        "a function that writes is not cached, and is no business of the attribute: it uses handles",
+        &[Need::DeclaredInvalidations],
+        "a function that writes has no attribute: it uses handles",
+    ),
+    (
+        EntryPoint::GetWith,
+        &[Need::DeclaredInvalidations],
+        "there is nothing to declare them on: what writes uses handles",
+    ),
+    (
+        EntryPoint::GetWith,
+        &[Need::CacheNone, Need::TtlNone, Need::CacheIf, Need::TtlFn],
+        "its options know no type: what is not to be stored is an `Err` of `try_get_with`",
+    ),
+    (
+        EntryPoint::GetWith,
+        &[Need::Refreshes],
+        "its closure borrows from the caller, and cannot run once that is answered",
     ),
 ];
 
 impl EntryPoint {
+    pub(crate) fn subject(self, cache: &Cache, source: &Arc<Source>) -> Subject {
+        match self {
+            Self::Wrapper => wrapper::subject(cache, source),
+            Self::InPlace => in_place::subject(cache, source),
+            Self::InPlaceTrait => in_place_trait::subject(cache, source),
+            Self::Associated => associated::subject(cache, source),
+            Self::Function => function::subject(cache, source),
+            Self::GetWith => get_with::subject(cache, source),
+        }
+    }
+
+    pub(crate) fn offers(self, need: Need) -> bool {
+        self.refusal(need).is_none()
+    }
+
     /// Why it does not offer that, if so.
     fn refusal(self, need: Need) -> Option<&'static str> {
-        let row = NOT_OFFERED.iter().find(|(at, what, _)| (*at, *what) == (self, need));
+        let mut rows = NOT_OFFERED.iter();
+        let row = rows.find(|(at, needs, _)| *at == self && needs.contains(&need));
         row.map(|(.., why)| *why)
     }
 }
@@ -107,7 +135,10 @@ impl Place {
     }
 
     /// What two processes have of one cache; in memory there is one process.
-    pub(crate) fn of_two_processes(&self, settings: impl Fn(CacheBuilder) -> CacheBuilder) -> [Cache; 2] {
+    pub(crate) fn of_two_processes(
+        &self,
+        settings: impl Fn(CacheBuilder) -> CacheBuilder,
+    ) -> [Cache; 2] {
         let name = unique("entry-point");
         let build = || settings(self.named(&name)).build().unwrap();
         let cache = build();
@@ -125,17 +156,11 @@ impl Place {
     }
 
     pub(crate) fn offers(&self, need: Need) -> bool {
-        self.entry_point.refusal(need).is_none()
+        self.entry_point.offers(need)
     }
 
     pub(crate) fn subject(&self, cache: &Cache, source: &Arc<Source>) -> Subject {
-        match self.entry_point {
-            EntryPoint::Wrapper => wrapper::subject(cache, source),
-            EntryPoint::InPlace => in_place::subject(cache, source),
-            EntryPoint::InPlaceTrait => in_place_trait::subject(cache, source),
-            EntryPoint::Associated => associated::subject(cache, source),
-            EntryPoint::Function => function::subject(cache, source),
-        }
+        self.entry_point.subject(cache, source)
     }
 }
 
