@@ -276,7 +276,10 @@ async fn a_call_that_joins_after_the_put_was_sent_checks_the_value(place: Place)
             let mut attempts = 0;
             while !a_late_call_checks_the_value(&place, how, stampede).await {
                 attempts += 1;
-                assert!(attempts < 20, "no leader was caught before it heard of its put");
+                assert!(
+                    attempts < 20,
+                    "no leader was caught before it heard of its put"
+                );
             }
         }
     }

@@ -4,6 +4,7 @@ mod bounds;
 mod cancellation;
 mod clock_steps;
 mod codecs;
+mod contract;
 mod debug;
 mod entry_point;
 mod expiry;
