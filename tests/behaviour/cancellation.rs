@@ -55,16 +55,16 @@ fn remain(subject: &Subject) {
     assert!(are_stored(subject));
 }
 
-fn an_invalidation_survives_its_caller(place: Place) {
-    let subject = subject(&place);
+fn an_invalidation_survives_its_caller(place: &Place) {
+    let subject = subject(place);
     store(&subject);
     // The method has succeeded in the first poll; without a runtime.
     let _ = poll(pin!(subject.write(Write::Both, 1)));
     are_dropped("dropped after the method", &subject);
 }
 
-fn a_write_cancelled_while_it_runs_still_invalidates(place: Place) {
-    let subject = subject(&place);
+fn a_write_cancelled_while_it_runs_still_invalidates(place: &Place) {
+    let subject = subject(place);
     subject.source.writes(|_| std::future::pending());
     store(&subject);
     assert!(poll(pin!(subject.write(Write::Both, 1))).is_pending());
@@ -87,8 +87,8 @@ fn a_write_cancelled_while_it_runs_still_invalidates(place: Place) {
     }
 }
 
-fn a_write_that_panics_still_invalidates(place: Place) {
-    let subject = subject(&place);
+fn a_write_that_panics_still_invalidates(place: &Place) {
+    let subject = subject(place);
     subject.source.writes(|_| async { panic!("as asked for") });
     for write in [Write::Both, Write::BothBlocking] {
         store(&subject);
@@ -98,8 +98,8 @@ fn a_write_that_panics_still_invalidates(place: Place) {
     }
 }
 
-fn a_write_that_fails_or_never_starts_invalidates_nothing(place: Place) {
-    let subject = subject(&place);
+fn a_write_that_fails_or_never_starts_invalidates_nothing(place: &Place) {
+    let subject = subject(place);
     subject.source.writes(|_| async { Err(Failure) });
     store(&subject);
     for write in [Write::Both, Write::BothBlocking] {
@@ -110,8 +110,8 @@ fn a_write_that_fails_or_never_starts_invalidates_nothing(place: Place) {
     remain(&subject);
 }
 
-fn no_old_value_is_left_after_a_write_returns(place: Place) {
-    let subject = subject(&place);
+fn no_old_value_is_left_after_a_write_returns(place: &Place) {
+    let subject = subject(place);
     for _ in 0..20 {
         for write in [Write::Both, Write::BothBlocking] {
             store(&subject);

@@ -101,8 +101,8 @@ impl Overtake {
         match self {
             Self::Handle => drop(entry.invalidate().await.unwrap()),
             Self::AllHandle => subject.invalidate_all(Method::Plain).await.unwrap(),
-            Self::Declared => drop(subject.write(Write::One, 1).await.unwrap()),
-            Self::DeclaredAll => drop(subject.write(Write::All, 1).await.unwrap()),
+            Self::Declared => subject.write(Write::One, 1).await.unwrap(),
+            Self::DeclaredAll => subject.write(Write::All, 1).await.unwrap(),
             Self::Purge => drop(subject.cache.purge().await.unwrap()),
             Self::Put => entry.put(Some(1)).await.unwrap(),
             Self::Refresh => {

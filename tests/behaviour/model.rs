@@ -1,6 +1,9 @@
 //! The memory store is the model of the scripts: the same calls against both give the same answers
 //! and leave the same entries, for every policy, layout, entry point and server, after every step.
 
+// What is peeked at may be a stored `None`.
+#![allow(clippy::option_option)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -124,12 +124,12 @@ async fn one_run_serves_all(subject: &Subject, stored: bool) {
     assert_eq!(stats.write, u64::from(stored));
 }
 
-fn threads_share_one_execution_of_a_sync_method(place: Place) {
+fn threads_share_one_execution_of_a_sync_method(place: &Place) {
     let source = Source::new(|run| async move {
         std::thread::sleep(Duration::from_millis(20));
         Ok(Some(run.id))
     });
-    let subject = fresh(&place, &source);
+    let subject = fresh(place, &source);
     let barrier = Arc::new(Barrier::new(8));
     let threads = (0..8).map(|_| {
         let (subject, barrier) = (subject.clone(), barrier.clone());
@@ -166,8 +166,8 @@ fn until_first_run(subject: &Subject) {
     });
 }
 
-fn a_follower_replaces_a_leader_whose_runtime_ends_at_once(place: Place) {
-    let (subject, _gate) = stuck_at_first(&place);
+fn a_follower_replaces_a_leader_whose_runtime_ends_at_once(place: &Place) {
+    let (subject, _gate) = stuck_at_first(place);
     let leading = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

@@ -230,8 +230,8 @@ async fn an_early_refresh_runs_only_in_the_last_part_of_the_ttl(place: Place) {
     assert_eq!(early().await, number(2));
 }
 
-fn sync_methods_are_refreshed_in_the_background_with_and_without_a_runtime(place: Place) {
-    let subject = Clocked::blocking(&place);
+fn sync_methods_are_refreshed_in_the_background_with_and_without_a_runtime(place: &Place) {
+    let subject = Clocked::blocking(place);
     let call = || subject.subject.call_blocking(Method::BlockingStale, 1);
     assert_eq!(call(), number(0));
     subject.pass(11);

@@ -31,7 +31,7 @@ macro_rules! associated {
             $(
                 #[cache($($option)*)]
                 async fn $name(#[cache_skip] source: &Arc<Source>, $id: $ty) -> $returned {
-                    source.execute($id).await
+                    source.execute(&$id).await
                 }
             )*
             $(
@@ -40,13 +40,13 @@ macro_rules! associated {
                     #[cache_skip] source: &Arc<Source>,
                     $id_f: $ty_f,
                 ) -> impl Future<Output = $returned_f> + Send {
-                    source.execute($id_f)
+                    source.execute(&$id_f)
                 }
             )*
             $(
                 #[cache($($option_s)*)]
                 fn $name_s(#[cache_skip] source: &Arc<Source>, $id_s: $ty_s) -> $returned_s {
-                    source.execute($id_s).wait()
+                    source.execute(&$id_s).wait()
                 }
             )*
 

@@ -27,7 +27,7 @@ macro_rules! functions {
         $(
             #[cache_fn(cache = current(), $($option)*)]
             async fn $name(#[cache_skip] source: &Arc<Source>, $id: $ty) -> $returned {
-                source.execute($id).await
+                source.execute(&$id).await
             }
         )*
         $(
@@ -36,13 +36,13 @@ macro_rules! functions {
                 #[cache_skip] source: &Arc<Source>,
                 $id_f: $ty_f,
             ) -> impl Future<Output = $returned_f> + Send {
-                source.execute($id_f)
+                source.execute(&$id_f)
             }
         )*
         $(
             #[cache_fn(cache = current(), $($option_s)*)]
             fn $name_s(#[cache_skip] source: &Arc<Source>, $id_s: $ty_s) -> $returned_s {
-                source.execute($id_s).wait()
+                source.execute(&$id_s).wait()
             }
         )*
     };

@@ -32,8 +32,12 @@ impl Functions {
     fn function(&self, method: Method) -> CachedFunction {
         let function = self.cache.function(format!("{method:?}"));
         let function = match method {
-            Method::Plain | Method::Other | Method::Fallible => function,
-            Method::Large | Method::Unwritable | Method::Blocking => function,
+            Method::Plain
+            | Method::Other
+            | Method::Fallible
+            | Method::Large
+            | Method::Unwritable
+            | Method::Blocking => function,
             Method::Minutes10 => function.ttl(Duration::from_secs(600)),
             Method::Size1 => function.maxsize(1),
             Method::Size3 => function.maxsize(3),
@@ -76,13 +80,13 @@ macro_rules! called {
                 id: u64,
             ) -> BoxFuture<'static, Answer> {
                 Box::pin(async move {
-                    let run = || source.execute::<Self>(id);
+                    let run = || source.execute::<Self>(&id);
                     function.$call(&id, run).await.answer()
                 })
             }
 
             fn call_blocking(function: &CachedFunction, source: &Source, id: u64) -> Answer {
-                let run = || source.execute::<Self>(id).wait();
+                let run = || source.execute::<Self>(&id).wait();
                 function.$call_blocking(&id, run).answer()
             }
 
@@ -93,7 +97,7 @@ macro_rules! called {
                 request: Request,
             ) -> BoxFuture<'static, Reply> {
                 Box::pin(async move {
-                    let run = || source.execute::<Self>(id);
+                    let run = || source.execute::<Self>(&id);
                     on_entry!(request, function.entry::<T>(&id), [.await], |handle| {
                         handle.$refresh(run).await.answer()
                     })
@@ -106,7 +110,7 @@ macro_rules! called {
                 id: u64,
                 request: Request,
             ) -> Reply {
-                let run = || source.execute::<Self>(id).wait();
+                let run = || source.execute::<Self>(&id).wait();
                 on_entry!(request, function.entry_sync::<T>(&id), [], |handle| {
                     handle.$refresh(run).answer()
                 })

@@ -1,5 +1,8 @@
 //! The methods that every entry point has, in one table.
 
+// A rule is given a reference to what is stored, whatever that is.
+#![allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref)]
+
 use std::time::Duration;
 
 /// Gives the table to a macro. A row is a method's name, its argument, its return type and its options; an
@@ -101,19 +104,19 @@ macro_rules! block {
             $(
                 #[cache($($option)*)]
                 async fn $name(&self, $id: $ty) -> $returned {
-                    self.source.execute($id).await
+                    self.source.execute(&$id).await
                 }
             )*
             $(
                 #[cache($($option_f)*)]
                 fn $name_f(&self, $id_f: $ty_f) -> impl Future<Output = $returned_f> + Send {
-                    self.source.execute($id_f)
+                    self.source.execute(&$id_f)
                 }
             )*
             $(
                 #[cache($($option_s)*)]
                 fn $name_s(&self, $id_s: $ty_s) -> $returned_s {
-                    self.source.execute($id_s).wait()
+                    self.source.execute(&$id_s).wait()
                 }
             )*
 
@@ -170,8 +173,6 @@ pub(crate) fn is_even(number: &u64) -> bool {
     number.is_multiple_of(2)
 }
 
-// A rule is given what is stored: a reference to the `Option`.
-#[allow(clippy::ref_option)]
 pub(crate) fn is_even_or_none(number: &Option<u64>) -> bool {
     number.as_ref().is_none_or(is_even)
 }
@@ -181,7 +182,6 @@ pub(crate) fn seconds(number: &u64) -> Duration {
 }
 
 /// Seven says nothing.
-#[allow(clippy::ref_option)]
 pub(crate) fn seconds_of_some(number: &Option<u64>) -> Option<Duration> {
     number
         .filter(|&number| number != 7)

@@ -170,8 +170,9 @@ pub(crate) fn run<F: Future<Output = ()> + 'static>(
     needs: &[Need],
     body: fn(Place) -> F,
 ) {
-    let body: Box<dyn Fn(Place) -> Pin<Box<dyn Future<Output = ()>>>> =
-        Box::new(move |place| Box::pin(body(place)));
+    // Boxed, so that the runtime's code is made once for all bodies.
+    let body =
+        |place: &Place| -> Pin<Box<dyn Future<Output = ()>>> { Box::pin(body(place.clone())) };
     on_every_store(entry_point, needs, &|place| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -183,11 +184,11 @@ pub(crate) fn run<F: Future<Output = ()> + 'static>(
 }
 
 /// Runs a body without a runtime, on every store.
-pub(crate) fn run_blocking(entry_point: EntryPoint, needs: &[Need], body: fn(Place)) {
+pub(crate) fn run_blocking(entry_point: EntryPoint, needs: &[Need], body: fn(&Place)) {
     on_every_store(entry_point, needs, &body);
 }
 
-fn on_every_store(entry_point: EntryPoint, needs: &[Need], body: &dyn Fn(Place)) {
+fn on_every_store(entry_point: EntryPoint, needs: &[Need], body: &dyn Fn(&Place)) {
     for &need in needs {
         if let Some(why) = entry_point.refusal(need) {
             support::skipped(&format!("{entry_point:?} has no {need:?}: {why}"));
@@ -197,7 +198,7 @@ fn on_every_store(entry_point: EntryPoint, needs: &[Need], body: &dyn Fn(Place))
     let on = |store| {
         let place = Place { entry_point, store };
         let _where = Where(place.to_string());
-        body(place);
+        body(&place);
     };
     on(Store::Memory);
     for binary in binaries() {

@@ -90,7 +90,7 @@ impl Source {
     }
 
     /// The body of every cached method.
-    pub(super) fn execute<T: Returned>(&self, id: impl Key) -> Execution<T> {
+    pub(super) fn execute<T: Returned>(&self, id: &impl Key) -> Execution<T> {
         let number = self.runs.fetch_add(1, Ordering::SeqCst);
         let id = id.number();
         let body = self.read.lock().unwrap().clone();

@@ -1,5 +1,8 @@
 //! The cached methods on one cache, through one entry point.
 
+// What is peeked at may be a stored `None`.
+#![allow(clippy::option_option)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
