@@ -96,7 +96,9 @@ impl tracing::Subscriber for Spans {
 }
 
 pub fn main() {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
     let spans = Spans::default();
     tracing::subscriber::with_default(spans.clone(), || runtime.block_on(calls()));
     // Of a miss, a hit, and one without the cache or a refresh: what rewrites a body acts where that runs. `both` has two
