@@ -35,6 +35,7 @@ pass! {
     "pass/codec_by_name.rs" codec_by_name,
     "pass/conditional_caching.rs" conditional_caching,
     "pass/const_generics.rs" const_generics,
+    "pass/converted_arguments.rs" converted_arguments,
     "pass/crate_path.rs" crate_path,
     "pass/futures_that_are_not_send.rs" futures_that_are_not_send,
     "pass/generics_on_the_block.rs" generics_on_the_block,

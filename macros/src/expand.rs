@@ -3,6 +3,7 @@
 //! Imports every stage before it. What all pieces need to know is in `context`, and what several of them share in
 //! `fragment`; each generator shows its output as source above it. Start at [`generated`].
 
+mod argument;
 mod attributes;
 mod body;
 mod cacheability;

@@ -2,7 +2,7 @@
 //!
 //! Any stage may use it; it imports nothing of the crate. Start at [`method`].
 //!
-//! Not hashed: attributes and docs, except `#[cfg]` inside of the method, visibility, spans and spaces, `None` groups that a macro left
+//! Not hashed: attributes and docs, except `#[cfg]` inside of the method and `#[cache_key]`, visibility, spans and spaces, `None` groups that a macro left
 //! behind, raw prefixes of identifiers, and commas before a closing bracket. Characters of
 //! punctuation are joined to operators by the table below and not by the spacing that the
 //! compiler reports, which has changed between its versions.
@@ -13,7 +13,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use sha1::{Digest as _, Sha1};
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, ImplItemFn, Visibility};
+use syn::{Attribute, ImplItemFn, Meta, Visibility};
 
 /// Longest first.
 const OPERATORS: [&str; 24] = [
@@ -85,8 +85,25 @@ impl VisitMut for Strip {
     }
 
     fn visit_pat_type_mut(&mut self, argument: &mut syn::PatType) {
-        argument.attrs.clear();
+        // It says what the key is made of.
+        argument
+            .attrs
+            .retain_mut(|attribute| match &mut attribute.meta {
+                Meta::List(list)
+                    if list
+                        .path
+                        .segments
+                        .last()
+                        .is_some_and(|last| last.ident == "cache_key") =>
+                {
+                    list.path = syn::parse_quote!(cache_key);
+                    true
+                }
+                _ => false,
+            });
+        let keys = std::mem::take(&mut argument.attrs);
         visit_mut::visit_pat_type_mut(self, argument);
+        argument.attrs = keys;
     }
 
     fn visit_receiver_mut(&mut self, receiver: &mut syn::Receiver) {

@@ -70,6 +70,7 @@ impl<'a> Plan<'a> {
         let mut plan = Self { block, methods };
         errors.extend(siblings::collisions(&mut plan));
         errors.extend(plan.wrong_invalidations());
+        errors.extend(plan.unknown_names());
         if plan.outlives_calls()
             && let Some(error) = valid::outlived(&plan.block)
         {
@@ -105,6 +106,17 @@ impl<'a> Plan<'a> {
         calls.filter(is_wrong).map(valid::no_entries).collect()
     }
 
+    /// Names in `only` and `skip` that nothing here has.
+    fn unknown_names(&self) -> Vec<Error> {
+        let all: Vec<&Method<'a>> = self.methods.iter().map(|method| &method.method).collect();
+        let mut errors = valid::unknown_methods(&self.block, &all);
+        let may_skip = |kind: &Kind| matches!(kind, Kind::Cached(_) | Kind::Refused);
+        let cached = self.methods.iter().filter(|method| may_skip(&method.kind));
+        let cached: Vec<&Method<'a>> = cached.map(|method| &method.method).collect();
+        errors.extend(valid::unknown_arguments(&self.block, &cached));
+        errors
+    }
+
     /// Whether the refresh of a method outlives calls.
     fn outlives_calls(&self) -> bool {
         self.methods.iter().any(|method| match &method.kind {
@@ -124,7 +136,12 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn method<'a>(block: &Block<'a>, method: Method<'a>, errors: &mut Vec<Error>) -> MethodPlan<'a> {
+fn method<'a>(
+    block: &Block<'a>,
+    mut method: Method<'a>,
+    errors: &mut Vec<Error>,
+) -> MethodPlan<'a> {
+    method.skip(block.args.skip.as_ref());
     let before = errors.len();
     let found = kind(block, &method, errors);
     let kind = found.unwrap_or_else(|error| {
@@ -143,14 +160,16 @@ fn kind(block: &Block<'_>, method: &Method<'_>, errors: &mut Vec<Error>) -> Resu
     let item = method.item;
     valid::no_late_helpers(item)?;
     let helpers = Helpers::new(item)?;
-    let is_delegated =
-        helpers.nocache.is_some() || !block.is_cached_by_default() && helpers.cache.is_none();
+    valid::marked(block, method, &helpers)?;
+    let is_marked = helpers.cache.is_some() || block.names(method.name());
+    let is_delegated = helpers.nocache.is_some() || !block.is_cached_by_default() && !is_marked;
     let receiver = item.sig.receiver();
     errors.extend(valid::arguments(item, receiver.is_some() && !is_delegated));
     if block.trait_.is_some() {
         valid::forwardable(method, &block.wrapper_name())?;
     }
     let Some(receiver) = receiver else {
+        valid::only_methods(block, method)?;
         helpers.without_effect("an associated function without `self` is never cached")?;
         let is_wanted = block.trait_.is_some();
         return Ok(if is_wanted {
@@ -170,7 +189,7 @@ fn kind(block: &Block<'_>, method: &Method<'_>, errors: &mut Vec<Error>) -> Resu
         let calls = helpers.invalidates.map(ast::invalidates).transpose()?;
         return Ok(Kind::Delegated(calls.unwrap_or_default()));
     }
-    valid::cached(block, method, receiver, helpers.cache.is_some(), errors);
+    valid::cached(block, method, receiver, is_marked, errors);
     errors.extend(helpers.invalidates.map(valid::invalidates_on_cached));
     let args = helpers
         .cache

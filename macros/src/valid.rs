@@ -7,6 +7,7 @@ mod argument;
 mod block;
 mod callable;
 mod error;
+mod listed;
 mod name;
 mod receiver;
 mod refresh;
@@ -21,6 +22,7 @@ pub(crate) use argument::{arguments, no_late_helpers};
 pub(crate) use block::{
     block, forwardable, no_entries, not_a_block, nothing_cached, own_type, unknown_item, wrapper,
 };
+pub(crate) use listed::{marked, only_methods, unknown_arguments, unknown_methods};
 pub(crate) use receiver::{is_shared, omittable, skip_on_receiver};
 pub(crate) use refresh::{options, outlived, owned};
 pub(crate) use returned::nothing;
@@ -36,10 +38,11 @@ pub(crate) fn cached(
     let before = errors.len();
     errors.extend(receiver::shared(block, method, receiver).err());
     errors.extend(signature(method.item).err());
-    let keyed = method.args.iter().filter(|argument| !argument.skipped);
+    errors.extend(listed::said_twice(block, method));
+    let keyed = method.args.iter().filter(|one| one.is_keyed_itself());
     errors.extend(keyed.filter_map(|argument| {
         callable::not_callable(method, argument)
-            .and_then(|()| argument::in_key(argument))
+            .and_then(|()| argument::in_key(method, argument))
             .err()
     }));
     // One mistake, one error: the name is only checked where the rest fits.

@@ -6,7 +6,7 @@ use syn::{Ident, Safety};
 
 use super::context::Context;
 use super::fragment::{key_writer, path, shape};
-use super::{cacheability, owned, returned};
+use super::{argument, cacheability, owned, returned};
 use crate::args::MethodArgs;
 use crate::ast::{CallStyle, Invalidates, Method};
 use crate::plan::{Kind, MethodPlan};
@@ -65,16 +65,21 @@ fn cached(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> 
     let run = Ident::new(run, at);
     let answer = quote_spanned!(at=> #made.#run(#shape, #condition, #call));
     let owning = returned::owning(context, method);
-    let make = quote!(#owning #make);
+    let (takes, lends) = (
+        argument::takes(context, method),
+        argument::lends(context, method),
+    );
+    let make = quote!(#owning #lends #make);
     match method.style {
-        CallStyle::Sync => quote!(#make #answer),
+        CallStyle::Sync => quote!(#takes #make #answer),
         CallStyle::Async => {
             let answer = quote_spanned!(at=> #answer.await);
-            quote!(#make #answer)
+            quote!(#takes #make #answer)
         }
         CallStyle::Future => {
             let answer = quote_spanned!(at=> #answer.await);
             quote! {
+                #takes
                 let #core_of_future = ::core::clone::Clone::clone(&self.#core);
                 async move { #make #answer }
             }

@@ -1,14 +1,14 @@
 //! The typed handles on entries: one function for each cached method.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::{Generics, Ident, Type, TypeImplTrait};
 
 use super::attributes::{cfgs, lint_levels};
 use super::context::Context;
 use super::fragment::{self, is_generic};
-use super::{cacheability, returned, wrapper};
-use crate::ast::{CallStyle, Method};
+use super::{argument, cacheability, returned, wrapper};
+use crate::ast::{CallStyle, Environment, Method};
 use crate::plan::MethodPlan;
 use crate::types::{self, Namer};
 use crate::{generics, names};
@@ -95,7 +95,10 @@ impl<'a> Handle<'a> {
         let methods = self.context.methods_type();
         let (core, core_field) = (names::local("__core"), &self.context.core);
         let (call, wrapper_field) = (names::local("__call"), names::wrapper_field());
-        let writer = fragment::key_writer(self.context, self.method, &quote!(#core.inner()));
+        let inner = quote!(#core.inner());
+        let writer = fragment::lending_key_writer(self.context, self.method, &inner);
+        let takes = argument::takes(self.context, self.method);
+        let proof = self.proof(&shape);
         let arguments = self.keyed.iter().map(|(ident, ty)| quote!(#ident: #ty));
         let (generics, _, where_clause) = self.generics.split_for_impl();
         let lifetime = names::entry_lifetime();
@@ -110,11 +113,24 @@ impl<'a> Handle<'a> {
                 -> #krate::#handle<#lifetime, #shape, #returned, #run_type>
             #where_clause
             {
+                #proof
+                #takes
                 let #core = &self.#wrapper_field.#core_field;
                 let #call = #private::Call::of_entry(#core.engine(), <#methods>::#name(), #writer);
                 #krate::#handle::new(#call, #run)#condition
             }
         }
+    }
+
+    // Output, where the name has decided
+    //     named_as::<ReturnTypeOf<true>, _>(shape);
+    fn proof(&self, shape: &TokenStream) -> Option<TokenStream> {
+        let private = &self.context.private;
+        let found = fragment::shape(self.context, self.method);
+        let (first, last) = types::ends(&self.method.returned);
+        let argument = quote_spanned!(last=> (#found));
+        is_generic(self.context, self.method, &self.returned)
+            .then(|| quote_spanned!(first=> #private::named_as::<#shape, _> #argument;))
     }
 
     /// The shape of the result as a type. Where a type parameter is in it, stable Rust cannot
@@ -141,6 +157,7 @@ impl<'a> Handle<'a> {
         let private = &self.context.private;
         let (core, returned) = (names::local("__core"), &self.spelled);
         let path = fragment::path(self.context, self.method);
+        let lends = argument::lends(self.context, self.method);
         let arguments = self.method.args.iter().map(|argument| &argument.ident);
         let call = quote!(#path(#core.inner(), #(#arguments),*));
         let Some(skipped) = &self.skipped else {
@@ -149,15 +166,15 @@ impl<'a> Handle<'a> {
         let (names, types): (Vec<_>, Vec<_>) = skipped.iter().cloned().unzip();
         match (self.method.style, skipped.is_empty()) {
             (CallStyle::Sync, true) => (
-                quote!(#private::Ready(move || #call)),
+                quote!(#private::Ready(move || { #lends #call })),
                 quote!(#private::Ready<impl ::core::ops::FnOnce() -> #returned>),
             ),
             (CallStyle::Sync, false) => (
-                quote!(#private::Needs(move |#(#names: #types),*| #call, ::core::marker::PhantomData)),
+                quote!(#private::Needs(move |#(#names: #types),*| { #lends #call }, ::core::marker::PhantomData)),
                 quote!(#private::Needs<(#(#types,)*), impl ::core::ops::FnOnce(#(#types),*) -> #returned>),
             ),
             (_, true) => (
-                quote!(#private::Ready(async move { #call.await })),
+                quote!(#private::Ready(async move { #lends #call.await })),
                 quote!(#private::Ready<impl ::core::future::Future<Output = #returned>>),
             ),
             (_, false) => {
@@ -195,6 +212,7 @@ impl<'a> Handle<'a> {
         let (names, types): (Vec<_>, Vec<_>) = skipped.iter().cloned().unzip();
         let keyed = self.keyed.iter().map(|(ident, _)| ident);
         let path = fragment::path(self.context, self.method);
+        let lends = argument::lends(self.context, self.method);
         let arguments = self.method.args.iter().map(|argument| &argument.ident);
         let returned = &self.spelled;
         let generics = wrapper::with_entry_lifetime(self.context);
@@ -216,6 +234,7 @@ impl<'a> Handle<'a> {
                 async fn run(self, (#(#names,)*): (#(#types,)*)) -> #returned {
                     let #this = self.0;
                     let (#(#keyed,)*) = self.1;
+                    #lends
                     #path(#this.#core.inner(), #(#arguments),*).await
                 }
             }
@@ -225,7 +244,13 @@ impl<'a> Handle<'a> {
     fn runner_type(&self) -> TokenStream {
         let (runner, wrapper) = (self.runner_name(), self.context.wrapper_type());
         let lifetime = names::entry_lifetime();
-        let keyed = self.keyed.iter().map(|(_, ty)| ty);
+        let env = Environment::of(&self.generics);
+        let keyed = self.keyed.iter().map(|(ident, ty)| {
+            let mut arguments = self.method.args.iter();
+            let argument = arguments.find(|argument| argument.ident == **ident);
+            let argument = argument.expect("it is one of the method's");
+            argument::taken_type(self.method, argument, ty, &env)
+        });
         // Its arguments need not mention all of the method's type parameters.
         let parameters = self.generics.type_params().map(|param| &param.ident);
         quote!(#runner<&#lifetime #wrapper, (#(#keyed,)*), (#(#parameters,)*)>)

@@ -1,5 +1,6 @@
 //! An execution of the method that outlives the call: it owns all that it needs.
 
+use super::argument as converted;
 use super::context::Context;
 use super::fragment::path;
 use crate::ast::{Arg, CallStyle, Method};
@@ -19,8 +20,14 @@ pub(super) fn make(
     holder: &TokenStream,
 ) -> TokenStream {
     let core = names::local("__core");
-    let owned = method.args.iter().map(|argument| owned(context, argument));
-    let lent = method.args.iter().map(|argument| lent(context, argument));
+    let owned = method.args.iter().map(|argument| {
+        let converted = converted::owned(context, method, argument);
+        converted.unwrap_or_else(|| owned(context, argument))
+    });
+    let lent = method.args.iter().map(|argument| {
+        let converted = converted::lent_again(context, method, argument);
+        converted.unwrap_or_else(|| lent(context, argument))
+    });
     let path = path(context, method);
     let call = quote!(#path(#core.inner(), #(#lent),*));
     let run = match method.style {

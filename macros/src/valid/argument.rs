@@ -5,7 +5,7 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Error, Ident, ImplItemFn, Meta, PatType, Type};
 
 use super::error::at;
-use crate::ast::{self, Arg};
+use crate::ast::{self, Arg, Method, Obstacle};
 use crate::types;
 
 /// Sets that iterate in random order: serde writes them as they come.
@@ -32,46 +32,80 @@ pub(crate) fn no_late_helpers(item: &ImplItemFn) -> Result<(), Error> {
 pub(crate) fn arguments(item: &ImplItemFn, is_cached: bool) -> Vec<Error> {
     ast::typed(item)
         .filter_map(|argument| {
-            skips(&item.sig.ident, argument, is_cached)
+            helpers(&item.sig.ident, argument, is_cached)
                 .and_then(|()| no_cfg(argument))
                 .err()
         })
         .collect()
 }
 
-fn skips(method: &Ident, argument: &PatType, is_cached: bool) -> Result<(), Error> {
-    let is_helper = |attribute: &&Attribute| ast::helper(attribute.path()).is_some();
-    let mut helpers = argument.attrs.iter().filter(is_helper);
-    let Some(first) = helpers.next() else {
+fn helpers(method: &Ident, argument: &PatType, is_cached: bool) -> Result<(), Error> {
+    let of_us = |attribute: &'_ Attribute| ast::helper(attribute.path());
+    let mut helpers = argument
+        .attrs
+        .iter()
+        .filter_map(|one| Some((one, of_us(one)?)));
+    let Some((first, name)) = helpers.next() else {
         return Ok(());
     };
-    match ast::helper(first.path()) {
-        Some(name) if name != "cache_skip" => {
+    if name != "cache_skip" && name != "cache_key" {
+        return Err(at(
+            first,
+            format!(
+                "`#[{name}]` belongs on a method; to leave an argument out of the key write `#[cache_skip]`"
+            ),
+        ));
+    }
+    match helpers.next() {
+        Some((second, other)) if other == name => {
             return Err(at(
-                first,
-                format!(
-                    "`#[{name}]` belongs on a method; to leave an argument out of the key write `#[cache_skip]`"
-                ),
+                second,
+                format!("duplicate `#[{name}]`; keep one of them"),
             ));
         }
-        _ => {}
+        Some((second, other)) => {
+            return Err(at(
+                second,
+                format!("`#[{other}]` and `#[{name}]` contradict each other; keep one of them"),
+            ));
+        }
+        None => {}
     }
-    if let Some(second) = helpers.next() {
-        return Err(at(second, "duplicate `#[cache_skip]`; keep one of them"));
-    }
-    if !matches!(first.meta, Meta::Path(_)) {
+    if name == "cache_key" {
+        expression(argument, first)?;
+    } else if !matches!(first.meta, Meta::Path(_)) {
         return Err(at(
             &first.meta,
-            "`#[cache_skip]` takes no arguments; write `#[cache_skip]`",
+            "`#[cache_skip]` takes no arguments; write `#[cache_skip]`, or `#[cache_key(…)]` to put an expression of the \
+             argument into the key",
         ));
     }
     if !is_cached {
         return Err(at(
             first,
-            format!("`{method}` is not cached, so `#[cache_skip]` has no effect; remove it"),
+            format!("`{method}` is not cached, so `#[{name}]` has no effect; remove it"),
         ));
     }
     Ok(())
+}
+
+/// `#[cache_key(…)]` is of its argument.
+fn expression(argument: &PatType, attribute: &Attribute) -> Result<(), Error> {
+    let expression = ast::key(attribute)?;
+    let names = ast::bindings(&argument.pat);
+    if types::find(expression.to_token_stream(), &names).is_some() {
+        return Ok(());
+    }
+    let remedy = match &names[..] {
+        [name, ..] => format!(
+            "use `{name}` in it, or write `#[cache_skip]` if nothing of `{name}` is to be in the key"
+        ),
+        [] => "give the argument a name, and use it".to_owned(),
+    };
+    Err(at(
+        &expression,
+        format!("this expression does not depend on its argument; {remedy}"),
+    ))
 }
 
 fn no_cfg(argument: &PatType) -> Result<(), Error> {
@@ -86,8 +120,38 @@ fn no_cfg(argument: &PatType) -> Result<(), Error> {
 }
 
 /// Whether an argument can be part of the key, as far as its type says by itself.
-pub(super) fn in_key(argument: &Arg<'_>) -> Result<(), Error> {
-    let (name, ty) = (&argument.ident, types::peel(argument.ty));
+pub(super) fn in_key(method: &Method<'_>, argument: &Arg<'_>) -> Result<(), Error> {
+    match method.conversion(argument) {
+        Ok(None) => typed_in_key(&argument.ident, argument.ty),
+        Ok(Some(conversion)) => {
+            let mut targets = conversion.form.targets().into_iter();
+            targets.try_for_each(|target| typed_in_key(&argument.ident, target))
+        }
+        Err(obstacle) => Err(not_converted(argument, &obstacle)),
+    }
+}
+
+fn not_converted(argument: &Arg<'_>, obstacle: &Obstacle) -> Error {
+    let text = format!(
+        "{}: {}",
+        argument.ident,
+        types::text(types::peel(argument.ty))
+    );
+    let message = match obstacle {
+        Obstacle::NeedsClone => format!(
+            "argument `{text}` is consumed to make its key, and its other bounds need it; add `+ Clone`, \
+             or leave the other bounds out"
+        ),
+        Obstacle::Shows(name) => format!(
+            "what `{name}` shows of argument `{text}` would not be in the key; add `+ serde::Serialize`, \
+             or write what matters of it as `#[cache_key(…)]`"
+        ),
+    };
+    at(argument.ty, message)
+}
+
+fn typed_in_key(name: &Ident, ty: &Type) -> Result<(), Error> {
+    let ty = types::peel(ty);
     let text = || format!("{name}: {}", types::text(ty));
     let element = match ty {
         Type::Reference(reference) if reference.mutability.is_some() => {
