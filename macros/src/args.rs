@@ -24,7 +24,7 @@ pub(crate) use cacheability::{CacheIf, CacheNone, OnlyOnBlocks, OnlyOnMethods, T
 pub(crate) use choice::{ByDefault, Codec, Policy, Touch};
 pub(crate) use duration::{Ttl, TtlNone};
 pub(crate) use freshness::{Early, Jitter, SoftTimeout, Stale, Stampede, soft_timeout_alone};
-pub(crate) use list::{Only, Skip};
+pub(crate) use list::{Names, Only, Skip};
 pub(crate) use literal::{Flag, MaxSize, Version};
 pub(crate) use path::{CacheExpr, HandleName, Krate, SelfKey, Vis, Wrapper};
 pub(crate) use precedence::{NonePolicy, effective_early, effective_stale_ms, outlives_calls};
@@ -139,6 +139,7 @@ pub(crate) fn of_function(
         ..BlockArgs::default()
     };
     contradictions(&args.method, errors);
+    errors.extend(listed(block.skip.as_ref().map(|skip| &skip.0)));
     errors.extend(soft_timeout_alone(
         args.method.soft_timeout,
         args.method.stale,
@@ -152,9 +153,11 @@ pub(crate) fn of_block(options: TokenStream, errors: &mut Vec<Error>) -> BlockAr
     contradiction(args.single, args.multiple, errors);
     nones(args.cache_none, args.ttl_none, errors);
     errors.extend(soft_timeout_alone(args.soft_timeout, args.stale));
+    errors.extend(listed(args.only.as_ref().map(|only| &only.0)));
+    errors.extend(listed(args.skip.as_ref().map(|skip| &skip.0)));
     if let (Some(only), Some(_)) = (&args.only, args.by_default) {
-        errors.push(Error::new(
-            only.span,
+        errors.push(Error::new_spanned(
+            &only.0.option,
             "`only` names the methods that are cached, and `default = \"nocache\"` asks for `#[cache]` on each; keep one of \
              them",
         ));
@@ -236,6 +239,10 @@ fn contradictions(args: &MethodArgs, errors: &mut Vec<Error>) {
             "`ttl` and `ttl_fn` contradict each other; keep one of them, or write `ttl` on the block",
         ));
     }
+}
+
+fn listed(names: Option<&Names>) -> Option<Error> {
+    names.and_then(|names| names.error.clone())
 }
 
 fn contradiction(single: Flag, multiple: Flag, errors: &mut Vec<Error>) {

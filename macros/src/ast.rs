@@ -7,13 +7,13 @@ mod argument;
 mod conversion;
 mod helper;
 
-use syn::{Error, Ident, ImplItemFn, ItemImpl, Path, ReturnType, Type};
+use syn::{Error, Ident, ImplItemFn, ItemFn, ItemImpl, Path, ReturnType, Type};
 
-use crate::args::{BlockArgs, Skip};
+use crate::args::{BlockArgs, HandleName, Skip};
 use crate::{names, types};
 pub(crate) use argument::{Arg, bindings, key, typed};
 pub(crate) use conversion::{Conversion, Environment, Form, Obstacle};
-pub(crate) use helper::{Helpers, Invalidates, helper, invalidates, late, strip};
+pub(crate) use helper::{Helpers, Invalidates, helper, invalidates, late, strip, strip_function};
 
 /// A block with its options.
 #[derive(Debug)]
@@ -23,6 +23,18 @@ pub(crate) struct Block<'a> {
     pub(crate) ty: &'a Type,
     pub(crate) ty_name: Ident,
     pub(crate) trait_: Option<&'a Path>,
+    pub(crate) entry_point: EntryPoint,
+}
+
+/// Where the calls come in that are cached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EntryPoint {
+    /// The methods of a type beside the block's.
+    Wrapper,
+    /// The block's own methods and associated functions.
+    InPlace,
+    /// A function. Its block is that of the type beside it, which has the function's name.
+    Function,
 }
 
 #[derive(Debug)]
@@ -45,8 +57,26 @@ pub(crate) enum CallStyle {
 impl<'a> Block<'a> {
     /// Fails for a type without a name, from which the wrapper's is made.
     pub(crate) fn new(args: BlockArgs, item: &'a ItemImpl) -> Result<Self, Error> {
+        let entry_point = match args.cache {
+            Some(_) => EntryPoint::InPlace,
+            None => EntryPoint::Wrapper,
+        };
+        Self::with_entry_point(args, item, entry_point)
+    }
+
+    /// The block that [`around`] has made.
+    pub(crate) fn of_function(args: BlockArgs, item: &'a ItemImpl) -> Result<Self, Error> {
+        Self::with_entry_point(args, item, EntryPoint::Function)
+    }
+
+    fn with_entry_point(
+        args: BlockArgs,
+        item: &'a ItemImpl,
+        entry_point: EntryPoint,
+    ) -> Result<Self, Error> {
         let ty = types::peel(&item.self_ty);
         Ok(Self {
+            entry_point,
             args,
             item,
             ty,
@@ -55,8 +85,15 @@ impl<'a> Block<'a> {
         })
     }
 
-    /// The wrapper's name: what `wrapper` says, or `Cached` and the name of the type.
+    /// The name of the wrapper, or of the type that stands for it where there is none: what `wrapper` or `handle` says, or
+    /// `Cached` and the name of the type.
     pub(crate) fn wrapper_name(&self) -> Ident {
+        match (self.entry_point, &self.args.handle) {
+            (EntryPoint::Wrapper, _) => {}
+            (_, Some(handle)) => return handle.0.clone(),
+            (EntryPoint::InPlace, None) => return names::wrapper(&self.ty_name),
+            (EntryPoint::Function, None) => return self.ty_name.clone(),
+        }
         let named = self.args.wrapper.as_ref();
         let last = named.and_then(|wrapper| wrapper.0.segments.last());
         last.map_or_else(|| names::wrapper(&self.ty_name), |last| last.ident.clone())
@@ -65,6 +102,9 @@ impl<'a> Block<'a> {
     /// Whether another block makes the wrapper: `wrapper` names it as the first block would by
     /// itself, or `extend` says so.
     pub(crate) fn extends(&self) -> bool {
+        if self.entry_point != EntryPoint::Wrapper {
+            return false;
+        }
         let names_default =
             self.args.wrapper.is_some() && self.wrapper_name() == names::wrapper(&self.ty_name);
         names_default || self.args.extend.is_set()
@@ -73,12 +113,25 @@ impl<'a> Block<'a> {
     /// Whether `only` names a method.
     pub(crate) fn names(&self, method: &Ident) -> bool {
         let only = self.args.only.as_ref();
-        only.is_some_and(|only| only.methods.contains(method))
+        only.is_some_and(|only| only.0.has(method))
     }
 
     pub(crate) fn is_cached_by_default(&self) -> bool {
         self.args.by_default.is_none() && self.args.only.is_none()
     }
+}
+
+/// A function as the only one of a block: `impl rate { pub async fn rate(…) { … } }`.
+pub(crate) fn around(function: &ItemFn, handle: Option<&HandleName>) -> ItemImpl {
+    let ItemFn {
+        attrs,
+        vis,
+        sig,
+        block,
+        ..
+    } = function;
+    let ty = handle.map_or(&sig.ident, |handle| &handle.0);
+    syn::parse_quote!(impl #ty { #(#attrs)* #vis #sig #block })
 }
 
 impl<'a> Method<'a> {
@@ -104,6 +157,10 @@ impl<'a> Method<'a> {
 
     pub(crate) fn name(&self) -> &'a Ident {
         &self.item.sig.ident
+    }
+
+    pub(crate) fn has_self(&self) -> bool {
+        self.item.sig.receiver().is_some()
     }
 
     /// Skips the arguments that the block lists.

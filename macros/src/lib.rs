@@ -20,6 +20,9 @@ use proc_macro::TokenStream;
 /// `impl Trait for Type`. The block itself stays as it is. A type `CachedType` is made beside it, the wrapper, in which
 /// every method with `&self` is cached.
 ///
+/// With `cache = CACHE` there is no wrapper, and the block's own methods and associated functions are cached, under their
+/// own names: see [in place](#in-place).
+///
 /// # Options
 ///
 /// Precedence: method ([`#[cache]`](macro@cache)), block, cache builder, default. Durations are numbers with units, in
@@ -67,6 +70,8 @@ use proc_macro::TokenStream;
 /// | `extend` | none | off | Adds the methods to a wrapper of any name that another block makes. |
 /// | `vis` | `"pub"`, `"pub(crate)"`, … | `"pub"` | The wrapper's visibility. Use the type's where that is narrower. |
 /// | `crate` | a path | `::redis_func_cache` | Where this crate is found. |
+/// | `cache` | an expression that gives a `Cache` | none: a wrapper | Caches the block in place. The expression has no arguments; `self.cache` will do where every cached method has a `self`. |
+/// | `handle` | a name | `Cached` and the type's name | In place: the name of the type that handles are made by. |
 ///
 /// # What is generated
 ///
@@ -78,7 +83,24 @@ use proc_macro::TokenStream;
 ///   arguments that are in the key and returns a handle on that entry.
 /// * `impl Cacheable for Type`, by which `value.cached(&cache)` makes the wrapper.
 ///
-/// If a method of the block is called `inner` or `entry`, the name is the method's.
+/// * `CachedType::all(&self) -> CachedTypeAll`: for each cached method a handle on all of its entries.
+///
+/// If a method of the block is called `inner`, `entry` or `all`, the name is the method's.
+///
+/// # In place
+///
+/// With `cache = CACHE` a call of `User::by_email(…)` or `user.orders(…)` is a cached call, also from inside the block.
+///
+/// * Cached are associated functions and methods with `&self`. Left as they are: what has `#[nocache]`, and constructors
+///   (`new`, `default`, `builder`, `new_…`, `from_…`, `with_…`, `try_new…`, and what returns a bare `Self`), unless they
+///   have `#[cache]`.
+/// * Where a method with `&self` is cached, `self_key` must be said: `self_key = ()` if nothing of `self` matters.
+/// * `CachedUser::entry().by_email(…)` is a handle on an entry of an associated function,
+///   `CachedUser::entry_of(&user).orders(…)` on that of a method, and `CachedUser::all().orders()` on all entries of
+///   either (with `cache = self.cache`: `CachedUser::all_of(&user)`).
+/// * `#[invalidates(…)]` also works on methods with `&mut self` and on associated functions.
+/// * With `stale` or `early` a method needs a `self` that is `Clone`. Of a trait, methods in place can have neither, and
+///   their handles have no `refresh`.
 ///
 /// # What concurrent calls see
 ///
@@ -111,6 +133,47 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn cache_impl(options: TokenStream, item: TokenStream) -> TokenStream {
     pipeline::cache_impl(options.into(), item.into()).into()
+}
+
+/// `#[cache_fn(cache = CACHE, option = value, …)]` stands on a function without `self`: `async`, or not, or one that
+/// returns `impl Future`. The function keeps its name, its signature and its visibility, and is answered from the cache
+/// where it can be.
+///
+/// # Options
+///
+/// | option | value | default | |
+/// |---|---|---|---|
+/// | `cache` | an expression without arguments that gives a `Cache` | none: it must be said | The cache: the name of a `static`, a call of a function. Anything that derefs to a `Cache` will do, such as a `LazyLock`. |
+/// | `handle` | a name | the function's | The name of the type beside the function, where a type or module has the function's name already. |
+/// | `cluster` | none | off; on with a cluster | Names of keys with a hash tag. |
+/// | `crate` | a path | `::redis_func_cache` | Where this crate is found. |
+///
+/// and every option of a method: see [`#[cache]`](macro@cache). Arguments may be
+/// [`#[cache_skip]`](macro@cache_skip).
+///
+/// # What is generated
+///
+/// Beside the function stands a type of the same name, without values, which is imported along with the function:
+///
+/// * `rate::entry(…)`, with the arguments that are in the key: a handle on one entry.
+/// * `rate::all()`: a handle on all entries of the function.
+/// * `rate::uncached(…)`: the function as it was written. A call of the function inside its own body is cached.
+///
+/// Attributes below `#[cache_fn]`, such as `#[instrument]`, stay on the function as it was written, and act where it
+/// runs. Those above act on every call.
+///
+/// # What is in the key
+///
+/// The function's path and tokens, its `version`, its type and const parameters, and its arguments without those that are
+/// skipped. What it reads of statics is not.
+///
+/// # Compile errors
+///
+/// As for methods; a function with no argument in its key says `version`, so that one entry for all calls is no accident.
+/// The name of a function is not looked at: the attribute stands on that function alone.
+#[proc_macro_attribute]
+pub fn cache_fn(options: TokenStream, item: TokenStream) -> TokenStream {
+    pipeline::cache_fn(options.into(), item.into()).into()
 }
 
 macro_rules! inside_only {

@@ -20,6 +20,51 @@ pub(crate) fn methods(wrapper: &Ident) -> Ident {
     format_ident!("{wrapper}Methods", span = wrapper.span())
 }
 
+/// Handles on the entries of methods of one value, in place: `CachedUser` -> `CachedUserEntryOf`
+pub(crate) fn entries_of(wrapper: &Ident) -> Ident {
+    format_ident!("{wrapper}EntryOf", span = wrapper.span())
+}
+
+/// Handles on all entries of a method: `CachedUserRepo` -> `CachedUserRepoAll`
+pub(crate) fn all(wrapper: &Ident) -> Ident {
+    format_ident!("{wrapper}All", span = wrapper.span())
+}
+
+/// What a method in place does if it is not answered from the cache.
+pub(crate) fn uncached(method: &Ident) -> Ident {
+    format_ident!("__uncached_{}", method.unraw(), span = method.span())
+}
+
+/// What a function is called on the type of its handles, where it runs without the cache.
+pub(crate) fn uncached_function() -> Ident {
+    Ident::new("uncached", Span::call_site())
+}
+
+/// What makes a handle on an entry of a function.
+pub(crate) fn entry_function() -> Ident {
+    Ident::new("entry", Span::call_site())
+}
+
+/// What a function is, on the type of its handles.
+pub(crate) fn declaration() -> Ident {
+    Ident::new("__method", Span::call_site())
+}
+
+/// The field of handles that holds what all calls of a cache share.
+pub(crate) fn engine_field() -> Ident {
+    Ident::new("__func_cache_engine", Span::call_site())
+}
+
+/// The field of handles in place that says of which type they are.
+pub(crate) fn types_field() -> Ident {
+    Ident::new("__func_cache_types", Span::call_site())
+}
+
+/// The field of handles in place that holds the value whose method it is.
+pub(crate) fn this_field() -> Ident {
+    Ident::new("__func_cache_this", Span::call_site())
+}
+
 /// What `refresh` runs, for a method with skipped arguments.
 pub(crate) fn runner(wrapper: &Ident, method: &Ident) -> Ident {
     format_ident!(

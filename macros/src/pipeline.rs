@@ -1,8 +1,8 @@
-//! From the tokens of `#[cache_impl]` to those that stand in their place, through all stages. Read this first.
+//! From the tokens of `#[cache_impl]` and `#[cache_fn]` to those that stand in their place, through all stages. Read this first.
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Error, Item};
+use syn::{Error, Item, ItemFn};
 
 use crate::ast::{self, Block};
 use crate::plan::Plan;
@@ -10,7 +10,7 @@ use crate::{args, expand, valid};
 
 pub(crate) fn cache_impl(options: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Vec::new();
-    let expanded = stages(options, item.clone(), &mut errors).unwrap_or_else(|error| {
+    let expanded = block(options, item.clone(), &mut errors).unwrap_or_else(|error| {
         errors.push(error);
         expand::item_alone(item)
     });
@@ -18,9 +18,21 @@ pub(crate) fn cache_impl(options: TokenStream, item: TokenStream) -> TokenStream
     quote!(#expanded #(#errors)*)
 }
 
+pub(crate) fn cache_fn(options: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Vec::new();
+    let expanded = function(options, &item, &mut errors);
+    // What is wrong stands in the function, so it is only shown as the user wrote it.
+    let expanded = expanded.map_err(|error| errors.push(error)).ok();
+    let expanded = expanded
+        .filter(|_| errors.is_empty())
+        .unwrap_or_else(|| expand::function_alone(item));
+    let errors = errors.iter().map(Error::to_compile_error);
+    quote!(#expanded #(#errors)*)
+}
+
 /// The block and its wrapper, even where something in them is wrong and reported in `errors`: what
 /// uses them then compiles, and the errors are those of the block alone.
-fn stages(
+fn block(
     options: TokenStream,
     item: TokenStream,
     errors: &mut Vec<Error>,
@@ -33,12 +45,28 @@ fn stages(
     valid::block(&item)?;
     let block = Block::new(args, &item)?;
     let plan = Plan::new(block, errors)?;
-    let generated = expand::generated(&plan);
+    let whole = expand::whole(&plan);
     // One mistake, one message.
     let warnings = errors.is_empty().then(|| expand::warnings(&plan));
-    let mut original = item.clone();
-    ast::strip(&mut original);
-    Ok(quote!(#original #generated #warnings))
+    Ok(quote!(#whole #warnings))
+}
+
+/// The function, and the type beside it.
+fn function(
+    options: TokenStream,
+    item: &TokenStream,
+    errors: &mut Vec<Error>,
+) -> Result<TokenStream, Error> {
+    let function: ItemFn = syn::parse2(item.clone()).map_err(|_| valid::not_a_function(item))?;
+    let (of_block, of_method) = args::of_function(options, errors);
+    valid::function(&function)?;
+    if of_block.cache.is_none() && errors.is_empty() {
+        errors.push(valid::without_cache());
+    }
+    let item = ast::around(&function, of_block.handle.as_ref());
+    let block = Block::of_function(of_block, &item)?;
+    let plan = Plan::of_function(block, of_method, errors)?;
+    Ok(expand::whole(&plan))
 }
 
 #[cfg(test)]

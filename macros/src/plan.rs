@@ -10,7 +10,7 @@ use std::ops::Deref;
 use syn::{Error, Ident, ImplItem};
 
 use crate::args::{self, MethodArgs};
-use crate::ast::{self, Block, Helpers, Invalidates, Method};
+use crate::ast::{self, Block, EntryPoint, Helpers, Invalidates, Method};
 use crate::valid;
 
 /// A block, with what becomes of its methods.
@@ -18,6 +18,8 @@ use crate::valid;
 pub(crate) struct Plan<'a> {
     pub(crate) block: Block<'a>,
     pub(crate) methods: Vec<MethodPlan<'a>>,
+    /// The names of methods that other blocks add to the wrapper.
+    pub(crate) joined: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -57,8 +59,14 @@ impl<'a> Plan<'a> {
     /// Decides about each method. What is wrong with single methods or options goes to `errors`; an
     /// error that leaves nothing to work with is returned.
     pub(crate) fn new(block: Block<'a>, errors: &mut Vec<Error>) -> Result<Self, Error> {
-        valid::own_type(&block)?;
-        errors.extend(valid::wrapper(&block).err());
+        match block.entry_point {
+            EntryPoint::Wrapper => {
+                valid::own_type(&block)?;
+                errors.extend(valid::wrapper(&block).err());
+                errors.extend(valid::handle_of_wrapper(&block));
+            }
+            _ => errors.extend(valid::options_in_place(&block)),
+        }
         let mut methods = Vec::new();
         for item in &block.item.items {
             match item {
@@ -67,20 +75,60 @@ impl<'a> Plan<'a> {
                 other => errors.push(valid::unknown_item(other, &block.wrapper_name())),
             }
         }
-        let mut plan = Self { block, methods };
+        let mut plan = Self {
+            block,
+            methods,
+            joined: Vec::new(),
+        };
         errors.extend(siblings::collisions(&mut plan));
         errors.extend(plan.wrong_invalidations());
-        errors.extend(plan.unknown_names());
-        if plan.outlives_calls()
-            && let Some(error) = valid::outlived(&plan.block)
-        {
-            errors.push(error);
-            plan.forget_refreshes();
-        }
+        plan.check_lists(errors);
+        plan.check_refreshes(errors);
         if errors.is_empty() && !plan.methods.iter().any(MethodPlan::is_cached) {
             errors.push(valid::nothing_cached(&plan.block));
         }
         Ok(plan)
+    }
+
+    /// A function is cached, whatever its name says: nobody has marked it by accident.
+    pub(crate) fn of_function(
+        block: Block<'a>,
+        args: MethodArgs,
+        errors: &mut Vec<Error>,
+    ) -> Result<Self, Error> {
+        let Some(ImplItem::Fn(item)) = block.item.items.first() else {
+            unreachable!("the block was made around a function");
+        };
+        let mut method = Method::new(item);
+        method.skip(block.args.skip.as_ref());
+        valid::no_late_helpers(item)?;
+        for attribute in &item.attrs {
+            if let Some(name) = ast::helper(attribute.path()) {
+                errors.push(valid::helper_on_function(attribute, name));
+            }
+        }
+        let before = errors.len();
+        errors.extend(valid::arguments(item, true));
+        errors.extend(valid::unknown_arguments(&block, &[&method]));
+        valid::cached(&block, &method, None, true, errors);
+        errors.extend(valid::cache_expression(&block, &method).err());
+        errors.extend(valid::options(&block.args, &args));
+        errors.extend(valid::owned(&block, &method, &args));
+        errors.extend(valid::unboxed_recursion(&method));
+        if errors.len() == before {
+            errors.extend(valid::keyed(&method, args.version.is_some()));
+        }
+        let kind = if errors.len() > before {
+            Kind::Refused
+        } else {
+            Kind::Cached(Box::new(args))
+        };
+        let methods = vec![MethodPlan { method, kind }];
+        Ok(Self {
+            block,
+            methods,
+            joined: Vec::new(),
+        })
     }
 
     /// The methods of one name: several where `#[cfg]` chooses between them.
@@ -106,23 +154,37 @@ impl<'a> Plan<'a> {
         calls.filter(is_wrong).map(valid::no_entries).collect()
     }
 
-    /// Names in `only` and `skip` that nothing here has.
-    fn unknown_names(&self) -> Vec<Error> {
+    /// Names in `only` and `skip` that nothing here has. Without the right list an argument may be in the key that is not
+    /// to be: nothing is cached then, so that there is one error.
+    fn check_lists(&mut self, errors: &mut Vec<Error>) {
         let all: Vec<&Method<'a>> = self.methods.iter().map(|method| &method.method).collect();
-        let mut errors = valid::unknown_methods(&self.block, &all);
+        errors.extend(valid::unknown_methods(&self.block, &all));
         let may_skip = |kind: &Kind| matches!(kind, Kind::Cached(_) | Kind::Refused);
         let cached = self.methods.iter().filter(|method| may_skip(&method.kind));
         let cached: Vec<&Method<'a>> = cached.map(|method| &method.method).collect();
-        errors.extend(valid::unknown_arguments(&self.block, &cached));
-        errors
+        let unknown = valid::unknown_arguments(&self.block, &cached);
+        let skip = self.block.args.skip.as_ref();
+        if !unknown.is_empty() || skip.is_some_and(|skip| skip.0.is_wrong()) {
+            for method in self.methods.iter_mut().filter(|method| method.is_cached()) {
+                method.kind = Kind::Refused;
+            }
+        }
+        errors.extend(unknown);
     }
 
-    /// Whether the refresh of a method outlives calls.
-    fn outlives_calls(&self) -> bool {
-        self.methods.iter().any(|method| match &method.kind {
+    /// What is wrong with the block for refreshes that outlive calls.
+    fn check_refreshes(&mut self, errors: &mut Vec<Error>) {
+        let refreshed = self.methods.iter().find(|method| match &method.kind {
             Kind::Cached(args) => args::outlives_calls(&self.block.args, args),
             _ => false,
-        })
+        });
+        let error = refreshed.and_then(|method| {
+            valid::outlived(&self.block).or_else(|| valid::refreshed_in_place(&self.block, method))
+        });
+        if let Some(error) = error {
+            errors.push(error);
+            self.forget_refreshes();
+        }
     }
 
     /// One mistake, one error: without `stale` and `early` nothing outlives a call.
@@ -143,7 +205,10 @@ fn method<'a>(
 ) -> MethodPlan<'a> {
     method.skip(block.args.skip.as_ref());
     let before = errors.len();
-    let found = kind(block, &method, errors);
+    let found = match block.entry_point {
+        EntryPoint::Wrapper => kind(block, &method, errors),
+        EntryPoint::InPlace | EntryPoint::Function => kind_in_place(block, &method, errors),
+    };
     let kind = found.unwrap_or_else(|error| {
         errors.push(error);
         Kind::Refused
@@ -161,8 +226,8 @@ fn kind(block: &Block<'_>, method: &Method<'_>, errors: &mut Vec<Error>) -> Resu
     valid::no_late_helpers(item)?;
     let helpers = Helpers::new(item)?;
     valid::marked(block, method, &helpers)?;
-    let is_marked = helpers.cache.is_some() || block.names(method.name());
-    let is_delegated = helpers.nocache.is_some() || !block.is_cached_by_default() && !is_marked;
+    let is_delegated = helpers.nocache.is_some()
+        || !block.is_cached_by_default() && !is_marked(block, method, &helpers);
     let receiver = item.sig.receiver();
     errors.extend(valid::arguments(item, receiver.is_some() && !is_delegated));
     if block.trait_.is_some() {
@@ -170,7 +235,10 @@ fn kind(block: &Block<'_>, method: &Method<'_>, errors: &mut Vec<Error>) -> Resu
     }
     let Some(receiver) = receiver else {
         valid::only_methods(block, method)?;
-        helpers.without_effect("an associated function without `self` is never cached")?;
+        helpers.without_effect(
+            "a wrapper caches methods with `&self` only; remove this attribute, or cache the block in place, with its \
+             associated functions: `#[cache_impl(cache = …)]`",
+        )?;
         let is_wanted = block.trait_.is_some();
         return Ok(if is_wanted {
             Kind::Associated
@@ -182,13 +250,61 @@ fn kind(block: &Block<'_>, method: &Method<'_>, errors: &mut Vec<Error>) -> Resu
     if is_delegated {
         if !valid::is_shared(receiver) {
             valid::omittable(block, method, receiver)?;
-            helpers
-                .without_effect("a method that needs more than `&self` is not in the wrapper")?;
+            helpers.without_effect(
+                "a method that needs more than `&self` is not in the wrapper; remove this attribute",
+            )?;
             return Ok(Kind::Omitted);
         }
         let calls = helpers.invalidates.map(ast::invalidates).transpose()?;
         return Ok(Kind::Delegated(calls.unwrap_or_default()));
     }
+    Ok(cached(block, method, &helpers, errors))
+}
+
+/// In place a method that is not cached stays as it is.
+fn kind_in_place(
+    block: &Block<'_>,
+    method: &Method<'_>,
+    errors: &mut Vec<Error>,
+) -> Result<Kind, Error> {
+    let item = method.item;
+    valid::no_late_helpers(item)?;
+    let helpers = Helpers::new(item)?;
+    valid::marked(block, method, &helpers)?;
+    let is_cached = is_marked(block, method, &helpers)
+        || helpers.nocache.is_none()
+            && block.is_cached_by_default()
+            && !valid::is_constructor(method);
+    errors.extend(valid::arguments(item, is_cached));
+    if let Some(receiver) = item.sig.receiver() {
+        valid::skip_on_receiver(receiver)?;
+    }
+    if !is_cached {
+        let calls = helpers.invalidates.map(ast::invalidates).transpose()?;
+        let Some(calls) = calls else {
+            return Ok(Kind::Omitted);
+        };
+        valid::cache_expression(block, method)?;
+        return Ok(Kind::Delegated(calls));
+    }
+    let before = errors.len();
+    let kind = cached(block, method, &helpers, errors);
+    if errors.len() == before {
+        valid::cache_expression(block, method)?;
+        valid::self_in_key(block, method)?;
+        errors.extend(valid::unboxed_recursion(method));
+    }
+    Ok(kind)
+}
+
+fn cached(
+    block: &Block<'_>,
+    method: &Method<'_>,
+    helpers: &Helpers<'_>,
+    errors: &mut Vec<Error>,
+) -> Kind {
+    let receiver = method.item.sig.receiver();
+    let is_marked = is_marked(block, method, helpers);
     valid::cached(block, method, receiver, is_marked, errors);
     errors.extend(helpers.invalidates.map(valid::invalidates_on_cached));
     let args = helpers
@@ -197,5 +313,10 @@ fn kind(block: &Block<'_>, method: &Method<'_>, errors: &mut Vec<Error>) -> Resu
         .unwrap_or_default();
     errors.extend(valid::options(&block.args, &args));
     errors.extend(valid::owned(block, method, &args));
-    Ok(Kind::Cached(Box::new(args)))
+    Kind::Cached(Box::new(args))
+}
+
+/// Whether someone has said that a method is to be cached.
+fn is_marked(block: &Block<'_>, method: &Method<'_>, helpers: &Helpers<'_>) -> bool {
+    helpers.cache.is_some() || block.names(method.name())
 }

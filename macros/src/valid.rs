@@ -7,6 +7,7 @@ mod argument;
 mod block;
 mod callable;
 mod error;
+mod in_place;
 mod listed;
 mod name;
 mod receiver;
@@ -22,6 +23,11 @@ pub(crate) use argument::{arguments, no_late_helpers};
 pub(crate) use block::{
     block, forwardable, no_entries, not_a_block, nothing_cached, own_type, unknown_item, wrapper,
 };
+pub(crate) use in_place::{
+    cache_expression, function, handle_of_wrapper, helper_on_function, is_constructor, keyed,
+    not_a_function, options_in_place, refreshed_in_place, self_in_key, unboxed_recursion,
+    without_cache,
+};
 pub(crate) use listed::{marked, only_methods, unknown_arguments, unknown_methods};
 pub(crate) use receiver::{is_shared, omittable, skip_on_receiver};
 pub(crate) use refresh::{options, outlived, owned};
@@ -31,18 +37,19 @@ pub(crate) use returned::nothing;
 pub(crate) fn cached(
     block: &Block<'_>,
     method: &Method<'_>,
-    receiver: &Receiver,
+    receiver: Option<&Receiver>,
     is_meant: bool,
     errors: &mut Vec<Error>,
 ) {
     let before = errors.len();
-    errors.extend(receiver::shared(block, method, receiver).err());
+    errors.extend(receiver.and_then(|receiver| receiver::shared(block, method, receiver).err()));
     errors.extend(signature(method.item).err());
     errors.extend(listed::said_twice(block, method));
     let keyed = method.args.iter().filter(|one| one.is_keyed_itself());
     errors.extend(keyed.filter_map(|argument| {
         callable::not_callable(method, argument)
             .and_then(|()| argument::in_key(method, argument))
+            .and_then(|()| argument::given_in_place(block, method, argument))
             .err()
     }));
     // One mistake, one error: the name is only checked where the rest fits.

@@ -3,6 +3,7 @@
 //! Imports `call`, `engine` and the wings below them.
 //! Start here with [`Cache`], then [`builder`] and [`entry_handle`].
 
+pub(crate) mod all_entries;
 pub(crate) mod builder;
 pub(crate) mod entry_handle;
 pub(crate) mod invalidation;

@@ -42,7 +42,7 @@ use crate::stats::Event;
 #[derive(Debug)]
 pub struct Call<'a> {
     engine: &'a Engine,
-    method: Option<BoundRef>,
+    method: Option<BoundRef<'a>>,
     key: Option<CallKey>,
     mode: Mode,
 }
@@ -72,7 +72,7 @@ impl<'a> Call<'a> {
         mode: Mode,
         write: impl FnOnce(&mut KeyWriter),
     ) -> Self {
-        let bound = engine.bind(method);
+        let bound = engine.bind(method).ok();
         let cached = bound.as_ref().filter(|_| mode.read || mode.write);
         let key = cached.and_then(|bound| match bound.key.call(write) {
             Ok(key) => Some(key),
@@ -223,7 +223,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn into_keyed(self) -> Result<KeyedCall<'a>, (Option<BoundRef>, Error)> {
+    fn into_keyed(self) -> Result<KeyedCall<'a>, (Option<BoundRef<'a>>, Error)> {
         match (self.method, self.key) {
             (Some(method), Some(key)) => Ok(KeyedCall {
                 engine: self.engine,

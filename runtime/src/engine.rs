@@ -18,6 +18,7 @@ use self::limits::Limits;
 use self::refreshes::Refreshes;
 use self::scope::Mode;
 use self::single_flight::Flights;
+use crate::error::Error;
 use crate::method::Method;
 use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::options::Defaults;
@@ -47,7 +48,7 @@ struct State {
     store: AnyStore,
     flights: Arc<Flights>,
     refreshes: Arc<Refreshes>,
-    methods: RwLock<HashMap<usize, Option<Arc<BoundMethod>>>>,
+    methods: RwLock<HashMap<usize, Result<Arc<BoundMethod>, Error>>>,
     maxsizes: MaxSizes,
     /// Counts what happens to methods that could not be bound.
     unbound: Counters,
@@ -195,52 +196,47 @@ impl Engine {
         }
     }
 
-    /// The method with every option decided, or `None` where options contradict the store.
+    /// The method with every option decided.
+    ///
+    /// # Errors
+    /// Its options contradict each other or the store, which is logged once.
     #[inline]
-    pub(crate) fn bind(&self, method: &'static Method) -> Option<BoundRef> {
+    pub(crate) fn bind(&self, method: &'static Method) -> Result<BoundRef<'static>, Error> {
         if let Some(bound) = method.bound_to(self.state().id) {
-            return Some(BoundRef::First(bound));
+            return Ok(BoundRef::Borrowed(bound));
         }
-        let address = std::ptr::from_ref(method).addr();
-        let known = self
-            .state()
-            .methods
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&address)
-            .cloned();
-        if let Some(bound) = known {
-            return bound.map(BoundRef::Other);
-        }
-        let mut methods = self
-            .state()
-            .methods
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        let bound = methods
-            .entry(address)
-            .or_insert_with(|| self.bind_first(method))
-            .clone();
-        if let Some(bound) = &bound {
-            method.remember(self.state().id, bound);
-        }
-        bound.map(BoundRef::Other)
+        self.bind_in_registry(method).map(BoundRef::Shared)
     }
 
-    fn bind_first(&self, method: &Method) -> Option<Arc<BoundMethod>> {
-        let bound =
-            BoundMethod::new(method, &self.0.defaults, &self.state().maxsizes).and_then(|bound| {
-                if self.0.kind == StoreKind::Memory {
-                    bound.pair.policy.in_memory()?;
-                }
-                Ok(bound)
-            });
-        match bound {
-            Ok(bound) => Some(Arc::new(bound)),
-            Err(error) => {
-                tracing::error!(method = method.site(), %error, "redis-func-cache: the method is not cached");
-                None
-            }
+    fn bind_in_registry(&self, method: &'static Method) -> Result<Arc<BoundMethod>, Error> {
+        let address = std::ptr::from_ref(method).addr();
+        let methods = &self.state().methods;
+        let known = methods.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bound) = known.get(&address) {
+            return bound.as_ref().map(Arc::clone).map_err(Error::again);
         }
+        drop(known);
+        let mut methods = methods.write().unwrap_or_else(PoisonError::into_inner);
+        let bound = methods
+            .entry(address)
+            .or_insert_with(|| self.bind_or_log(method));
+        if let Ok(bound) = bound {
+            method.remember(self.state().id, bound);
+        }
+        bound.as_ref().map(Arc::clone).map_err(Error::again)
+    }
+
+    fn bind_or_log(&self, method: &Method) -> Result<Arc<BoundMethod>, Error> {
+        self.bind_new(method).inspect_err(|error| {
+            tracing::error!(method = method.site(), %error, "redis-func-cache: the method is not cached");
+        })
+    }
+
+    fn bind_new(&self, method: &Method) -> Result<Arc<BoundMethod>, Error> {
+        let bound = BoundMethod::new(method, &self.0.defaults, &self.state().maxsizes)?;
+        if self.0.kind == StoreKind::Memory {
+            bound.pair.policy.in_memory()?;
+        }
+        Ok(Arc::new(bound))
     }
 }

@@ -21,6 +21,7 @@ mod stats;
 mod store;
 
 pub use cache::Cache;
+pub use cache::all_entries::{AllEntries, BlockingAllEntries};
 pub use cache::builder::CacheBuilder;
 pub use cache::entry_handle::{BlockingEntryHandle, EntryHandle};
 pub use cache::wrapper::{CacheExt, Cacheable};
@@ -66,6 +67,39 @@ pub use policy::{CustomPolicy, CustomPolicyBuilder, Policy};
 /// [what is stored](crate::guide::storing).
 #[doc(inline)]
 pub use redis_func_cache_macros::cache;
+/// Caches a function, async or not, under its own name.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::LazyLock;
+/// use redis_func_cache::{Cache, cache_fn};
+///
+/// static CACHE: LazyLock<Cache> =
+///     LazyLock::new(|| Cache::from_env("shop").expect("REDIS_URL is valid"));
+///
+/// struct Db;
+///
+/// #[cache_fn(cache = CACHE, ttl = "5m")]
+/// async fn rate(#[cache_skip] db: &Db, code: &str) -> Result<f64, String> {
+///     Ok(1.07)
+/// }
+///
+/// let db = Db;
+/// rate(&db, "EUR").await?; // a miss: runs the function
+/// rate(&db, "EUR").await?; // a hit
+/// assert_eq!((CACHE.stats().exec, CACHE.stats().hit), (1, 1));
+///
+/// // Beside the function, under its name, are handles on its entries, and the function itself without the cache.
+/// assert_eq!(rate::entry("EUR").peek().await?, Some(1.07));
+/// rate::entry("EUR").invalidate().await?;
+/// rate::all().invalidate().await?;
+/// rate::uncached(&db, "EUR").await?;
+/// # Ok(())
+/// # }
+/// ```
+#[doc(inline)]
+pub use redis_func_cache_macros::cache_fn;
 /// Caches the methods of an `impl` block in a wrapper type.
 ///
 /// ```

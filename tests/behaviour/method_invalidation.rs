@@ -116,6 +116,31 @@ async fn other_methods_store_what_they_were_computing() {
     .await;
 }
 
+#[tokio::test]
+async fn later_calls_of_other_methods_join_what_was_being_computed() {
+    everywhere(|[cache, _], server| async move {
+        let source = Arc::new(Repo::default());
+        let repo = source.clone().cached(&cache);
+        let call = || {
+            let repo = repo.clone();
+            tokio::spawn(async move { repo.kept(1).await })
+        };
+        let early = call();
+        source.began.notified().await;
+        repo.write().await;
+        let late = call();
+        while cache.stats().miss < 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        source.go_on.add_permits(2);
+        assert_eq!((early.await.unwrap(), late.await.unwrap()), (0, 0));
+        let what = server.map_or("memory".to_owned(), |server| server.binary().to_string());
+        let stats = cache.stats();
+        assert_eq!((stats.exec, stats.coalesced), (1, 1), "{what}");
+    })
+    .await;
+}
+
 /// While the one that was overtaken still runs.
 #[tokio::test]
 async fn a_later_call_of_the_method_begins_at_once_and_is_stored() {

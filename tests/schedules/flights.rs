@@ -13,6 +13,7 @@ use crate::sync::{self, Mutex};
 use crate::under_many_schedules;
 
 const FIELD: Field = Field([7; 20]);
+const METHOD: u64 = 7;
 const NEVER: Duration = Duration::MAX;
 const SOMETIME: Duration = Duration::ZERO;
 
@@ -121,7 +122,7 @@ impl Calls {
                 return found;
             }
         }
-        let outcome = match self.flights.join(FIELD, self.follower_timeout) {
+        let outcome = match self.flights.join(FIELD, METHOD, self.follower_timeout) {
             FlightRole::Leader(lead) => FollowerOutcome::Promoted(lead),
             FlightRole::Follower(outcome) => {
                 outcome.await.expect("a follower always gets an outcome")
@@ -367,7 +368,7 @@ fn timers_that_fire_at_any_time_strand_no_call() {
 fn a_leader_that_waits_for_another_process_is_not_overtaken() {
     under_many_schedules(|| {
         let calls = Calls::new(None, SOMETIME);
-        let FlightRole::Leader(lead) = calls.flights.join(FIELD, SOMETIME) else {
+        let FlightRole::Leader(lead) = calls.flights.join(FIELD, METHOD, SOMETIME) else {
             panic!("the first leads");
         };
         let waiting_remotely = lead.begin_remote_wait();
@@ -392,7 +393,7 @@ fn a_leader_that_waits_for_another_process_is_not_overtaken() {
 fn a_leader_that_waits_for_its_follower_is_overtaken() {
     under_many_schedules(|| {
         let calls = Calls::new(None, SOMETIME);
-        let FlightRole::Leader(lead) = calls.flights.join(FIELD, SOMETIME) else {
+        let FlightRole::Leader(lead) = calls.flights.join(FIELD, METHOD, SOMETIME) else {
             panic!("the first leads");
         };
         let follower = calls.spawn(Fate::Returns);

@@ -50,7 +50,7 @@ impl Flag {
         self.0.is_some()
     }
 
-    pub(super) fn span(self) -> Option<Span> {
+    pub(crate) fn span(self) -> Option<Span> {
         self.0
     }
 }

@@ -39,7 +39,7 @@ impl<'a> Arg<'a> {
 
     /// Skips it if the block lists its name.
     pub(super) fn skip(&mut self, skip: &Skip) {
-        self.skipped |= self.name().is_some_and(|name| skip.has(&name));
+        self.skipped |= self.name().is_some_and(|name| skip.0.has(&name));
     }
 
     /// The one name that it has in the method: `pool` of `State(pool): State<Pool>`.

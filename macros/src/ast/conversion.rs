@@ -155,7 +155,7 @@ impl Method<'_> {
 
 impl Form {
     /// Whether the conversion needs the argument by value.
-    fn consumes(&self) -> bool {
+    pub(crate) fn consumes(&self) -> bool {
         match self {
             Self::Into(_) | Self::Items { .. } => true,
             Self::Borrowed(_) | Self::Text => false,
@@ -344,7 +344,9 @@ impl Environment {
         if let Some(shows) = shows {
             return Err(Obstacle::Shows(shows));
         }
-        found.keeps |= has_further || has_lifetime && found.form.borrows();
+        let is_original =
+            has_lifetime || matches!(&found.form, Form::Borrowed(ty) if !is_its_own(ty));
+        found.keeps |= has_further || is_original && found.form.borrows();
         found.counts |= has_further;
         found.is_clone = is_clone && !matches!(&found.form, Form::Items { form: Some(_), .. });
         Ok(Some(found))
@@ -476,6 +478,16 @@ impl Found {
             ..self
         }
     }
+}
+
+/// Whether `&U` is an `AsRef<U>`, as far as names say.
+fn is_its_own(ty: &Type) -> bool {
+    let is_named = types::last_segment(ty).is_some_and(|last| {
+        ["str", "Path", "OsStr", "CStr", "Vec"]
+            .iter()
+            .any(|name| last.ident == name)
+    });
+    is_named || matches!(types::peel(ty), Type::Slice(_))
 }
 
 /// `S` of a bound on `S` itself, `S` and `Item` of one on `S::Item`.

@@ -4,7 +4,8 @@ use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 use syn::punctuated::Punctuated;
 use syn::{
-    Attribute, Error, Expr, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Meta, Path, Token,
+    Attribute, Error, Expr, FnArg, Ident, ImplItem, ImplItemFn, ItemFn, ItemImpl, Meta, Path,
+    Signature, Token,
 };
 
 /// What only `#[cache_impl]` understands.
@@ -47,16 +48,26 @@ pub(crate) fn late(attribute: &Attribute) -> Option<&'static str> {
 
 /// Removes the helpers: no other macro knows them.
 pub(crate) fn strip(block: &mut ItemImpl) {
+    for item in &mut block.items {
+        if let ImplItem::Fn(method) = item {
+            strip_from(&mut method.attrs, &mut method.sig);
+        }
+    }
+}
+
+/// The same from a function.
+pub(crate) fn strip_function(function: &mut ItemFn) {
+    strip_from(&mut function.attrs, &mut function.sig);
+}
+
+fn strip_from(attributes: &mut Vec<Attribute>, signature: &mut Signature) {
     let is_foreign =
         |attribute: &Attribute| helper(attribute.path()).is_none() && late(attribute).is_none();
-    for item in &mut block.items {
-        let ImplItem::Fn(method) = item else { continue };
-        method.attrs.retain(is_foreign);
-        for argument in &mut method.sig.inputs {
-            match argument {
-                FnArg::Receiver(receiver) => receiver.attrs.retain(is_foreign),
-                FnArg::Typed(typed) => typed.attrs.retain(is_foreign),
-            }
+    attributes.retain(is_foreign);
+    for argument in &mut signature.inputs {
+        match argument {
+            FnArg::Receiver(receiver) => receiver.attrs.retain(is_foreign),
+            FnArg::Typed(typed) => typed.attrs.retain(is_foreign),
         }
     }
 }
@@ -116,12 +127,9 @@ impl<'a> Helpers<'a> {
     }
 
     /// For what has no call to cache or to follow up.
-    pub(crate) fn without_effect(&self, because: &str) -> Result<(), Error> {
+    pub(crate) fn without_effect(&self, message: &str) -> Result<(), Error> {
         match self.cache.or(self.invalidates) {
-            Some(attribute) => Err(Error::new_spanned(
-                attribute,
-                format!("{because}; remove this attribute"),
-            )),
+            Some(attribute) => Err(Error::new_spanned(attribute, message)),
             None => Ok(()),
         }
     }

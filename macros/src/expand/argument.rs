@@ -11,24 +11,32 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{Ident, Pat, PatIdent, Type};
 
 use super::context::Context;
+use super::original;
 use crate::ast::{Arg, Conversion, Environment, Form, Method};
 use crate::{names, types};
 
 /// The conversions of a method, of which nothing but the result is passed on.
-fn conversions<'m>(method: &'m Method<'_>) -> impl Iterator<Item = (&'m Arg<'m>, Conversion)> {
+fn conversions<'m>(
+    context: &Context<'_>,
+    method: &'m Method<'_>,
+) -> impl Iterator<Item = (&'m Arg<'m>, Conversion)> {
     let each = method.args.iter();
-    each.filter_map(|argument| Some((argument, replacing(method, argument)?)))
+    each.filter_map(|argument| Some((argument, replacing(context, method, argument)?)))
 }
 
-fn replacing(method: &Method<'_>, argument: &Arg<'_>) -> Option<Conversion> {
+fn replacing(context: &Context<'_>, method: &Method<'_>, argument: &Arg<'_>) -> Option<Conversion> {
     let conversion = method.conversion(argument).ok().flatten();
-    conversion.filter(|conversion| !conversion.keeps_source)
+    conversion.filter(|found| {
+        // The user's own body, in a closure, needs what the caller gave: it may not know another type.
+        let is_kept = original::is_closure(context) && !found.form.consumes();
+        !found.keeps_source && !is_kept
+    })
 }
 
 // Output
 //     let name = Into::<String>::into(name);
 pub(super) fn takes(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
-    let each = conversions(method).filter_map(|(argument, conversion)| {
+    let each = conversions(context, method).filter_map(|(argument, conversion)| {
         let ident = located(argument);
         let taken = taken(context, argument, &conversion.form, &quote!(#ident))?;
         let ident = &argument.ident;
@@ -40,7 +48,7 @@ pub(super) fn takes(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
 // Output
 //     let name = AsRef::<str>::as_ref(&name);
 pub(super) fn lends(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
-    let each = conversions(method).filter_map(|(argument, conversion)| {
+    let each = conversions(context, method).filter_map(|(argument, conversion)| {
         let ident = located(argument);
         let lent = lent(
             context,
@@ -78,7 +86,7 @@ pub(super) fn key_part(
     }
     let part = quote_spanned!(last=> (#ident));
     match method.conversion(argument).ok().flatten() {
-        Some(conversion) if conversion.keeps_source => {
+        Some(conversion) if replacing(context, method, argument).is_none() => {
             let shown = shown(context, argument, &conversion.form);
             let is_named = !types::is_opaque(argument.ty);
             let with_type = (conversion.counts_type && !is_named)
@@ -147,7 +155,7 @@ pub(super) fn owned(
     method: &Method<'_>,
     argument: &Arg<'_>,
 ) -> Option<TokenStream> {
-    let conversion = replacing(method, argument)?;
+    let conversion = replacing(context, method, argument)?;
     let ident = located(argument);
     let owned = own(context, argument, &conversion.form, &quote!(&#ident));
     let ident = &argument.ident;
@@ -160,7 +168,7 @@ pub(super) fn lent_again(
     method: &Method<'_>,
     argument: &Arg<'_>,
 ) -> Option<TokenStream> {
-    let conversion = replacing(method, argument)?;
+    let conversion = replacing(context, method, argument)?;
     let ident = located(argument);
     let lent = lent(
         context,
@@ -176,14 +184,62 @@ pub(super) fn lent_again(
     })
 }
 
+// Output
+//     let name = { fn given(value: String) -> impl Into<String> { value } given(name) };
+/// In a closure with the user's own body: what was taken, of a type that is known by its bound alone, as there.
+pub(super) fn given(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
+    let (given, value) = (names::local("__given"), names::local("__value"));
+    let each = conversions(context, method).map(|(argument, conversion)| {
+        let ident = &argument.ident;
+        let taken = context.ty.ty(&type_of(&conversion.form, argument.ty));
+        let bound = context.ty.ty(&opaque(&conversion.form));
+        quote! {
+            let #ident = {
+                fn #given(#value: #taken) -> #bound {
+                    #value
+                }
+                #given(#ident)
+            };
+        }
+    });
+    each.collect()
+}
+
+fn opaque(form: &Form) -> Type {
+    match form {
+        Form::Borrowed(ty) => syn::parse_quote!(impl ::core::convert::AsRef<#ty>),
+        Form::Text => syn::parse_quote!(impl ::std::string::ToString),
+        Form::Into(ty) => syn::parse_quote!(impl ::core::convert::Into<#ty>),
+        // With all that the iterator of a `Vec` can do.
+        Form::Items { item, form: None } => syn::parse_quote!(
+            impl ::core::iter::IntoIterator<Item = #item, IntoIter = ::std::vec::IntoIter<#item>>
+        ),
+        Form::Items {
+            form: Some(form), ..
+        } => {
+            let item = opaque(form);
+            syn::parse_quote!(impl ::core::iter::IntoIterator<Item = #item>)
+        }
+        Form::Optional(form) => {
+            let inner = opaque(form);
+            syn::parse_quote!(::core::option::Option<#inner>)
+        }
+        Form::Lent(form) => opaque(form),
+    }
+}
+
 /// The type of an argument once it is taken, of the type that a handle gives it.
 pub(super) fn taken_type(
+    context: &Context<'_>,
     method: &Method<'_>,
-    argument: &Arg<'_>,
+    name: &Ident,
     named: &Type,
     env: &Environment,
 ) -> Type {
-    match (replacing(method, argument), env.form(named)) {
+    let mut arguments = method.args.iter();
+    let argument = arguments.find(|argument| argument.ident == *name);
+    let conversion = argument.and_then(|argument| replacing(context, method, argument));
+    match (conversion, env.form(named)) {
         (Some(_), Some(form)) => type_of(&form, named),
         _ => named.clone(),
     }

@@ -1,14 +1,16 @@
-//! What the wrapper's methods do: one call each.
+//! What generated methods do: one call each.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Ident, Safety};
 
+use super::access::Access;
 use super::context::Context;
-use super::fragment::{key_writer, path, shape};
+use super::fragment::{key_writer, shape};
+use super::original::{awaited, call, call_later};
 use super::{argument, cacheability, owned, returned};
 use crate::args::MethodArgs;
-use crate::ast::{CallStyle, Invalidates, Method};
+use crate::ast::{CallStyle, EntryPoint, Invalidates, Method};
 use crate::plan::{Kind, MethodPlan};
 use crate::{args, names, types, valid};
 
@@ -28,33 +30,38 @@ pub(super) fn of(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<Token
 //     let call = Call::new(self.core.engine(), CachedUserRepoMethods::find(), |writer| { writer.add(&id); });
 //     call.run(shape, Cacheability::always, move || <UserRepo>::find(self.core.inner(), id)).await
 fn cached(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> TokenStream {
-    let Context { private, core, .. } = context;
-    let (methods, name) = (context.methods_type(), method.name());
-    let core_of_future = names::local("__core");
-    let holder = match method.style {
-        // The future may outlive the borrow of the wrapper, as the user's own may.
-        CallStyle::Future => quote!(#core_of_future),
-        CallStyle::Async | CallStyle::Sync => quote!(self.#core),
-    };
-    let inner = quote!(#holder.inner());
-    let writer = key_writer(context, method, &inner);
+    let private = &context.private;
+    let access = Access::of_call(context, method);
+    let Access {
+        prelude, engine, ..
+    } = &access;
+    let writer = key_writer(context, method, &access.this());
     // Errors of the compiler about the value's type point there.
     let (at, _) = types::ends(&method.returned);
     let made = Ident::new("__call", at);
+    let declaration = context.declaration(method);
+    let owning = returned::owning(context, method);
+    let lends = argument::lends(context, method);
     let make = quote! {
-        let #made = #private::Call::new(#holder.engine(), <#methods>::#name(), #writer);
+        #prelude
+        #owning
+        #lends
+        let #made = #private::Call::new(#engine, #declaration(), #writer);
     };
     let (shape, condition) = (
         shape(context, method),
         cacheability::of_call(context, method),
     );
     let outlives = args::outlives_calls(&context.block.args, args);
-    let call = call(context, method, Some(&inner));
-    let call = match method.style {
-        _ if outlives => owned::make(context, method, &holder),
-        // `move ||` would take the core, which the call borrows.
-        CallStyle::Future => quote!(|| #call),
-        CallStyle::Async | CallStyle::Sync => quote!(move || #call),
+    // `move ||` would take the core of a future, which the call borrows.
+    let captures = match (method.style, &access.core) {
+        (CallStyle::Future, Some(_)) => quote!(),
+        _ => quote!(move),
+    };
+    let execution = if outlives {
+        owned::make(context, method, &access)
+    } else {
+        call_later(context, method, access.receiver.as_ref(), &captures)
     };
     let run = match (method.style, outlives) {
         (CallStyle::Sync, false) => "run_blocking",
@@ -63,27 +70,22 @@ fn cached(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> 
         (_, true) => "run_stale",
     };
     let run = Ident::new(run, at);
-    let answer = quote_spanned!(at=> #made.#run(#shape, #condition, #call));
-    let owning = returned::owning(context, method);
-    let (takes, lends) = (
-        argument::takes(context, method),
-        argument::lends(context, method),
-    );
-    let make = quote!(#owning #lends #make);
+    let answer = quote_spanned!(at=> #made.#run(#shape, #condition, #execution));
+    let answer = match method.style {
+        CallStyle::Sync => answer,
+        CallStyle::Async | CallStyle::Future => quote_spanned!(at=> #answer.await),
+    };
+    let takes = argument::takes(context, method);
+    let whole = whole(&access, method, &quote!(#make #answer));
+    quote!(#takes #whole)
+}
+
+/// A body in a future where the method returns one.
+fn whole(access: &Access, method: &Method<'_>, body: &TokenStream) -> TokenStream {
+    let outside = &access.outside;
     match method.style {
-        CallStyle::Sync => quote!(#takes #make #answer),
-        CallStyle::Async => {
-            let answer = quote_spanned!(at=> #answer.await);
-            quote!(#takes #make #answer)
-        }
-        CallStyle::Future => {
-            let answer = quote_spanned!(at=> #answer.await);
-            quote! {
-                #takes
-                let #core_of_future = ::core::clone::Clone::clone(&self.#core);
-                async move { #make #answer }
-            }
-        }
+        CallStyle::Future => quote!(#outside async move { #body }),
+        CallStyle::Async | CallStyle::Sync => quote!(#outside #body),
     }
 }
 
@@ -98,66 +100,108 @@ fn delegated(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
 }
 
 // Output
-//     let dropped = vec![self.entry().find(id).invalidation()];
+//     let dropped = vec![CachedUserRepoEntry { … }.find(id).invalidation()];
 //     invalidate_after(self.core.engine(), dropped, shape, <UserRepo>::rename(self.core.inner(), id, name)).await
 fn invalidating(context: &Context<'_>, method: &Method<'_>, calls: &[Invalidates]) -> TokenStream {
-    let Context { private, core, .. } = context;
-    let (dropped, owned) = (names::local("__dropped"), names::local("__core"));
-    let each = calls.iter().filter_map(|one| invalidation(context, one));
+    let private = &context.private;
+    let access = Access::of_call(context, method);
+    let Access {
+        outside,
+        prelude,
+        engine,
+        ..
+    } = &access;
+    let dropped = names::local("__dropped");
+    let each = calls
+        .iter()
+        .filter_map(|one| invalidation(context, &access, one));
     let make = quote!(let #dropped = ::std::vec![#(#each),*];);
     let shape = shape(context, method);
-    let holder = match method.style {
-        CallStyle::Future => quote!(#owned),
-        CallStyle::Async | CallStyle::Sync => quote!(self.#core),
-    };
-    let call = call(context, method, Some(&quote!(#holder.inner())));
-    let after = match method.style {
-        CallStyle::Sync => {
-            quote!(#private::invalidate_after_blocking(#holder.engine(), #dropped, #shape, move || #call))
-        }
-        _ => quote!(#private::invalidate_after(#holder.engine(), #dropped, #shape, #call).await),
-    };
+    let call = call(context, method, access.receiver.as_ref());
     match method.style {
-        CallStyle::Future => quote! {
+        CallStyle::Sync => quote! {
+            #prelude
             #make
-            let #owned = ::core::clone::Clone::clone(&self.#core);
-            async move { #after }
+            #private::invalidate_after_blocking(#engine, #dropped, #shape, move || #call)
         },
-        CallStyle::Async | CallStyle::Sync => quote!(#make #after),
+        CallStyle::Async => quote! {
+            #prelude
+            #make
+            #private::invalidate_after(#engine, #dropped, #shape, #call).await
+        },
+        // The arguments of what is dropped are lent before the method takes them.
+        CallStyle::Future => {
+            let holder = names::local("__engine");
+            quote! {
+                #outside
+                let (#holder, #dropped) = {
+                    #prelude
+                    #make
+                    (::core::clone::Clone::clone(#engine), #dropped)
+                };
+                async move {
+                    #private::invalidate_after(&#holder, #dropped, #shape, #call).await
+                }
+            }
+        }
     }
 }
 
 /// `None` for a call that is wrong, which has been reported.
-fn invalidation(context: &Context<'_>, one: &Invalidates) -> Option<TokenStream> {
-    let Context {
-        private,
-        core,
-        plan,
-        ..
-    } = context;
+fn invalidation(context: &Context<'_>, access: &Access, one: &Invalidates) -> Option<TokenStream> {
+    let Context { private, plan, .. } = context;
     let method = &one.method;
     let mut here = plan.named(method).peekable();
+    let of_self = here.peek().is_some_and(|method| method.has_self());
     if here.peek().is_some() && !here.any(MethodPlan::is_cached) {
         return None;
     }
+    let engine = &access.engine;
     Some(match &one.args {
         Some(args) => {
-            let entries = context.entries_of_self();
-            let args = context
-                .ty
-                .expression(args.clone(), &quote!(self.#core.inner()));
+            let entries = entries(context, access, of_self);
+            let args = context.ty.expression(args.clone(), &access.this());
             let handle = quote_spanned!(method.span()=> .#method(#args));
             quote!(#entries #handle.invalidation())
         }
         None => {
             let methods = context.methods_type();
-            quote!(#private::Invalidation::all(self.#core.engine(), <#methods>::#method()))
+            quote!(#private::Invalidation::all(#engine, <#methods>::#method()))
         }
     })
 }
 
+/// What has the handles on entries, of the value in a method.
+fn entries(context: &Context<'_>, access: &Access, of_self: bool) -> TokenStream {
+    let engine = &access.engine;
+    match context.entry_point() {
+        EntryPoint::Wrapper => {
+            let (entries, field) = (context.entries_path(), names::wrapper_field());
+            quote!(#entries { #field: self })
+        }
+        _ if of_self => {
+            let (of, this) = (names::entries_of(&context.wrapper), names::this_field());
+            let (engine_field, receiver) = (names::engine_field(), access.this());
+            quote!(#of { #this: &*#receiver, #engine_field: ::core::clone::Clone::clone(#engine) })
+        }
+        _ => {
+            let (entries, engine_field) = (&context.entries, names::engine_field());
+            let types = names::types_field();
+            let (_, arguments, _) = context.own.split_for_impl();
+            let turbofish = arguments.as_turbofish();
+            quote!(#entries #turbofish {
+                #engine_field: ::core::clone::Clone::clone(#engine),
+                #types: ::core::marker::PhantomData,
+            })
+        }
+    }
+}
+
 /// A body that compiles under the user's signature.
 fn refused(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<TokenStream> {
+    if context.entry_point() != EntryPoint::Wrapper {
+        return None;
+    }
     if context.is_stub(method) {
         return Some(quote!(loop {}));
     }
@@ -171,21 +215,5 @@ fn refused(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<TokenStream
             Some(awaited(method, &call(context, method, None)))
         }
         None => None,
-    }
-}
-
-/// `<UserRepo>::find(receiver, id)`
-fn call(context: &Context<'_>, method: &Method<'_>, receiver: Option<&TokenStream>) -> TokenStream {
-    let path = path(context, method);
-    let receiver = receiver.into_iter();
-    let arguments = method.args.iter().map(|argument| &argument.ident);
-    quote!(#path(#(#receiver,)* #(#arguments),*))
-}
-
-fn awaited(method: &Method<'_>, call: &TokenStream) -> TokenStream {
-    if method.style == CallStyle::Async {
-        quote!(#call.await)
-    } else {
-        quote!(#call)
     }
 }

@@ -1,18 +1,18 @@
 //! What all generated pieces of a block need to know.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote};
 use syn::visit_mut::VisitMut as _;
 use syn::{
-    ConstParam, GenericArgument, GenericParam, Generics, Ident, Path, PathArguments, TypeParam,
-    Visibility, WhereClause,
+    ConstParam, GenericArgument, GenericParam, Generics, Ident, ImplItem, Path, PathArguments,
+    Type, TypeParam, Visibility, WhereClause,
 };
 
 use super::attributes::{cfgs, lint_levels};
-use crate::ast::Block;
+use crate::ast::{Block, EntryPoint, Method};
 use crate::plan::{Kind, MethodPlan, Plan};
 use crate::types::{Namer, SelfType};
-use crate::{fingerprint, generics, names, valid};
+use crate::{fingerprint, generics, names, types, valid};
 
 pub(super) struct Context<'a> {
     pub(super) plan: &'a Plan<'a>,
@@ -73,6 +73,47 @@ impl<'a> Context<'a> {
         }
     }
 
+    pub(super) fn entry_point(&self) -> EntryPoint {
+        self.block.entry_point
+    }
+
+    /// The user's type in documentation: as a link where its name alone is in scope.
+    pub(super) fn link(&self) -> String {
+        let name = &self.block.ty_name;
+        match self.block.ty {
+            Type::Path(path) if path.path.segments.len() == 1 => format!("[`{name}`]"),
+            _ => format!("`{name}`"),
+        }
+    }
+
+    /// The expression that gives the cache, with another one for `self`.
+    pub(super) fn cache(&self, this: &TokenStream) -> TokenStream {
+        let cache = self.block.args.cache.as_ref();
+        let cache = cache.map(|cache| cache.0.to_token_stream());
+        self.ty.expression(cache.unwrap_or_default(), this)
+    }
+
+    /// Whether the cache is found by a value: `cache = self.cache`.
+    pub(super) fn cache_is_of_self(&self) -> bool {
+        let this = [Ident::new("self", Span::call_site())];
+        let cache = self.block.args.cache.as_ref();
+        cache.is_some_and(|cache| types::find(cache.0.to_token_stream(), &this).is_some())
+    }
+
+    /// The function that gives what a method is: `<CachedUserRepoMethods>::find`.
+    pub(super) fn declaration(&self, method: &Method<'_>) -> TokenStream {
+        let methods = self.methods_type();
+        let name = self.declaration_name(method);
+        quote!(<#methods>::#name)
+    }
+
+    pub(super) fn declaration_name(&self, method: &Method<'_>) -> Ident {
+        match self.entry_point() {
+            EntryPoint::Function => names::declaration(),
+            EntryPoint::Wrapper | EntryPoint::InPlace => method.name().clone(),
+        }
+    }
+
     /// `impl<…>` and `where …` for blocks of the wrapper.
     pub(super) fn impl_generics(&self) -> (TokenStream, Option<&WhereClause>) {
         let (generics, _, where_clause) = self.generics.split_for_impl();
@@ -93,15 +134,23 @@ impl<'a> Context<'a> {
 
     /// `CachedRepoMethods`: what each cached method is, under its own name.
     pub(super) fn methods_type(&self) -> TokenStream {
+        if self.entry_point() == EntryPoint::Function {
+            return self.wrapper.to_token_stream();
+        }
         let (module, methods) = (&self.module, names::methods(&self.wrapper));
         quote!(#module #methods)
     }
 
-    /// The handles of the wrapper that `self` is.
-    pub(super) fn entries_of_self(&self) -> TokenStream {
+    /// The same as a path, without arguments.
+    pub(super) fn entries_path(&self) -> TokenStream {
         let (module, entries) = (&self.module, &self.entries);
-        let field = names::wrapper_field();
-        quote!(#module #entries { #field: self })
+        quote!(#module #entries)
+    }
+
+    /// `CachedRepoAll`
+    pub(super) fn all_type(&self) -> TokenStream {
+        let (module, all) = (&self.module, names::all(&self.wrapper));
+        quote!(#module #all)
     }
 
     /// Whether a refused method can have no more than its trait's signature: it means the
@@ -130,10 +179,29 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The same on a method that stands where the user's own would: the compiler says of it what it would say of that, and
+    /// clippy says it of the user's body.
+    pub(super) fn lints_in_place(&self) -> TokenStream {
+        let attributes = &self.block.item.attrs;
+        let cfgs = cfgs(attributes);
+        let levels = lint_levels(attributes);
+        quote! {
+            #(#cfgs)*
+            #(#levels)*
+            #[allow(
+                clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction,
+                deprecated, unexpected_cfgs, unreachable_code, unused_qualifications
+            )]
+        }
+    }
+
     /// The text that tells this block's methods from all others: `UserRepo::`, `<Repo as Store>::`.
     pub(super) fn site_of(&self, method: &Ident) -> String {
         let ty = fingerprint::canonical_text(self.block.ty.to_token_stream());
         let method = syn::ext::IdentExt::unraw(method);
+        if self.entry_point() == EntryPoint::Function {
+            return method.to_string();
+        }
         match self.block.trait_ {
             Some(trait_) => {
                 let trait_ = fingerprint::canonical_text(trait_.to_token_stream());
@@ -170,6 +238,11 @@ fn own_arguments(generics: &Generics) -> Vec<GenericArgument> {
 /// As `vis` says; else public: a wrapper must be no less visible than its type, which only the
 /// type knows.
 fn visibility(block: &Block<'_>) -> Visibility {
+    if block.entry_point == EntryPoint::Function
+        && let Some(ImplItem::Fn(function)) = block.item.items.first()
+    {
+        return function.vis.clone();
+    }
     let vis = block.args.vis.as_ref();
     vis.map_or_else(|| syn::parse_quote!(pub), |vis| vis.0.clone())
 }

@@ -30,8 +30,8 @@ pub(super) fn declarations(context: &Context<'_>) -> TokenStream {
 
 fn declaration(context: &Context<'_>, method: &Method<'_>, args: &MethodArgs) -> TokenStream {
     let Context { private, vis, .. } = context;
-    let name = method.name();
-    let site = context.site_of(name);
+    let name = context.declaration_name(method);
+    let site = context.site_of(method.name());
     let fingerprint = fingerprint(private, method);
     let (methods, in_module) = (context.methods_type(), names::in_module());
     let options = options(context, &context.block.args, args);

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
-use syn::{Error, ItemImpl};
+use syn::{Error, ItemFn, ItemImpl};
 
 use crate::ast;
 
@@ -28,4 +28,15 @@ pub(crate) fn outside(name: &str, item: &TokenStream) -> TokenStream {
     )
     .to_compile_error();
     quote!(#error #item)
+}
+
+/// The function as it was, without the attributes that only we understand.
+pub(crate) fn function(item: TokenStream) -> TokenStream {
+    match syn::parse2::<ItemFn>(item.clone()) {
+        Ok(mut function) => {
+            ast::strip_function(&mut function);
+            quote!(#function)
+        }
+        Err(_) => item,
+    }
 }

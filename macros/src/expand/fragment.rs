@@ -7,12 +7,17 @@ use syn::{GenericParam, Ident, Lifetime, Type};
 
 use super::argument;
 use super::context::Context;
-use crate::ast::Method;
+use crate::ast::{EntryPoint, Method};
 use crate::{names, types};
 
 /// `<UserRepo>::find::<T>`: never by the method's name alone, which other traits may have.
 pub(super) fn path(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
-    let (ty, name) = (&context.ty.ty, method.name());
+    let ty = &context.ty.ty;
+    let name = match context.entry_point() {
+        EntryPoint::Wrapper => method.name().clone(),
+        EntryPoint::InPlace => names::uncached(method.name()),
+        EntryPoint::Function => names::uncached_function(),
+    };
     let arguments = method
         .item
         .sig
@@ -30,13 +35,13 @@ pub(super) fn path(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let arguments: Vec<_> = arguments.collect();
     let turbofish = (!arguments.is_empty()).then(|| quote!(::<#(#arguments),*>));
     match &context.ty.trait_ {
-        Some(trait_) => {
+        Some(trait_) if context.entry_point() == EntryPoint::Wrapper => {
             // A method may ask for less than its trait: the compiler finds the trait's lifetimes.
             let any = Lifetime::new("'_", Span::call_site());
             let trait_ = types::with_lifetime(&syn::parse_quote!(#trait_), &any, false);
             quote!(<#ty as #trait_>::#name #turbofish)
         }
-        None => quote!(<#ty>::#name #turbofish),
+        _ => quote!(<#ty>::#name #turbofish),
     }
 }
 
@@ -85,7 +90,8 @@ fn writer(
             GenericParam::Lifetime(_) => None,
         }));
     }
-    if context.block.extends() || context.block.args.self_key.is_some() {
+    let says_self_key = context.block.args.self_key.is_some() && method.has_self();
+    if context.block.extends() || says_self_key {
         let (methods, self_key) = (context.methods_type(), names::self_key());
         parts.push(quote!(<#methods>::#self_key(#inner, #writer);));
     }

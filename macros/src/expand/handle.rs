@@ -1,14 +1,15 @@
 //! The typed handles on entries: one function for each cached method.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
-use syn::{Generics, Ident, Type, TypeImplTrait};
+use quote::quote;
+use syn::{Generics, Ident, Lifetime, Type, TypeImplTrait};
 
+use super::access::Access;
 use super::attributes::{cfgs, lint_levels};
 use super::context::Context;
 use super::fragment::{self, is_generic};
-use super::{argument, cacheability, returned, wrapper};
-use crate::ast::{CallStyle, Environment, Method};
+use super::{argument, cacheability, entries, original, returned};
+use crate::ast::{CallStyle, EntryPoint, Environment, Method};
 use crate::plan::MethodPlan;
 use crate::types::{self, Namer};
 use crate::{generics, names};
@@ -24,24 +25,59 @@ pub(super) fn handles(context: &Context<'_>) -> TokenStream {
     let methods = context.plan.methods.iter();
     let cached = methods.filter(|method| method.is_cached());
     let handles: Vec<_> = cached.map(|method| Handle::new(context, method)).collect();
-    let functions = handles.iter().map(Handle::function);
     let runners = handles.iter().filter_map(Handle::runner);
-    let generics = wrapper::with_entry_lifetime(context);
-    let (impl_generics, _, where_clause) = generics.split_for_impl();
-    let lifetime = names::entry_lifetime();
-    let entries = context.entries_type(&quote!(#lifetime));
     let lints = context.lints();
-    quote! {
-        #lints
-        impl #impl_generics #entries #where_clause { #(#functions)* }
-        #(#runners)*
-    }
+    let with_entry_lifetime = entries::with_entry_lifetime(context);
+    let lifetime = names::entry_lifetime();
+    let block = |ty: &TokenStream, generics: &Generics, functions: Vec<TokenStream>| {
+        let (impl_generics, _, where_clause) = generics.split_for_impl();
+        (!functions.is_empty()).then(|| {
+            quote! {
+                #lints
+                impl #impl_generics #ty #where_clause { #(#functions)* }
+            }
+        })
+    };
+    let functions = |of_self: bool| {
+        let wanted = handles
+            .iter()
+            .filter(move |handle| handle.method.has_self() == of_self);
+        wanted.map(Handle::function).collect::<Vec<_>>()
+    };
+    let blocks = match context.entry_point() {
+        EntryPoint::Wrapper => {
+            let entries = context.entries_type(&quote!(#lifetime));
+            vec![block(&entries, &with_entry_lifetime, functions(true))]
+        }
+        EntryPoint::InPlace => {
+            let entries_of = names::entries_of(&context.wrapper);
+            let (_, of_arguments, _) = with_entry_lifetime.split_for_impl();
+            let (_, arguments, _) = context.own.split_for_impl();
+            let entries = &context.entries;
+            vec![
+                block(
+                    &quote!(#entries_of #of_arguments),
+                    &with_entry_lifetime,
+                    functions(true),
+                ),
+                block(&quote!(#entries #arguments), &context.own, functions(false)),
+            ]
+        }
+        EntryPoint::Function => {
+            let ty = context.methods_type();
+            vec![block(&ty, &Generics::default(), functions(false))]
+        }
+    };
+    quote!(#(#blocks)* #(#runners)*)
 }
 
 /// One method's function on the handles' type.
 struct Handle<'a> {
     context: &'a Context<'a>,
     method: &'a MethodPlan<'a>,
+    access: Access,
+    /// Of the value that the handle is made by.
+    lifetime: Lifetime,
     keyed: Vec<(&'a Ident, Type)>,
     /// What `refresh` is given; `None` where it could not be called.
     skipped: Option<Vec<(&'a Ident, Type)>>,
@@ -54,7 +90,11 @@ struct Handle<'a> {
 
 impl<'a> Handle<'a> {
     fn new(context: &'a Context<'a>, method: &'a MethodPlan<'a>) -> Self {
-        let lifetime = names::entry_lifetime();
+        let lifetime = if method.has_self() {
+            names::entry_lifetime()
+        } else {
+            syn::parse_quote!('static)
+        };
         let returned = types::with_lifetime(&fragment::returned(context, method), &lifetime, true);
         let mut named = Namer::new("'__");
         let keyed = typed(context, method, false, &mut named);
@@ -62,13 +102,19 @@ impl<'a> Handle<'a> {
         let skipped = typed(context, method, true, &mut with_skipped);
         // A handle that only looks at an entry does not know the type behind an `impl Trait`.
         let is_nameable = with_skipped.types.len() == named.types.len();
-        let skipped = Some(skipped).filter(|skipped| is_nameable && skipped.len() <= MOST_SKIPPED);
+        // In place a trait's method has no other name by which it could be run.
+        let is_runnable =
+            context.entry_point() != EntryPoint::InPlace || context.block.trait_.is_none();
+        let skipped = Some(skipped)
+            .filter(|skipped| is_nameable && is_runnable && skipped.len() <= MOST_SKIPPED);
         if skipped.is_some() {
             named = with_skipped;
         }
         Self {
-            generics: own_generics(context, method, &named, &returned),
-            spelled: returned::spelled(context, &returned),
+            generics: own_generics(context, method, &named, &returned, &lifetime),
+            spelled: returned::spelled(context, &returned, &lifetime),
+            access: Access::of_handle(context, method),
+            lifetime,
             context,
             method,
             keyed,
@@ -79,7 +125,7 @@ impl<'a> Handle<'a> {
 
     fn function(&self) -> TokenStream {
         let Context { krate, private, .. } = self.context;
-        let name = self.method.name();
+        let (entry, name) = (names::entry_function(), self.method.name());
         let vis = if self.context.block.trait_.is_some() {
             &self.context.vis
         } else {
@@ -92,16 +138,23 @@ impl<'a> Handle<'a> {
             CallStyle::Sync => quote!(BlockingEntryHandle),
             CallStyle::Async | CallStyle::Future => quote!(EntryHandle),
         };
-        let methods = self.context.methods_type();
-        let (core, core_field) = (names::local("__core"), &self.context.core);
-        let (call, wrapper_field) = (names::local("__call"), names::wrapper_field());
-        let inner = quote!(#core.inner());
-        let writer = fragment::lending_key_writer(self.context, self.method, &inner);
+        let declaration = self.context.declaration(self.method);
+        let call = names::local("__call");
+        let Access {
+            prelude, engine, ..
+        } = &self.access;
+        let writer = fragment::lending_key_writer(self.context, self.method, &self.access.this());
         let takes = argument::takes(self.context, self.method);
-        let proof = self.proof(&shape);
+        let proof = returned::named(self.context, self.method, &shape);
         let arguments = self.keyed.iter().map(|(ident, ty)| quote!(#ident: #ty));
         let (generics, _, where_clause) = self.generics.split_for_impl();
-        let lifetime = names::entry_lifetime();
+        let lifetime = &self.lifetime;
+        let signature = match self.context.entry_point() {
+            EntryPoint::Function => quote!(#entry #generics(#(#arguments),*)),
+            EntryPoint::Wrapper | EntryPoint::InPlace => {
+                quote!(#name #generics(self, #(#arguments),*))
+            }
+        };
         let cfgs = cfgs(&self.method.item.attrs);
         let levels = lint_levels(&self.method.item.attrs);
         let docs = format!("The entry of one call of `{name}`.");
@@ -109,28 +162,17 @@ impl<'a> Handle<'a> {
             #(#cfgs)*
             #(#levels)*
             #[doc = #docs]
-            #vis fn #name #generics (self, #(#arguments),*)
+            #vis fn #signature
                 -> #krate::#handle<#lifetime, #shape, #returned, #run_type>
             #where_clause
             {
                 #proof
                 #takes
-                let #core = &self.#wrapper_field.#core_field;
-                let #call = #private::Call::of_entry(#core.engine(), <#methods>::#name(), #writer);
+                #prelude
+                let #call = #private::Call::of_entry(#engine, #declaration(), #writer);
                 #krate::#handle::new(#call, #run)#condition
             }
         }
-    }
-
-    // Output, where the name has decided
-    //     named_as::<ReturnTypeOf<true>, _>(shape);
-    fn proof(&self, shape: &TokenStream) -> Option<TokenStream> {
-        let private = &self.context.private;
-        let found = fragment::shape(self.context, self.method);
-        let (first, last) = types::ends(&self.method.returned);
-        let argument = quote_spanned!(last=> (#found));
-        is_generic(self.context, self.method, &self.returned)
-            .then(|| quote_spanned!(first=> #private::named_as::<#shape, _> #argument;))
     }
 
     /// The shape of the result as a type. Where a type parameter is in it, stable Rust cannot
@@ -155,14 +197,12 @@ impl<'a> Handle<'a> {
     /// What `refresh` runs, and its type.
     fn run(&self) -> (TokenStream, TokenStream) {
         let private = &self.context.private;
-        let (core, returned) = (names::local("__core"), &self.spelled);
-        let path = fragment::path(self.context, self.method);
-        let lends = argument::lends(self.context, self.method);
-        let arguments = self.method.args.iter().map(|argument| &argument.ident);
-        let call = quote!(#path(#core.inner(), #(#arguments),*));
+        let returned = &self.spelled;
         let Some(skipped) = &self.skipped else {
             return (quote!(()), quote!(()));
         };
+        let call = original::call(self.context, self.method, self.access.receiver.as_ref());
+        let lends = argument::lends(self.context, self.method);
         let (names, types): (Vec<_>, Vec<_>) = skipped.iter().cloned().unzip();
         match (self.method.style, skipped.is_empty()) {
             (CallStyle::Sync, true) => (
@@ -180,10 +220,10 @@ impl<'a> Handle<'a> {
             (_, false) => {
                 let (runner, run_type) = (self.runner_name(), self.runner_type());
                 let keyed = self.keyed.iter().map(|(ident, _)| ident);
-                let field = names::wrapper_field();
+                let value = self.value();
                 let run = quote! {
                     #private::Needs(
-                        #runner(self.#field, (#(#keyed,)*), ::core::marker::PhantomData),
+                        #runner(#value, (#(#keyed,)*), ::core::marker::PhantomData),
                         ::core::marker::PhantomData,
                     )
                 };
@@ -205,22 +245,32 @@ impl<'a> Handle<'a> {
         if self.method.style == CallStyle::Sync || skipped.is_empty() {
             return None;
         }
-        let Context {
-            private, vis, core, ..
-        } = self.context;
+        let Context { private, vis, .. } = self.context;
         let (runner, run_type) = (self.runner_name(), self.runner_type());
         let (names, types): (Vec<_>, Vec<_>) = skipped.iter().cloned().unzip();
         let keyed = self.keyed.iter().map(|(ident, _)| ident);
-        let path = fragment::path(self.context, self.method);
+        let this = names::local("__value");
+        let receiver = match self.context.entry_point() {
+            EntryPoint::Wrapper => {
+                let core = &self.context.core;
+                Some(quote!(#this.#core.inner()))
+            }
+            _ if self.method.has_self() => Some(quote!(#this)),
+            _ => None,
+        };
+        let call = original::call(self.context, self.method, receiver.as_ref());
         let lends = argument::lends(self.context, self.method);
-        let arguments = self.method.args.iter().map(|argument| &argument.ident);
         let returned = &self.spelled;
-        let generics = wrapper::with_entry_lifetime(self.context);
+        let generics = if self.method.has_self() {
+            entries::with_entry_lifetime(self.context)
+        } else {
+            self.context.own.clone()
+        };
         let generics = generics::join(generics, &self.generics);
         let (impl_generics, _, where_clause) = generics.split_for_impl();
         let cfgs = cfgs(&self.method.item.attrs);
         let levels = lint_levels(&self.method.item.attrs);
-        let (this, lints) = (names::local("__wrapper"), self.context.lints());
+        let lints = self.context.lints();
         Some(quote! {
             #(#cfgs)*
             #[doc(hidden)]
@@ -235,25 +285,44 @@ impl<'a> Handle<'a> {
                     let #this = self.0;
                     let (#(#keyed,)*) = self.1;
                     #lends
-                    #path(#this.#core.inner(), #(#arguments),*).await
+                    #call.await
                 }
             }
         })
     }
 
+    /// What the method is called on, as a runner holds it.
+    fn value(&self) -> TokenStream {
+        let this = names::this_field();
+        match self.context.entry_point() {
+            EntryPoint::Wrapper => {
+                let field = names::wrapper_field();
+                quote!(self.#field)
+            }
+            _ if self.method.has_self() => quote!(self.#this),
+            _ => quote!(::core::marker::PhantomData),
+        }
+    }
+
     fn runner_type(&self) -> TokenStream {
-        let (runner, wrapper) = (self.runner_name(), self.context.wrapper_type());
-        let lifetime = names::entry_lifetime();
+        let (runner, ty) = (self.runner_name(), &self.context.ty.ty);
+        let lifetime = &self.lifetime;
+        let value = match self.context.entry_point() {
+            EntryPoint::Wrapper => {
+                let wrapper = self.context.wrapper_type();
+                quote!(&#lifetime #wrapper)
+            }
+            _ if self.method.has_self() => quote!(&#lifetime #ty),
+            _ => quote!(::core::marker::PhantomData<fn() -> #ty>),
+        };
         let env = Environment::of(&self.generics);
-        let keyed = self.keyed.iter().map(|(ident, ty)| {
-            let mut arguments = self.method.args.iter();
-            let argument = arguments.find(|argument| argument.ident == **ident);
-            let argument = argument.expect("it is one of the method's");
-            argument::taken_type(self.method, argument, ty, &env)
-        });
+        let keyed = self
+            .keyed
+            .iter()
+            .map(|(ident, ty)| argument::taken_type(self.context, self.method, ident, ty, &env));
         // Its arguments need not mention all of the method's type parameters.
         let parameters = self.generics.type_params().map(|param| &param.ident);
-        quote!(#runner<&#lifetime #wrapper, (#(#keyed,)*), (#(#parameters,)*)>)
+        quote!(#runner<#value, (#(#keyed,)*), (#(#parameters,)*)>)
     }
 
     fn runner_name(&self) -> Ident {
@@ -281,11 +350,11 @@ fn own_generics(
     method: &Method<'_>,
     named: &Namer,
     returned: &Type,
+    entry: &Lifetime,
 ) -> Generics {
     let generics = context.ty.generics(&method.item.sig.generics);
     let mut generics = generics::join(context.of_trait.clone(), &generics);
     // What is returned may borrow from the wrapper.
-    let entry = names::entry_lifetime();
     let borrowed = types::lifetimes(returned);
     let lifetimes = generics.lifetimes().map(|param| param.lifetime.clone());
     for lifetime in lifetimes.collect::<Vec<_>>() {

@@ -1,5 +1,6 @@
 //! An execution of the method that outlives the call: it owns all that it needs.
 
+use super::access::Access;
 use super::argument as converted;
 use super::context::Context;
 use super::fragment::path;
@@ -14,12 +15,21 @@ use quote::{quote, quote_spanned};
 //         let country = ToOwnedArg::to_owned_arg(country);
 //         async move { <UserRepo>::tax_rate(core.inner(), Borrow::<str>::borrow(&country)).await }
 //     }
-pub(super) fn make(
-    context: &Context<'_>,
-    method: &Method<'_>,
-    holder: &TokenStream,
-) -> TokenStream {
-    let core = names::local("__core");
+pub(super) fn make(context: &Context<'_>, method: &Method<'_>, access: &Access) -> TokenStream {
+    let private = &context.private;
+    let (core, this) = (names::local("__core"), names::local("__this"));
+    let (hold, receiver) = match (&access.core, &access.receiver) {
+        (Some(holder), _) => (
+            quote!(let #core = ::core::clone::Clone::clone(&#holder);),
+            Some(quote!(#core.inner())),
+        ),
+        (None, Some(_)) => (
+            quote!(let #this = #private::ToOwnedArg::to_owned_arg(self);),
+            Some(quote!(&#this)),
+        ),
+        (None, None) => (TokenStream::new(), None),
+    };
+    let receiver = receiver.into_iter();
     let owned = method.args.iter().map(|argument| {
         let converted = converted::owned(context, method, argument);
         converted.unwrap_or_else(|| owned(context, argument))
@@ -29,14 +39,14 @@ pub(super) fn make(
         converted.unwrap_or_else(|| lent(context, argument))
     });
     let path = path(context, method);
-    let call = quote!(#path(#core.inner(), #(#lent),*));
+    let call = quote!(#path(#(#receiver,)* #(#lent),*));
     let run = match method.style {
         CallStyle::Sync => quote!(move || #call),
         CallStyle::Async | CallStyle::Future => quote!(async move { #call.await }),
     };
     quote! {
         || {
-            let #core = ::core::clone::Clone::clone(&#holder);
+            #hold
             #(#owned)*
             #run
         }

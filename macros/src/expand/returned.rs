@@ -2,13 +2,13 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::Type;
+use syn::{Lifetime, Type};
 
 use super::attributes::{self, cfgs};
 use super::context::Context;
 use super::fragment::{self, is_generic};
 use crate::ast::Method;
-use crate::{names, types, valid};
+use crate::{types, valid};
 
 pub(super) fn assertions(context: &Context<'_>) -> TokenStream {
     let methods = context.plan.methods.iter();
@@ -66,9 +66,27 @@ pub(super) fn owning(context: &Context<'_>, method: &Method<'_>) -> TokenStream 
     quote_spanned!(first=> #private::owning::<#private::#answer>();)
 }
 
+// Output
+//     named_as::<ReturnTypeOf<true>, _>(shape);
+/// Proves that the name of a generic type has said what it is.
+pub(super) fn named(
+    context: &Context<'_>,
+    method: &Method<'_>,
+    said: &TokenStream,
+) -> Option<TokenStream> {
+    let private = &context.private;
+    if !is_generic(context, method, &fragment::returned(context, method)) {
+        return None;
+    }
+    let found = fragment::shape(context, method);
+    let (first, last) = types::ends(&method.returned);
+    let argument = quote_spanned!(last=> (#found));
+    Some(quote_spanned!(first=> #private::named_as::<#said, _> #argument;))
+}
+
 /// A type in a place where no lifetime may be left out: `ReturnedBy<fn(&'__entry ()) -> Page>`.
-pub(super) fn spelled(context: &Context<'_>, returned: &Type) -> TokenStream {
-    let (private, lifetime) = (&context.private, names::entry_lifetime());
+pub(super) fn spelled(context: &Context<'_>, returned: &Type, lifetime: &Lifetime) -> TokenStream {
+    let private = &context.private;
     quote!(#private::ReturnedBy<fn(&#lifetime ()) -> #returned>)
 }
 

@@ -11,7 +11,7 @@ use quote::quote;
 use super::attributes::{self, cfgs};
 use super::context::Context;
 use super::reads::{SelfRead, reads};
-use crate::ast::Method;
+use crate::ast::{EntryPoint, Method};
 use crate::names;
 
 // Output
@@ -21,7 +21,7 @@ use crate::names;
 //         self_is_not_in_the_key
 //     };
 pub(super) fn warnings(context: &Context<'_>) -> TokenStream {
-    if context.block.args.self_key.is_some() {
+    if context.block.args.self_key.is_some() || context.entry_point() != EntryPoint::Wrapper {
         return TokenStream::new();
     }
     let methods = context.plan.methods.iter();

@@ -2,10 +2,11 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::ImplItem;
+use syn::{Ident, ImplItem};
 
 use super::context::Context;
-use super::{fragment, warning};
+use super::{entries, fragment, warning};
+use crate::ast::EntryPoint;
 use crate::names;
 use crate::plan::Kind;
 
@@ -16,9 +17,7 @@ use crate::plan::Kind;
 //     pub struct CachedUserRepo { core }
 //     impl Clone, Debug for CachedUserRepo
 //     impl Cacheable for UserRepo { type Wrapper = CachedUserRepo; }
-//     impl CachedUserRepo { pub fn inner(this: &Self), pub fn entry(&self) }
-//     pub struct CachedUserRepoEntry<'a> { wrapper: &'a CachedUserRepo }
-//     pub struct CachedUserRepoMethods;
+//     impl CachedUserRepo { pub fn inner(this: &Self), pub fn entry(&self), pub fn all(&self) }
 pub(super) fn definition(context: &Context<'_>) -> TokenStream {
     let Context {
         krate,
@@ -34,10 +33,8 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
     let (docs, name) = (docs(context), wrapper.to_string());
     let lints = context.lints();
     let accessors = accessors(context);
-    let (entries, methods) = (entries(context), names::methods(wrapper));
-    let self_key = fragment::self_key(context);
-    let warning = warning::of_joining(context);
-    let (in_module, path) = (names::in_module(), methods.to_string());
+    let (entries, all) = (entries::of_wrapper(context), entries::all(context));
+    let methods = methods(context);
     quote! {
         #[doc = #docs]
         #lints
@@ -74,7 +71,22 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
 
         #accessors
         #entries
+        #all
+        #methods
+    }
+}
 
+// Output
+//     pub struct CachedUserRepoMethods;
+/// What has the declarations of methods.
+pub(super) fn methods(context: &Context<'_>) -> TokenStream {
+    let (vis, lints) = (&context.vis, context.lints());
+    let methods = names::methods(&context.wrapper);
+    let self_key = fragment::self_key(context);
+    let warning =
+        (context.entry_point() == EntryPoint::Wrapper).then(|| warning::of_joining(context));
+    let in_module = in_module(context, &methods);
+    quote! {
         #[doc(hidden)]
         #lints
         #vis struct #methods;
@@ -85,14 +97,23 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
 
             #warning
 
-            #vis const fn #in_module() -> &'static ::core::primitive::str {
-                ::core::concat!(::core::module_path!(), "::", #path)
-            }
+            #in_module
         }
     }
 }
 
-/// `inner` and `entry`, unless the user's methods have those names.
+/// The path that a type has if no function is around it.
+pub(super) fn in_module(context: &Context<'_>, ty: &Ident) -> TokenStream {
+    let (vis, in_module, path) = (&context.vis, names::in_module(), ty.to_string());
+    quote! {
+        #[doc(hidden)]
+        #vis const fn #in_module() -> &'static ::core::primitive::str {
+            ::core::concat!(::core::module_path!(), "::", #path)
+        }
+    }
+}
+
+/// `inner`, `entry` and `all`, unless the user's methods have those names.
 fn accessors(context: &Context<'_>) -> TokenStream {
     let Context {
         wrapper,
@@ -113,74 +134,35 @@ fn accessors(context: &Context<'_>) -> TokenStream {
         }
     });
     let entry = (!has_method(context, "entry")).then(|| {
-        let entries_of_self = context.entries_of_self();
+        let (entries, wrapper_field) = (context.entries_path(), names::wrapper_field());
         let entries_type = context.entries_type(&quote!('_));
         quote! {
             /// Typed handles on the entries of single calls: to look at, replace or drop them.
             #vis fn entry(&self) -> #entries_type {
-                #entries_of_self
+                #entries { #wrapper_field: self }
+            }
+        }
+    });
+    let all = (!has_method(context, "all")).then(|| {
+        let (all, engine) = (names::all(wrapper), names::engine_field());
+        quote! {
+            /// Handles on all entries of a method: to drop them.
+            #vis fn all(&self) -> #all {
+                #all { #engine: ::core::clone::Clone::clone(self.#core.engine()) }
             }
         }
     });
     quote! {
         #lints
-        impl #impl_generics #wrapper #arguments #where_clause { #inner #entry }
+        impl #impl_generics #wrapper #arguments #where_clause { #inner #entry #all }
     }
 }
 
-fn entries(context: &Context<'_>) -> TokenStream {
-    let Context {
-        wrapper,
-        entries,
-        vis,
-        ..
-    } = context;
-    let generics = with_entry_lifetime(context);
-    let (impl_generics, arguments, where_clause) = generics.split_for_impl();
-    let (_, wrapper_arguments, _) = context.own.split_for_impl();
-    let (lifetime, field) = (names::entry_lifetime(), names::wrapper_field());
-    let docs =
-        format!("Typed handles on the entries of [`{wrapper}`]: made by its method `entry`.");
-    let (name, lints) = (entries.to_string(), context.lints());
-    quote! {
-        #[doc = #docs]
-        #lints
-        #vis struct #entries #generics #where_clause {
-            #[doc(hidden)]
-            #vis #field: &#lifetime #wrapper #wrapper_arguments,
-        }
-
-        #[automatically_derived]
-        #lints
-        impl #impl_generics ::core::clone::Clone for #entries #arguments #where_clause {
-            fn clone(&self) -> Self {
-                *self
-            }
-        }
-
-        #[automatically_derived]
-        #lints
-        impl #impl_generics ::core::marker::Copy for #entries #arguments #where_clause {}
-
-        #[automatically_derived]
-        #lints
-        impl #impl_generics ::core::fmt::Debug for #entries #arguments #where_clause {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                ::core::fmt::Formatter::debug_struct(f, #name).finish_non_exhaustive()
-            }
-        }
-    }
-}
-
-/// The generics of the wrapper behind the lifetime of a handle.
-pub(super) fn with_entry_lifetime(context: &Context<'_>) -> syn::Generics {
-    let mut generics = context.own.clone();
-    let lifetime = names::entry_lifetime();
-    generics.params.insert(0, syn::parse_quote!(#lifetime));
-    generics
-}
-
+/// Whether the user has a method of that name, in this block or in another one of the same wrapper.
 fn has_method(context: &Context<'_>, name: &str) -> bool {
+    if context.plan.joined.iter().any(|joined| joined == name) {
+        return true;
+    }
     context
         .block
         .item
@@ -206,8 +188,8 @@ fn docs(context: &Context<'_>) -> String {
         }
     };
     format!(
-        "[`{}`] with its methods answered through a cache.\n{}{}{}",
-        context.block.ty_name,
+        "{} with its methods answered through a cache.\n{}{}{}",
+        context.link(),
         list("cached", |kind| matches!(kind, Kind::Cached(_))),
         list("handed through", |kind| matches!(kind, Kind::Delegated(_))),
         list("left out, as they need more than `&self`", |kind| matches!(

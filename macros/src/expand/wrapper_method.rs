@@ -1,13 +1,15 @@
-//! The wrapper's own `impl` block, or that of the trait: the user's signatures around generated bodies.
+//! The methods that are cached: the user's signatures around generated bodies, in the wrapper's block or in place.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::quote;
+use syn::ImplItem;
 use syn::visit_mut::VisitMut as _;
-use syn::{FnArg, ImplItem};
 
 use super::attributes::{self, cfgs};
 use super::body;
 use super::context::Context;
+use super::original::name_arguments;
+use crate::ast::EntryPoint;
 use crate::plan::{Kind, MethodPlan};
 use crate::types::SelfType;
 
@@ -16,8 +18,14 @@ pub(super) fn implementation(context: &Context<'_>) -> TokenStream {
     let methods = context.plan.methods.iter();
     let methods = methods.filter_map(|one| method(context, one));
     let (generics, where_clause) = context.impl_generics();
-    let wrapper = context.wrapper_type();
-    let lints = context.lints();
+    if context.entry_point() == EntryPoint::InPlace {
+        let (ty, lints) = (&context.ty.ty, context.lints_in_place());
+        return quote! {
+            #lints
+            impl #generics #ty #where_clause { #(#methods)* }
+        };
+    }
+    let (wrapper, lints) = (context.wrapper_type(), context.lints());
     let Some(trait_) = &context.ty.trait_ else {
         return quote! {
             #lints
@@ -58,17 +66,31 @@ fn associated_items(context: &Context<'_>) -> Vec<TokenStream> {
     each.collect()
 }
 
-fn method(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<TokenStream> {
+/// The function that is cached.
+pub(super) fn function(context: &Context<'_>) -> TokenStream {
+    let methods = context.plan.methods.iter();
+    let function: TokenStream = methods.filter_map(|one| method(context, one)).collect();
+    let lints = context.lints_in_place();
+    quote!(#lints #function)
+}
+
+pub(super) fn method(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<TokenStream> {
     let body = body::of(context, method)?;
     let signature = signature(context, method);
     let carried = attributes::carried(&method.item.attrs);
     let levels = attributes::lint_levels(&method.item.attrs);
     let unused = matches!(method.kind, Kind::Refused).then(|| quote!(#[allow(unused)]));
     let docs = method.is_cached().then(|| {
-        let docs = format!(
-            "\n\nAnswered from the cache where it can be: see [`{}`].",
-            context.wrapper
-        );
+        let wrapper = &context.wrapper;
+        let docs = match context.entry_point() {
+            // A link would have to say which of the two it means: the function, or the type of its name.
+            EntryPoint::Function => format!(
+                "\n\nAnswered from the cache where it can be; `{wrapper}::uncached` runs it without the cache."
+            ),
+            EntryPoint::Wrapper | EntryPoint::InPlace => {
+                format!("\n\nAnswered from the cache where it can be: see [`{wrapper}`].")
+            }
+        };
         quote!(#[doc = #docs])
     });
     let docs = docs.filter(|_| context.block.trait_.is_none());
@@ -80,23 +102,8 @@ fn method(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<TokenStream>
 fn signature(context: &Context<'_>, method: &MethodPlan<'_>) -> TokenStream {
     let mut signature = method.item.sig.clone();
     signature.constness = None;
-    let mut arguments = method.args.iter();
-    for input in &mut signature.inputs {
-        match input {
-            FnArg::Receiver(receiver) => {
-                receiver.attrs.clear();
-                // Ours: a `self` that comes through `macro_rules!` is not the one in our bodies.
-                receiver.self_token.span = Span::call_site();
-            }
-            FnArg::Typed(typed) => {
-                let argument = arguments.next().expect("each typed input is an argument");
-                let ident = &argument.ident;
-                typed.attrs.clear();
-                typed.pat = syn::parse_quote!(#ident);
-            }
-        }
-    }
-    if !context.is_stub(method) {
+    name_arguments(&mut signature.inputs, method);
+    if context.entry_point() == EntryPoint::Wrapper && !context.is_stub(method) {
         context.ty.clone().visit_signature_mut(&mut signature);
     }
     quote!(#signature)

@@ -11,32 +11,46 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Error, Ident, ImplItem, ItemImpl, ItemMod, Meta};
 
 use super::{Kind, MethodPlan, Plan};
-use crate::args::{self, BlockArgs};
-use crate::ast::{Block, helper};
+use crate::args::{self, BlockArgs, HandleName};
+use crate::ast::{Block, EntryPoint, helper};
 use crate::{fingerprint, names, types};
 
-/// A block above, in the same module or function.
+/// Another block, in the same module or function.
 #[derive(Debug)]
 struct Sibling {
     ty: String,
     wrapper: Ident,
     makes: bool,
+    is_in_place: bool,
     cached: Vec<String>,
+    methods: Vec<String>,
+}
+
+/// The others of one module or function.
+#[derive(Debug, Default)]
+struct Siblings {
+    above: Vec<Sibling>,
+    below: Vec<Sibling>,
 }
 
 /// What collides with blocks above. Afterwards nothing of this block collides with them.
 pub(super) fn collisions(plan: &mut Plan<'_>) -> Vec<Error> {
-    let Plan { block, methods } = plan;
-    let above = above(block);
+    let Plan { block, methods, .. } = plan;
+    let Siblings { above, below } = siblings(block);
     let mut errors = Vec::new();
     let (ty, wrapper) = (text(&block.item.self_ty), block.wrapper_name());
-    let is_other =
-        |sibling: &&Sibling| sibling.makes && (sibling.wrapper == wrapper || sibling.ty == ty);
+    let is_in_place = block.entry_point == EntryPoint::InPlace;
+    let is_other = |sibling: &&Sibling| {
+        let wraps_same = !is_in_place && !sibling.is_in_place && sibling.ty == ty;
+        sibling.makes && (sibling.wrapper == wrapper || wraps_same)
+    };
     if !block.extends()
         && let Some(other) = above.iter().find(is_other)
     {
         errors.push(made_twice(block, other));
-        if other.ty == ty {
+        if is_in_place {
+            block.args.handle = Some(HandleName(second(&other.wrapper)));
+        } else if other.ty == ty && !other.is_in_place {
             block.args.join(&other.wrapper);
         } else {
             block.args.make(second(&other.wrapper));
@@ -57,12 +71,27 @@ pub(super) fn collisions(plan: &mut Plan<'_>) -> Vec<Error> {
             method.kind = Kind::Refused;
         }
     }
+    let joined = above.into_iter().chain(below);
+    let joined = joined.filter(|sibling| !sibling.makes && sibling.wrapper == wrapper);
+    plan.joined = joined.flat_map(|sibling| sibling.methods).collect();
     errors
 }
 
 fn made_twice(block: &Block<'_>, other: &Sibling) -> Error {
     let (wrapper, ty) = (&other.wrapper, &block.ty_name);
-    let message = if text(&block.item.self_ty) == other.ty {
+    let message = if block.entry_point == EntryPoint::InPlace {
+        format!(
+            "another block above makes a `{wrapper}`; give the handles of this one another name: \
+             `#[cache_impl(cache = …, handle = {})]`",
+            second(wrapper)
+        )
+    } else if other.is_in_place {
+        format!(
+            "another block above makes a `{wrapper}` for its handles; give this wrapper another name: \
+             `#[cache_impl(wrapper = {})]`",
+            second(wrapper)
+        )
+    } else if text(&block.item.self_ty) == other.ty {
         let extend = if *wrapper == names::wrapper(ty) {
             ""
         } else {
@@ -96,17 +125,18 @@ fn cached_twice(method: &Ident, wrapper: &Ident) -> Error {
     )
 }
 
-fn above(block: &Block<'_>) -> Vec<Sibling> {
+fn siblings(block: &Block<'_>) -> Siblings {
     if has_cfg(&block.item.attrs) {
-        return Vec::new();
+        return Siblings::default();
     }
     let Some(file) = file() else {
-        return Vec::new();
+        return Siblings::default();
     };
     let mut search = SiblingSearch {
         wanted: tokens(block.item),
         scopes: vec![Vec::new()],
         found: None,
+        scope_of_found: 0,
     };
     search.visit_file(&file);
     search.found.unwrap_or_default()
@@ -130,13 +160,18 @@ struct SiblingSearch {
     wanted: String,
     /// The blocks so far, for each module or function that the walk is in.
     scopes: Vec<Vec<Sibling>>,
-    found: Option<Vec<Sibling>>,
+    found: Option<Siblings>,
+    /// How deep the block is; zero once the walk has left its module or function.
+    scope_of_found: usize,
 }
 
 impl SiblingSearch {
     fn enter(&mut self, inside: impl FnOnce(&mut Self)) {
         self.scopes.push(Vec::new());
         inside(self);
+        if self.scopes.len() == self.scope_of_found {
+            self.scope_of_found = 0;
+        }
         self.scopes.pop();
     }
 }
@@ -154,26 +189,40 @@ impl Visit<'_> for SiblingSearch {
         let Some(args) = options(item) else {
             return visit::visit_item_impl(self, item);
         };
+        let depth = self.scopes.len();
         let scope = self
             .scopes
             .last_mut()
             .expect("a file is a scope of its own");
-        if self.found.is_none() && tokens(item) == self.wanted {
-            self.found = Some(std::mem::take(scope));
-        } else if !has_cfg(&item.attrs) {
-            scope.extend(sibling(item, &args));
+        match &mut self.found {
+            None if tokens(item) == self.wanted => {
+                self.found = Some(Siblings {
+                    above: std::mem::take(scope),
+                    below: Vec::new(),
+                });
+                self.scope_of_found = depth;
+            }
+            _ if has_cfg(&item.attrs) => {}
+            None => scope.extend(sibling(item, &args)),
+            Some(found) if depth == self.scope_of_found => {
+                found.below.extend(sibling(item, &args));
+            }
+            Some(_) => {}
         }
     }
 }
 
 fn sibling(item: &ItemImpl, args: &BlockArgs) -> Option<Sibling> {
     let by_default = names::wrapper(&types::last_segment(&item.self_ty)?.ident);
+    let is_in_place = args.cache.is_some();
     let said = args
         .wrapper
         .as_ref()
         .and_then(|said| said.0.segments.last());
-    let wrapper = said.map_or(&by_default, |said| &said.ident).clone();
-    let joins = args.extend.is_set() || (said.is_some() && wrapper == by_default);
+    let said = said.map(|said| &said.ident);
+    let said = said.or(args.handle.as_ref().map(|handle| &handle.0));
+    let wrapper = said.unwrap_or(&by_default).clone();
+    let joins = !is_in_place && (args.extend.is_set() || (said.is_some() && wrapper == by_default));
     let is_opt_in = args.by_default.is_some();
     let methods = item.items.iter().filter_map(|item| match item {
         ImplItem::Fn(method) if !has_cfg(&method.attrs) => Some(method),
@@ -191,10 +240,16 @@ fn sibling(item: &ItemImpl, args: &BlockArgs) -> Option<Sibling> {
         };
         method.sig.receiver().is_some() && is_cached
     });
+    let all = item.items.iter().filter_map(|item| match item {
+        ImplItem::Fn(method) => Some(method.sig.ident.unraw().to_string()),
+        _ => None,
+    });
     Some(Sibling {
+        methods: all.collect(),
         ty: text(&item.self_ty),
         wrapper,
         makes: !joins,
+        is_in_place,
         cached: cached
             .map(|method| method.sig.ident.unraw().to_string())
             .collect(),

@@ -5,7 +5,7 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Error, Ident, ImplItemFn, Meta, PatType, Type};
 
 use super::error::at;
-use crate::ast::{self, Arg, Method, Obstacle};
+use crate::ast::{self, Arg, Block, EntryPoint, Method, Obstacle};
 use crate::types;
 
 /// Sets that iterate in random order: serde writes them as they come.
@@ -129,6 +129,40 @@ pub(super) fn in_key(method: &Method<'_>, argument: &Arg<'_>) -> Result<(), Erro
         }
         Err(obstacle) => Err(not_converted(argument, &obstacle)),
     }
+}
+
+/// In place the body of a trait's method stands in ours, and is given a value of an unknown type, as its caller's was:
+/// that needs a function, which cannot use the method's generics.
+pub(super) fn given_in_place(
+    block: &Block<'_>,
+    method: &Method<'_>,
+    argument: &Arg<'_>,
+) -> Result<(), Error> {
+    let is_closure = block.entry_point == EntryPoint::InPlace && block.trait_.is_some();
+    let conversion = method.conversion(argument).ok().flatten();
+    let Some(conversion) =
+        conversion.filter(|found| is_closure && !found.keeps_source && found.form.consumes())
+    else {
+        return Ok(());
+    };
+    let mut generic = types::parameters(&method.item.sig.generics);
+    generic.extend(types::parameters(&block.item.generics));
+    let is_plain = |ty: &&Type| {
+        let is_reference = matches!(types::peel(ty), Type::Reference(_));
+        let is_generic = types::find(ty.to_token_stream(), &generic).is_some();
+        !is_reference && !is_generic && types::lifetimes(ty).is_empty()
+    };
+    if !conversion.form.borrows() && conversion.form.targets().iter().all(is_plain) {
+        return Ok(());
+    }
+    Err(at(
+        argument.ty,
+        format!(
+            "in the block of a trait, in place, argument `{}` can only be converted to a type without generics and \
+             lifetimes; leave `cache` out, so that the block has a wrapper, or mark it `#[cache_key(…)]`",
+            argument.ident
+        ),
+    ))
 }
 
 fn not_converted(argument: &Arg<'_>, obstacle: &Obstacle) -> Error {

@@ -29,7 +29,7 @@ pub(crate) fn not_a_block(item: &Item) -> Error {
         ),
         Item::Fn(item) => (
             item.sig.fn_token.to_token_stream(),
-            "a function becomes cached as a method of a type",
+            "write `#[cache_fn(cache = …)]` on a function",
         ),
         other => (other.to_token_stream(), "it caches the methods of a type"),
     };

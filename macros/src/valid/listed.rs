@@ -8,7 +8,7 @@ use crate::ast::{self, Block, Helpers, Method};
 /// Names in `only` that no method of the block has.
 pub(crate) fn unknown_methods(block: &Block<'_>, methods: &[&Method<'_>]) -> Vec<Error> {
     let names: Vec<_> = methods.iter().map(|method| method.name().clone()).collect();
-    let listed = block.args.only.iter().flat_map(|only| &only.methods);
+    let listed = block.args.only.iter().flat_map(|only| &only.0.all);
     let unknown = listed.filter(|name| !names.contains(name));
     unknown
         .map(|name| {
@@ -27,7 +27,7 @@ pub(crate) fn unknown_methods(block: &Block<'_>, methods: &[&Method<'_>]) -> Vec
 pub(crate) fn unknown_arguments(block: &Block<'_>, cached: &[&Method<'_>]) -> Vec<Error> {
     let arguments = cached.iter().flat_map(|method| &method.args);
     let names: Vec<_> = arguments.filter_map(ast::Arg::name).collect();
-    let listed = block.args.skip.iter().flat_map(|skip| &skip.0);
+    let listed = block.args.skip.iter().flat_map(|skip| &skip.0.all);
     let unknown = listed.filter(|name| !names.contains(name));
     let none = match cached {
         [method] => format!("`{}` has no", method.name()),
@@ -45,7 +45,7 @@ pub(crate) fn unknown_arguments(block: &Block<'_>, cached: &[&Method<'_>]) -> Ve
 
 /// `only` names a function without `self`, which no wrapper has.
 pub(crate) fn only_methods(block: &Block<'_>, method: &Method<'_>) -> Result<(), Error> {
-    let mut listed = block.args.only.iter().flat_map(|only| &only.methods);
+    let mut listed = block.args.only.iter().flat_map(|only| &only.0.all);
     match listed.find(|name| *name == method.name()) {
         Some(name) => Err(at(
             name,
@@ -88,7 +88,7 @@ pub(super) fn said_twice(block: &Block<'_>, method: &Method<'_>) -> Vec<Error> {
     };
     let arguments = ast::typed(method.item).zip(&method.args);
     let listed = arguments.filter_map(|(typed, argument)| {
-        let name = argument.name().filter(|name| skip.has(name))?;
+        let name = argument.name().filter(|name| skip.0.has(name))?;
         let mut attributes = typed.attrs.iter();
         let found = attributes.find_map(|one| Some((one, ast::helper(one.path())?)));
         let (attribute, helper) = found?;

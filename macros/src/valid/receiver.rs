@@ -3,7 +3,7 @@
 use syn::{Error, Receiver, ReceiverKind, Type};
 
 use super::error::at;
-use crate::ast::{self, Block, Method};
+use crate::ast::{self, Block, EntryPoint, Method};
 use crate::types;
 
 /// The access that a receiver gives.
@@ -25,7 +25,8 @@ pub(super) fn shared(
     method: &Method<'_>,
     receiver: &Receiver,
 ) -> Result<(), Error> {
-    if block.trait_.is_some() {
+    let is_in_place = block.entry_point == EntryPoint::InPlace;
+    if block.trait_.is_some() && !is_in_place {
         return omittable(block, method, receiver);
     }
     match kind(receiver) {
@@ -33,6 +34,10 @@ pub(super) fn shared(
         Access::Mutable => Err(at(
             receiver,
             "`&mut self` methods cannot be cached: a hit would skip the mutation; add `#[nocache]`",
+        )),
+        Access::Value if is_in_place => Err(at(
+            receiver,
+            "`self` by value cannot be cached: a hit would drop it unused; add `#[nocache]`",
         )),
         Access::Value => Err(at(
             receiver,

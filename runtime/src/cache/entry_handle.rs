@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::invalidation::Invalidation;
@@ -11,8 +11,11 @@ use crate::call::acquire::LeaseOrEntry;
 use crate::call::attempt::{Attempt, KeyedCall};
 use crate::call::{Call, failure};
 use crate::deadline::HANDLE_DEADLINE;
+use crate::engine::Engine;
 use crate::engine::scope::Mode;
 use crate::error::Error;
+use crate::key::digest::CallKey;
+use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::cacheability::Cacheability;
 use crate::method::return_type::{ReturnType, Value};
 use crate::rt::blocking;
@@ -27,14 +30,41 @@ type Condition<R> = fn(&R) -> Cacheability;
 /// The type parameters are the method's return type, as a marker and as it is, and what
 /// [`refresh`](Self::refresh) runs.
 pub struct EntryHandle<'a, S, R, Run> {
-    call: Result<KeyedCall<'a>, Error>,
+    entry: Result<Entry, Error>,
     /// Never locked: the handle is `Sync` also where the user's future is only `Send`.
     run: Mutex<Run>,
     cacheability: Condition<R>,
-    types: PhantomData<fn() -> (S, R)>,
+    /// What `run` borrows lives for `'a`.
+    types: PhantomData<fn() -> (&'a (), S, R)>,
 }
 
-impl<'a, S, R, Run> EntryHandle<'a, S, R, Run>
+/// The entry of one call. It borrows nothing: a handle may outlive what made it.
+struct Entry {
+    engine: Engine,
+    method: Arc<BoundMethod>,
+    key: CallKey,
+}
+
+impl Entry {
+    fn of(call: Call<'_>) -> Result<Self, Error> {
+        let call = call.entry()?;
+        Ok(Self {
+            engine: call.engine.clone(),
+            method: call.method.into_arc(),
+            key: call.key,
+        })
+    }
+
+    fn call(&self) -> KeyedCall<'_> {
+        KeyedCall {
+            engine: &self.engine,
+            method: BoundRef::Borrowed(&self.method),
+            key: self.key,
+        }
+    }
+}
+
+impl<S, R, Run> EntryHandle<'_, S, R, Run>
 where
     S: ReturnType<R>,
     S::Stored: Value,
@@ -45,7 +75,7 @@ where
     /// The store does not answer, or the arguments cannot be a key.
     pub async fn peek(&self) -> Result<Option<S::Stored>, Error> {
         let call = self.call()?;
-        let reply = lookup(call).await?;
+        let reply = lookup(&call).await?;
         Ok(call.read(&reply).map(|(value, _)| value))
     }
 
@@ -79,7 +109,7 @@ where
     pub async fn put(&self, value: &S::Stored) -> Result<(), Error> {
         let call = self.call()?;
         let entry = call.encode(value, Duration::ZERO, call.method.ttl_ms);
-        store(call, entry).await
+        store(&call, entry).await
     }
 
     /// The time until the entry expires, by the server's clock: `None` if there is no live entry,
@@ -92,7 +122,7 @@ where
     /// The store does not answer, or the arguments cannot be a key.
     pub async fn ttl(&self) -> Result<Option<Duration>, Error> {
         let call = self.call()?;
-        let reply = lookup(call).await?;
+        let reply = lookup(&call).await?;
         let verified = reply.entry.as_deref().and_then(|bytes| call.verify(bytes));
         let now_ms = reply.now_us / 1000;
         let Some(verified) = verified.filter(|verified| verified.times.are_alive(now_ms)) else {
@@ -105,13 +135,14 @@ where
     }
 
     async fn execute<Fut: Future<Output = R>>(
-        call: Result<KeyedCall<'a>, Error>,
+        entry: Result<Entry, Error>,
         cacheability: Condition<R>,
         run: impl FnOnce() -> Fut,
     ) -> R {
-        let Ok(call) = call else {
+        let Ok(entry) = entry else {
             return run().await;
         };
+        let call = entry.call();
         call.count(Event::exec, 1);
         let mut attempt = Attempt::new(call, Mode::default(), HANDLE_DEADLINE);
         let acquired = attempt
@@ -131,11 +162,11 @@ where
         // The caller asked for the method's answer: trouble with the store is counted, not returned.
         match acquired {
             Ok(LeaseOrEntry::Lease(mut lease)) => {
-                let mut entry = call.encode(&stored, cost, ttl_ms);
-                if let Ok(put) = &mut entry {
+                let mut put = call.encode(&stored, cost, ttl_ms);
+                if let Ok(put) = &mut put {
                     put.token = Some(lease.token());
                 }
-                match store(&call, entry).await {
+                match store(&call, put).await {
                     Ok(()) => lease.close(),
                     Err(error) if failure::is_unstorable(&error) => {
                         failure::warn_unstorable(&call.method, &error);
@@ -149,8 +180,9 @@ where
         S::from_stored(stored)
     }
 
-    fn call(&self) -> Result<&KeyedCall<'a>, Error> {
-        self.call.as_ref().map_err(Error::again)
+    fn call(&self) -> Result<KeyedCall<'_>, Error> {
+        let entry = self.entry.as_ref().map_err(Error::again)?;
+        Ok(entry.call())
     }
 }
 
@@ -211,8 +243,8 @@ where
     /// It always runs the method: it joins no other execution, and fences off those that are under
     /// way. Of two refreshes at the same time, the one that began later is stored.
     pub async fn refresh(self) -> R {
-        let (call, cacheability, run) = self.into_parts();
-        Self::execute(call, cacheability, || run.0).await
+        let (entry, cacheability, run) = self.into_parts();
+        Self::execute(entry, cacheability, || run.0).await
     }
 }
 
@@ -228,8 +260,8 @@ macro_rules! refresh_with {
             /// returned as a call would, and returns it.
             #[allow(clippy::too_many_arguments)] // as many as the user's method skips
             pub async fn refresh(self, $($arg: $ty),*) -> R {
-                let (call, cacheability, run) = self.into_parts();
-                Self::execute(call, cacheability, || run.0.run(($($arg,)*))).await
+                let (entry, cacheability, run) = self.into_parts();
+                Self::execute(entry, cacheability, || run.0.run(($($arg,)*))).await
             }
         }
 
@@ -243,9 +275,9 @@ macro_rules! refresh_with {
             /// returned as a call would, and returns it.
             #[allow(clippy::too_many_arguments)]
             pub fn refresh(self, $($arg: $ty),*) -> R {
-                let (call, cacheability, run) = self.0.into_parts();
+                let (entry, cacheability, run) = self.0.into_parts();
                 let execution = async { (run.0)($($arg),*) };
-                blocking::wait(EntryHandle::<S, R, ()>::execute(call, cacheability, || execution))
+                blocking::wait(EntryHandle::<S, R, ()>::execute(entry, cacheability, || execution))
             }
         }
     };
@@ -306,20 +338,22 @@ where
 {
     /// Runs the method, stores what it returned as a call would, and returns it.
     pub fn refresh(self) -> R {
-        let (call, cacheability, run) = self.0.into_parts();
+        let (entry, cacheability, run) = self.0.into_parts();
         let execution = async { (run.0)() };
-        blocking::wait(EntryHandle::<S, R, ()>::execute(call, cacheability, || {
-            execution
-        }))
+        blocking::wait(EntryHandle::<S, R, ()>::execute(
+            entry,
+            cacheability,
+            || execution,
+        ))
     }
 }
 
 #[doc(hidden)]
-impl<'a, S, R, Run> EntryHandle<'a, S, R, Run> {
+impl<S, R, Run> EntryHandle<'_, S, R, Run> {
     // Asks nothing of the types: a value that cannot be stored is one error, that of its method.
-    pub fn new(call: Call<'a>, run: Run) -> Self {
+    pub fn new(call: Call<'_>, run: Run) -> Self {
         Self {
-            call: call.entry(),
+            entry: Entry::of(call),
             run: Mutex::new(run),
             cacheability: Cacheability::always,
             types: PhantomData,
@@ -335,20 +369,21 @@ impl<'a, S, R, Run> EntryHandle<'a, S, R, Run> {
         }
     }
 
-    fn into_parts(self) -> (Result<KeyedCall<'a>, Error>, Condition<R>, Run) {
+    fn into_parts(self) -> (Result<Entry, Error>, Condition<R>, Run) {
         let run = self.run.into_inner();
         let run = run.unwrap_or_else(PoisonError::into_inner);
-        (self.call, self.cacheability, run)
+        (self.entry, self.cacheability, run)
     }
 
     pub fn invalidation(self) -> Invalidation {
-        Invalidation::of(self.call.ok())
+        let entry = self.entry.ok();
+        Invalidation::of(entry.map(|entry| (entry.method, entry.key)))
     }
 }
 
 #[doc(hidden)]
-impl<'a, S, R, Run> BlockingEntryHandle<'a, S, R, Run> {
-    pub fn new(call: Call<'a>, run: Run) -> Self {
+impl<S, R, Run> BlockingEntryHandle<'_, S, R, Run> {
+    pub fn new(call: Call<'_>, run: Run) -> Self {
         Self(EntryHandle::new(call, run))
     }
 

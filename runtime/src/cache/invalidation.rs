@@ -4,7 +4,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::attempt::KeyedCall;
 use crate::deadline::HANDLE_DEADLINE;
 use crate::engine::Engine;
 use crate::engine::detached;
@@ -24,36 +23,45 @@ pub struct Invalidation(Option<(Arc<BoundMethod>, Option<CallKey>)>);
 impl Invalidation {
     /// All entries of a method.
     pub fn all(engine: &Engine, method: &'static Method) -> Self {
-        Self(engine.bind(method).map(|bound| (bound.into_arc(), None)))
+        // Why it could not be bound has been logged; such a method has no entries.
+        let bound = engine.bind(method).ok();
+        Self(bound.map(|bound| (bound.into_arc(), None)))
     }
 
     /// The entry of one call, if it has one.
-    pub(super) fn of(entry: Option<KeyedCall<'_>>) -> Self {
-        Self(entry.map(|call| (call.method.into_arc(), Some(call.key))))
+    pub(super) fn of(entry: Option<(Arc<BoundMethod>, CallKey)>) -> Self {
+        Self(entry.map(|(bound, key)| (bound, Some(key))))
     }
 
     async fn apply(self, engine: &Engine) -> Result<(), LostInvalidation> {
         let Some((bound, key)) = self.0 else {
             return Ok(());
         };
-        let store = engine.store();
         let dropped = match key {
-            Some(key) => {
-                store
-                    .delete(&bound.pair, vec![key.field], HANDLE_DEADLINE)
-                    .await
-            }
-            None if bound.owns_pair => store.delete_pair(&bound.pair).await,
-            None => store.delete_method(&bound.pair, bound.tag).await,
+            Some(key) => drop_one(engine, &bound, key).await,
+            None => drop_all(engine, &bound).await,
         };
-        match key {
-            Some(key) => engine.flights().detach(key.field),
-            None => engine.flights().detach_all(),
-        }
-        dropped
-            .map(drop)
-            .map_err(|error| LostInvalidation(bound, error))
+        dropped.map_err(|error| LostInvalidation(bound, error))
     }
+}
+
+async fn drop_one(engine: &Engine, bound: &BoundMethod, key: CallKey) -> Result<(), Error> {
+    let (store, fields) = (engine.store(), vec![key.field]);
+    let dropped = store.delete(&bound.pair, fields, HANDLE_DEADLINE).await;
+    engine.flights().detach(key.field);
+    dropped.map(drop)
+}
+
+/// Drops all entries of a method. Later calls do not join what is being computed for it.
+pub(super) async fn drop_all(engine: &Engine, bound: &BoundMethod) -> Result<(), Error> {
+    let store = engine.store();
+    let dropped = if bound.owns_pair {
+        store.delete_pair(&bound.pair).await
+    } else {
+        store.delete_method(&bound.pair, bound.tag).await
+    };
+    engine.flights().detach_method(bound.tag);
+    dropped.map(drop)
 }
 
 /// An invalidation that failed.
@@ -71,7 +79,7 @@ async fn apply(engine: Engine, invalidations: Vec<Invalidation>) -> Vec<LostInva
 fn count(engine: &Engine, lost: Vec<LostInvalidation>) {
     for LostInvalidation(bound, error) in lost {
         engine.count(Some(&bound), Event::error, 1);
-        tracing::warn!(method = bound.site, kind = %error.kind(), "redis-func-engine: an invalidation failed");
+        tracing::warn!(method = bound.site, kind = %error.kind(), "redis-func-cache: an invalidation failed");
     }
 }
 

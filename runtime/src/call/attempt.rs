@@ -17,7 +17,7 @@ use crate::store::{AcceptEntry, Store};
 #[derive(Debug)]
 pub(crate) struct KeyedCall<'a> {
     pub(crate) engine: &'a Engine,
-    pub(crate) method: BoundRef,
+    pub(crate) method: BoundRef<'a>,
     pub(crate) key: CallKey,
 }
 

@@ -104,7 +104,8 @@ impl Attempt<'_> {
             return Joining::Leads;
         }
         let follower_timeout = self.call.method.follower_timeout();
-        let outcome = match engine.flights().join(field, follower_timeout) {
+        let tag = self.call.method.tag;
+        let outcome = match engine.flights().join(field, tag, follower_timeout) {
             FlightRole::Leader(leader) => Ok(FollowerOutcome::Promoted(leader)),
             FlightRole::Follower(outcome) => outcome.await,
         };

@@ -66,7 +66,7 @@ impl Refresh {
         } = self;
         let call = KeyedCall {
             engine: &engine,
-            method: BoundRef::Other(bound),
+            method: BoundRef::Shared(bound),
             key,
         };
         let mut attempt = Attempt::new(call, Mode::default(), engine.limits().deadline);

@@ -34,6 +34,8 @@ pub(crate) struct Flights {
 /// One shared execution, or several after failures, and its followers.
 struct Flight {
     field: Field,
+    /// The tag of its method.
+    method: u64,
     state: Mutex<FlightState>,
 }
 
@@ -104,11 +106,17 @@ impl Flights {
     }
 
     /// Becomes the leader or a follower. A follower that has waited for `follower_timeout` leads as well.
-    pub(crate) fn join(self: &Arc<Self>, field: Field, follower_timeout: Duration) -> FlightRole {
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        field: Field,
+        method: u64,
+        follower_timeout: Duration,
+    ) -> FlightRole {
         let mut open = self.open();
         let flight = open.entry(field).or_insert_with(|| {
             Arc::new(Flight {
                 field,
+                method,
                 state: Mutex::default(),
             })
         });
@@ -139,6 +147,11 @@ impl Flights {
     /// Later calls start a flight of their own, whatever is under way.
     pub(crate) fn detach(&self, field: Field) {
         self.open().remove(&field);
+    }
+
+    /// [`detach`](Self::detach) for all calls of a method.
+    pub(crate) fn detach_method(&self, method: u64) {
+        self.open().retain(|_, flight| flight.method != method);
     }
 
     pub(crate) fn detach_all(&self) {
@@ -329,18 +342,22 @@ mod tests {
     use super::*;
 
     const FIELD: Field = Field([7; 20]);
+    const METHOD: u64 = 7;
 
     #[test]
     fn each_failure_doubles_the_leaders_up_to_a_limit() {
         let flights = Flights::new();
-        let FlightRole::Leader(first) = flights.join(FIELD, Duration::from_secs(3600)) else {
+        let FlightRole::Leader(first) = flights.join(FIELD, METHOD, Duration::from_secs(3600))
+        else {
             panic!("the first call leads");
         };
         let mut waiting: Vec<_> = (0..100)
-            .map(|_| match flights.join(FIELD, Duration::from_secs(3600)) {
-                FlightRole::Follower(wait) => wait,
-                FlightRole::Leader(_) => panic!("the others follow"),
-            })
+            .map(
+                |_| match flights.join(FIELD, METHOD, Duration::from_secs(3600)) {
+                    FlightRole::Follower(wait) => wait,
+                    FlightRole::Leader(_) => panic!("the others follow"),
+                },
+            )
             .collect();
         let mut leads = vec![first];
         let mut widths = Vec::new();

@@ -47,34 +47,34 @@ pub(crate) struct BoundMethod {
 /// A reference to a bound method. It counts references only where it must: all calls of a method would
 /// write to the same counter.
 #[derive(Debug)]
-pub(crate) enum BoundRef {
-    First(&'static Arc<BoundMethod>),
-    Other(Arc<BoundMethod>),
+pub(crate) enum BoundRef<'a> {
+    Borrowed(&'a Arc<BoundMethod>),
+    Shared(Arc<BoundMethod>),
 }
 
-impl BoundRef {
+impl BoundRef<'_> {
     pub(crate) fn to_arc(&self) -> Arc<BoundMethod> {
         match self {
-            Self::First(bound) => (*bound).clone(),
-            Self::Other(bound) => bound.clone(),
+            Self::Borrowed(bound) => (*bound).clone(),
+            Self::Shared(bound) => bound.clone(),
         }
     }
 
     pub(crate) fn into_arc(self) -> Arc<BoundMethod> {
         match self {
-            Self::First(bound) => bound.clone(),
-            Self::Other(bound) => bound,
+            Self::Borrowed(bound) => bound.clone(),
+            Self::Shared(bound) => bound,
         }
     }
 }
 
-impl std::ops::Deref for BoundRef {
+impl std::ops::Deref for BoundRef<'_> {
     type Target = BoundMethod;
 
     fn deref(&self) -> &BoundMethod {
         match self {
-            Self::First(bound) => bound,
-            Self::Other(bound) => bound,
+            Self::Borrowed(bound) => bound,
+            Self::Shared(bound) => bound,
         }
     }
 }
