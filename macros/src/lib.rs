@@ -247,7 +247,7 @@ inside_only! {
     ///
     /// The answer must not depend on more of the argument. The expression is a part of the method's fingerprint: to
     /// change it starts with no entries. It is evaluated for each call, before the store is asked; where it panics, the
-    /// call bypasses the cache. It may name other arguments, and `self`.
+    /// call bypasses the cache. It may name `self`, and other arguments that are in the key.
     ///
     /// It is a compile error without an expression, with one that does not name its argument, on `self` (`self_key` is
     /// for that), together with `#[cache_skip]`, and on an argument of a method that is not cached.

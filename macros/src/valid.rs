@@ -45,6 +45,8 @@ pub(crate) fn cached(
     errors.extend(receiver.and_then(|receiver| receiver::shared(block, method, receiver).err()));
     errors.extend(signature(method.item).err());
     errors.extend(listed::said_twice(block, method));
+    let arguments = method.args.iter();
+    errors.extend(arguments.filter_map(|one| argument::key_of_keyed(method, one).err()));
     let keyed = method.args.iter().filter(|one| one.is_keyed_itself());
     errors.extend(keyed.filter_map(|argument| {
         callable::not_callable(method, argument)

@@ -1,6 +1,6 @@
 use redis_func_cache::cache_impl;
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
 struct QueryResult<T>(Vec<T>, usize);

@@ -5,7 +5,7 @@ struct Repo;
 #[cache_impl]
 impl Repo {
     async fn find(&self, #[cfg_attr(all(), cache_key(id / 2))] id: u64) -> u64 {
-        1
+        id
     }
 }
 

@@ -5,7 +5,7 @@ struct Repo;
 #[cache_impl]
 impl Repo {
     async fn find(&self, #[cache_key(page)] id: u64, page: u64) -> u64 {
-        1
+        id + page
     }
 }
 

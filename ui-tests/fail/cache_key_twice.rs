@@ -4,8 +4,13 @@ struct Repo;
 
 #[cache_impl]
 impl Repo {
-    async fn find(&self, #[cache_key(id)] #[cache_key(id / 2)] id: u64) -> u64 {
-        1
+    async fn find(
+        &self,
+        #[cache_key(id)]
+        #[cache_key(id / 2)]
+        id: u64,
+    ) -> u64 {
+        id
     }
 }
 

@@ -10,7 +10,7 @@ impl Repo {
 
     #[nocache]
     async fn insert(&self, #[cache_key(id / 2)] id: u64) -> u64 {
-        1
+        id
     }
 }
 

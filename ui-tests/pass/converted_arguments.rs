@@ -3,9 +3,10 @@
 
 use std::fmt::{Debug, Display};
 use std::path::Path;
+use std::sync::LazyLock;
 
 use async_trait::async_trait;
-use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+use redis_func_cache::{Cache, CacheExt as _, cache_fn, cache_impl};
 use serde::{Serialize, de::DeserializeOwned};
 
 struct Repo;
@@ -251,6 +252,60 @@ impl Native for Owned {
     }
 }
 
+static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::builder("x").build().unwrap());
+
+#[cache_fn(cache = CACHE)]
+async fn rate<S: AsRef<str>>(code: S, #[cache_skip] db: &str, on: impl Into<String>) -> String {
+    format!("{}{}{db}", code.as_ref(), on.into())
+}
+
+#[cache_fn(cache = CACHE)]
+fn sum(ids: impl IntoIterator<Item = u64>) -> u64 {
+    ids.into_iter().sum()
+}
+
+struct User(u8);
+
+#[cache_impl(cache = CACHE, self_key = self.0)]
+impl User {
+    async fn by_email(email: impl AsRef<str>) -> usize {
+        email.as_ref().len()
+    }
+    fn named<S>(&self, name: S) -> String
+    where
+        S: Into<String>,
+    {
+        format!("{}{}", self.0, name.into())
+    }
+}
+
+// The bodies stand in generated ones: what they are given is known by its bound alone, as it was.
+#[cache_impl(cache = CACHE, self_key = self.0, handle = NamesOfUser)]
+#[async_trait]
+impl Names for User {
+    async fn length(&self, name: impl AsRef<str> + Send) -> usize {
+        name.as_ref().len()
+    }
+    async fn joined<I>(&self, ids: I) -> String
+    where
+        I: IntoIterator<Item = u8> + Send,
+        I::IntoIter: Send,
+    {
+        ids.into_iter().map(|id| id.to_string()).collect()
+    }
+}
+
+#[cache_impl(cache = CACHE, self_key = self.0, handle = NativeUser)]
+impl Native for User {
+    fn length(&self, name: impl AsRef<str>) -> usize {
+        name.as_ref().len()
+    }
+    async fn text<S: Into<String> + Send>(&self, name: S) -> String {
+        let text: String = name.into();
+        text
+    }
+}
+
 fn is_send<T: Send>(future: T) -> T {
     future
 }
@@ -391,6 +446,23 @@ pub async fn main() {
         assert_eq!(owned.by_more("a").await, "\"a\"");
     }
     assert_eq!(generic(&repo, &owned).await, "1 12 1a");
+    assert_eq!(generic(&User(1), &User(1)).await, "1 12 1a");
+    assert_eq!(CACHE.stats().exec, 5);
+    assert_eq!(
+        NativeUser::entry_of(&User(1))
+            .text("a")
+            .peek()
+            .await
+            .unwrap()
+            .as_deref(),
+        Some("a")
+    );
+    assert_eq!(rate("a", "x", "b").await, rate(a(), "y", 'b').await);
+    assert_eq!(rate::entry("a", "b").refresh("z").await, "abz");
+    assert_eq!((sum([1, 2]), sum(vec![1, 2])), (3, 3));
+    assert_eq!(User::by_email("a").await, User::by_email(a()).await);
+    assert_eq!(User(1).named("a"), User(1).named(a()));
+    assert_eq!(CachedUser::entry_of(&User(1)).named('a').refresh(), "1a");
 }
 
 async fn generic(names: &impl Names, native: &impl Native) -> String {

@@ -131,6 +131,34 @@ pub(super) fn in_key(method: &Method<'_>, argument: &Arg<'_>) -> Result<(), Erro
     }
 }
 
+/// What `#[cache_key(…)]` reads is there in handles, too.
+pub(super) fn key_of_keyed(method: &Method<'_>, argument: &Arg<'_>) -> Result<(), Error> {
+    struct Search<'a>(Vec<&'a Ident>, Option<Ident>);
+    impl Visit<'_> for Search<'_> {
+        fn visit_expr_path(&mut self, path: &syn::ExprPath) {
+            let name = path.path.get_ident();
+            if let Some(name) = name.filter(|name| self.0.contains(name)) {
+                self.1.get_or_insert_with(|| name.clone());
+            }
+        }
+    }
+    let skipped = method.args.iter().filter(|other| other.skipped);
+    let mut search = Search(skipped.map(|other| &other.ident).collect(), None);
+    if let Some(key) = &argument.key {
+        search.visit_expr(key);
+    }
+    match search.1 {
+        Some(found) => Err(at(
+            &found,
+            format!(
+                "`{found}` is skipped, so handles on entries do not have it, and it cannot be read for the key; \
+                 write `#[cache_key(…)]` on `{found}`"
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
 /// In place the body of a trait's method stands in ours, and is given a value of an unknown type, as its caller's was:
 /// that needs a function, which cannot use the method's generics.
 pub(super) fn given_in_place(

@@ -4,7 +4,7 @@ struct Repo;
 
 #[cache_impl]
 impl Repo {
-    async fn find(&self, by: impl IntoIterator<Item = Box<dyn Fn() -> u64 + Send>> + Send) -> u64 {
+    async fn find(&self, by: impl IntoIterator<Item = fn() -> u64>) -> u64 {
         by.into_iter().count() as u64
     }
 }
