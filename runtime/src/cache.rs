@@ -6,6 +6,7 @@
 pub(crate) mod all_entries;
 pub(crate) mod builder;
 pub(crate) mod entry_handle;
+pub(crate) mod function;
 pub(crate) mod invalidation;
 mod scopes;
 pub(crate) mod wrapper;
@@ -135,11 +136,12 @@ impl Cache {
         self.0.stats()
     }
 
-    /// The same for each method that was called, under its path: `shop::UserRepo::find`.
+    /// The same for each method that was called, under its path: `shop::UserRepo::find`; and for each
+    /// [`CachedFunction`](crate::CachedFunction) that was built, under its name.
     pub fn method_stats(&self) -> BTreeMap<String, Stats> {
         let mut methods = BTreeMap::<String, Stats>::new();
         for bound in self.0.methods() {
-            *methods.entry(bound.site.to_owned()).or_default() += bound.counters.snapshot();
+            *methods.entry(bound.site.to_string()).or_default() += bound.counters.snapshot();
         }
         methods
     }

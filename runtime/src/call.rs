@@ -54,7 +54,7 @@ impl<'a> Call<'a> {
         method: &'static Method,
         write: impl FnOnce(&mut KeyWriter),
     ) -> Self {
-        Self::with_mode(engine, method, engine.mode(), write)
+        Self::of_bound(engine, engine.bind(method).ok(), engine.mode(), write)
     }
 
     /// For a handle on the entry of a call, whatever mode is on.
@@ -63,22 +63,22 @@ impl<'a> Call<'a> {
         method: &'static Method,
         write: impl FnOnce(&mut KeyWriter),
     ) -> Self {
-        Self::with_mode(engine, method, Mode::default(), write)
+        Self::of_bound(engine, engine.bind(method).ok(), Mode::default(), write)
     }
 
-    fn with_mode(
+    /// For a method or function that is bound already.
+    pub(crate) fn of_bound(
         engine: &'a Engine,
-        method: &'static Method,
+        bound: Option<BoundRef<'a>>,
         mode: Mode,
         write: impl FnOnce(&mut KeyWriter),
     ) -> Self {
-        let bound = engine.bind(method).ok();
         let cached = bound.as_ref().filter(|_| mode.read || mode.write);
         let key = cached.and_then(|bound| match bound.key.call(write) {
             Ok(key) => Some(key),
             Err(_) => {
                 tracing::warn!(
-                    method = method.site(),
+                    method = &*bound.site,
                     "redis-func-cache: the arguments cannot be a key"
                 );
                 None

@@ -4,6 +4,7 @@
 //! Start with [`single_flight`]: calls that share one execution.
 
 pub(crate) mod detached;
+mod functions;
 pub(crate) mod limits;
 pub(crate) mod refreshes;
 pub(crate) mod scope;
@@ -14,6 +15,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use self::functions::Functions;
 use self::limits::Limits;
 use self::refreshes::Refreshes;
 use self::scope::Mode;
@@ -21,6 +23,8 @@ use self::single_flight::Flights;
 use crate::error::Error;
 use crate::method::Method;
 use crate::method::bound::{BoundMethod, BoundRef};
+use crate::method::descriptor::Declaration;
+use crate::method::function::{Function, FunctionOptions};
 use crate::method::options::Defaults;
 use crate::policy::Policy;
 use crate::rt::fork::PerProcess;
@@ -49,19 +53,21 @@ struct State {
     flights: Arc<Flights>,
     refreshes: Arc<Refreshes>,
     methods: RwLock<HashMap<usize, Result<Arc<BoundMethod>, Error>>>,
+    functions: Functions,
     maxsizes: MaxSizes,
     /// Counts what happens to methods that could not be bound.
     unbound: Counters,
 }
 
 impl State {
-    fn new(store: AnyStore) -> Self {
+    fn new(store: AnyStore, functions: Functions) -> Self {
         Self {
             id: next_id(),
             store,
             flights: Flights::new(),
             refreshes: Arc::default(),
             methods: RwLock::default(),
+            functions,
             maxsizes: MaxSizes::default(),
             unbound: Counters::default(),
         }
@@ -96,7 +102,7 @@ impl Engine {
             defaults,
             limits,
             kind,
-            state: PerProcess::new(State::new(store)),
+            state: PerProcess::new(State::new(store, Functions::default())),
         }))
     }
 
@@ -104,7 +110,8 @@ impl Engine {
     #[inline]
     fn state(&self) -> &State {
         let state = &self.0.state;
-        state.get(|of_parent| State::new(of_parent.store.in_child()))
+        state
+            .get(|of_parent| State::new(of_parent.store.in_child(), of_parent.functions.in_child()))
     }
 
     /// Tells this cache from every other in this process.
@@ -167,14 +174,16 @@ impl Engine {
         total
     }
 
-    /// The methods that have been called.
+    /// The methods that have been called, and the functions that have been built.
     pub(crate) fn methods(&self) -> Vec<Arc<BoundMethod>> {
-        let methods = self
-            .state()
-            .methods
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        methods.values().flatten().cloned().collect()
+        let State {
+            methods, functions, ..
+        } = self.state();
+        let methods = methods.read().unwrap_or_else(PoisonError::into_inner);
+        let mut bound: Vec<_> = methods.values().flatten().cloned().collect();
+        drop(methods);
+        bound.extend(functions.bound());
+        bound
     }
 
     /// The keys that entries of this cache may have.
@@ -226,14 +235,47 @@ impl Engine {
         bound.as_ref().map(Arc::clone).map_err(Error::again)
     }
 
+    /// The function of this name, made and bound unless it is known.
+    ///
+    /// # Errors
+    /// The name has other options already, there are too many names, or the options do not fit the cache.
+    pub(crate) fn function(
+        &self,
+        name: String,
+        options: FunctionOptions,
+    ) -> Result<Arc<Function>, Error> {
+        let bind = |function: &Function| self.bind_new(function.declaration());
+        self.state().functions.intern(name, options, bind)
+    }
+
+    /// The function with every option decided.
+    ///
+    /// # Errors
+    /// None in the process that has built it.
+    #[inline]
+    pub(crate) fn bind_function<'f>(
+        &self,
+        function: &'f Arc<Function>,
+    ) -> Result<BoundRef<'f>, Error> {
+        let bound = function.bound_or(|| self.bind_in_child(function));
+        bound.map(BoundRef::Borrowed)
+    }
+
+    /// What the parent has bound is bound once more after a fork.
+    #[cold]
+    fn bind_in_child(&self, function: &Arc<Function>) -> Result<Arc<BoundMethod>, Error> {
+        self.state().functions.adopt(function);
+        self.bind_new(function.declaration())
+    }
+
     fn bind_or_log(&self, method: &Method) -> Result<Arc<BoundMethod>, Error> {
-        self.bind_new(method).inspect_err(|error| {
+        self.bind_new(method.declaration()).inspect_err(|error| {
             tracing::error!(method = method.site(), %error, "redis-func-cache: the method is not cached");
         })
     }
 
-    fn bind_new(&self, method: &Method) -> Result<Arc<BoundMethod>, Error> {
-        let bound = BoundMethod::new(method, &self.0.defaults, &self.state().maxsizes)?;
+    fn bind_new(&self, declaration: Declaration<'_>) -> Result<Arc<BoundMethod>, Error> {
+        let bound = BoundMethod::new(declaration, &self.0.defaults, &self.state().maxsizes)?;
         if self.0.kind == StoreKind::Memory {
             bound.pair.policy.in_memory()?;
         }

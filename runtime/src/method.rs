@@ -1,4 +1,4 @@
-//! A cached method: as generated code declares it, and as one cache sees it.
+//! A cached method or function: as generated code or a builder declares it, and as one cache sees it.
 //!
 //! Imports `store` (for the pair of keys), `entry`, `key`, `policy`, `settings`, `stats`, `rt` and
 //! `error`. Start with [`bound`]: a method with every option decided.
@@ -6,9 +6,10 @@
 pub(crate) mod bound;
 pub(crate) mod bulkhead;
 pub(crate) mod cacheability;
-mod descriptor;
+pub(crate) mod descriptor;
 mod enclosing;
 pub(crate) mod freshness;
+pub(crate) mod function;
 pub(crate) mod options;
 pub(crate) mod owned_args;
 pub(crate) mod return_type;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 pub use crate::cache::entry_handle::{Needs, Ready, Run};
+pub use crate::cache::function::entry::GivenClosure;
 pub use crate::cache::invalidation::{Invalidation, invalidate_after, invalidate_after_blocking};
 pub use crate::cache::wrapper::Core;
 pub use crate::call::Call;

@@ -198,6 +198,16 @@ pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     )))
 }
 
+pub(crate) fn check_function_name(name: &str) -> Result<(), Error> {
+    if (1..=LONGEST_NAME).contains(&name.len()) {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "the name of a function has {} bytes; it is part of every key and must have 1 to {LONGEST_NAME}",
+        name.len()
+    )))
+}
+
 pub(crate) fn check_prefix(prefix: &str) -> Result<(), Error> {
     if prefix.len() <= LONGEST_NAME {
         return Ok(());

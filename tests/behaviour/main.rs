@@ -7,6 +7,8 @@ mod codecs;
 mod debug;
 mod expiry;
 mod fencing;
+mod function_options;
+mod functions;
 mod guide;
 mod identity;
 mod keys;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use fork::{Fork, fork};
-use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+use redis_func_cache::{Cache, CacheExt as _, CachedFunction, cache_impl};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use support::{Server, check_pairs, unique};
@@ -71,7 +71,9 @@ fn a_parent() {
     let cache = builder.build().unwrap();
     let repo = Repo::default().cached(&cache);
     assert_eq!(repo.find_sync(1), 1);
-    each_child(&cache, &repo, "at rest");
+    let function = cache.function("f").build().unwrap();
+    assert_eq!(function.get_with_sync(&1, || 1), 1);
+    each_child(&cache, &repo, &function, "at rest");
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -81,22 +83,30 @@ fn a_parent() {
     let has_ended = Arc::new(AtomicBool::new(false));
     for task in 0..8 {
         let (repo, has_ended) = (repo.clone(), has_ended.clone());
+        let (cache, function) = (cache.clone(), function.clone());
         runtime.spawn(async move {
             for id in (10_000 * task..).take_while(|_| !has_ended.load(Ordering::SeqCst)) {
                 repo.find(id).await;
                 repo.find(1).await;
+                function.get_with(&id, || async { id }).await;
+                // The child may find this lock held.
+                cache.function("f").build().unwrap();
             }
         });
     }
-    each_child(&cache, &repo, "while threads call");
+    each_child(&cache, &repo, &function, "while threads call");
     has_ended.store(true, Ordering::SeqCst);
     assert_eq!(repo.find_sync(2), 2, "the parent is as it was");
 }
 
-fn each_child(cache: &Cache, repo: &CachedRepo, when: &str) {
+fn each_child(cache: &Cache, repo: &CachedRepo, function: &CachedFunction, when: &str) {
     for nth in 0..FORKS {
         match fork().unwrap() {
-            Fork::Child => std::process::exit(i32::from(!child_is_well(cache, repo, nth))),
+            Fork::Child => std::process::exit({
+                let is_well =
+                    child_is_well(cache, repo, nth) && function_is_well(cache, function, nth);
+                i32::from(!is_well)
+            }),
             Fork::Parent(pid) => assert!(ends_well(pid), "child {nth} {when}"),
         }
     }
@@ -132,6 +142,39 @@ fn child_is_well(cache: &Cache, repo: &CachedRepo, nth: u64) -> bool {
         };
     let stats = cache.stats();
     sync && concurrent && grandchild && stats.hit > 0
+}
+
+/// A function of the parent is one of the child's, with statistics of its own.
+fn function_is_well(cache: &Cache, function: &CachedFunction, nth: u64) -> bool {
+    let own = 2_000_000_000 + nth;
+    let before = cache.method_stats().get("f").map_or(0, |stats| stats.count);
+    let until = Instant::now() + Duration::from_secs(5);
+    let mut called = 0;
+    let mut is_hit = false;
+    while !is_hit && Instant::now() < until {
+        let mut has_run = false;
+        let value = function.get_with_sync(&own, || {
+            has_run = true;
+            own
+        });
+        if value != own {
+            return false;
+        }
+        called += 1;
+        is_hit = !has_run;
+    }
+    let same = cache.function("f").build();
+    let entry = function.entry_sync::<u64>(&own).invalidate();
+    let all = blocking(function.all().invalidate());
+    let after = cache.method_stats()["f"].count;
+    is_hit && before == 0 && after == called && same.is_ok() && entry.is_ok() && all.is_ok()
+}
+
+fn blocking<F: Future>(future: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(future)
 }
 
 /// Whether a child ends by itself, without an error.

@@ -7,7 +7,7 @@ use super::invalidation;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::method::Method;
-use crate::method::bound::BoundMethod;
+use crate::method::function::Function;
 use crate::rt::blocking;
 
 /// All entries of one async method or function in one cache, whatever their arguments.
@@ -15,7 +15,13 @@ use crate::rt::blocking;
 /// The entry of one call has a handle of its own: [`EntryHandle`](crate::EntryHandle).
 pub struct AllEntries {
     engine: Engine,
-    method: Result<Arc<BoundMethod>, Error>,
+    of: Owner,
+}
+
+/// Whose entries they are. It is bound when it is needed, in the process that needs it.
+enum Owner {
+    Method(&'static Method),
+    Function(Arc<Function>),
 }
 
 impl AllEntries {
@@ -37,20 +43,36 @@ impl AllEntries {
     /// The store does not answer: entries may still be there; call it again. Or the options of the
     /// method do not fit the store, so that it is not cached; the message says which.
     pub async fn invalidate(&self) -> Result<(), Error> {
-        let method = self.method.as_ref().map_err(Error::again)?;
-        invalidation::drop_all(&self.engine, method).await
+        let engine = &self.engine;
+        let bound = match &self.of {
+            Owner::Method(method) => engine.bind(method)?,
+            Owner::Function(function) => engine.bind_function(function)?,
+        };
+        invalidation::drop_all(engine, &bound).await
     }
 
     /// For generated code.
     #[doc(hidden)]
     pub fn new(engine: &Engine, method: &'static Method) -> Self {
-        Self::of_bound(engine, engine.bind(method).map(|bound| bound.into_arc()))
-    }
-
-    pub(super) fn of_bound(engine: &Engine, method: Result<Arc<BoundMethod>, Error>) -> Self {
         Self {
             engine: engine.clone(),
-            method,
+            of: Owner::Method(method),
+        }
+    }
+
+    pub(super) fn of_function(engine: &Engine, function: &Arc<Function>) -> Self {
+        Self {
+            engine: engine.clone(),
+            of: Owner::Function(function.clone()),
+        }
+    }
+}
+
+impl Owner {
+    fn name(&self) -> &str {
+        match self {
+            Self::Method(method) => method.site(),
+            Self::Function(function) => function.name(),
         }
     }
 }
@@ -76,18 +98,16 @@ impl BlockingAllEntries {
 
 impl fmt::Debug for AllEntries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let method = self.method.as_ref().map(|method| method.site);
         f.debug_struct("AllEntries")
-            .field("method", &method.ok())
+            .field("of", &self.of.name())
             .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for BlockingAllEntries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let method = self.0.method.as_ref().map(|method| method.site);
         f.debug_struct("BlockingAllEntries")
-            .field("method", &method.ok())
+            .field("of", &self.0.of.name())
             .finish_non_exhaustive()
     }
 }

@@ -1,5 +1,7 @@
 //! Typed handles on the entries of calls.
 
+pub(crate) mod blocking;
+
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -18,12 +20,11 @@ use crate::key::digest::CallKey;
 use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::cacheability::Cacheability;
 use crate::method::return_type::{ReturnType, Value};
-use crate::rt::blocking;
 use crate::stats::Event;
 use crate::store::{AcceptEntry, LookupReply, OnHeldLease, Put, PutOutcome};
 
 /// Decides whether what a method returned is stored.
-type Condition<R> = fn(&R) -> Cacheability;
+pub(in crate::cache) type Condition<R> = fn(&R) -> Cacheability;
 
 /// The entry of one call of an async method: `repo.entry().find(42)`.
 ///
@@ -39,7 +40,7 @@ pub struct EntryHandle<'a, S, R, Run> {
 }
 
 /// The entry of one call. It borrows nothing: a handle may outlive what made it.
-struct Entry {
+pub(in crate::cache) struct Entry {
     engine: Engine,
     method: Arc<BoundMethod>,
     key: CallKey,
@@ -134,7 +135,7 @@ where
         Ok(Some(left.map_or(Duration::MAX, Duration::from_millis)))
     }
 
-    async fn execute<Fut: Future<Output = R>>(
+    pub(in crate::cache) async fn execute<Fut: Future<Output = R>>(
         entry: Result<Entry, Error>,
         cacheability: Condition<R>,
         run: impl FnOnce() -> Fut,
@@ -264,22 +265,6 @@ macro_rules! refresh_with {
                 Self::execute(entry, cacheability, || run.0.run(($($arg,)*))).await
             }
         }
-
-        impl<'a, S, R, Run, $($ty),*> BlockingEntryHandle<'a, S, R, Needs<($($ty,)*), Run>>
-        where
-            S: ReturnType<R>,
-            S::Stored: Value,
-            Run: FnOnce($($ty),*) -> R,
-        {
-            /// Runs the method with the arguments that are not in its key, stores what it
-            /// returned as a call would, and returns it.
-            #[allow(clippy::too_many_arguments)]
-            pub fn refresh(self, $($arg: $ty),*) -> R {
-                let (entry, cacheability, run) = self.0.into_parts();
-                let execution = async { (run.0)($($arg),*) };
-                blocking::wait(EntryHandle::<S, R, ()>::execute(entry, cacheability, || execution))
-            }
-        }
     };
 }
 refresh_with!(a: A);
@@ -288,65 +273,6 @@ refresh_with!(a: A, b: B, c: C);
 refresh_with!(a: A, b: B, c: C, d: D);
 refresh_with!(a: A, b: B, c: C, d: D, e: E);
 refresh_with!(a: A, b: B, c: C, d: D, e: E, f: F);
-
-/// The entry of one call of a sync method: as [`EntryHandle`], on a thread that waits.
-pub struct BlockingEntryHandle<'a, S, R, Run>(EntryHandle<'a, S, R, Run>);
-
-impl<S, R, Run> BlockingEntryHandle<'_, S, R, Run>
-where
-    S: ReturnType<R>,
-    S::Stored: Value,
-{
-    /// As [`EntryHandle::peek`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn peek(&self) -> Result<Option<S::Stored>, Error> {
-        blocking::wait(self.0.peek())
-    }
-
-    /// As [`EntryHandle::invalidate`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn invalidate(&self) -> Result<bool, Error> {
-        blocking::wait(self.0.invalidate())
-    }
-
-    /// As [`EntryHandle::put`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn put(&self, value: &S::Stored) -> Result<(), Error> {
-        blocking::wait(self.0.put(value))
-    }
-
-    /// As [`EntryHandle::ttl`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn ttl(&self) -> Result<Option<Duration>, Error> {
-        blocking::wait(self.0.ttl())
-    }
-}
-
-impl<S, R, Run> BlockingEntryHandle<'_, S, R, Ready<Run>>
-where
-    S: ReturnType<R>,
-    S::Stored: Value,
-    Run: FnOnce() -> R,
-{
-    /// Runs the method, stores what it returned as a call would, and returns it.
-    pub fn refresh(self) -> R {
-        let (entry, cacheability, run) = self.0.into_parts();
-        let execution = async { (run.0)() };
-        blocking::wait(EntryHandle::<S, R, ()>::execute(
-            entry,
-            cacheability,
-            || execution,
-        ))
-    }
-}
 
 #[doc(hidden)]
 impl<S, R, Run> EntryHandle<'_, S, R, Run> {
@@ -369,7 +295,7 @@ impl<S, R, Run> EntryHandle<'_, S, R, Run> {
         }
     }
 
-    fn into_parts(self) -> (Result<Entry, Error>, Condition<R>, Run) {
+    pub(in crate::cache) fn into_parts(self) -> (Result<Entry, Error>, Condition<R>, Run) {
         let run = self.run.into_inner();
         let run = run.unwrap_or_else(PoisonError::into_inner);
         (self.entry, self.cacheability, run)
@@ -381,32 +307,9 @@ impl<S, R, Run> EntryHandle<'_, S, R, Run> {
     }
 }
 
-#[doc(hidden)]
-impl<S, R, Run> BlockingEntryHandle<'_, S, R, Run> {
-    pub fn new(call: Call<'_>, run: Run) -> Self {
-        Self(EntryHandle::new(call, run))
-    }
-
-    #[must_use]
-    pub fn with_condition(self, cacheability: Condition<R>) -> Self {
-        Self(self.0.with_condition(cacheability))
-    }
-
-    pub fn invalidation(self) -> Invalidation {
-        self.0.invalidation()
-    }
-}
-
 impl<S, R, Run> fmt::Debug for EntryHandle<'_, S, R, Run> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EntryHandle").finish_non_exhaustive()
-    }
-}
-
-impl<S, R, Run> fmt::Debug for BlockingEntryHandle<'_, S, R, Run> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BlockingEntryHandle")
-            .finish_non_exhaustive()
     }
 }
 

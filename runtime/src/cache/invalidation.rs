@@ -79,7 +79,7 @@ async fn apply(engine: Engine, invalidations: Vec<Invalidation>) -> Vec<LostInva
 fn count(engine: &Engine, lost: Vec<LostInvalidation>) {
     for LostInvalidation(bound, error) in lost {
         engine.count(Some(&bound), Event::error, 1);
-        tracing::warn!(method = bound.site, kind = %error.kind(), "redis-func-cache: an invalidation failed");
+        tracing::warn!(method = &*bound.site, kind = %error.kind(), "redis-func-cache: an invalidation failed");
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn record(engine: &Engine, method: &BoundMethod, error: &Error) {
     if is_unstorable(error) {
         return warn_unstorable(method, error);
     }
-    tracing::debug!(method = method.site, kind = %error.kind(), %error, "redis-func-cache: the cache failed, the method runs");
+    tracing::debug!(method = &*method.site, kind = %error.kind(), %error, "redis-func-cache: the cache failed, the method runs");
 }
 
 /// Whether the value is at fault, and not the store: the next one will fare no better.
@@ -31,7 +31,7 @@ pub(crate) fn warn_unstorable(bound: &BoundMethod, error: &Error) {
     if !bound.is_first_unstorable() {
         return;
     }
-    let method = bound.site;
+    let method = &*bound.site;
     if error.kind() == ErrorKind::TooLarge {
         tracing::warn!(
             method,

@@ -72,7 +72,7 @@ pub struct KeyParts<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MethodPart<'a> {
-    /// `Type::method` or `<Type as Trait>::method`.
+    /// `Type::method`, `<Type as Trait>::method`, or the name of a function.
     pub name: &'a str,
     /// Sixteen hexadecimal digits from the site and the fingerprint of the method.
     pub hash: &'a str,
@@ -113,7 +113,7 @@ impl Names {
         method: Option<(&str, &str)>,
         cluster: bool,
     ) -> String {
-        let method_name = method.map(|(name, _)| escape(name, is_free_in_method));
+        let method_name = method.map(|(name, _)| escape_method(name));
         let parts = self.parts(
             policy,
             method.map(|(_, hash)| MethodPart {
@@ -209,9 +209,20 @@ fn is_method_part(part: &str) -> bool {
         (None, None) => (method, hash),
         _ => return false,
     };
-    hash.len() == 16
-        && hash.bytes().all(|b| b.is_ascii_hexdigit())
-        && !method.replace("::", "").contains(':')
+    hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) && !has_lone_colon(method)
+}
+
+/// A path has none; the name of a function is the user's.
+fn has_lone_colon(method: &str) -> bool {
+    method.replace("::", "").contains(':')
+}
+
+fn escape_method(name: &str) -> String {
+    if has_lone_colon(name) {
+        escape(name, |c| c != ':' && is_free_in_method(c))
+    } else {
+        escape(name, is_free_in_method)
+    }
 }
 
 fn is_free_in_name(c: char) -> bool {
@@ -289,6 +300,24 @@ mod tests {
             assert_eq!(stem.matches(':').count(), 2, "{stem}");
             assert!(!stem.contains(['{', '}', ' ', '\n', '*', '?']), "{stem}");
             assert!(seen.insert(stem));
+        }
+    }
+
+    #[test]
+    fn names_of_functions_stay_one_part_that_is_known_again() {
+        let names = names("a:", "b");
+        let mut seen = std::collections::BTreeSet::new();
+        for name in [
+            "c", "c:d", "c::d", ":", "::", ":::", "c#d", "{c}", "c:lru:d",
+        ] {
+            for cluster in [false, true] {
+                let method = Some((name, "0123456789abcdef"));
+                let stem = names.stem(&Policy::Lru, method, cluster);
+                let key = format!("{stem}:1");
+                let own = names.stem_of(&key, &[Policy::Lru]);
+                assert_eq!(own, Some(stem.as_str()), "{name}");
+                assert!(seen.insert(stem), "{name}");
+            }
         }
     }
 

@@ -1,11 +1,12 @@
 //! A method as one cache sees it: every option decided.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::Method;
 use super::bulkhead::Bulkhead;
+use super::descriptor::Declaration;
 use super::freshness::Freshness;
 use super::options::Defaults;
 use crate::entry::codec::Codec;
@@ -26,7 +27,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// A method as one cache sees it: every option decided.
 #[derive(Debug)]
 pub(crate) struct BoundMethod {
-    pub(crate) site: &'static str,
+    /// Its path, or the name of a function.
+    pub(crate) site: Cow<'static, str>,
     pub(crate) pair: Arc<Pair>,
     pub(crate) key: MethodKey,
     pub(crate) tag: u64,
@@ -81,37 +83,40 @@ impl std::ops::Deref for BoundRef<'_> {
 
 impl BoundMethod {
     pub(crate) fn new(
-        method: &Method,
+        declaration: Declaration<'_>,
         defaults: &Defaults,
         maxsizes: &MaxSizes,
     ) -> Result<Self, Error> {
-        let options = method.options;
-        let policy = options
-            .policy
-            .map_or_else(|| defaults.policy.clone(), |policy| policy());
+        let Declaration {
+            site,
+            full_site,
+            name,
+            fingerprint,
+            options,
+            policy,
+            codec,
+            version,
+        } = declaration;
+        let policy = policy.unwrap_or_else(|| defaults.policy.clone());
         let ttl_ms = options.ttl_ms.unwrap_or(defaults.ttl_ms);
-        let site = method.full_site();
-        let tag = MethodKey::method(&site, &method.fingerprint);
+        let tag = MethodKey::method(&full_site, &fingerprint);
         let hash = format!("{tag:016x}");
-        let own =
-            (options.layout(defaults) == Layout::Multiple).then_some((method.name, hash.as_str()));
+        let own = (options.layout(defaults) == Layout::Multiple).then_some((name, hash.as_str()));
         let stem = defaults.names.stem(&policy, own, options.cluster);
-        let freshness = Freshness::new(&options, defaults, ttl_ms)?;
+        let freshness = Freshness::new(options, defaults, ttl_ms)?;
         let maxsize = settings::check_maxsize(options.maxsize.unwrap_or(defaults.maxsize))?;
-        let maxsize = maxsizes.join(&stem, method.site, maxsize);
+        let maxsize = maxsizes.join(&stem, &site, maxsize);
         let touch = options.touch.unwrap_or(defaults.touch);
         let pair = Pair::new(stem, policy, defaults.structure, maxsize, touch);
         Ok(Self {
-            site: method.site,
+            site,
             pair: Arc::new(pair),
-            key: MethodKey::new(&site, &method.fingerprint, options.version),
+            key: MethodKey::new(&full_site, &fingerprint, version),
             tag,
             owns_pair: own.is_some(),
             ttl_ms,
             freshness,
-            codec: options
-                .codec
-                .map_or_else(|| defaults.codec.clone(), |codec| codec()),
+            codec: codec.unwrap_or_else(|| defaults.codec.clone()),
             counters: Counters::default(),
             bulkhead: Bulkhead::new(defaults.fallback_concurrency),
             average_us: AtomicU64::new(0),

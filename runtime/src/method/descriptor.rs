@@ -6,14 +6,31 @@ use std::sync::{Arc, OnceLock};
 use super::bound::BoundMethod;
 use super::enclosing::Enclosing;
 use super::options::Options;
+use crate::entry::codec::Codec;
+use crate::policy::Policy;
+
+/// What a binding is made from.
+pub(crate) struct Declaration<'m> {
+    /// In logs and statistics.
+    pub(crate) site: Cow<'static, str>,
+    /// In keys.
+    pub(crate) full_site: Cow<'m, str>,
+    /// In names of keys.
+    pub(crate) name: &'m str,
+    pub(crate) fingerprint: [u8; 20],
+    pub(crate) options: &'m Options,
+    pub(crate) policy: Option<Policy>,
+    pub(crate) codec: Option<Codec>,
+    pub(crate) version: &'m str,
+}
 
 /// What the macro knows of a method. One `static` each.
 #[derive(Debug)]
 pub struct Method {
-    pub(super) site: &'static str,
-    pub(super) name: &'static str,
-    pub(super) fingerprint: [u8; 20],
-    pub(super) options: Options,
+    site: &'static str,
+    name: &'static str,
+    fingerprint: [u8; 20],
+    options: Options,
     enclosing: Option<Enclosing>,
     /// The binding to the first cache that used this method; others are found in their registry.
     first: OnceLock<(u64, Arc<BoundMethod>)>,
@@ -46,10 +63,23 @@ impl Method {
     }
 
     /// The site, and the function around it.
-    pub(super) fn full_site(&self) -> Cow<'static, str> {
+    fn full_site(&self) -> Cow<'static, str> {
         match self.enclosing.and_then(Enclosing::function) {
             Some(function) => Cow::Owned(format!("{} in {function}", self.site)),
             None => Cow::Borrowed(self.site),
+        }
+    }
+
+    pub(crate) fn declaration(&self) -> Declaration<'_> {
+        Declaration {
+            site: Cow::Borrowed(self.site),
+            full_site: self.full_site(),
+            name: self.name,
+            fingerprint: self.fingerprint,
+            options: &self.options,
+            policy: self.options.policy.map(|policy| policy()),
+            codec: self.options.codec.map(|codec| codec()),
+            version: self.options.version,
         }
     }
 

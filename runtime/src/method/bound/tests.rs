@@ -1,5 +1,6 @@
 use super::*;
 use crate::key::names::Names;
+use crate::method::Method;
 use crate::method::options::Options;
 use crate::policy::Policy;
 use crate::settings::{Early, Stampede, StructureTtl, Touch};
@@ -19,7 +20,8 @@ fn bound(options: Options, ttl_ms: u64) -> Result<Freshness, Error> {
         codec: Codec::Cbor,
     };
     let method = Method::new("site", "name", [0; 20], options);
-    BoundMethod::new(&method, &defaults, &MaxSizes::default()).map(|bound| bound.freshness)
+    BoundMethod::new(method.declaration(), &defaults, &MaxSizes::default())
+        .map(|bound| bound.freshness)
 }
 
 #[test]
