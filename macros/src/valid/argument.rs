@@ -144,7 +144,7 @@ pub(super) fn key_of_keyed(method: &Method<'_>, argument: &Arg<'_>) -> Result<()
     }
     let skipped = method.args.iter().filter(|other| other.skipped);
     let mut search = Search(skipped.map(|other| &other.ident).collect(), None);
-    if let Some(key) = &argument.key {
+    if let Some(key) = argument.key.as_ref().filter(|_| !argument.skipped) {
         search.visit_expr(key);
     }
     match search.1 {
