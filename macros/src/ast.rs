@@ -6,6 +6,7 @@
 mod argument;
 mod conversion;
 mod helper;
+mod recursion;
 
 use syn::{Error, Ident, ImplItemFn, ItemFn, ItemImpl, Path, ReturnType, Type};
 
@@ -14,6 +15,7 @@ use crate::{names, types};
 pub(crate) use argument::{Arg, bindings, key, typed};
 pub(crate) use conversion::{Conversion, Environment, Form, Obstacle};
 pub(crate) use helper::{Helpers, Invalidates, helper, invalidates, late, strip, strip_function};
+pub(crate) use recursion::box_recursion;
 
 /// A block with its options.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub(crate) struct Method<'a> {
     pub(crate) style: CallStyle,
     pub(crate) args: Vec<Arg<'a>>,
     pub(crate) returned: Type,
+    /// A function, and no method of a block.
+    pub(crate) is_function: bool,
 }
 
 /// How a method gives its result.
@@ -152,6 +156,15 @@ impl<'a> Method<'a> {
             item,
             style,
             returned,
+            is_function: false,
+        }
+    }
+
+    /// The method of the block that [`around`] has made.
+    pub(crate) fn of_function(item: &'a ImplItemFn) -> Self {
+        Self {
+            is_function: true,
+            ..Self::new(item)
         }
     }
 

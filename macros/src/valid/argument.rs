@@ -4,7 +4,7 @@ use quote::ToTokens as _;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Error, Ident, ImplItemFn, Meta, PatType, Type};
 
-use super::error::at;
+use super::error::{at, leave_out};
 use crate::ast::{self, Arg, Block, EntryPoint, Method, Obstacle};
 use crate::types;
 
@@ -20,7 +20,7 @@ pub(crate) fn no_late_helpers(item: &ImplItemFn) -> Result<(), Error> {
                 attribute,
                 format!(
                     "`{late}` inside `cfg_attr` is not supported here because it is evaluated too late; \
-                     write two methods with `#[cfg(…)]`"
+                     write two versions, each with `#[cfg(…)]` above it"
                 ),
             ));
         }
@@ -113,7 +113,7 @@ fn no_cfg(argument: &PatType) -> Result<(), Error> {
     match attributes.find(|attribute| attribute.path().is_ident("cfg")) {
         Some(cfg) => Err(at(
             cfg,
-            "`#[cfg]` on an argument is not supported here; write two methods with `#[cfg(…)]`",
+            "`#[cfg]` on an argument is not supported here; write two versions, each with `#[cfg(…)]` above it",
         )),
         None => Ok(()),
     }
@@ -122,10 +122,10 @@ fn no_cfg(argument: &PatType) -> Result<(), Error> {
 /// Whether an argument can be part of the key, as far as its type says by itself.
 pub(super) fn in_key(method: &Method<'_>, argument: &Arg<'_>) -> Result<(), Error> {
     match method.conversion(argument) {
-        Ok(None) => typed_in_key(&argument.ident, argument.ty),
+        Ok(None) => typed_in_key(method, &argument.ident, argument.ty),
         Ok(Some(conversion)) => {
             let mut targets = conversion.form.targets().into_iter();
-            targets.try_for_each(|target| typed_in_key(&argument.ident, target))
+            targets.try_for_each(|target| typed_in_key(method, &argument.ident, target))
         }
         Err(obstacle) => Err(not_converted(argument, &obstacle)),
     }
@@ -212,7 +212,7 @@ fn not_converted(argument: &Arg<'_>, obstacle: &Obstacle) -> Error {
     at(argument.ty, message)
 }
 
-fn typed_in_key(name: &Ident, ty: &Type) -> Result<(), Error> {
+fn typed_in_key(method: &Method<'_'>, name: &Ident, ty: &Type) -> Result<(), Error> {
     let ty = types::peel(ty);
     let text = || format!("{name}: {}", types::text(ty));
     let element = match ty {
@@ -220,8 +220,9 @@ fn typed_in_key(name: &Ident, ty: &Type) -> Result<(), Error> {
             return Err(at(
                 ty,
                 format!(
-                    "`&mut` argument `{name}` may be written by the method, and a hit would skip that; add `#[nocache]`, \
-                     or mark it `#[cache_skip]` if it is only the way to the data, such as a connection"
+                    "`&mut` argument `{name}` may be written to, and a hit would skip that; {}, or mark it `#[cache_skip]` \
+                     if it is only the way to the data, such as a connection",
+                    leave_out(method)
                 ),
             ));
         }
@@ -243,8 +244,9 @@ fn typed_in_key(name: &Ident, ty: &Type) -> Result<(), Error> {
             ty,
             format!(
                 "argument `{}` has no value that could be part of the key; \
-                 mark it `#[cache_skip]`, or add `#[nocache]`",
-                text()
+                 mark it `#[cache_skip]`, or {}",
+                text(),
+                leave_out(method)
             ),
         )),
         _ => ordered(name, ty),
