@@ -212,7 +212,7 @@ fn not_converted(argument: &Arg<'_>, obstacle: &Obstacle) -> Error {
     at(argument.ty, message)
 }
 
-fn typed_in_key(method: &Method<'_'>, name: &Ident, ty: &Type) -> Result<(), Error> {
+fn typed_in_key(method: &Method<'_>, name: &Ident, ty: &Type) -> Result<(), Error> {
     let ty = types::peel(ty);
     let text = || format!("{name}: {}", types::text(ty));
     let element = match ty {
