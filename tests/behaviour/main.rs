@@ -1,5 +1,6 @@
 //! What every store and every kind of method does.
 
+mod arguments;
 mod bounds;
 mod cancellation;
 mod clock_steps;
