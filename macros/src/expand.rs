@@ -5,6 +5,7 @@
 //! [`whole`].
 
 mod access;
+mod argument;
 mod attributes;
 mod body;
 mod cacheability;

@@ -5,10 +5,10 @@ use quote::{ToTokens as _, quote};
 use syn::ext::IdentExt as _;
 use syn::{Attribute, FnArg, Ident, ImplItem, ImplItemFn, Meta, Pat, Visibility};
 
-use super::attributes;
 use super::context::Context;
 use super::fragment::path;
 use super::wrapper_method;
+use super::{argument, attributes};
 use crate::ast::{self, CallStyle, EntryPoint, Method};
 use crate::names;
 use crate::plan::{Kind, MethodPlan};
@@ -20,7 +20,7 @@ pub(super) fn call(
     receiver: Option<&TokenStream>,
 ) -> TokenStream {
     if is_closure(context) {
-        let closure = closure(method);
+        let closure = closure(context, method);
         return quote!((#closure)());
     }
     let path = path(context, method);
@@ -37,7 +37,7 @@ pub(super) fn call_later(
     captures: &TokenStream,
 ) -> TokenStream {
     if is_closure(context) {
-        return closure(method);
+        return closure(context, method);
     }
     let call = call(context, method, receiver);
     quote!(#captures || #call)
@@ -53,13 +53,14 @@ pub(super) fn awaited(method: &Method<'_>, call: &TokenStream) -> TokenStream {
 }
 
 /// In place the block of a trait cannot hold a second method.
-fn is_closure(context: &Context<'_>) -> bool {
+pub(super) fn is_closure(context: &Context<'_>) -> bool {
     context.entry_point() == EntryPoint::InPlace && context.block.trait_.is_some()
 }
 
 // Output
 //     async move || -> Option<User> { let (a, b) = __argument_0; … }
-fn closure(method: &Method<'_>) -> TokenStream {
+fn closure(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
+    let given = argument::given(context, method);
     let typed = ast::typed(method.item).zip(&method.args);
     let bound = typed.filter(|(typed, _)| !is_plain(&typed.pat));
     let bound = bound.map(|(typed, argument)| {
@@ -67,7 +68,7 @@ fn closure(method: &Method<'_>) -> TokenStream {
         quote!(let #pattern = #ident;)
     });
     let statements = &method.item.block.stmts;
-    let body = quote!({ #(#bound)* #(#statements)* });
+    let body = quote!({ #given #(#bound)* #(#statements)* });
     let returned = &method.returned;
     match method.style {
         CallStyle::Async => quote!(async move || -> #returned #body),
@@ -169,7 +170,7 @@ fn renamed(mut method: ImplItemFn, name: Ident, is_hidden: bool) -> TokenStream 
         #docs
         #[allow(
             dead_code, unreachable_pub,
-            clippy::missing_errors_doc, clippy::missing_panics_doc, clippy::must_use_candidate
+            clippy::missing_const_for_fn, clippy::missing_errors_doc, clippy::missing_panics_doc, clippy::must_use_candidate
         )]
         #method
     }

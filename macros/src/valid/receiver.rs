@@ -83,6 +83,10 @@ pub(crate) fn omittable(
 pub(crate) fn skip_on_receiver(receiver: &Receiver) -> Result<(), Error> {
     let mut attributes = receiver.attrs.iter();
     match attributes.find(|attribute| ast::helper(attribute.path()).is_some()) {
+        Some(attribute) if ast::helper(attribute.path()) == Some("cache_key") => Err(at(
+            attribute,
+            "what of `self` is in the key is the same for all methods; write `self_key = …` on the block",
+        )),
         Some(attribute) => Err(at(
             attribute,
             "`self` is never part of the key; remove `#[cache_skip]` (use `self_key = …` to add it)",
