@@ -1,5 +1,6 @@
 //! What every store and every kind of method does.
 
+mod arguments;
 mod bounds;
 mod cancellation;
 mod clock_steps;
@@ -10,6 +11,7 @@ mod entry_point;
 mod expiry;
 mod fencing;
 mod function_options;
+mod function_refresh;
 mod functions;
 mod guide;
 mod identity;
