@@ -159,8 +159,8 @@ pub fn cache_impl(options: TokenStream, item: TokenStream) -> TokenStream {
 /// * `rate::all()`: a handle on all entries of the function.
 /// * `rate::uncached(…)`: the function as it was written. A call of the function inside its own body is cached.
 ///
-/// Attributes below `#[cache_fn]`, such as `#[instrument]`, stay on the function as it was written, and act where it
-/// runs. Those above act on every call.
+/// Attributes that rewrite the body, such as `#[instrument]`, act where the function runs, and not on hits. Write them
+/// below `#[cache_fn]`: above, they are expanded first, and what they make of the body is in the fingerprint.
 ///
 /// # What is in the key
 ///
