@@ -120,10 +120,11 @@ use proc_macro::TokenStream;
 ///
 /// Each says what to write instead. Among them:
 ///
-/// * A cached method takes `&self`, and returns an owned value: no reference, no `impl Trait` but a future, nothing
+/// * A cached method takes `&self`, or `&mut self` in the block of a trait, and returns an owned value: no reference, no `impl Trait` but a future, nothing
 ///   that borrows, and not `()`.
 /// * Its arguments can be part of a key: no functions, no trait objects, no `&mut`, no `HashSet`; or they are
-///   `#[cache_skip]`.
+///   `#[cache_skip]` or have a `#[cache_key(…)]`. Arguments in any form (`impl AsRef<str>`, `impl Into<T>`, `impl ToString`,
+///   `impl IntoIterator<Item = T>`) are converted.
 /// * A name that says that the method writes (`create_user`) or asks for what changes by itself (`now`) needs `#[cache]`
 ///   or `#[nocache]`.
 /// * With `stale` or `early`, arguments are owned or `&T`, all of them `Clone`, and nothing that is returned borrows.
