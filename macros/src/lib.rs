@@ -82,8 +82,11 @@ use proc_macro::TokenStream;
 /// * `CachedType::entry(&self) -> CachedTypeEntry`: for each cached method a function of the same name, which takes the
 ///   arguments that are in the key and returns a handle on that entry.
 /// * `impl Cacheable for Type`, by which `value.cached(&cache)` makes the wrapper.
-///
 /// * `CachedType::all(&self) -> CachedTypeAll`: for each cached method a handle on all of its entries.
+///
+/// In the block of a trait with `&mut self` methods, the wrapper owns the value: `value.cached_mut(&cache)` makes it, by
+/// `impl CacheableMut for Type`. It is not `Clone`, caches the methods that are marked `#[cache]` or named in `only(…)`,
+/// passes all others on, and has `CachedType::into_inner(wrapper)`. It cannot have `stale` or `early`.
 ///
 /// If a method of the block is called `inner`, `entry` or `all`, the name is the method's.
 ///
