@@ -16,7 +16,7 @@ enum SelfAccess<'a> {
 
 /// `&self`, however it is spelled.
 pub(crate) fn is_shared(receiver: &Receiver) -> bool {
-    matches!(kind(receiver), SelfSelfAccess::Shared)
+    matches!(kind(receiver), SelfAccess::Shared)
 }
 
 /// A cached method is given what the wrapper has: shared access.
@@ -40,17 +40,17 @@ pub(super) fn shared(
         return omittable(block, method, receiver);
     }
     match kind(receiver) {
-        SelfSelfAccess::Shared => Ok(()),
-        SelfSelfAccess::Mutable => Err(at(
+        SelfAccess::Shared => Ok(()),
+        SelfAccess::Mutable => Err(at(
             receiver,
             "`&mut self` methods cannot be cached: a hit would skip the mutation; add `#[nocache]`, or move the method to a \
              trait, whose block has a wrapper that owns its value (`cached_mut`)",
         )),
-        SelfSelfAccess::Value if is_in_place => Err(at(
+        SelfAccess::Value if is_in_place => Err(at(
             receiver,
             "`self` by value cannot be cached: a hit would drop it unused; add `#[nocache]`",
         )),
-        SelfSelfAccess::Value => Err(at(
+        SelfAccess::Value => Err(at(
             receiver,
             format!(
                 "`self` by value cannot be cached: the wrapper does not own the value; \
@@ -58,7 +58,7 @@ pub(super) fn shared(
                 block.wrapper_name()
             ),
         )),
-        SelfSelfAccess::Other(ty) => Err(at(
+        SelfAccess::Other(ty) => Err(at(
             ty,
             format!(
                 "receiver `self: {}` is not supported; use `&self` or add `#[nocache]`",
@@ -76,10 +76,10 @@ pub(crate) fn omittable(
 ) -> Result<(), Error> {
     let what = match kind(receiver) {
         _ if block.trait_.is_none() => return Ok(()),
-        SelfSelfAccess::Shared => return Ok(()),
-        SelfSelfAccess::Mutable => "`&mut self`".to_owned(),
-        SelfSelfAccess::Value => "`self` by value".to_owned(),
-        SelfSelfAccess::Other(ty) => format!("`self: {}`", types::text(ty)),
+        SelfAccess::Shared => return Ok(()),
+        SelfAccess::Mutable => "`&mut self`".to_owned(),
+        SelfAccess::Value => "`self` by value".to_owned(),
+        SelfAccess::Other(ty) => format!("`self: {}`", types::text(ty)),
     };
     let (name, wrapper) = (method.name(), block.wrapper_name());
     Err(at(
@@ -108,10 +108,10 @@ pub(crate) fn skip_on_receiver(receiver: &Receiver) -> Result<(), Error> {
 
 fn kind(receiver: &Receiver) -> SelfAccess<'_> {
     match &receiver.kind {
-        ReceiverKind::Reference(_, _, Some(_)) => SelfSelfAccess::Mutable,
-        ReceiverKind::Reference(..) => SelfSelfAccess::Shared,
+        ReceiverKind::Reference(_, _, Some(_)) => SelfAccess::Mutable,
+        ReceiverKind::Reference(..) => SelfAccess::Shared,
         ReceiverKind::Typed(_, ty) => typed(types::peel(ty)),
-        _ => SelfSelfAccess::Value,
+        _ => SelfAccess::Value,
     }
 }
 
@@ -121,12 +121,12 @@ fn typed(ty: &Type) -> SelfAccess<'_> {
     match ty {
         Type::Reference(reference) if is_self(&reference.elem) => {
             if reference.mutability.is_some() {
-                SelfSelfAccess::Mutable
+                SelfAccess::Mutable
             } else {
-                SelfSelfAccess::Shared
+                SelfAccess::Shared
             }
         }
-        ty if is_self(ty) => SelfSelfAccess::Value,
-        ty => SelfSelfAccess::Other(ty),
+        ty if is_self(ty) => SelfAccess::Value,
+        ty => SelfAccess::Other(ty),
     }
 }
