@@ -73,6 +73,7 @@ pass! {
     "pass/traits_with_associated_items.rs" traits_with_associated_items,
     "pass/versions.rs" versions,
     "pass/visibilities.rs" visibilities,
+    "pass/wrappers_that_own.rs" wrappers_that_own,
 }
 
 /// It meets clippy and `dead_code` as well.
