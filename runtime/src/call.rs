@@ -2,8 +2,8 @@
 //!
 //! A call looks its entry up ([`lookup`]); on a miss it joins the flight of its key in this process
 //! and acquires a lease across processes ([`acquire`]), runs the method ([`execute`]), stores what it
-//! returned and publishes it to its followers ([`commit`]). What the steps have in common is an
-//! [`Attempt`]. Imports `engine`, `method`, `store` and what is below them.
+//! returned and publishes it to its followers ([`commit`]). The [`steps`] know only bytes; what they
+//! have in common is an [`Attempt`]. Imports `engine`, `method`, `store` and what is below them.
 
 pub(crate) mod acquire;
 pub(crate) mod attempt;
@@ -16,16 +16,15 @@ pub(crate) mod failure;
 mod lease;
 mod lookup;
 mod refresh;
+mod steps;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use self::attempt::{Attempt, KeyedCall};
-use self::lookup::Answer;
-use self::refresh::Refresh;
+use self::steps::Steps;
 use crate::engine::Engine;
 use crate::engine::scope::Mode;
 use crate::error::{Error, ErrorKind};
@@ -33,9 +32,8 @@ use crate::key::digest::{CallKey, KeyWriter};
 use crate::method::Method;
 use crate::method::bound::BoundRef;
 use crate::method::cacheability::Cacheability;
-use crate::method::freshness::NeedsRefresh;
 use crate::method::return_type::{ReturnType, Value};
-use crate::rt::{blocking, timeout};
+use crate::rt::blocking;
 use crate::stats::Event;
 
 /// A call whose arguments have become a key.
@@ -52,18 +50,27 @@ impl<'a> Call<'a> {
     pub fn new(
         engine: &'a Engine,
         method: &'static Method,
-        write: impl FnOnce(&mut KeyWriter),
+        mut write: impl FnMut(&mut KeyWriter),
     ) -> Self {
-        Self::of_bound(engine, engine.bind(method).ok(), engine.mode(), write)
+        Self::with_mode(engine, method, engine.mode(), &mut write)
     }
 
     /// For a handle on the entry of a call, whatever mode is on.
     pub fn of_entry(
         engine: &'a Engine,
         method: &'static Method,
-        write: impl FnOnce(&mut KeyWriter),
+        mut write: impl FnMut(&mut KeyWriter),
     ) -> Self {
-        Self::of_bound(engine, engine.bind(method).ok(), Mode::default(), write)
+        Self::with_mode(engine, method, Mode::default(), &mut write)
+    }
+
+    fn with_mode(
+        engine: &'a Engine,
+        method: &'static Method,
+        mode: Mode,
+        write: &mut dyn FnMut(&mut KeyWriter),
+    ) -> Self {
+        Self::of_bound(engine, engine.bind(method).ok(), mode, write)
     }
 
     /// For a method or function that is bound already.
@@ -71,7 +78,7 @@ impl<'a> Call<'a> {
         engine: &'a Engine,
         bound: Option<BoundRef<'a>>,
         mode: Mode,
-        write: impl FnOnce(&mut KeyWriter),
+        write: &mut dyn FnMut(&mut KeyWriter),
     ) -> Self {
         let cached = bound.as_ref().filter(|_| mode.read || mode.write);
         let key = cached.and_then(|bound| match bound.key.call(write) {
@@ -105,14 +112,49 @@ impl<'a> Call<'a> {
         S::Stored: Value,
         Fut: Future<Output = R>,
     {
-        let Some(mut attempt) = self.attempt() else {
-            return method().await;
-        };
-        match attempt.answer().await {
-            Answer::Value(stored) | Answer::Refreshable(stored, _) => S::from_stored(stored),
-            // In a box, for most calls never need the room.
-            Answer::Execute => Box::pin(attempt.execute::<S, R>(cacheability, method())).await,
+        let mut steps = self.steps();
+        while let Some(found) = steps.find().await {
+            if let Some(stored) = steps.read(found) {
+                return S::from_stored(stored);
+            }
         }
+        // In a box, for most calls never need the room.
+        let method = Box::pin(method());
+        steps.execute::<S, R>(cacheability, method).await
+    }
+
+    /// [`run`](Self::run) for a method that cannot outlive its call: the one call that finds an entry in need of a
+    /// refresh runs the method for it, and is given the old value where that gives none.
+    pub(crate) async fn run_or_refresh<S, R, Fut>(
+        self,
+        _return_type: S,
+        cacheability: impl Fn(&S::Stored) -> Cacheability,
+        method: impl FnOnce() -> Fut,
+    ) -> R
+    where
+        S: ReturnType<R>,
+        S::Stored: Value,
+        Fut: Future<Output = R>,
+    {
+        let mut steps = self.steps();
+        while let Some(found) = steps.find().await {
+            let Some(stored) = steps.read(found) else {
+                continue;
+            };
+            let Some((needs, refresh)) = steps.refresh() else {
+                return S::from_stored(stored);
+            };
+            if let Some(refresh) = refresh {
+                let run = refresh.run::<S, R>(cacheability, method());
+                if let Some(fresh) = Box::pin(run).await {
+                    return S::from_stored(fresh);
+                }
+            }
+            steps.count_stale(needs);
+            return S::from_stored(stored);
+        }
+        let method = Box::pin(method());
+        steps.execute::<S, R>(cacheability, method).await
     }
 
     /// [`run`](Self::run) for a method whose values are refreshed in the background: `make` gives an
@@ -121,11 +163,11 @@ impl<'a> Call<'a> {
         self,
         _return_type: S,
         cacheability: impl Fn(&S::Stored) -> Cacheability + Send + 'static,
-        make: impl Fn() -> Fut,
+        make: impl FnOnce() -> Fut,
     ) -> R
     where
         S: ReturnType<R> + 'static,
-        S::Stored: Value,
+        S::Stored: Value + Send,
         Fut: Future<Output = R> + Send + 'static,
         R: Send + 'static,
     {
@@ -136,42 +178,42 @@ impl<'a> Call<'a> {
     async fn run_refreshing<S, R, Fut>(
         self,
         cacheability: impl Fn(&S::Stored) -> Cacheability + Send + 'static,
-        make: impl Fn() -> Fut,
+        make: impl FnOnce() -> Fut,
         spawn: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>),
     ) -> R
     where
         S: ReturnType<R> + 'static,
-        S::Stored: Value,
+        S::Stored: Value + Send,
         Fut: Future<Output = R> + Send + 'static,
         R: Send + 'static,
     {
-        let Some(mut attempt) = self.attempt() else {
-            return make().await;
-        };
-        let (returned, needs) = match attempt.answer().await {
-            Answer::Value(stored) => return S::from_stored(stored),
-            Answer::Refreshable(stored, needs) => (S::from_stored(stored), needs),
-            Answer::Execute => {
-                return Box::pin(attempt.execute::<S, R>(cacheability, make())).await;
-            }
-        };
-        if let Some(refresh) = Refresh::start(&attempt.call, needs) {
-            let (publish, refreshed) = oneshot::channel();
-            let run = refresh.run::<S, R>(cacheability, make());
-            spawn(Box::pin(async move {
-                if let Some(returned) = run.await {
-                    // Only a call with a `soft_timeout` waits for it.
-                    let _ = publish.send(returned);
+        let mut steps = self.steps();
+        while let Some(found) = steps.find().await {
+            let Some(stored) = steps.read(found) else {
+                continue;
+            };
+            let returned = S::from_stored(stored);
+            let Some((needs, refresh)) = steps.refresh() else {
+                return returned;
+            };
+            if let Some(refresh) = refresh {
+                let (publish, refreshed) = oneshot::channel();
+                let run = refresh.run::<S, R>(cacheability, make());
+                spawn(Box::pin(async move {
+                    if let Some(fresh) = run.await {
+                        // Only a call with a `soft_timeout` waits for it.
+                        let _ = publish.send(S::from_stored(fresh));
+                    }
+                }));
+                if let Some(fresh) = steps.fresh_in_time(needs, refreshed).await {
+                    return fresh;
                 }
-            }));
-            if let Some(fresh) = attempt.fresh_in_time(needs, refreshed).await {
-                return fresh;
             }
+            steps.count_stale(needs);
+            return returned;
         }
-        if needs.is_stale {
-            attempt.call.count(Event::stale, 1);
-        }
-        returned
+        let method = Box::pin(make());
+        steps.execute::<S, R>(cacheability, method).await
     }
 
     /// [`run`](Self::run) for a sync method: the same, on a thread that waits.
@@ -193,11 +235,11 @@ impl<'a> Call<'a> {
         self,
         _return_type: S,
         cacheability: impl Fn(&S::Stored) -> Cacheability + Send + 'static,
-        make: impl Fn() -> Run,
+        make: impl FnOnce() -> Run,
     ) -> R
     where
         S: ReturnType<R> + 'static,
-        S::Stored: Value,
+        S::Stored: Value + Send,
         Run: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
@@ -209,16 +251,16 @@ impl<'a> Call<'a> {
         blocking::wait(self.run_refreshing::<S, R, _>(cacheability, make, spawn))
     }
 
-    /// Counts the call. `None` if it bypasses the cache and only runs its method.
-    fn attempt(self) -> Option<Attempt<'a>> {
+    /// Counts the call, and begins it.
+    fn steps(self) -> Steps<'a> {
         let (engine, mode) = (self.engine, self.mode);
         engine.count(self.method.as_deref(), Event::count, 1);
         match self.into_keyed() {
-            Ok(call) => Some(Attempt::new(call, mode, engine.limits().deadline)),
+            Ok(call) => Steps(Some(Attempt::new(call, mode, engine.limits().deadline))),
             Err((method, _)) => {
                 engine.count(method.as_deref(), Event::bypass, 1);
                 engine.count(method.as_deref(), Event::exec, 1);
-                None
+                Steps(None)
             }
         }
     }
@@ -249,21 +291,5 @@ impl<'a> Call<'a> {
     /// What a handle on the entry needs.
     pub(crate) fn entry(self) -> Result<KeyedCall<'a>, Error> {
         self.into_keyed().map_err(|(_, error)| error)
-    }
-}
-
-impl Attempt<'_> {
-    /// What the refresh of a stale value returns within the method's `soft_timeout`.
-    async fn fresh_in_time<R>(
-        &self,
-        needs: NeedsRefresh,
-        refreshed: oneshot::Receiver<R>,
-    ) -> Option<R> {
-        let soft_timeout_ms = self.call.method.freshness.soft_timeout_ms;
-        let soft_timeout_ms = soft_timeout_ms.filter(|_| needs.is_stale)?;
-        let mut fresh = None;
-        let wait = async { fresh = refreshed.await.ok() };
-        timeout::within(Duration::from_millis(soft_timeout_ms), wait).await;
-        fresh
     }
 }

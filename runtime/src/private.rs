@@ -58,13 +58,13 @@ pub fn read_entry<T: Value>(call: Call<'_>, bytes: Vec<u8>) -> Option<T> {
         entry: Some(bytes.into()),
         pair_ms: None,
     };
-    call.entry().ok()?.read(&reply).map(|(value, _)| value)
+    call.entry().ok()?.read(&reply)
 }
 
 /// Removes an entry with these bytes that cannot be read, as a call does. For tests.
 pub fn discard(call: Call<'_>, bytes: &[u8]) {
     if let Ok(entry) = call.entry() {
-        entry.discard_unreadable(bytes);
+        entry.discard_unreadable(Some(bytes));
     }
 }
 

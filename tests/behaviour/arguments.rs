@@ -105,7 +105,7 @@ impl Repo {
     async fn named_with_more<S: AsRef<str> + Clone>(&self, name: S) -> u64 {
         self.saw(name.clone().as_ref())
     }
-    /// Two arguments are told apart, also where one is a prefix of the other.
+    /// Two arguments are kept apart, also where one is a prefix of the other.
     async fn pair(&self, first: impl AsRef<str>, second: impl Into<String>) -> u64 {
         self.saw(format!("{} {}", first.as_ref(), second.into()))
     }

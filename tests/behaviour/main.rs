@@ -11,6 +11,7 @@ mod entry_point;
 mod expiry;
 mod fencing;
 mod function_options;
+mod function_refresh;
 mod functions;
 mod guide;
 mod identity;

@@ -13,7 +13,6 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{Ident, Pat, PatIdent, Type};
 
 use super::context::Context;
-use super::original;
 use crate::ast::{Arg, Conversion, Environment, Form, Method};
 use crate::{names, types};
 use steps::{Source, lent, opaque, own, shown, taken, type_of};
@@ -31,7 +30,7 @@ fn replacing(context: &Context<'_>, method: &Method<'_>, argument: &Arg<'_>) -> 
     let conversion = method.conversion(argument).ok().flatten();
     conversion.filter(|found| {
         // The user's own body, in a closure, needs what the caller gave: it may not know another type.
-        let is_kept = original::is_closure(context) && !found.form.consumes();
+        let is_kept = context.original_is_closure() && !found.form.consumes();
         !found.keeps_source && !is_kept
     })
 }

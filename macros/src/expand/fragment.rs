@@ -64,7 +64,7 @@ pub(super) fn lending_key_writer(
         context,
         method,
         inner,
-        Some(argument::lends(context, method)),
+        Some(&argument::lends(context, method)),
     )
 }
 
@@ -72,7 +72,7 @@ fn writer(
     context: &Context<'_>,
     method: &Method<'_>,
     inner: &TokenStream,
-    lends: Option<TokenStream>,
+    lends: Option<&TokenStream>,
 ) -> TokenStream {
     let writer = names::local("__writer");
     let mut parts = Vec::new();

@@ -20,7 +20,9 @@ impl Cache {
     /// [`with_stats`](Self::with_stats) for a closure.
     pub fn with_stats_sync<T>(&self, run: impl FnOnce() -> T) -> (T, Stats) {
         let scope = self.scope(Frame::Stats(Box::default()));
-        let output = scope.enter(run);
+        let guard = scope.enter();
+        let output = run();
+        drop(guard);
         (output, scope.stats())
     }
 
@@ -33,7 +35,8 @@ impl Cache {
 
     /// [`with_mode`](Self::with_mode) for a closure.
     pub fn with_mode_sync<T>(&self, mode: Mode, run: impl FnOnce() -> T) -> T {
-        self.scope(Frame::Mode(mode)).enter(run)
+        let _guard = self.scope(Frame::Mode(mode)).enter();
+        run()
     }
 
     fn scope(&self, frame: Frame) -> Scope {

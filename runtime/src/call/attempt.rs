@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::execute::Execution;
 use super::lease::Lease;
 use crate::deadline::Deadline;
 use crate::engine::Engine;
@@ -10,6 +11,7 @@ use crate::engine::scope::Mode;
 use crate::engine::single_flight::{JoinMark, Leader};
 use crate::key::digest::CallKey;
 use crate::method::bound::{BoundMethod, BoundRef};
+use crate::method::freshness::NeedsRefresh;
 use crate::stats::Event;
 use crate::store::{AcceptEntry, Store};
 
@@ -33,20 +35,33 @@ impl KeyedCall<'_> {
     }
 }
 
-/// A call on its way. Its steps are in the files beside this one: [`lookup`](super::lookup),
+/// A call on its way. Its [steps](super::steps) are in the files beside this one: [`lookup`](super::lookup),
 /// [`acquire`](super::acquire), [`execute`](super::execute), [`commit`](super::commit).
 pub(crate) struct Attempt<'a> {
     pub(crate) call: KeyedCall<'a>,
     pub(crate) mode: Mode,
     pub(crate) deadline: Deadline,
+    /// Where the answer may be found next.
+    pub(crate) step: Step,
     /// The stored entry that would do. `None` while the store is failing: this call does not ask it again.
     pub(crate) accept: Option<AcceptEntry>,
     /// Other calls of this process wait for this one.
     pub(crate) leader: Option<Leader>,
     /// This call may store its value.
     pub(crate) lease: Option<Lease>,
-    /// The followers that had joined before the method ran: the value is as new as their calls.
-    pub(crate) joined_before_execution: Option<JoinMark>,
+    /// The method runs.
+    pub(crate) execution: Option<Execution>,
+    /// What was found may be served, and is to be refreshed in the background.
+    pub(crate) needs_refresh: Option<NeedsRefresh>,
+}
+
+/// Where a call looks for its answer, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Lookup,
+    Flight,
+    Lease,
+    Execution,
 }
 
 impl<'a> Attempt<'a> {
@@ -56,10 +71,12 @@ impl<'a> Attempt<'a> {
             call,
             mode,
             deadline: Deadline::new(deadline),
+            step: Step::Lookup,
             accept: Some(AcceptEntry::Never),
             leader: None,
             lease: None,
-            joined_before_execution: None,
+            execution: None,
+            needs_refresh: None,
         }
     }
 

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use erased_serde::Serialize;
+use futures_util::future::BoxFuture;
+
 use super::attempt::Attempt;
 use super::backlog;
 use super::encoding;
@@ -11,6 +14,7 @@ use crate::engine::detached;
 use crate::engine::single_flight::{JoinMark, Leader};
 use crate::error::Error;
 use crate::method::bound::BoundMethod;
+use crate::method::cacheability::Cacheability;
 use crate::stats::Event;
 use crate::store::{Put, PutOutcome};
 
@@ -18,10 +22,22 @@ use crate::store::{Put, PutOutcome};
 const PUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Attempt<'_> {
-    /// Whether anything but the caller has a use for the value.
-    pub(crate) fn has_use_for_value(&self, is_cacheable: bool) -> bool {
-        (is_cacheable && self.lease.is_some())
-            || self.leader.as_ref().is_some_and(Leader::has_followers)
+    /// Encodes a value, and commits it. `None` if nothing but the caller has a use for it.
+    pub(crate) fn commit(
+        &mut self,
+        value: &dyn Serialize,
+        cost: Duration,
+        cacheability: Cacheability,
+    ) -> Option<BoxFuture<'_, ()>> {
+        let ttl_ms = cacheability.ttl_ms(self.call.method.ttl_ms);
+        let is_cacheable = ttl_ms.is_some();
+        let has_use = (is_cacheable && self.lease.is_some())
+            || self.leader.as_ref().is_some_and(Leader::has_followers);
+        if !has_use {
+            return None;
+        }
+        let put = self.call.encode(value, cost, ttl_ms.unwrap_or_default());
+        Some(Box::pin(self.store_and_publish(put, is_cacheable)))
     }
 
     /// The method returned nothing that could be stored or shared.
@@ -34,8 +50,8 @@ impl Attempt<'_> {
     /// Stores the value if it is cacheable, and publishes it: to all followers that had joined before
     /// the store was asked, if the store says that nothing has overtaken the value; to those alone
     /// that had joined before the method ran, if it does not know. For others it may be too old.
-    pub(crate) async fn commit(&mut self, entry: Result<Put, Error>, is_cacheable: bool) {
-        let put = match entry {
+    async fn store_and_publish(&mut self, put: Result<Put, Error>, is_cacheable: bool) {
+        let put = match put {
             Ok(put) => put,
             Err(error) => {
                 if is_cacheable && self.lease.is_some() {
@@ -65,7 +81,7 @@ impl Attempt<'_> {
         };
         let may_have_it = match check {
             FenceCheck::Passed => before_asking,
-            FenceCheck::Unknown => self.joined_before_execution,
+            FenceCheck::Unknown => self.joined_before_execution(),
             // There is, or will be, a later value for them.
             FenceCheck::Fenced => None,
         };
@@ -73,6 +89,12 @@ impl Attempt<'_> {
         {
             leader.publish(shared, joined);
         }
+    }
+
+    fn joined_before_execution(&self) -> Option<JoinMark> {
+        self.execution
+            .as_ref()
+            .and_then(|execution| execution.joined_before)
     }
 
     fn is_followed_before(&self, joined: JoinMark) -> bool {

@@ -11,7 +11,10 @@ impl KeyedCall<'_> {
     /// Counts an entry that cannot be read, and removes it in the background: after a miss that does
     /// not end in a put, every call would fetch it again.
     #[cold]
-    pub(crate) fn discard_unreadable(&self, bytes: &[u8]) {
+    pub(crate) fn discard_unreadable(&self, bytes: Option<&[u8]>) {
+        let Some(bytes) = bytes else {
+            return;
+        };
         self.count(Event::undecodable, 1);
         let expected = match self.within_limit(bytes) {
             Some(bytes) => ExpectedEntry::Bytes(bytes),

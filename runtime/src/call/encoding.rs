@@ -1,5 +1,6 @@
 //! Between values and entries: verification, limit, seal, compression, codec.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,29 +15,24 @@ use crate::store::{LookupReply, Put};
 
 impl KeyedCall<'_> {
     /// The value of an entry, if it is whole, of this very call, alive, and readable.
+    pub(crate) fn read<T: Value>(&self, reply: &LookupReply) -> Option<T> {
+        let entry = reply.entry.as_deref()?;
+        let (opened, _) = self.open_entry(reply)?;
+        let payload = opened.as_deref().unwrap_or(header::payload(entry));
+        let value = self.method.codec.decode(payload);
+        value
+            .inspect_err(|_| self.discard_unreadable(Some(entry)))
+            .ok()
+    }
+
+    /// Verifies that the entry is whole, of this very call, and may still be served. Returns its
+    /// payload, where it was sealed or compressed.
     #[inline]
-    pub(crate) fn read<T: Value>(&self, reply: &LookupReply) -> Option<(T, Age)> {
-        let (verified, age) = self.live(reply)?;
-        match self.open(verified.label.flags, verified.payload) {
-            Ok(value) => Some((value, age)),
-            Err(_) => {
-                self.discard_unreadable(reply.entry.as_deref()?);
-                None
-            }
-        }
-    }
-
-    /// The value that the leader of a flight has published.
-    pub(crate) fn read_shared<T: Value>(&self, shared: &EncodedValue) -> Option<T> {
-        self.open(shared.flags, &shared.payload).ok()
-    }
-
-    /// The entry that was found, if it is of this very call and may still be served.
-    fn live<'r>(&self, reply: &'r LookupReply) -> Option<(VerifiedEntry<'r>, Age)> {
+    pub(crate) fn open_entry(&self, reply: &LookupReply) -> Option<(Option<Vec<u8>>, Age)> {
         let bytes = reply.entry.as_deref()?;
         let within = self.within_limit(bytes);
         let Some(verified) = within.and_then(|bytes| self.verify(bytes)) else {
-            self.discard_unreadable(bytes);
+            self.discard_unreadable(Some(bytes));
             return None;
         };
         let age = Age {
@@ -46,8 +42,21 @@ impl KeyedCall<'_> {
         };
         // The process that stored it may serve stale values; this one may not.
         let is_stale = age.is_soft_past() && self.method.freshness.stale_ms.is_none();
-        let is_alive = !is_stale && age.times.are_alive(reply.now_us / 1000);
-        is_alive.then_some((verified, age))
+        if is_stale || !age.times.are_alive(reply.now_us / 1000) {
+            return None;
+        }
+        match self.open(verified.label.flags, verified.payload) {
+            Ok(opened) => Some((opened, age)),
+            Err(_) => {
+                self.discard_unreadable(Some(bytes));
+                None
+            }
+        }
+    }
+
+    /// The same for the value that the leader of a flight has published.
+    pub(crate) fn open_shared(&self, shared: &EncodedValue) -> Result<Option<Vec<u8>>, CodecError> {
+        self.open(shared.flags, &shared.payload)
     }
 
     /// The bytes of an entry, if this cache could have stored that many.
@@ -68,18 +77,23 @@ impl KeyedCall<'_> {
         })
     }
 
-    /// The value in a payload, which anyone may have written.
-    fn open<T: Value>(&self, flags: u8, payload: &[u8]) -> Result<T, CodecError> {
+    /// What the codec wrote, where that is not the payload itself. Anyone may have written it.
+    #[inline]
+    fn open(&self, flags: u8, payload: &[u8]) -> Result<Option<Vec<u8>>, CodecError> {
         let limits = self.engine.limits();
-        let payload = limits.seal.open(&self.seal_context(flags), payload)?;
-        let payload = codec::decompress(&payload, flags & !seal::SEALED, limits.max_entry_bytes)?;
-        self.method.codec.decode(&payload)
+        let unsealed = limits.seal.open(&self.seal_context(flags), payload)?;
+        let compressed = flags & !seal::SEALED;
+        let opened = codec::decompress(unsealed, compressed, limits.max_entry_bytes)?;
+        Ok(match opened {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(opened) => Some(opened),
+        })
     }
 
     /// The entry for a value, or why there is none. It has no token yet.
-    pub(crate) fn encode<T: Value>(
+    pub(crate) fn encode(
         &self,
-        value: &T,
+        value: &dyn erased_serde::Serialize,
         cost: Duration,
         ttl_ms: u64,
     ) -> Result<Put, Error> {

@@ -1,32 +1,38 @@
 //! Running the method, and what becomes of the value it returns.
 
 use std::future::Future;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::attempt::Attempt;
-use crate::engine::scope::{self, Frame, Scope};
+use super::steps::Steps;
+use crate::engine::scope::{self, Frame, InScope, Scope};
+use crate::engine::single_flight::JoinMark;
 use crate::method::bulkhead::BulkheadPermit;
 use crate::method::cacheability::Cacheability;
 use crate::method::return_type::{ReturnType, Value};
 use crate::stats::Event;
 
-impl Attempt<'_> {
+/// A method that runs.
+pub(crate) struct Execution {
+    scope: Scope,
+    started: Instant,
+    /// The followers that had joined before: the value is as new as their calls.
+    pub(crate) joined_before: Option<JoinMark>,
+    _permit: BulkheadPermit,
+}
+
+impl Steps<'_> {
     /// Runs the method, commits what it returned, and returns it.
     pub(crate) async fn execute<S, R>(
-        mut self,
+        &mut self,
         cacheability: impl FnOnce(&S::Stored) -> Cacheability,
-        method: impl Future<Output = R>,
+        method: impl Future<Output = R> + Unpin,
     ) -> R
     where
         S: ReturnType<R>,
         S::Stored: Value,
     {
-        let _permit = self.enter_bulkhead().await;
-        self.joined_before_execution = self.joined();
-        let started = Instant::now();
-        let returned = self.execution().run(method).await;
-        let cost = started.elapsed();
-
+        let returned = self.run(method).await;
         // What is not to be stored is handed back at once: `E` need not be `Send`.
         let stored = match S::into_stored(returned) {
             Ok(stored) => stored,
@@ -35,14 +41,38 @@ impl Attempt<'_> {
                 return returned;
             }
         };
-        self.call.method.record_execution(cost);
-        let ttl_ms = cacheability(&stored).ttl_ms(self.call.method.ttl_ms);
-        if self.has_use_for_value(ttl_ms.is_some()) {
-            // Encoded before the wait, so that the value need not be `Sync`.
-            let entry = self.call.encode(&stored, cost, ttl_ms.unwrap_or_default());
-            self.commit(entry, ttl_ms.is_some()).await;
+        if let Some(committed) = self.commit(&stored, cacheability) {
+            committed.await;
         }
         S::from_stored(stored)
+    }
+
+    /// Runs the method in the scope of its execution.
+    pub(crate) fn run<F: Future + Unpin>(&self, method: F) -> InScope<'_, F> {
+        let attempt = self.0.as_ref();
+        let execution = attempt.and_then(|attempt| attempt.execution.as_ref());
+        InScope {
+            scope: execution.map(|execution| &execution.scope),
+            future: method,
+        }
+    }
+}
+
+impl Attempt<'_> {
+    /// Waits until the method may run, and starts its execution.
+    pub(crate) async fn begin_execution(&mut self) {
+        let permit = self.enter_bulkhead().await;
+        self.start_execution(permit);
+    }
+
+    pub(crate) fn start_execution(&mut self, permit: BulkheadPermit) {
+        self.call.count(Event::exec, 1);
+        self.execution = Some(Execution {
+            scope: Scope::new(self.call.engine.id(), Frame::Executing(self.call.key.field)),
+            joined_before: self.joined(),
+            started: Instant::now(),
+            _permit: permit,
+        });
     }
 
     /// While the store is unavailable, waits for one of a limited number of permits.
@@ -53,9 +83,11 @@ impl Attempt<'_> {
         call.method.bulkhead.enter(is_unavailable, is_nested).await
     }
 
-    /// Counts an execution, and makes the scope in which the method runs.
-    pub(crate) fn execution(&self) -> Scope {
-        self.call.count(Event::exec, 1);
-        Scope::new(self.call.engine.id(), Frame::Executing(self.call.key.field))
+    /// The method has returned a value. Returns how long it took.
+    pub(crate) fn executed(&self) -> Duration {
+        let execution = self.execution.as_ref();
+        let cost = execution.map_or(Duration::ZERO, |execution| execution.started.elapsed());
+        self.call.method.record_execution(cost);
+        cost
     }
 }

@@ -2,66 +2,128 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
+
 use super::acquire::{FoundEntry, LeaseOrEntry};
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Step};
 use super::encoding;
 use crate::engine::scope;
 use crate::engine::single_flight::{EncodedValue, FlightRole, FollowerOutcome};
-use crate::method::freshness::NeedsRefresh;
-use crate::method::return_type::Value;
+use crate::entry::header::{self, Age};
 use crate::settings::Stampede;
 use crate::stats::Event;
 use crate::store::{AcceptEntry, LookupReply, OnHeldLease};
 
-/// What is to be done for a call.
-pub(crate) enum Answer<T> {
-    Value(T),
-    /// It may be served, and is to be refreshed in the background.
-    Refreshable(T, NeedsRefresh),
-    Execute,
+/// Bytes that may be the answer of a call: those of an entry that may be served, or of another call.
+pub(crate) struct Found {
+    source: Source,
+    /// The payload, where it was sealed or compressed.
+    opened: Option<Vec<u8>>,
+}
+
+enum Source {
+    Lookup(LookupReply, Age),
+    Flight(Arc<EncodedValue>),
+    Lease(FoundEntry),
+}
+
+impl Found {
+    #[inline]
+    pub(crate) fn payload(&self) -> &[u8] {
+        match (&self.opened, &self.source) {
+            (Some(opened), _) => opened,
+            (None, Source::Lookup(reply, _) | Source::Lease(FoundEntry { reply, .. })) => {
+                reply.entry.as_deref().map_or(&[], header::payload)
+            }
+            (None, Source::Flight(shared)) => &shared.payload,
+        }
+    }
 }
 
 impl Attempt<'_> {
-    /// The stored value, or that of another call; else the method is to be executed.
-    pub(crate) async fn answer<T: Value>(&mut self) -> Answer<T> {
-        if self.mode.read {
-            let reply = self.lookup().await;
-            if let Some((value, age)) = reply.as_ref().and_then(|reply| self.call.read(reply)) {
-                self.call.count(Event::hit, 1);
-                return match self.call.method.freshness.needs_refresh(&age) {
-                    Some(needs) if self.mode.write => Answer::Refreshable(value, needs),
-                    _ => Answer::Value(value),
-                };
-            }
-            self.miss(reply);
-        }
-        // In a box, for most calls never need the room.
-        Box::pin(self.answer_after_miss()).await
-    }
-
-    /// Joins the calls that miss the same entry, and leads if there are none.
-    async fn answer_after_miss<T: Value>(&mut self) -> Answer<T> {
-        if self.mode.read {
-            match self.join_flight().await {
-                Joining::Leads => {}
-                Joining::Alone => return Answer::Execute,
-                Joining::Follows(value) => {
-                    let Some(value) = self.call.read_shared(&value) else {
-                        return Answer::Execute;
-                    };
-                    self.call.count(Event::coalesced, 1);
-                    return Answer::Value(value);
+    /// Goes on to where there may be an answer; `None` once the method is to be run.
+    pub(crate) async fn find(&mut self) -> Option<Found> {
+        if self.step == Step::Lookup {
+            self.step = Step::Flight;
+            if self.mode.read {
+                let reply = self.lookup().await;
+                let opened = reply.as_ref().and_then(|reply| self.call.open_entry(reply));
+                match (reply, opened) {
+                    (Some(reply), Some((opened, age))) => {
+                        let source = Source::Lookup(reply, age);
+                        return Some(Found { source, opened });
+                    }
+                    (reply, _) => self.miss(reply),
                 }
             }
         }
-        while let Some(found) = self.lead().await {
-            if let Some((value, _)) = self.call.read(&found.reply) {
-                self.publish_found(&found);
-                return Answer::Value(value);
+        // In a box, for most calls never need the room; and an object, so that no user's crate is
+        // compiled with what drops it.
+        let after_miss: BoxFuture<'_, Option<Found>> = Box::pin(self.find_after_miss());
+        after_miss.await
+    }
+
+    /// Joins the calls that miss the same entry, and leads if there are none.
+    async fn find_after_miss(&mut self) -> Option<Found> {
+        if self.step == Step::Flight {
+            self.step = Step::Lease;
+            match self.join_flight().await {
+                Joining::Leads => {}
+                Joining::Alone => self.step = Step::Execution,
+                Joining::Follows(shared) => {
+                    self.step = Step::Execution;
+                    if let Ok(opened) = self.call.open_shared(&shared) {
+                        return Some(Found {
+                            source: Source::Flight(shared),
+                            opened,
+                        });
+                    }
+                }
+            }
+        }
+        while self.step == Step::Lease {
+            let Some(found) = self.lead().await else {
+                break;
+            };
+            if let Some((opened, _)) = self.call.open_entry(&found.reply) {
+                return Some(Found {
+                    source: Source::Lease(found),
+                    opened,
+                });
             }
             self.accept = Some(AcceptEntry::Never);
         }
-        Answer::Execute
+        self.begin_execution().await;
+        None
+    }
+
+    /// Bytes that were found are the answer, or cannot be read.
+    pub(crate) fn settle(&mut self, found: Found, is_readable: bool) {
+        match found.source {
+            Source::Lookup(_, age) if is_readable => {
+                self.call.count(Event::hit, 1);
+                let needs = self.call.method.freshness.needs_refresh(&age);
+                self.needs_refresh = needs.filter(|_| self.mode.write);
+            }
+            source => self.settle_after_miss(source, is_readable),
+        }
+    }
+
+    #[cold]
+    fn settle_after_miss(&mut self, source: Source, is_readable: bool) {
+        match source {
+            Source::Lookup(reply, _) => {
+                self.call.discard_unreadable(reply.entry.as_deref());
+                self.miss(Some(reply));
+            }
+            Source::Flight(_) if is_readable => self.call.count(Event::coalesced, 1),
+            Source::Flight(_) => {}
+            Source::Lease(found) if is_readable => self.publish_found(&found),
+            Source::Lease(found) => {
+                self.call.discard_unreadable(found.reply.entry.as_deref());
+                self.accept = Some(AcceptEntry::Never);
+            }
+        }
     }
 
     /// Reads the entry. `None` if the store fails, which is counted.

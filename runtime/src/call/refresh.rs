@@ -1,24 +1,30 @@
 //! Background refresh: of stale values (stale-while-revalidate), and before expiry (refresh-ahead).
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use super::acquire::LeaseOrEntry;
 use super::attempt::{Attempt, KeyedCall};
 use super::lease::{FenceCheck, Lease};
+use super::steps::Steps;
 use crate::engine::Engine;
 use crate::engine::refreshes::RefreshPermit;
 use crate::engine::scope::Mode;
+use crate::error::Error;
 use crate::key::digest::CallKey;
 use crate::method::bound::{BoundMethod, BoundRef};
+use crate::method::bulkhead::BulkheadPermit;
 use crate::method::cacheability::Cacheability;
 use crate::method::freshness::{Freshness, NeedsRefresh};
 use crate::method::return_type::{ReturnType, Value};
-use crate::rt::blocking;
-use crate::store::OnHeldLease;
+use crate::rt::{blocking, timeout};
+use crate::stats::Event;
+use crate::store::{OnHeldLease, Put};
 
 /// The backoff while another process refreshes.
 const BACKOFF_IF_HELD: Duration = Duration::from_millis(500);
@@ -52,7 +58,7 @@ impl Refresh {
         self,
         cacheability: impl Fn(&S::Stored) -> Cacheability,
         method: impl Future<Output = R>,
-    ) -> Option<R>
+    ) -> Option<S::Stored>
     where
         S: ReturnType<R>,
         S::Stored: Value,
@@ -69,30 +75,89 @@ impl Refresh {
             method: BoundRef::Shared(bound),
             key,
         };
-        let mut attempt = Attempt::new(call, Mode::default(), engine.limits().deadline);
-        let lease = attempt.lease_for_refresh(needs, &mut permit).await?;
-        let started = Instant::now();
-        let returned = attempt.execution().run(method).await;
-        let cost = started.elapsed();
-        // Back to what was returned before the wait: that is known to be `Send`.
-        let (put, returned) = {
-            let stored = S::into_stored(returned).ok()?;
-            attempt.call.method.record_execution(cost);
-            let ttl_ms = cacheability(&stored).ttl_ms(attempt.call.method.ttl_ms)?;
-            (
-                attempt.call.encode(&stored, cost, ttl_ms),
-                S::from_stored(stored),
-            )
+        let mut steps = Steps(Some(Attempt::new(
+            call,
+            Mode::default(),
+            engine.limits().deadline,
+        )));
+        if !steps.begin_refresh(needs, &mut permit).await {
+            return None;
+        }
+        let returned = steps.run(pin!(method)).await;
+        // What is not to be stored ends here: `E` need not be `Send`.
+        let stored = S::into_stored(returned).ok()?;
+        let put = steps.encode_refreshed(&stored, cacheability)?;
+        steps.commit_refresh(put, &mut permit).await;
+        Some(stored)
+    }
+}
+
+impl Steps<'_> {
+    /// Whether what was read is to be refreshed, and the refresh, if it is this call that makes it.
+    pub(crate) fn refresh(&self) -> Option<(NeedsRefresh, Option<Refresh>)> {
+        let attempt = self.0.as_ref()?;
+        let needs = attempt.needs_refresh?;
+        Some((needs, Refresh::start(&attempt.call, needs)))
+    }
+
+    /// What the refresh of a stale value returns within the method's `soft_timeout`.
+    pub(crate) async fn fresh_in_time<R>(
+        &self,
+        needs: NeedsRefresh,
+        refreshed: oneshot::Receiver<R>,
+    ) -> Option<R> {
+        let attempt = self.0.as_ref()?;
+        let soft_timeout_ms = attempt.call.method.freshness.soft_timeout_ms;
+        let soft_timeout_ms = soft_timeout_ms.filter(|_| needs.is_stale)?;
+        let mut fresh = None;
+        let wait = async { fresh = refreshed.await.ok() };
+        timeout::within(Duration::from_millis(soft_timeout_ms), wait).await;
+        fresh
+    }
+
+    /// An old value is served.
+    pub(crate) fn count_stale(&self, needs: NeedsRefresh) {
+        if let Some(attempt) = &self.0 {
+            attempt.call.count(Event::stale, u64::from(needs.is_stale));
+        }
+    }
+
+    /// Whether the method is to be run: it is this process that refreshes the entry.
+    async fn begin_refresh(&mut self, needs: NeedsRefresh, permit: &mut RefreshPermit) -> bool {
+        let Some(attempt) = &mut self.0 else {
+            return false;
         };
-        match put {
-            Ok(put) => {
+        attempt.lease = attempt.lease_for_refresh(needs, permit).await;
+        if attempt.lease.is_none() {
+            return false;
+        }
+        attempt.start_execution(BulkheadPermit::default());
+        true
+    }
+
+    /// `None` if the value is not cacheable.
+    fn encode_refreshed<T: Value>(
+        &self,
+        value: &T,
+        cacheability: impl FnOnce(&T) -> Cacheability,
+    ) -> Option<Result<Put, Error>> {
+        let attempt = self.0.as_ref()?;
+        let cost = attempt.executed();
+        let ttl_ms = cacheability(value).ttl_ms(attempt.call.method.ttl_ms)?;
+        Some(attempt.call.encode(value, cost, ttl_ms))
+    }
+
+    async fn commit_refresh(&mut self, put: Result<Put, Error>, permit: &mut RefreshPermit) {
+        let Some(attempt) = &mut self.0 else { return };
+        match (put, attempt.lease.take()) {
+            (Ok(put), Some(lease)) => {
                 if attempt.put(lease, put).await != FenceCheck::Fenced {
                     permit.backoff = Duration::ZERO;
                 }
             }
-            Err(error) => attempt.drop_outdated(&error).await,
+            (Ok(_), None) => {}
+            (Err(error), _lease) => attempt.drop_outdated(&error).await,
         }
-        Some(returned)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -117,20 +117,18 @@ impl Scope {
         }))
     }
 
-    pub(crate) fn enter<T>(&self, run: impl FnOnce() -> T) -> T {
-        let _restore = RestoreFrames {
+    /// Is entered until the guard is dropped.
+    pub(crate) fn enter(&self) -> ScopeGuard {
+        ScopeGuard {
             outside: FRAMES.replace(Some(self.0.clone())),
-        };
-        run()
+        }
     }
 
-    pub(crate) async fn run<F: Future>(&self, future: F) -> F::Output {
-        let mut future = pin!(future);
+    pub(crate) fn run<F: Future + Unpin>(&self, future: F) -> InScope<'_, F> {
         InScope {
-            scope: self,
-            future: future.as_mut(),
+            scope: Some(self),
+            future,
         }
-        .await
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -142,26 +140,27 @@ impl Scope {
 }
 
 /// Puts back what was there, also when a panic passes through.
-struct RestoreFrames {
+pub(crate) struct ScopeGuard {
     outside: Frames,
 }
 
-impl Drop for RestoreFrames {
+impl Drop for ScopeGuard {
     fn drop(&mut self) {
         FRAMES.set(self.outside.take());
     }
 }
 
-struct InScope<'a, F> {
-    scope: &'a Scope,
-    future: Pin<&'a mut F>,
+/// A future that is polled in a scope, if there is one.
+pub(crate) struct InScope<'a, F> {
+    pub(crate) scope: Option<&'a Scope>,
+    pub(crate) future: F,
 }
 
-impl<F: Future> Future for InScope<'_, F> {
+impl<F: Future + Unpin> Future for InScope<'_, F> {
     type Output = F::Output;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = &mut *self;
-        this.scope.enter(|| this.future.as_mut().poll(cx))
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let _guard = self.scope.map(Scope::enter);
+        Pin::new(&mut self.future).poll(context)
     }
 }

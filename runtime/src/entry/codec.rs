@@ -17,14 +17,19 @@ pub(crate) mod postcard;
 #[cfg(feature = "yaml")]
 pub(crate) mod yaml;
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::custom::{CustomCodec, ValueCodec};
 pub use self::error::CodecError;
+use self::limits::DecodeLimits;
 use super::header::COMPRESSED;
+
+/// Reads the one value of a payload, and keeps it.
+type ReadValue<'r> =
+    dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Result<(), erased_serde::Error> + 'r;
 
 /// How a value is encoded. Each entry names its codec, so a change of codec is a miss at worst.
 ///
@@ -86,9 +91,9 @@ impl Codec {
     }
 
     /// Appends the encoded value to `out`, which is of no use after an error.
-    pub(crate) fn encode<T: Serialize>(
+    pub(crate) fn encode(
         &self,
-        value: &T,
+        value: &dyn erased_serde::Serialize,
         out: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
         caught(|| match self {
@@ -111,18 +116,38 @@ impl Codec {
     pub(crate) fn decode<T: DeserializeOwned>(&self, payload: &[u8]) -> Result<T, CodecError> {
         caught(|| match self {
             Self::Cbor => cbor::decode(payload),
-            #[cfg(feature = "json")]
-            Self::Json => json::decode(payload),
-            #[cfg(feature = "msgpack")]
-            Self::MsgPack => msgpack::decode(payload),
             #[cfg(feature = "bson")]
             Self::Bson => bson::decode(payload),
-            #[cfg(feature = "yaml")]
-            Self::Yaml => yaml::decode(payload),
-            #[cfg(feature = "postcard")]
-            Self::Postcard => postcard::decode(payload),
-            Self::Custom(custom) => custom.decode(payload),
+            _ => self.decode_through_object(payload),
         })
+    }
+
+    #[cold]
+    fn decode_through_object<T: DeserializeOwned>(&self, payload: &[u8]) -> Result<T, CodecError> {
+        let limits = DecodeLimits::of(payload);
+        let mut value = None;
+        self.read(payload, &mut |deserializer| {
+            value = Some(limits.read(deserializer)?);
+            Ok(())
+        })?;
+        value.ok_or_else(|| "the codec did not read a value".into())
+    }
+
+    /// Calls `read` once with a deserializer over the payload.
+    fn read(&self, payload: &[u8], read: &mut ReadValue<'_>) -> Result<(), CodecError> {
+        match self {
+            #[cfg(feature = "json")]
+            Self::Json => json::read(payload, read),
+            #[cfg(feature = "msgpack")]
+            Self::MsgPack => msgpack::read(payload, read),
+            #[cfg(feature = "yaml")]
+            Self::Yaml => yaml::read(payload, read),
+            #[cfg(feature = "postcard")]
+            Self::Postcard => postcard::read(payload, read),
+            Self::Custom(custom) => custom.read(payload, read),
+            // Of those values are read in place.
+            _ => Err("the codec has no deserializer".into()),
+        }
     }
 }
 
@@ -149,15 +174,16 @@ pub(crate) fn compress(_bytes: &mut Vec<u8>, _from: usize, _above: Option<usize>
 }
 
 /// The payload as the codec wrote it, of at most `limit` bytes.
+#[inline]
 pub(crate) fn decompress(
-    payload: &[u8],
+    payload: Cow<'_, [u8]>,
     flags: u8,
     limit: usize,
-) -> Result<std::borrow::Cow<'_, [u8]>, CodecError> {
+) -> Result<Cow<'_, [u8]>, CodecError> {
     match flags {
-        0 => Ok(payload.into()),
+        0 => Ok(payload),
         #[cfg(feature = "lz4")]
-        COMPRESSED => Ok(lz4::decompress(payload, limit)?.into()),
+        COMPRESSED => Ok(lz4::decompress(&payload, limit)?.into()),
         _ => Err(format!(
             "flags {flags:#x} of an entry (limit {limit}) are not known to this build"
         )

@@ -174,6 +174,12 @@ pub(crate) fn verify(bytes: &[u8]) -> Option<VerifiedEntry<'_>> {
     })
 }
 
+/// The payload of an entry that was verified.
+#[inline]
+pub(crate) fn payload(bytes: &[u8]) -> &[u8] {
+    bytes.get(HEADER..).unwrap_or_default()
+}
+
 /// Whether an entry is alive as the scripts read it; the call verifies the rest.
 #[inline]
 pub(crate) fn is_alive(bytes: &[u8], now_ms: u64) -> bool {

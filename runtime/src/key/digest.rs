@@ -78,7 +78,7 @@ impl MethodKey {
     }
 
     /// The key of a call whose arguments `write` writes, or the reason why they cannot be a key.
-    pub(crate) fn call(&self, write: impl FnOnce(&mut KeyWriter)) -> Result<CallKey, String> {
+    pub(crate) fn call(&self, write: &mut dyn FnMut(&mut KeyWriter)) -> Result<CallKey, String> {
         let mut writer = KeyWriter {
             bytes: SCRATCH.take(),
             error: None,
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn fields_are_golden() {
         let key = MethodKey::new("shop::UserRepo::find", &[7; 20], "2");
-        let call = key.call(|w| {
+        let call = key.call(&mut |w| {
             w.add(&42u64);
             w.add("ünïcode");
             w.add(&Some(Some(true)));
@@ -307,7 +307,7 @@ mod tests {
     fn every_part_of_a_methods_identity_matters() {
         let key = |site, fingerprint, version| {
             let key = MethodKey::new(site, fingerprint, version);
-            key.call(|w| w.add(&1u8)).unwrap()
+            key.call(&mut |w| w.add(&1u8)).unwrap()
         };
         let all = [
             key("ab", &[1; 20], "c"),

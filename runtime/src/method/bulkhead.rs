@@ -15,7 +15,7 @@ pub(crate) struct Bulkhead {
 }
 
 /// A permit, or the knowledge that none is needed. Its drop gives it back.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct BulkheadPermit {
     _permit: Option<OwnedSemaphorePermit>,
 }

@@ -62,7 +62,7 @@ struct Parameter {
 }
 
 /// A conversion, as far as one type says.
-pub(super) struct Found {
+pub(super) struct FoundConversion {
     pub(super) form: Form,
     /// The argument itself has to be passed on.
     pub(super) keeps: bool,
@@ -114,7 +114,7 @@ impl Environment {
         self.resolve(ty).ok().flatten().map(|found| found.form)
     }
 
-    pub(super) fn resolve(&self, ty: &Type) -> Result<Option<Found>, Obstacle> {
+    pub(super) fn resolve(&self, ty: &Type) -> Result<Option<FoundConversion>, Obstacle> {
         match types::peel(ty) {
             Type::Reference(reference) if reference.mutability.is_none() => {
                 let found = self.any(&reference.elem)?;
@@ -130,7 +130,7 @@ impl Environment {
     }
 
     /// Of an `impl Trait`, or of a parameter.
-    fn any(&self, ty: &Type) -> Result<Option<Found>, Obstacle> {
+    fn any(&self, ty: &Type) -> Result<Option<FoundConversion>, Obstacle> {
         let ty = types::peel(ty);
         if let Type::ImplTrait(found) = ty {
             let bounds = found.bounds.iter();
@@ -167,8 +167,8 @@ impl Environment {
         bounds: impl Iterator<Item = &'b TypeParamBound>,
         of_items: &[TypeParamBound],
         of_iterator: &[TypeParamBound],
-    ) -> Result<Option<Found>, Obstacle> {
-        let mut conversions: Vec<Found> = Vec::new();
+    ) -> Result<Option<FoundConversion>, Obstacle> {
+        let mut conversions: Vec<FoundConversion> = Vec::new();
         let (mut has_lifetime, mut has_further, mut is_clone) = (false, false, false);
         let mut shows = None;
         for bound in bounds {
@@ -222,7 +222,7 @@ impl Environment {
         bound: &PathSegment,
         of_items: &[TypeParamBound],
         of_iterator: &[TypeParamBound],
-    ) -> Result<Option<Found>, Obstacle> {
+    ) -> Result<Option<FoundConversion>, Obstacle> {
         let target = || types::arguments(bound).first().map(|ty| (*ty).clone());
         let form = match bound.ident.to_string().as_str() {
             "AsRef" => target().map(Form::Borrowed),
@@ -231,7 +231,7 @@ impl Environment {
             "IntoIterator" => return self.items(ty, bound, of_items, of_iterator),
             _ => None,
         };
-        Ok(form.map(Found::of))
+        Ok(form.map(FoundConversion::of))
     }
 
     /// `IntoIterator<Item = T>`, `IntoIterator<Item: AsRef<str>>`, or what a `where` says of the items.
@@ -241,7 +241,7 @@ impl Environment {
         bound: &PathSegment,
         of_items: &[TypeParamBound],
         of_iterator: &[TypeParamBound],
-    ) -> Result<Option<Found>, Obstacle> {
+    ) -> Result<Option<FoundConversion>, Obstacle> {
         let (mut item, mut bounds) = (None, of_items.to_vec());
         let mut of_iterator = of_iterator.to_vec();
         if let PathArguments::AngleBracketed(arguments) = &bound.arguments {
@@ -290,13 +290,13 @@ impl Environment {
             }
         };
         let Some(inner) = inner else {
-            return Ok(Some(Found::of(Form::Items { item, form: None })));
+            return Ok(Some(FoundConversion::of(Form::Items { item, form: None })));
         };
-        Ok(Some(Found {
+        Ok(Some(FoundConversion {
             keeps: inner.keeps,
             counts: inner.counts,
             parameters: inner.parameters,
-            ..Found::of(Form::Items {
+            ..FoundConversion::of(Form::Items {
                 item,
                 form: Some(Box::new(inner.form)),
             })
@@ -324,7 +324,7 @@ impl Environment {
     }
 }
 
-impl Found {
+impl FoundConversion {
     fn of(form: Form) -> Self {
         Self {
             form,

@@ -1,18 +1,21 @@
 //! BSON.
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use super::error::CodecError;
 use super::limits::Inside;
 
 /// A BSON document is a map at its top; other values need a field to stand in.
-#[derive(Serialize, Deserialize)]
+#[derive(serde::Serialize, Deserialize)]
 struct Document<T> {
     v: T,
 }
 
-pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
+pub(super) fn encode(
+    value: &dyn erased_serde::Serialize,
+    out: &mut Vec<u8>,
+) -> Result<(), CodecError> {
     out.extend_from_slice(&bson::serialize_to_vec(&Document { v: value })?);
     Ok(())
 }

@@ -4,7 +4,7 @@
 pub(crate) mod differential;
 pub(crate) mod read;
 
-use serde::Serialize;
+use erased_serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::CodecError;
@@ -15,7 +15,7 @@ const FLAT: usize = 24;
 /// What ciborium sets aside for strings by itself.
 const SCRATCH: usize = 4096;
 
-pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
+pub(super) fn encode(value: &dyn Serialize, out: &mut Vec<u8>) -> Result<(), CodecError> {
     let from = out.len();
     ciborium::into_writer(value, &mut *out)?;
     // Nothing bounds the depth on the way out: such an entry would be stored for nothing.
@@ -25,24 +25,28 @@ pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), C
 /// Reads with a [reader](read) of our own, several times as fast as ciborium, which wrote the
 /// payload. What that does not take (a tag, say) ciborium reads.
 pub(super) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
-    if let Some(value) = read::decode(payload, FLAT) {
-        return Ok(value);
+    match read::decode(payload, FLAT) {
+        Some(value) => Ok(value),
+        None => decode_guarded(payload),
     }
+}
+
+/// With a guard that counts what takes no bytes to nest, and measures the stack.
+#[cold]
+fn decode_guarded<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
     let is_deep = scan(payload)? > FLAT;
     let deep = is_deep.then(|| read::decode(payload, DEPTH)).flatten();
-    // With a guard that counts what takes no bytes to nest, and measures the stack.
-    let Inside(value) = match deep {
-        Some(value) => value,
-        None => decode_slowly(payload)?,
-    };
-    Ok(value)
+    match deep {
+        Some(Inside(value)) => Ok(value),
+        None => decode_slowly(payload),
+    }
 }
 
 fn decode_slowly<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
     let mut rest = payload;
     // Strings for `deserialize_str` must fit ciborium's scratch whole (its issue 96), and it takes
     // either a larger scratch or a limit of depth: its own limit, 256, is above ours.
-    let value = if payload.len() <= SCRATCH {
+    let Inside(value) = if payload.len() <= SCRATCH {
         ciborium::de::from_reader_with_recursion_limit(&mut rest, DEPTH)?
     } else {
         ciborium::de::from_reader_with_buffer(&mut rest, &mut vec![0; payload.len()])?

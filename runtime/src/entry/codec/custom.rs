@@ -3,12 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use super::Codec;
 use super::error::CodecError;
-use super::limits::DecodeLimits;
+use super::{Codec, ReadValue};
 use crate::error::Error;
 
 /// A codec of your own, for every value there is.
@@ -86,23 +82,16 @@ impl CustomCodec {
         self.id
     }
 
-    pub(super) fn encode<T: Serialize>(
+    pub(super) fn encode(
         &self,
-        value: &T,
+        value: &dyn erased_serde::Serialize,
         out: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
         self.codec.encode(value, out)
     }
 
-    pub(super) fn decode<T: DeserializeOwned>(&self, payload: &[u8]) -> Result<T, CodecError> {
-        let mut value = None;
-        self.codec.decode(payload, &mut |deserializer| {
-            value = Some(T::deserialize(
-                DecodeLimits::of(payload).around(deserializer),
-            )?);
-            Ok(())
-        })?;
-        value.ok_or_else(|| "the codec did not read a value".into())
+    pub(super) fn read(&self, payload: &[u8], read: &mut ReadValue<'_>) -> Result<(), CodecError> {
+        self.codec.decode(payload, read)
     }
 }
 

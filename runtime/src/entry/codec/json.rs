@@ -1,18 +1,16 @@
 //! JSON.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use erased_serde::{Deserializer, Serialize};
 
+use super::ReadValue;
 use super::error::CodecError;
-use super::limits::DecodeLimits;
 
-pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
+pub(super) fn encode(value: &dyn Serialize, out: &mut Vec<u8>) -> Result<(), CodecError> {
     Ok(serde_json::to_writer(out, value)?)
 }
 
-pub(super) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
+pub(super) fn read(payload: &[u8], read: &mut ReadValue<'_>) -> Result<(), CodecError> {
     let mut deserializer = serde_json::Deserializer::from_slice(payload);
-    let value = T::deserialize(DecodeLimits::of(payload).around(&mut deserializer))?;
-    deserializer.end()?;
-    Ok(value)
+    read(&mut <dyn Deserializer<'_>>::erase(&mut deserializer))?;
+    Ok(deserializer.end()?)
 }

@@ -45,12 +45,17 @@ impl DecodeLimits {
         }
     }
 
-    pub(super) fn around<D>(&self, inner: D) -> LimitedDeserializer<'_, D> {
-        LimitedDeserializer {
-            inner,
+    /// Reads a value within these limits. Through an object, so that the code for a type is compiled
+    /// once and not for each format.
+    pub(super) fn read<'de, T: Deserialize<'de>>(
+        &self,
+        deserializer: &mut dyn erased_serde::Deserializer<'de>,
+    ) -> Result<T, erased_serde::Error> {
+        T::deserialize(LimitedDeserializer {
+            inner: deserializer,
             guard: self,
             depth: 0,
-        }
+        })
     }
 
     fn give<E: Error>(&self, n: usize) -> Result<(), E> {
@@ -79,7 +84,9 @@ pub(super) struct Inside<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Inside<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(DecodeLimits::giving(usize::MAX).around(deserializer)).map(Self)
+        let mut object = <dyn erased_serde::Deserializer<'_>>::erase(deserializer);
+        let value = DecodeLimits::giving(usize::MAX).read(&mut object);
+        value.map(Self).map_err(D::Error::custom)
     }
 }
 

@@ -1,23 +1,22 @@
 //! Postcard.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use erased_serde::{Deserializer, Serialize};
 
+use super::ReadValue;
 use super::error::CodecError;
-use super::limits::DecodeLimits;
 
-pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
+pub(super) fn encode(value: &dyn Serialize, out: &mut Vec<u8>) -> Result<(), CodecError> {
     let taken = std::mem::take(out);
     *out = postcard::to_extend(value, taken)?;
     Ok(())
 }
 
-pub(super) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
+pub(super) fn read(payload: &[u8], read: &mut ReadValue<'_>) -> Result<(), CodecError> {
     let mut deserializer = postcard::Deserializer::from_bytes(payload);
-    let value = T::deserialize(DecodeLimits::of(payload).around(&mut deserializer))?;
+    read(&mut <dyn Deserializer<'_>>::erase(&mut deserializer))?;
     let rest = deserializer.finalize()?;
     if rest.is_empty() {
-        return Ok(value);
+        return Ok(());
     }
     Err(format!("{} bytes after the value", rest.len()).into())
 }

@@ -2,20 +2,17 @@
 
 pub(crate) mod block;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use erased_serde::{Deserializer, Serialize};
 
+use super::ReadValue;
 use super::error::CodecError;
-use super::limits::DecodeLimits;
 
-pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
+pub(super) fn encode(value: &dyn Serialize, out: &mut Vec<u8>) -> Result<(), CodecError> {
     Ok(serde_norway::to_writer(out, value)?)
 }
 
-pub(super) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
+pub(super) fn read(payload: &[u8], read: &mut ReadValue<'_>) -> Result<(), CodecError> {
     block::scan(std::str::from_utf8(payload)?)?;
     let deserializer = serde_norway::Deserializer::from_slice(payload);
-    Ok(T::deserialize(
-        DecodeLimits::of(payload).around(deserializer),
-    )?)
+    Ok(read(&mut <dyn Deserializer<'_>>::erase(deserializer))?)
 }
