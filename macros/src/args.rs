@@ -132,7 +132,7 @@ pub(crate) fn of_function(
         krate: args.krate,
         ..BlockArgs::default()
     };
-    contradictions(&args.method, errors);
+    contradictions(&args.method, "keep one of them", errors);
     errors.extend(soft_timeout_alone(
         args.method.soft_timeout,
         args.method.stale,
@@ -155,7 +155,11 @@ pub(crate) fn of_method(meta: &Meta, errors: &mut Vec<Error>) -> MethodArgs {
         Meta::Path(_) => MethodArgs::default(),
         Meta::List(list) => {
             let args: MethodArgs = read(list.tokens.clone(), errors);
-            contradictions(&args, errors);
+            contradictions(
+                &args,
+                "keep one of them, or write `ttl` on the block",
+                errors,
+            );
             args
         }
         Meta::NameValue(pair) => {
@@ -214,13 +218,13 @@ fn name(option: &NestedMeta) -> Option<Path> {
     }
 }
 
-fn contradictions(args: &MethodArgs, errors: &mut Vec<Error>) {
+fn contradictions(args: &MethodArgs, both_ttls: &str, errors: &mut Vec<Error>) {
     contradiction(args.single, args.multiple, errors);
     nones(args.cache_none, args.ttl_none, errors);
     if let (Some(ttl), Some(_)) = (args.ttl, &args.ttl_fn) {
         errors.push(Error::new(
             ttl.1,
-            "`ttl` and `ttl_fn` contradict each other; keep one of them, or write `ttl` on the block",
+            format!("`ttl` and `ttl_fn` contradict each other; {both_ttls}"),
         ));
     }
 }

@@ -4,6 +4,7 @@
 //! plan. Start at [`Block`] and [`Method`].
 
 mod helper;
+mod recursion;
 
 use syn::{
     Error, FnArg, Ident, ImplItemFn, ItemFn, ItemImpl, Pat, PatType, Path, ReturnType, Type,
@@ -12,6 +13,7 @@ use syn::{
 use crate::args::{BlockArgs, HandleName};
 use crate::{names, types};
 pub(crate) use helper::{Helpers, Invalidates, helper, invalidates, late, strip, strip_function};
+pub(crate) use recursion::box_recursion;
 
 /// A block with its options.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ pub(crate) struct Method<'a> {
     pub(crate) style: CallStyle,
     pub(crate) args: Vec<Arg<'a>>,
     pub(crate) returned: Type,
+    /// A function, and no method of a block.
+    pub(crate) is_function: bool,
 }
 
 /// How a method gives its result.
@@ -157,6 +161,15 @@ impl<'a> Method<'a> {
             item,
             style,
             returned,
+            is_function: false,
+        }
+    }
+
+    /// The method of the block that [`around`] has made.
+    pub(crate) fn of_function(item: &'a ImplItemFn) -> Self {
+        Self {
+            is_function: true,
+            ..Self::new(item)
         }
     }
 

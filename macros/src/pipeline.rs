@@ -5,7 +5,7 @@ use quote::quote;
 use syn::{Error, Item, ItemFn};
 
 use crate::ast::{self, Block};
-use crate::plan::Plan;
+use crate::plan::{MethodPlan, Plan};
 use crate::{args, expand, valid};
 
 pub(crate) fn cache_impl(options: TokenStream, item: TokenStream) -> TokenStream {
@@ -20,12 +20,10 @@ pub(crate) fn cache_impl(options: TokenStream, item: TokenStream) -> TokenStream
 
 pub(crate) fn cache_fn(options: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Vec::new();
-    let expanded = function(options, &item, &mut errors);
-    // What is wrong stands in the function, so it is only shown as the user wrote it.
-    let expanded = expanded.map_err(|error| errors.push(error)).ok();
-    let expanded = expanded
-        .filter(|_| errors.is_empty())
-        .unwrap_or_else(|| expand::function_alone(item));
+    let expanded = function(options, &item, &mut errors).unwrap_or_else(|error| {
+        errors.push(error);
+        expand::function_alone(item)
+    });
     let errors = errors.iter().map(Error::to_compile_error);
     quote!(#expanded #(#errors)*)
 }
@@ -51,7 +49,7 @@ fn block(
     Ok(quote!(#whole #warnings))
 }
 
-/// The function, and the type beside it.
+/// The function, and the type beside it: also where options are wrong, so that what uses them compiles.
 fn function(
     options: TokenStream,
     item: &TokenStream,
@@ -60,13 +58,19 @@ fn function(
     let function: ItemFn = syn::parse2(item.clone()).map_err(|_| valid::not_a_function(item))?;
     let (of_block, of_method) = args::of_function(options, errors);
     valid::function(&function)?;
-    if of_block.cache.is_none() && errors.is_empty() {
+    let has_cache = of_block.cache.is_some();
+    if !has_cache && errors.is_empty() {
         errors.push(valid::without_cache());
     }
-    let item = ast::around(&function, of_block.handle.as_ref());
-    let block = Block::of_function(of_block, &item)?;
+    let around = ast::around(&function, of_block.handle.as_ref());
+    let block = Block::of_function(of_block, &around)?;
     let plan = Plan::of_function(block, of_method, errors)?;
-    Ok(expand::whole(&plan))
+    let is_cached = has_cache && plan.methods.iter().any(MethodPlan::is_cached);
+    Ok(if is_cached {
+        expand::whole(&plan)
+    } else {
+        expand::function_alone(item.clone())
+    })
 }
 
 #[cfg(test)]

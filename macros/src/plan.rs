@@ -83,13 +83,14 @@ impl<'a> Plan<'a> {
         errors.extend(siblings::collisions(&mut plan));
         errors.extend(plan.wrong_invalidations());
         plan.check_refreshes(errors);
+        errors.extend(plan.self_key_of_nothing());
         if errors.is_empty() && !plan.methods.iter().any(MethodPlan::is_cached) {
             errors.push(valid::nothing_cached(&plan.block));
         }
         Ok(plan)
     }
 
-    /// A function is cached, whatever its name says: nobody has marked it by accident.
+    /// A function is cached, whatever its name says: the attribute stands on it alone, and so is meant.
     pub(crate) fn of_function(
         block: Block<'a>,
         args: MethodArgs,
@@ -98,7 +99,7 @@ impl<'a> Plan<'a> {
         let Some(ImplItem::Fn(item)) = block.item.items.first() else {
             unreachable!("the block was made around a function");
         };
-        let method = Method::new(item);
+        let method = Method::of_function(item);
         valid::no_late_helpers(item)?;
         for attribute in &item.attrs {
             if let Some(name) = ast::helper(attribute.path()) {
@@ -149,6 +150,18 @@ impl<'a> Plan<'a> {
             named.peek().is_some() && !named.any(&mut has_entries)
         };
         calls.filter(is_wrong).map(valid::no_entries).collect()
+    }
+
+    /// `self_key` in place, where nothing that is cached has a `self`.
+    fn self_key_of_nothing(&self) -> Option<Error> {
+        let uses = |method: &MethodPlan<'_>| match method.kind {
+            Kind::Cached(_) => method.has_self(),
+            Kind::Refused => true,
+            _ => false,
+        };
+        let is_in_place = self.block.entry_point == EntryPoint::InPlace;
+        (is_in_place && !self.methods.iter().any(uses))
+            .then(|| valid::self_key_without_methods(&self.block))?
     }
 
     /// What is wrong with the block for refreshes that outlive calls.

@@ -13,10 +13,10 @@ mod receiver;
 mod refresh;
 mod returned;
 
-use syn::{Attribute, Error, ImplItemFn, Receiver};
+use syn::{Attribute, Error, Receiver};
 
 use crate::ast::{Block, Method};
-use error::at;
+use error::{at, leave_out};
 
 pub(crate) use argument::{arguments, no_late_helpers};
 pub(crate) use block::{
@@ -24,8 +24,8 @@ pub(crate) use block::{
 };
 pub(crate) use in_place::{
     cache_expression, function, handle_of_wrapper, helper_on_function, is_constructor, keyed,
-    not_a_function, options_in_place, refreshed_in_place, self_in_key, unboxed_recursion,
-    without_cache,
+    not_a_function, options_in_place, refreshed_in_place, self_in_key, self_key_without_methods,
+    unboxed_recursion, without_cache,
 };
 pub(crate) use receiver::{is_shared, omittable, skip_on_receiver};
 pub(crate) use refresh::{options, outlived, owned};
@@ -41,11 +41,11 @@ pub(crate) fn cached(
 ) {
     let before = errors.len();
     errors.extend(receiver.and_then(|receiver| receiver::shared(block, method, receiver).err()));
-    errors.extend(signature(method.item).err());
+    errors.extend(signature(method).err());
     let keyed = method.args.iter().filter(|argument| !argument.skipped);
     errors.extend(keyed.filter_map(|argument| {
         callable::not_callable(method, argument)
-            .and_then(|()| argument::in_key(argument))
+            .and_then(|()| argument::in_key(method, argument))
             .err()
     }));
     // One mistake, one error: the name is only checked where the rest fits.
@@ -68,27 +68,29 @@ pub(crate) fn invalidates_on_cached(attribute: &Attribute) -> Error {
     )
 }
 
-fn signature(item: &ImplItemFn) -> Result<(), Error> {
-    let signature = &item.sig;
+fn signature(method: &Method<'_>) -> Result<(), Error> {
+    let (signature, leave_out) = (&method.item.sig, leave_out(method));
     if let syn::Safety::Unsafe(unsafety) = &signature.safety {
         return Err(at(
             unsafety,
-            "`unsafe` methods cannot be cached: a hit would not run the checks its caller promised; add `#[nocache]`",
+            format!(
+                "`unsafe fn` cannot be cached: a hit would not run the checks its caller promised; {leave_out}"
+            ),
         ));
     }
     if let Some(constness) = &signature.constness {
         return Err(at(
             constness,
-            "`const fn` cannot be cached; remove `const` or add `#[nocache]`",
+            format!("`const fn` cannot be cached; remove `const`, or {leave_out}"),
         ));
     }
     if let Some(abi) = &signature.abi {
         return Err(at(
             abi,
-            "`extern` methods cannot be cached; add `#[nocache]`",
+            format!("`extern fn` cannot be cached; {leave_out}"),
         ));
     }
-    match &item.modifiers.defaultness {
+    match &method.item.modifiers.defaultness {
         Some(defaultness) => Err(at(
             defaultness,
             "`default fn` cannot be cached; remove `default`",

@@ -4,22 +4,24 @@
 //!
 //! 1. [Getting started](getting_started)
 //! 2. [Options](options)
-//! 3. [Keys](keys)
-//! 4. [What is stored](storing)
-//! 5. [Expiry and staleness](expiry)
-//! 6. [Concurrency](concurrency)
-//! 7. [Invalidation](invalidation)
-//! 8. [Failures](failures)
-//! 9. [Eviction](eviction)
-//! 10. [Testing](testing)
-//! 11. [Modes and statistics](modes_and_stats)
-//! 12. [Traits, generics and threads](wrapping)
-//! 13. [Codecs and features](codecs)
-//! 14. [Performance](performance)
-//! 15. [Limits](limits)
-//! 16. [Servers](servers)
-//! 17. [Coming from Python's `redis_func_cache`](from_python)
-//! 18. [Coming from `cached`](from_cached)
+//! 3. [Functions](functions)
+//! 4. [Keys](keys)
+//! 5. [What is stored](storing)
+//! 6. [Expiry and staleness](expiry)
+//! 7. [Concurrency](concurrency)
+//! 8. [Invalidation](invalidation)
+//! 9. [Failures](failures)
+//! 10. [Eviction](eviction)
+//! 11. [Testing](testing)
+//! 12. [Modes and statistics](modes_and_stats)
+//! 13. [Traits, generics and threads](wrapping)
+//! 14. [Codecs and features](codecs)
+//! 15. [Performance](performance)
+//! 16. [Limits](limits)
+//! 17. [Servers](servers)
+//! 18. [Coming from Python's `redis_func_cache`](from_python)
+//! 19. [Coming from `cached`](from_cached)
+//! 20. [From `cached`, example by example](from_cached_examples)
 
 pub mod getting_started {
     #![doc = include_str!("../../docs/guide/getting_started.md")]
@@ -27,6 +29,10 @@ pub mod getting_started {
 
 pub mod options {
     #![doc = include_str!("../../docs/guide/options.md")]
+}
+
+pub mod functions {
+    #![doc = include_str!("../../docs/guide/functions.md")]
 }
 
 pub mod keys {
@@ -91,4 +97,8 @@ pub mod from_python {
 
 pub mod from_cached {
     #![doc = include_str!("../../docs/guide/from_cached.md")]
+}
+
+pub mod from_cached_examples {
+    #![doc = include_str!("../../docs/guide/from_cached_examples.md")]
 }

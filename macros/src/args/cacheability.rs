@@ -51,7 +51,7 @@ impl FromMeta for OnlyOnBlocks {
     fn from_meta(meta: &Meta) -> Result<Self> {
         let name = meta.path().to_token_stream();
         Err(Error::custom(format!(
-            "`{name}` is an option of blocks, and a function has nothing that it could be for; remove it"
+            "`{name}` is an option of blocks and has no meaning on a function; remove it"
         ))
         .with_span(meta.path()))
     }

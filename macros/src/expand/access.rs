@@ -1,7 +1,8 @@
 //! How generated code reaches the cache, the user's value, and the user's own method.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens as _, quote};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens as _, quote, quote_spanned};
+use syn::spanned::Spanned as _;
 
 use super::context::Context;
 use crate::ast::{CallStyle, EntryPoint, Method};
@@ -111,8 +112,11 @@ impl Access {
 pub(super) fn cache(context: &Context<'_>, this: &TokenStream) -> (TokenStream, TokenStream) {
     let (krate, private, cache) = (&context.krate, &context.private, names::local("__cache"));
     let expression = context.cache(this);
+    // A wrong type is shown at the expression.
+    let at = Span::call_site().located_at(expression.span());
+    let reference = quote_spanned!(at=> &#expression);
     (
-        quote!(let #cache: &#krate::Cache = &#expression;),
+        quote!(let #cache: &#krate::Cache = #reference;),
         quote!(#private::engine(#cache)),
     )
 }

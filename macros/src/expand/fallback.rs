@@ -30,11 +30,14 @@ pub(crate) fn outside(name: &str, item: &TokenStream) -> TokenStream {
     quote!(#error #item)
 }
 
-/// The function as it was, without the attributes that only we understand.
+/// The function as it was, without the attributes that only we understand. What has been refused is not left for the
+/// compiler to refuse again.
 pub(crate) fn function(item: TokenStream) -> TokenStream {
     match syn::parse2::<ItemFn>(item.clone()) {
         Ok(mut function) => {
             ast::strip_function(&mut function);
+            function.sig.variadic = None;
+            ast::box_recursion(&function.sig.ident, &mut function.block);
             quote!(#function)
         }
         Err(_) => item,

@@ -101,8 +101,11 @@ pub(super) fn block(context: &Context<'_>) -> TokenStream {
     let items: Vec<_> = items
         .into_iter()
         .map(|item| match item {
-            ImplItem::Fn(method) => {
+            ImplItem::Fn(mut method) => {
                 let plan = plans.next().expect("each method has a plan");
+                if matches!(plan.kind, Kind::Refused) {
+                    ast::box_recursion(&method.sig.ident, &mut method.block);
+                }
                 match is_replaced(plan) {
                     false => method.to_token_stream(),
                     true if is_closure(context) => {

@@ -27,7 +27,7 @@ fn something(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let private = &context.private;
     let returned = fragment::returned(context, method);
     let returned = types::with_lifetime(&returned, &syn::parse_quote!('static), false);
-    let message = valid::nothing(method.name());
+    let message = valid::nothing(method);
     let cfgs = cfgs(&context.block.item.attrs).into_iter();
     let cfgs = cfgs.chain(attributes::cfgs(&method.item.attrs));
     let (first, last) = types::ends(&method.returned);

@@ -4,8 +4,8 @@ use quote::ToTokens as _;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Error, Ident, ImplItemFn, Meta, PatType, Type};
 
-use super::error::at;
-use crate::ast::{self, Arg};
+use super::error::{at, leave_out};
+use crate::ast::{self, Arg, Method};
 use crate::types;
 
 /// Sets that iterate in random order: serde writes them as they come.
@@ -20,7 +20,7 @@ pub(crate) fn no_late_helpers(item: &ImplItemFn) -> Result<(), Error> {
                 attribute,
                 format!(
                     "`{late}` inside `cfg_attr` is not supported here because it is evaluated too late; \
-                     write two methods with `#[cfg(…)]`"
+                     write two versions, each with `#[cfg(…)]` above it"
                 ),
             ));
         }
@@ -79,14 +79,14 @@ fn no_cfg(argument: &PatType) -> Result<(), Error> {
     match attributes.find(|attribute| attribute.path().is_ident("cfg")) {
         Some(cfg) => Err(at(
             cfg,
-            "`#[cfg]` on an argument is not supported here; write two methods with `#[cfg(…)]`",
+            "`#[cfg]` on an argument is not supported here; write two versions, each with `#[cfg(…)]` above it",
         )),
         None => Ok(()),
     }
 }
 
 /// Whether an argument can be part of the key, as far as its type says by itself.
-pub(super) fn in_key(argument: &Arg<'_>) -> Result<(), Error> {
+pub(super) fn in_key(method: &Method<'_>, argument: &Arg<'_>) -> Result<(), Error> {
     let (name, ty) = (&argument.ident, types::peel(argument.ty));
     let text = || format!("{name}: {}", types::text(ty));
     let element = match ty {
@@ -94,8 +94,9 @@ pub(super) fn in_key(argument: &Arg<'_>) -> Result<(), Error> {
             return Err(at(
                 ty,
                 format!(
-                    "`&mut` argument `{name}` may be written by the method, and a hit would skip that; add `#[nocache]`, \
-                     or mark it `#[cache_skip]` if it is only the way to the data, such as a connection"
+                    "`&mut` argument `{name}` may be written to, and a hit would skip that; {}, or mark it `#[cache_skip]` \
+                     if it is only the way to the data, such as a connection",
+                    leave_out(method)
                 ),
             ));
         }
@@ -117,8 +118,9 @@ pub(super) fn in_key(argument: &Arg<'_>) -> Result<(), Error> {
             ty,
             format!(
                 "argument `{}` has no value that could be part of the key; \
-                 mark it `#[cache_skip]`, or add `#[nocache]`",
-                text()
+                 mark it `#[cache_skip]`, or {}",
+                text(),
+                leave_out(method)
             ),
         )),
         _ => ordered(name, ty),

@@ -2,7 +2,7 @@
 
 use syn::{Error, Ident, Signature, Type, TypeParamBound, WherePredicate};
 
-use super::error::at;
+use super::error::{at, leave_out};
 use crate::ast::{Arg, Method};
 use crate::types;
 
@@ -27,9 +27,10 @@ pub(super) fn not_callable(method: &Method<'_>, argument: &Arg<'_>) -> Result<()
         ty,
         format!(
             "argument `{}: {}` is {what}, which has no value that could be part of the key; \
-             mark it `#[cache_skip]` if the result does not depend on it, or add `#[nocache]`",
+             mark it `#[cache_skip]` if the result does not depend on it, or {}",
             argument.ident,
-            types::text(ty)
+            types::text(ty),
+            leave_out(method)
         ),
     ))
 }

@@ -2,11 +2,10 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens as _;
-use syn::visit::{self, Visit};
-use syn::{Attribute, Error, Expr, ExprCall, Ident, Item, ItemFn, Type};
+use syn::{Attribute, Error, Expr, Ident, Item, ItemFn, Type};
 
 use super::error::at;
-use crate::ast::{Block, CallStyle, EntryPoint, Method};
+use crate::ast::{self, Block, CallStyle, EntryPoint, Method};
 use crate::types;
 
 /// Names of functions that make a value, alone or in front of `_`.
@@ -14,17 +13,16 @@ const MAKES: [&str; 4] = ["new", "from", "with", "try_new"];
 
 /// Whether a function makes a value of its type: each call is to make one.
 pub(crate) fn is_constructor(method: &Method<'_>) -> bool {
-    if method.has_self() {
-        return false;
+    if matches!(types::peel(&method.returned), Type::Path(path) if path.path.is_ident("Self")) {
+        return true;
     }
     let name = method.name().to_string();
     let makes = MAKES.iter().any(|verb| {
         name.strip_prefix(verb)
             .is_some_and(|rest| rest.starts_with('_'))
     });
-    let is_self =
-        matches!(types::peel(&method.returned), Type::Path(path) if path.path.is_ident("Self"));
-    is_self || makes || ["new", "default", "builder", "try_new"].contains(&name.as_str())
+    let is_plain = ["new", "default", "builder", "try_new"].contains(&name.as_str());
+    !method.has_self() && (makes || is_plain)
 }
 
 /// What is wrong with the options of a block in place.
@@ -55,7 +53,7 @@ pub(crate) fn handle_of_wrapper(block: &Block<'_>) -> Option<Error> {
     ))
 }
 
-/// `&self` methods in place, of which nobody has said what is in the key.
+/// `&self` methods in place, where the block does not say what of `self` is in the key.
 pub(crate) fn self_in_key(block: &Block<'_>, method: &Method<'_>) -> Result<(), Error> {
     let Some(receiver) = method.item.sig.receiver() else {
         return Ok(());
@@ -70,6 +68,15 @@ pub(crate) fn self_in_key(block: &Block<'_>, method: &Method<'_>) -> Result<(), 
              the key, such as `self_key = self.id`, or `self_key = ()` if nothing of it matters",
             method.name()
         ),
+    ))
+}
+
+/// `self_key` that goes into no key.
+pub(crate) fn self_key_without_methods(block: &Block<'_>) -> Option<Error> {
+    let self_key = block.args.self_key.as_ref()?;
+    Some(at(
+        &self_key.0,
+        "no cached function of this block has a `self`, so `self_key` has no effect; remove it",
     ))
 }
 
@@ -140,7 +147,8 @@ pub(crate) fn not_a_function(item: &TokenStream) -> Error {
     let Ok(item) = syn::parse2::<Item>(item.clone()) else {
         return Error::new(
             Span::call_site(),
-            "`#[cache_fn]` must be placed on a function with a body; a trait's method is cached in the block that implements it",
+            "`#[cache_fn]` must be placed on a function; what a closure returns is cached by \
+             `cache.function(\"name\").build()?.get_with(…)`",
         );
     };
     let (token, hint) = match &item {
@@ -156,6 +164,14 @@ pub(crate) fn not_a_function(item: &TokenStream) -> Error {
             item.struct_token.to_token_stream(),
             "write `#[cache_impl]` on an `impl` block of the struct",
         ),
+        Item::Verbatim(item) => (
+            item.clone(),
+            "this one has no body, so write `#[cache_impl]` on the block that implements its trait",
+        ),
+        Item::Mod(item) => (
+            item.mod_token.to_token_stream(),
+            "put it on the functions inside the module",
+        ),
         other => (
             other.to_token_stream(),
             "it caches what one function returns",
@@ -169,6 +185,13 @@ pub(crate) fn not_a_function(item: &TokenStream) -> Error {
 
 /// What cannot stand beside a function under its name, or cannot be cached without a block.
 pub(crate) fn function(function: &ItemFn) -> Result<(), Error> {
+    let is_ours = |attribute: &&Attribute| {
+        let segments = &attribute.path().segments;
+        segments.last().is_some_and(|last| last.ident == "cache_fn")
+    };
+    if let Some(second) = function.attrs.iter().find(is_ours) {
+        return Err(at(second, "duplicate `#[cache_fn]`; keep one of them"));
+    }
     if let Some(receiver) = function.sig.receiver() {
         return Err(at(
             receiver,
@@ -178,7 +201,7 @@ pub(crate) fn function(function: &ItemFn) -> Result<(), Error> {
     if let Some(variadic) = &function.sig.variadic {
         return Err(at(
             variadic,
-            "a function with a variable number of arguments cannot be cached: they cannot be a key; remove `#[cache_fn]`",
+            "a variable number of arguments cannot be part of the key; remove `#[cache_fn]`",
         ));
     }
     Ok(())
@@ -224,54 +247,14 @@ pub(crate) fn keyed(method: &Method<'_>, has_version: bool) -> Option<Error> {
 
 /// `rate(code).await` in `async fn rate`: its future would contain itself.
 pub(crate) fn unboxed_recursion(method: &Method<'_>) -> Option<Error> {
-    struct Search<'a> {
-        name: &'a Ident,
-        found: Option<Ident>,
-    }
-    impl<'a> Visit<'a> for Search<'_> {
-        fn visit_expr_await(&mut self, awaited: &'a syn::ExprAwait) {
-            if let Some(called) = called(&awaited.base).filter(|called| *called == self.name) {
-                self.found.get_or_insert_with(|| called.clone());
-            }
-            visit::visit_expr_await(self, awaited);
-        }
-
-        fn visit_item(&mut self, _: &'a Item) {}
-    }
-    /// `f` of `f(…)`, `Self::f(…)` and `self.f(…)`.
-    fn called(expr: &Expr) -> Option<&Ident> {
-        match expr {
-            Expr::Call(ExprCall { func, .. }) => {
-                let Expr::Path(path) = &**func else {
-                    return None;
-                };
-                let segments = &path.path.segments;
-                let is_own = segments.len() == 1 || segments[0].ident == "Self";
-                segments.last().map(|last| &last.ident).filter(|_| is_own)
-            }
-            Expr::MethodCall(call) => {
-                let is_self =
-                    matches!(&*call.receiver, Expr::Path(path) if path.path.is_ident("self"));
-                Some(&call.method).filter(|_| is_self)
-            }
-            _ => None,
-        }
-    }
     if method.style != CallStyle::Async {
         return None;
     }
-    let mut search = Search {
-        name: method.name(),
-        found: None,
-    };
-    search.visit_block(&method.item.block);
-    search.found.map(|found| {
-        at(
-            &found,
-            format!(
-                "`{found}` calls itself, so its future would contain itself; put the inner call in a box: \
-                 `Box::pin(…).await`"
-            ),
-        )
-    })
+    let found = ast::box_recursion(method.name(), &mut method.item.block.clone())?;
+    Some(at(
+        &found,
+        format!(
+            "`{found}` calls itself, so its future would contain itself; put the inner call in a box: `Box::pin(…).await`"
+        ),
+    ))
 }

@@ -2,9 +2,9 @@
 
 use quote::ToTokens as _;
 use syn::visit::{self, Visit};
-use syn::{Error, GenericArgument, Ident, PathArguments, PathSegment, ReturnType, Type, TypePath};
+use syn::{Error, GenericArgument, PathArguments, PathSegment, ReturnType, Type, TypePath};
 
-use super::error::at;
+use super::error::{at, leave_out};
 use crate::ast::{CallStyle, Method};
 use crate::types::{self, Unstorable};
 
@@ -15,7 +15,10 @@ pub(super) fn storable(method: &Method<'_>) -> Result<(), Error> {
     if method.style == CallStyle::Sync && types::is_boxed_future(returned) {
         return Err(at(
             returned,
-            "a boxed future cannot be stored; return `impl Future<Output = …>` or use `async fn`, or add `#[nocache]`",
+            format!(
+                "a boxed future cannot be stored; return `impl Future<Output = …>` or use `async fn`, or {}",
+                leave_out(method)
+            ),
         ));
     }
     let parameters = types::parameters(&method.item.sig.generics);
@@ -29,14 +32,14 @@ pub(super) fn storable(method: &Method<'_>) -> Result<(), Error> {
         ));
     }
     match types::unstorable(stored) {
-        Some(found) => Err(unstorable(&found)),
-        None => owning(stored),
+        Some(found) => Err(unstorable(method, &found)),
+        None => owning(method, stored),
     }
 }
 
 /// `Page<'_>` is not read back from the store: it would have to borrow from what was read. A `Cow`
 /// is read back as owned.
-fn owning(stored: &Type) -> Result<(), Error> {
+fn owning(method: &Method<'_>, stored: &Type) -> Result<(), Error> {
     struct Search<'a>(Option<&'a TypePath>);
     impl<'a> Visit<'a> for Search<'a> {
         fn visit_type_path(&mut self, path: &'a TypePath) {
@@ -58,7 +61,8 @@ fn owning(stored: &Type) -> Result<(), Error> {
         found,
         format!(
             "`{text}` borrows, and what is stored must own what it holds; return a type without a lifetime \
-             (with `String` for `&str`, `Vec` for slices), or add `#[nocache]`"
+             (with `String` for `&str`, `Vec` for slices), or {}",
+            leave_out(method)
         ),
     ))
 }
@@ -74,7 +78,7 @@ fn has_lifetime(segment: &PathSegment) -> bool {
 
 fn something(method: &Method<'_>, stored: &Type) -> Result<(), Error> {
     let name = method.name();
-    let message = nothing(name);
+    let message = nothing(method);
     if matches!(method.item.sig.output, ReturnType::Default) {
         return Err(at(name, message));
     }
@@ -85,32 +89,41 @@ fn something(method: &Method<'_>, stored: &Type) -> Result<(), Error> {
 }
 
 /// The message for a method without a value, here or once its type is known.
-pub(crate) fn nothing(method: &Ident) -> String {
+pub(crate) fn nothing(method: &Method<'_>) -> String {
     format!(
-        "`{method}` returns no value, so a cache hit would only skip its side effects; add `#[nocache]`"
+        "`{}` returns no value, so a cache hit would only skip its side effects; {}",
+        method.name(),
+        leave_out(method)
     )
 }
 
-fn unstorable(found: &Unstorable) -> Error {
+fn unstorable(method: &Method<'_>, found: &Unstorable) -> Error {
+    let leave_out = leave_out(method);
     match found {
         Unstorable::Reference(ty) => at(
             ty,
-            "a cached method cannot return a reference; return an owned type such as `String` or add `#[nocache]`",
+            format!(
+                "a reference cannot be stored in the cache; return an owned type such as `String`, or {leave_out}"
+            ),
         ),
         Unstorable::Opaque(ty) => at(
             ty,
             format!(
-                "`{}` cannot be stored in the cache; collect it into a `Vec` or another type of its own, or add `#[nocache]`",
+                "`{}` cannot be stored in the cache; collect it into a `Vec` or another type of its own, or {leave_out}",
                 types::text(ty)
             ),
         ),
         Unstorable::NestedOption(ty) => at(
             ty,
-            "`Option<Option<_>>` does not survive CBOR (`Some(None)` is read back as `None`); use an enum or add `#[nocache]`",
+            format!(
+                "`Option<Option<_>>` does not survive CBOR (`Some(None)` is read back as `None`); use an enum, or {leave_out}"
+            ),
         ),
         Unstorable::UnitOption(ty) => at(
             ty,
-            "`Option<()>` does not survive CBOR (`Some(())` is read back as `None`); use `bool` or add `#[nocache]`",
+            format!(
+                "`Option<()>` does not survive CBOR (`Some(())` is read back as `None`); use `bool`, or {leave_out}"
+            ),
         ),
     }
 }

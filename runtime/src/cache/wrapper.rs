@@ -9,8 +9,8 @@ use crate::engine::Engine;
 /// A type with a block marked `#[cache_impl]`. The attribute implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no cached wrapper",
-    label = "no `impl` block of this type is marked `#[cache_impl]`",
-    note = "put `#[cache_impl]` on one of its `impl` blocks"
+    label = "no `#[cache_impl]` makes a wrapper for this type",
+    note = "put `#[cache_impl]` on one of its `impl` blocks; one with `cache = …` is cached in place, without a wrapper"
 )]
 pub trait Cacheable: Sized {
     /// The wrapper, by default `Cached` and the name of the type.

@@ -161,7 +161,7 @@ pub type ReturnedBy<F> = <F as Returns>::Returned;
     message = "`{Self}` cannot be stored in the cache",
     label = "a cached method must return `T` or `Result<T, E>` with `T: serde::Serialize + serde::de::DeserializeOwned`",
     note = "derive both for a type of yours; a type of another crate often has them behind a feature of that crate, such as `serde`",
-    note = "or add `#[nocache]` to delegate the method without caching"
+    note = "or leave it uncached: `#[nocache]` on a method"
 )]
 pub trait Value: Serialize + DeserializeOwned {}
 

@@ -1,0 +1,14 @@
+use std::sync::LazyLock;
+
+use redis_func_cache::{Cache, cache_fn};
+
+static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::builder("x").build().unwrap());
+
+struct Rate(u64);
+
+#[cache_fn(cache = CACHE)]
+fn rate(code: u64) -> Rate {
+    Rate(code)
+}
+
+fn main() {}

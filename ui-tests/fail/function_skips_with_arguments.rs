@@ -1,0 +1,14 @@
+use std::sync::LazyLock;
+
+use redis_func_cache::{Cache, cache_fn};
+
+static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::builder("x").build().unwrap());
+
+struct Db;
+
+#[cache_fn(cache = CACHE)]
+fn rate(#[cache_skip(always)] _db: &Db, code: u64) -> u64 {
+    code
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use redis_func_cache::cache_fn;
+
+#[cache_fn(cache = self.cache)]
+async fn rate(code: u64) -> u64 {
+    code
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use redis_func_cache::{Cache, cache_fn};
+
+static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::builder("x").build().unwrap());
+
+#[cache_fn(cache = CACHE)]
+fn rates(codes: &HashSet<u64>) -> usize {
+    codes.len()
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use std::sync::LazyLock;
+
+use redis_func_cache::{Cache, cache_fn};
+
+static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::builder("x").build().unwrap());
+
+#[cache_fn(cache = CACHE)]
+fn rate(code: impl std::fmt::Display + Copy) -> String {
+    code.to_string()
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use std::sync::LazyLock;
+
+use redis_func_cache::{Cache, cache_fn};
+
+static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::builder("x").build().unwrap());
+
+#[cache_fn(cache = CACHE, self_key = ())]
+fn rate(code: u64) -> u64 {
+    code
+}
+
+fn main() {}
