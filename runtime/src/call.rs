@@ -119,8 +119,15 @@ impl<'a> Call<'a> {
             }
         }
         // In a box, for most calls never need the room.
-        let method = Box::pin(method());
-        steps.execute::<S, R>(cacheability, method).await
+        let returned = steps.execute(Box::pin(method())).await;
+        let (stored, committed) = match steps.conclude::<S, R>(returned, cacheability) {
+            Ok(stored) => stored,
+            Err(returned) => return returned,
+        };
+        if let Some(committed) = committed {
+            committed.await;
+        }
+        S::from_stored(stored)
     }
 
     /// [`run`](Self::run) for a method whose values are refreshed in the background: `make` gives an
@@ -178,8 +185,15 @@ impl<'a> Call<'a> {
             steps.count_stale(needs);
             return returned;
         }
-        let method = Box::pin(make());
-        steps.execute::<S, R>(cacheability, method).await
+        let returned = steps.execute(Box::pin(make())).await;
+        let (stored, committed) = match steps.conclude::<S, R>(returned, cacheability) {
+            Ok(stored) => stored,
+            Err(returned) => return returned,
+        };
+        if let Some(committed) = committed {
+            committed.await;
+        }
+        S::from_stored(stored)
     }
 
     /// [`run`](Self::run) for a sync method: the same, on a thread that waits.

@@ -83,7 +83,7 @@ impl Refresh {
         if !steps.begin_refresh(needs, &mut permit).await {
             return None;
         }
-        let returned = steps.run(pin!(method)).await;
+        let returned = steps.execute(pin!(method)).await;
         // Back to what was returned before the wait: that is known to be `Send`.
         let (put, returned) = {
             let stored = S::into_stored(returned).ok()?;
