@@ -113,8 +113,8 @@ impl<'a> Call<'a> {
         Fut: Future<Output = R>,
     {
         let mut steps = self.steps();
-        while let Some(found) = steps.find().await {
-            if let Some(stored) = steps.read(found) {
+        while let Some(reply) = steps.find().await {
+            if let Some(stored) = steps.read(reply) {
                 return S::from_stored(stored);
             }
         }
@@ -161,8 +161,8 @@ impl<'a> Call<'a> {
         R: Send + 'static,
     {
         let mut steps = self.steps();
-        while let Some(found) = steps.find().await {
-            let Some(stored) = steps.read(found) else {
+        while let Some(reply) = steps.find().await {
+            let Some(stored) = steps.read(reply) else {
                 continue;
             };
             let returned = S::from_stored(stored);
