@@ -8,6 +8,7 @@ mod choice;
 mod duration;
 mod expr;
 mod freshness;
+mod list;
 mod literal;
 mod path;
 mod precedence;
@@ -23,6 +24,7 @@ pub(crate) use cacheability::{CacheIf, CacheNone, OnlyOnBlocks, OnlyOnMethods, T
 pub(crate) use choice::{ByDefault, Codec, Policy, Touch};
 pub(crate) use duration::{Ttl, TtlNone};
 pub(crate) use freshness::{Early, Jitter, SoftTimeout, Stale, Stampede, soft_timeout_alone};
+pub(crate) use list::{Names, Only, Skip};
 pub(crate) use literal::{Flag, MaxSize, Version};
 pub(crate) use path::{CacheExpr, HandleName, Krate, SelfKey, Vis, Wrapper};
 pub(crate) use precedence::{NonePolicy, effective_early, effective_stale_ms, outlives_calls};
@@ -60,6 +62,8 @@ pub(crate) struct BlockArgs {
     pub(crate) krate: Option<Krate>,
     #[darling(rename = "default")]
     pub(crate) by_default: Option<ByDefault>,
+    pub(crate) only: Option<Only>,
+    pub(crate) skip: Option<Skip>,
 }
 
 impl BlockArgs {
@@ -114,6 +118,7 @@ struct FnArgs {
     extend: Option<OnlyOnBlocks>,
     vis: Option<OnlyOnBlocks>,
     only: Option<OnlyOnBlocks>,
+    skip: Option<Skip>,
     #[darling(flatten)]
     method: MethodArgs,
 }
@@ -130,9 +135,11 @@ pub(crate) fn of_function(
         handle: args.handle,
         cluster: args.cluster,
         krate: args.krate,
+        skip: args.skip,
         ..BlockArgs::default()
     };
     contradictions(&args.method, "keep one of them", errors);
+    errors.extend(listed(block.skip.as_ref().map(|skip| &skip.0)));
     errors.extend(soft_timeout_alone(
         args.method.soft_timeout,
         args.method.stale,
@@ -146,6 +153,15 @@ pub(crate) fn of_block(options: TokenStream, errors: &mut Vec<Error>) -> BlockAr
     contradiction(args.single, args.multiple, errors);
     nones(args.cache_none, args.ttl_none, errors);
     errors.extend(soft_timeout_alone(args.soft_timeout, args.stale));
+    errors.extend(listed(args.only.as_ref().map(|only| &only.0)));
+    errors.extend(listed(args.skip.as_ref().map(|skip| &skip.0)));
+    if let (Some(only), Some(_)) = (&args.only, args.by_default) {
+        errors.push(Error::new_spanned(
+            &only.0.option,
+            "`only` names the methods that are cached, and `default = \"nocache\"` asks for `#[cache]` on each; keep one of \
+             them",
+        ));
+    }
     args
 }
 
@@ -227,6 +243,10 @@ fn contradictions(args: &MethodArgs, both_ttls: &str, errors: &mut Vec<Error>) {
             format!("`ttl` and `ttl_fn` contradict each other; {both_ttls}"),
         ));
     }
+}
+
+fn listed(names: Option<&Names>) -> Option<Error> {
+    names.and_then(|names| names.error.clone())
 }
 
 fn contradiction(single: Flag, multiple: Flag, errors: &mut Vec<Error>) {

@@ -3,15 +3,17 @@
 //! Imports [`args`](crate::args), and the helpers below it. It decides nothing: which methods are cached is up to the
 //! plan. Start at [`Block`] and [`Method`].
 
+mod argument;
+mod conversion;
 mod helper;
 mod recursion;
 
-use syn::{
-    Error, FnArg, Ident, ImplItemFn, ItemFn, ItemImpl, Pat, PatType, Path, ReturnType, Type,
-};
+use syn::{Error, Ident, ImplItemFn, ItemFn, ItemImpl, Path, ReturnType, Type};
 
-use crate::args::{BlockArgs, HandleName};
+use crate::args::{BlockArgs, HandleName, Skip};
 use crate::{names, types};
+pub(crate) use argument::{Arg, bindings, key, typed};
+pub(crate) use conversion::{Conversion, Environment, Form, Obstacle};
 pub(crate) use helper::{Helpers, Invalidates, helper, invalidates, late, strip, strip_function};
 pub(crate) use recursion::box_recursion;
 
@@ -54,13 +56,6 @@ pub(crate) enum CallStyle {
     /// `-> impl Future<Output = T>`
     Future,
     Sync,
-}
-
-#[derive(Debug)]
-pub(crate) struct Arg<'a> {
-    pub(crate) ident: Ident,
-    pub(crate) ty: &'a Type,
-    pub(crate) skipped: bool,
 }
 
 impl<'a> Block<'a> {
@@ -119,8 +114,14 @@ impl<'a> Block<'a> {
         names_default || self.args.extend.is_set()
     }
 
+    /// Whether `only` names a method.
+    pub(crate) fn names(&self, method: &Ident) -> bool {
+        let only = self.args.only.as_ref();
+        only.is_some_and(|only| only.0.has(method))
+    }
+
     pub(crate) fn is_cached_by_default(&self) -> bool {
-        self.args.by_default.is_none()
+        self.args.by_default.is_none() && self.args.only.is_none()
     }
 }
 
@@ -148,14 +149,8 @@ impl<'a> Method<'a> {
             (None, Some(output)) => (CallStyle::Future, output.clone()),
             (None, None) => (CallStyle::Sync, declared),
         };
-        let args = typed(item).enumerate().map(|(index, typed)| Arg {
-            ident: argument_name(&typed.pat, index),
-            ty: &typed.ty,
-            skipped: typed
-                .attrs
-                .iter()
-                .any(|attribute| helper(attribute.path()).is_some()),
-        });
+        let args = typed(item).enumerate();
+        let args = args.map(|(index, typed)| Arg::new(typed, index));
         Self {
             args: args.collect(),
             item,
@@ -180,23 +175,15 @@ impl<'a> Method<'a> {
     pub(crate) fn has_self(&self) -> bool {
         self.item.sig.receiver().is_some()
     }
-}
 
-/// The arguments behind the receiver.
-pub(crate) fn typed(item: &ImplItemFn) -> impl Iterator<Item = &PatType> {
-    item.sig.inputs.iter().filter_map(|input| match input {
-        FnArg::Typed(typed) => Some(typed),
-        FnArg::Receiver(_) => None,
-    })
-}
-
-/// The user's name where there is one, so that documentation shows it; else one of ours.
-fn argument_name(pattern: &Pat, index: usize) -> Ident {
-    match pattern {
-        Pat::Ident(ident) if ident.by_ref.is_none() && ident.subpat.is_none() => {
-            ident.ident.clone()
+    /// Skips the arguments that the block lists.
+    pub(crate) fn skip(&mut self, skip: Option<&Skip>) {
+        let Some(skip) = skip else {
+            return;
+        };
+        for argument in &mut self.args {
+            argument.skip(skip);
         }
-        _ => names::argument(index),
     }
 }
 

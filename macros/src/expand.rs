@@ -5,6 +5,7 @@
 //! [`whole`].
 
 mod access;
+mod argument;
 mod attributes;
 mod body;
 mod cacheability;
@@ -15,6 +16,7 @@ mod fallback;
 mod fragment;
 mod function;
 mod handle;
+mod in_place;
 mod original;
 mod owned;
 mod reads;
@@ -48,7 +50,7 @@ pub(crate) fn whole(plan: &Plan<'_>) -> TokenStream {
             quote!(#block #definition #methods #shared)
         }
         EntryPoint::InPlace => {
-            let block = original::block(&context);
+            let block = in_place::block(&context);
             // A trait's methods are in its block.
             let methods = plan.block.trait_.is_none();
             let methods = methods.then(|| wrapper_method::implementation(&context));

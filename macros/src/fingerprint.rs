@@ -2,18 +2,19 @@
 //!
 //! Any stage may use it; it imports nothing of the crate. Start at [`method`].
 //!
-//! Not hashed: attributes and docs, except `#[cfg]` inside of the method, visibility, spans and spaces, `None` groups that a macro left
-//! behind, raw prefixes of identifiers, and commas before a closing bracket. Characters of
-//! punctuation are joined to operators by the table below and not by the spacing that the
+//! Not hashed: attributes and docs, except `#[cfg]` inside of the method and `#[cache_key]`,
+//! visibility, spans and spaces, `None` groups that a macro left behind, raw prefixes of
+//! identifiers, and commas before a closing bracket. Characters of punctuation are joined to operators by the table below and not by the spacing that the
 //! compiler reports, which has changed between its versions.
 
 mod conditions;
+mod strip;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use sha1::{Digest as _, Sha1};
-use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, ImplItemFn, Visibility};
+use syn::visit_mut::VisitMut as _;
+use syn::{ImplItemFn, Visibility};
 
 /// Longest first.
 const OPERATORS: [&str; 24] = [
@@ -28,6 +29,7 @@ const NO_CALLEE: [&str; 22] = [
 ];
 
 pub(crate) use conditions::conditions;
+use strip::Strip;
 
 pub(crate) fn method(method: &ImplItemFn) -> [u8; 20] {
     let mut method = method.clone();
@@ -68,30 +70,6 @@ fn write_text(tokens: TokenStream, text: &mut String) {
                 text.push_str(&unraw(&token.to_string()));
             }
         }
-    }
-}
-
-/// Removes every attribute, at any depth, that does not choose what is compiled.
-struct Strip;
-
-impl VisitMut for Strip {
-    fn visit_attributes_mut(&mut self, attributes: &mut Vec<Attribute>) {
-        attributes.retain(conditions::chooses);
-    }
-
-    fn visit_impl_item_fn_mut(&mut self, method: &mut ImplItemFn) {
-        method.attrs.clear();
-        visit_mut::visit_impl_item_fn_mut(self, method);
-    }
-
-    fn visit_pat_type_mut(&mut self, argument: &mut syn::PatType) {
-        argument.attrs.clear();
-        visit_mut::visit_pat_type_mut(self, argument);
-    }
-
-    fn visit_receiver_mut(&mut self, receiver: &mut syn::Receiver) {
-        receiver.attrs.clear();
-        visit_mut::visit_receiver_mut(self, receiver);
     }
 }
 

@@ -64,6 +64,8 @@ use proc_macro::TokenStream;
 /// |---|---|---|---|
 /// | `stampede` | `"lease"`, `"local"`, `"off"` | `"lease"` | Single-flight: calls that miss the same entry share one execution, among all processes, in each process, or not at all. |
 /// | `default` | `"nocache"` | every method with `&self` is cached | Only methods with `#[cache]` are cached. |
+/// | `only` | `only(find, list)` | every method with `&self` is cached | Only these methods are cached; their names need no `#[cache]`. |
+/// | `skip` | `skip(conn, ctx)` | none | Arguments of these names are skipped in every cached method, as with `#[cache_skip]`. |
 /// | `wrapper` | a name or path | `Cached` and the type's name | The wrapper's name. The default name, written out, adds the methods to the wrapper that another block makes. |
 /// | `extend` | none | off | Adds the methods to a wrapper of any name that another block makes. |
 /// | `vis` | `"pub"`, `"pub(crate)"`, … | `"pub"` | The wrapper's visibility. Use the type's where that is narrower. |
@@ -157,8 +159,8 @@ pub fn cache_impl(options: TokenStream, item: TokenStream) -> TokenStream {
 /// * `rate::all()`: a handle on all entries of the function.
 /// * `rate::uncached(…)`: the function as it was written. A call of the function inside its own body is cached.
 ///
-/// Attributes below `#[cache_fn]`, such as `#[instrument]`, stay on the function as it was written, and act where it
-/// runs. Those above act on every call.
+/// Attributes that rewrite the body, such as `#[instrument]`, act where the function runs, and not on hits. Write them
+/// below `#[cache_fn]`: above, they are expanded first, and what they make of the body is in the fingerprint.
 ///
 /// # What is in the key
 ///
@@ -233,6 +235,23 @@ inside_only! {
     /// It is a compile error on `self`, which is not in the key anyway, and on an argument of a method that is not
     /// cached.
     cache_skip
+    /// `#[cache_key(expression)]` stands on an argument. The value of the expression is in the key, and not the argument
+    /// itself, which need not be `Serialize`. Handles take the argument all the same, and compute the same key.
+    ///
+    /// | argument | in the key |
+    /// |---|---|
+    /// | `#[cache_key(ctx.actor_id())] ctx: &Ctx` | who asks |
+    /// | `#[cache_key(page.min(100))] page: u32` | one entry for all pages from 100 on |
+    /// | `#[cache_key(name.to_lowercase())] name: &str` | one entry for all spellings |
+    /// | `#[cache_key(id)] Path(id): Path<u64>` | what a pattern binds, as a reference |
+    ///
+    /// The answer must not depend on more of the argument. The expression is a part of the method's fingerprint: to
+    /// change it starts with no entries. It is evaluated for each call, before the store is asked; where it panics, the
+    /// call bypasses the cache. It may name `self`, and other arguments that are in the key.
+    ///
+    /// It is a compile error without an expression, with one that does not name its argument, on `self` (`self_key` is
+    /// for that), together with `#[cache_skip]`, and on an argument of a method that is not cached.
+    cache_key
     /// `#[invalidates(call, …)]` stands on a `#[nocache]` method with `&self`. Each call names a cached method of the
     /// same wrapper:
     ///

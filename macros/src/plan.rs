@@ -82,6 +82,7 @@ impl<'a> Plan<'a> {
         };
         errors.extend(siblings::collisions(&mut plan));
         errors.extend(plan.wrong_invalidations());
+        plan.check_lists(errors);
         plan.check_refreshes(errors);
         errors.extend(plan.self_key_of_nothing());
         if errors.is_empty() && !plan.methods.iter().any(MethodPlan::is_cached) {
@@ -99,7 +100,8 @@ impl<'a> Plan<'a> {
         let Some(ImplItem::Fn(item)) = block.item.items.first() else {
             unreachable!("the block was made around a function");
         };
-        let method = Method::of_function(item);
+        let mut method = Method::of_function(item);
+        method.skip(block.args.skip.as_ref());
         valid::no_late_helpers(item)?;
         for attribute in &item.attrs {
             if let Some(name) = ast::helper(attribute.path()) {
@@ -108,6 +110,7 @@ impl<'a> Plan<'a> {
         }
         let before = errors.len();
         errors.extend(valid::arguments(item, true));
+        errors.extend(valid::unknown_arguments(&block, &[&method]));
         valid::cached(&block, &method, None, true, errors);
         errors.extend(valid::cache_expression(&block, &method).err());
         errors.extend(valid::options(&block.args, &args));
@@ -152,6 +155,24 @@ impl<'a> Plan<'a> {
         calls.filter(is_wrong).map(valid::no_entries).collect()
     }
 
+    /// Names in `only` and `skip` that nothing here has. Without the right list an argument may be in the key that is not
+    /// to be: nothing is cached then, so that there is one error.
+    fn check_lists(&mut self, errors: &mut Vec<Error>) {
+        let all: Vec<&Method<'a>> = self.methods.iter().map(|method| &method.method).collect();
+        errors.extend(valid::unknown_methods(&self.block, &all));
+        let may_skip = |kind: &Kind| matches!(kind, Kind::Cached(_) | Kind::Refused);
+        let cached = self.methods.iter().filter(|method| may_skip(&method.kind));
+        let cached: Vec<&Method<'a>> = cached.map(|method| &method.method).collect();
+        let unknown = valid::unknown_arguments(&self.block, &cached);
+        let skip = self.block.args.skip.as_ref();
+        if !unknown.is_empty() || skip.is_some_and(|skip| skip.0.is_wrong()) {
+            for method in self.methods.iter_mut().filter(|method| method.is_cached()) {
+                method.kind = Kind::Refused;
+            }
+        }
+        errors.extend(unknown);
+    }
+
     /// `self_key` in place, where nothing that is cached has a `self`.
     fn self_key_of_nothing(&self) -> Option<Error> {
         let uses = |method: &MethodPlan<'_>| match method.kind {
@@ -190,7 +211,12 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn method<'a>(block: &Block<'a>, method: Method<'a>, errors: &mut Vec<Error>) -> MethodPlan<'a> {
+fn method<'a>(
+    block: &Block<'a>,
+    mut method: Method<'a>,
+    errors: &mut Vec<Error>,
+) -> MethodPlan<'a> {
+    method.skip(block.args.skip.as_ref());
     let before = errors.len();
     let found = match block.entry_point {
         EntryPoint::Wrapper => kind(block, &method, errors),
@@ -212,14 +238,16 @@ fn kind(block: &Block<'_>, method: &Method<'_>, errors: &mut Vec<Error>) -> Resu
     let item = method.item;
     valid::no_late_helpers(item)?;
     let helpers = Helpers::new(item)?;
-    let is_delegated =
-        helpers.nocache.is_some() || !block.is_cached_by_default() && helpers.cache.is_none();
+    valid::marked(block, method, &helpers)?;
+    let is_delegated = helpers.nocache.is_some()
+        || !block.is_cached_by_default() && !is_marked(block, method, &helpers);
     let receiver = item.sig.receiver();
     errors.extend(valid::arguments(item, receiver.is_some() && !is_delegated));
     if block.trait_.is_some() {
         valid::forwardable(method, &block.wrapper_name())?;
     }
     let Some(receiver) = receiver else {
+        valid::only_methods(block, method)?;
         helpers.without_effect(
             "a wrapper caches methods with `&self` only; remove this attribute, or cache the block in place, with its \
              associated functions: `#[cache_impl(cache = …)]`",
@@ -255,7 +283,8 @@ fn kind_in_place(
     let item = method.item;
     valid::no_late_helpers(item)?;
     let helpers = Helpers::new(item)?;
-    let is_cached = helpers.cache.is_some()
+    valid::marked(block, method, &helpers)?;
+    let is_cached = is_marked(block, method, &helpers)
         || helpers.nocache.is_none()
             && block.is_cached_by_default()
             && !valid::is_constructor(method);
@@ -288,7 +317,8 @@ fn cached(
     errors: &mut Vec<Error>,
 ) -> Kind {
     let receiver = method.item.sig.receiver();
-    valid::cached(block, method, receiver, helpers.cache.is_some(), errors);
+    let is_marked = is_marked(block, method, helpers);
+    valid::cached(block, method, receiver, is_marked, errors);
     errors.extend(helpers.invalidates.map(valid::invalidates_on_cached));
     let args = helpers
         .cache
@@ -297,4 +327,9 @@ fn cached(
     errors.extend(valid::options(&block.args, &args));
     errors.extend(valid::owned(block, method, &args));
     Kind::Cached(Box::new(args))
+}
+
+/// Whether someone has said that a method is to be cached.
+fn is_marked(block: &Block<'_>, method: &Method<'_>, helpers: &Helpers<'_>) -> bool {
+    helpers.cache.is_some() || block.names(method.name())
 }

@@ -10,8 +10,9 @@ use quote::{ToTokens as _, quote};
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    ExprPath, GenericArgument, Generics, Ident, Lifetime, Path, PathArguments, PathSegment, QSelf,
-    Receiver, Type, TypeImplTrait, TypeParamBound, TypePath, TypeReference,
+    ExprPath, GenericArgument, Generics, Ident, Lifetime, ParenthesizedGenericArguments, Path,
+    PathArguments, PathSegment, QSelf, Receiver, Type, TypeImplTrait, TypeParamBound, TypePath,
+    TypeReference,
 };
 
 use crate::{fingerprint, names};
@@ -225,8 +226,10 @@ impl VisitMut for Namer {
             reference.lifetime = Some(self.next_lifetime());
         }
         if let Type::ImplTrait(found) = ty {
+            let mut found = found.clone();
+            visit_mut::visit_type_impl_trait_mut(self, &mut found);
             let ident = names::type_parameter(self.types.len());
-            self.types.push((ident.clone(), found.clone()));
+            self.types.push((ident.clone(), found));
             *ty = syn::parse_quote!(#ident);
             return;
         }
@@ -241,6 +244,9 @@ impl VisitMut for Namer {
         if !matches!(ty, Type::TraitObject(_) | Type::FnPtr(_)) {
             visit_mut::visit_type_mut(self, ty);
         }
+    }
+
+    fn visit_parenthesized_generic_arguments_mut(&mut self, _: &mut ParenthesizedGenericArguments) {
     }
 }
 
@@ -335,7 +341,8 @@ pub(crate) fn is_option(returned: &Type) -> bool {
     option(ok_by_name(returned).unwrap_or(returned)).is_some()
 }
 
-fn option(ty: &Type) -> Option<&Type> {
+/// `T` of an `Option<T>`.
+pub(crate) fn option(ty: &Type) -> Option<&Type> {
     let segment = last_segment(ty)?;
     if segment.ident != "Option" {
         return None;

@@ -8,6 +8,7 @@ mod block;
 mod callable;
 mod error;
 mod in_place;
+mod listed;
 mod name;
 mod receiver;
 mod refresh;
@@ -27,6 +28,7 @@ pub(crate) use in_place::{
     not_a_function, options_in_place, refreshed_in_place, self_in_key, self_key_without_methods,
     unboxed_recursion, without_cache,
 };
+pub(crate) use listed::{marked, only_methods, unknown_arguments, unknown_methods};
 pub(crate) use receiver::{is_shared, omittable, skip_on_receiver};
 pub(crate) use refresh::{options, outlived, owned};
 pub(crate) use returned::nothing;
@@ -42,10 +44,14 @@ pub(crate) fn cached(
     let before = errors.len();
     errors.extend(receiver.and_then(|receiver| receiver::shared(block, method, receiver).err()));
     errors.extend(signature(method).err());
-    let keyed = method.args.iter().filter(|argument| !argument.skipped);
+    errors.extend(listed::said_twice(block, method));
+    let arguments = method.args.iter();
+    errors.extend(arguments.filter_map(|one| argument::key_of_keyed(method, one).err()));
+    let keyed = method.args.iter().filter(|one| one.is_keyed_itself());
     errors.extend(keyed.filter_map(|argument| {
         callable::not_callable(method, argument)
             .and_then(|()| argument::in_key(method, argument))
+            .and_then(|()| argument::given_in_place(block, method, argument))
             .err()
     }));
     // One mistake, one error: the name is only checked where the rest fits.

@@ -118,8 +118,9 @@ impl<'a> Call<'a> {
                 return S::from_stored(stored);
             }
         }
-        // In a box, for most calls never need the room.
-        let returned = steps.execute(Box::pin(method())).await;
+        // In a box, for most calls never need the room. What follows is `Steps::execute`, without a
+        // future of its own for each method.
+        let returned = steps.run(Box::pin(method())).await;
         let (stored, committed) = match steps.conclude::<S, R>(returned, cacheability) {
             Ok(stored) => stored,
             Err(returned) => return returned,
@@ -130,17 +131,51 @@ impl<'a> Call<'a> {
         S::from_stored(stored)
     }
 
+    /// [`run`](Self::run) for a method that cannot outlive its call: the one call that finds an entry in need of a
+    /// refresh runs the method for it, and is given the old value where that gives none.
+    pub(crate) async fn run_or_refresh<S, R, Fut>(
+        self,
+        _return_type: S,
+        cacheability: impl Fn(&S::Stored) -> Cacheability,
+        method: impl FnOnce() -> Fut,
+    ) -> R
+    where
+        S: ReturnType<R>,
+        S::Stored: Value,
+        Fut: Future<Output = R>,
+    {
+        let mut steps = self.steps();
+        while let Some(reply) = steps.find().await {
+            let Some(stored) = steps.read(reply) else {
+                continue;
+            };
+            let Some((needs, refresh)) = steps.refresh() else {
+                return S::from_stored(stored);
+            };
+            if let Some(refresh) = refresh {
+                let run = refresh.run::<S, R>(cacheability, method());
+                if let Some(fresh) = Box::pin(run).await {
+                    return S::from_stored(fresh);
+                }
+            }
+            steps.count_stale(needs);
+            return S::from_stored(stored);
+        }
+        let method = Box::pin(method());
+        steps.execute::<S, R>(cacheability, method).await
+    }
+
     /// [`run`](Self::run) for a method whose values are refreshed in the background: `make` gives an
     /// execution that outlives this call.
     pub async fn run_stale<S, R, Fut>(
         self,
         _return_type: S,
         cacheability: impl Fn(&S::Stored) -> Cacheability + Send + 'static,
-        make: impl Fn() -> Fut,
+        make: impl FnOnce() -> Fut,
     ) -> R
     where
         S: ReturnType<R> + 'static,
-        S::Stored: Value,
+        S::Stored: Value + Send,
         Fut: Future<Output = R> + Send + 'static,
         R: Send + 'static,
     {
@@ -151,12 +186,12 @@ impl<'a> Call<'a> {
     async fn run_refreshing<S, R, Fut>(
         self,
         cacheability: impl Fn(&S::Stored) -> Cacheability + Send + 'static,
-        make: impl Fn() -> Fut,
+        make: impl FnOnce() -> Fut,
         spawn: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>),
     ) -> R
     where
         S: ReturnType<R> + 'static,
-        S::Stored: Value,
+        S::Stored: Value + Send,
         Fut: Future<Output = R> + Send + 'static,
         R: Send + 'static,
     {
@@ -173,9 +208,9 @@ impl<'a> Call<'a> {
                 let (publish, refreshed) = oneshot::channel();
                 let run = refresh.run::<S, R>(cacheability, make());
                 spawn(Box::pin(async move {
-                    if let Some(returned) = run.await {
+                    if let Some(fresh) = run.await {
                         // Only a call with a `soft_timeout` waits for it.
-                        let _ = publish.send(returned);
+                        let _ = publish.send(S::from_stored(fresh));
                     }
                 }));
                 if let Some(fresh) = steps.fresh_in_time(needs, refreshed).await {
@@ -185,15 +220,8 @@ impl<'a> Call<'a> {
             steps.count_stale(needs);
             return returned;
         }
-        let returned = steps.execute(Box::pin(make())).await;
-        let (stored, committed) = match steps.conclude::<S, R>(returned, cacheability) {
-            Ok(stored) => stored,
-            Err(returned) => return returned,
-        };
-        if let Some(committed) = committed {
-            committed.await;
-        }
-        S::from_stored(stored)
+        let method = Box::pin(make());
+        steps.execute::<S, R>(cacheability, method).await
     }
 
     /// [`run`](Self::run) for a sync method: the same, on a thread that waits.
@@ -215,11 +243,11 @@ impl<'a> Call<'a> {
         self,
         _return_type: S,
         cacheability: impl Fn(&S::Stored) -> Cacheability + Send + 'static,
-        make: impl Fn() -> Run,
+        make: impl FnOnce() -> Run,
     ) -> R
     where
         S: ReturnType<R> + 'static,
-        S::Stored: Value,
+        S::Stored: Value + Send,
         Run: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {

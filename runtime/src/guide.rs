@@ -5,23 +5,24 @@
 //! 1. [Getting started](getting_started)
 //! 2. [Options](options)
 //! 3. [Functions](functions)
-//! 4. [Keys](keys)
-//! 5. [What is stored](storing)
-//! 6. [Expiry and staleness](expiry)
-//! 7. [Concurrency](concurrency)
-//! 8. [Invalidation](invalidation)
-//! 9. [Failures](failures)
-//! 10. [Eviction](eviction)
-//! 11. [Testing](testing)
-//! 12. [Modes and statistics](modes_and_stats)
-//! 13. [Traits, generics and threads](wrapping)
-//! 14. [Codecs and features](codecs)
-//! 15. [Performance](performance)
-//! 16. [Limits](limits)
-//! 17. [Servers](servers)
-//! 18. [Coming from Python's `redis_func_cache`](from_python)
-//! 19. [Coming from `cached`](from_cached)
-//! 20. [From `cached`, example by example](from_cached_examples)
+//! 4. [Without a macro](without_macros)
+//! 5. [Keys](keys)
+//! 6. [What is stored](storing)
+//! 7. [Expiry and staleness](expiry)
+//! 8. [Concurrency](concurrency)
+//! 9. [Invalidation](invalidation)
+//! 10. [Failures](failures)
+//! 11. [Eviction](eviction)
+//! 12. [Testing](testing)
+//! 13. [Modes and statistics](modes_and_stats)
+//! 14. [Traits, generics and threads](wrapping)
+//! 15. [Codecs and features](codecs)
+//! 16. [Performance](performance)
+//! 17. [Limits](limits)
+//! 18. [Servers](servers)
+//! 19. [Coming from Python's `redis_func_cache`](from_python)
+//! 20. [Coming from `cached`](from_cached)
+//! 21. [From `cached`, example by example](from_cached_examples)
 
 pub mod getting_started {
     #![doc = include_str!("../../docs/guide/getting_started.md")]
@@ -33,6 +34,10 @@ pub mod options {
 
 pub mod functions {
     #![doc = include_str!("../../docs/guide/functions.md")]
+}
+
+pub mod without_macros {
+    #![doc = include_str!("../../docs/guide/without_macros.md")]
 }
 
 pub mod keys {

@@ -146,6 +146,37 @@ pub use redis_func_cache_macros::cache_fn;
 /// The builder's options: [`CacheBuilder`]. Handles: [`EntryHandle`], [`BlockingEntryHandle`].
 #[doc(inline)]
 pub use redis_func_cache_macros::cache_impl;
+/// Puts an expression of an argument into the key, in place of the argument.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), redis_func_cache::Error> {
+/// use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+///
+/// struct Ctx { actor: u64, request: u64 } // not `Serialize`
+/// struct Feeds;
+///
+/// #[cache_impl]
+/// impl Feeds {
+///     async fn of(&self, #[cache_key(ctx.actor)] ctx: &Ctx, #[cache_key(page.min(9))] page: u32) -> String {
+///         format!("page {} for {}", page.min(9), ctx.actor)
+///     }
+/// }
+///
+/// let cache = Cache::builder("shop").build()?;
+/// let feeds = Feeds.cached(&cache);
+/// feeds.of(&Ctx { actor: 7, request: 1 }, 10).await;
+/// feeds.of(&Ctx { actor: 7, request: 2 }, 11).await; // the same actor, and no page beyond the ninth
+/// assert_eq!((cache.stats().exec, cache.stats().hit), (1, 1));
+/// feeds.of(&Ctx { actor: 8, request: 3 }, 1).await;
+/// assert_eq!(cache.stats().exec, 2);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Chapter: [keys](crate::guide::keys).
+#[doc(inline)]
+pub use redis_func_cache_macros::cache_key;
 /// Keeps an argument out of the key.
 ///
 /// ```

@@ -14,8 +14,8 @@ pub use crate::method::cacheability::{Cacheability, IntoCacheability, cacheabili
 pub use crate::method::options::Options;
 pub use crate::method::owned_args::ToOwnedArg;
 pub use crate::method::return_type::{
-    Lent, Owning, OwnsIs, PlainLent, PlainProbe, Probe, ReturnType, ReturnTypeOf, ReturnedBy,
-    Returns, Value, owning,
+    Lent, NamedAs, Owning, OwnsIs, PlainLent, PlainProbe, Probe, ReturnType, ReturnTypeOf,
+    ReturnedBy, Returns, Value, named_as, owning,
 };
 pub use crate::settings::Early;
 

@@ -119,17 +119,42 @@ pub(crate) fn check_maxsize(maxsize: u64) -> Result<u64, Error> {
 }
 
 pub(crate) fn check_ttl(what: &str, ttl: Duration) -> Result<Duration, Error> {
-    if ttl < Duration::from_millis(1) {
+    check_time(what, ttl, "for no limit")
+}
+
+pub(crate) fn check_stale(stale: Duration) -> Result<Duration, Error> {
+    check_time("stale", stale, "to serve no stale values")
+}
+
+pub(crate) fn check_soft_timeout(timeout: Duration) -> Result<Duration, Error> {
+    check_time("soft_timeout", timeout, "to take the stale value at once")
+}
+
+fn check_time(what: &str, time: Duration, without: &str) -> Result<Duration, Error> {
+    if time < Duration::from_millis(1) {
         return Err(Error::config(format!(
-            "`{what}` is {ttl:?}; it must be at least one millisecond (leave it out for no limit)"
+            "`{what}` is {time:?}; it must be at least one millisecond (leave it out {without})"
         )));
     }
-    if ttl > LONGEST_TTL {
+    if time > LONGEST_TTL {
         return Err(Error::config(format!(
-            "`{what}` is longer than 100 years, which Redis cannot count; leave it out for no limit"
+            "`{what}` is longer than 100 years, which Redis cannot count; leave it out {without}"
         )));
     }
-    Ok(ttl)
+    Ok(time)
+}
+
+/// A share between 0 and 1, in thousandths.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+pub(crate) fn check_early(share: f64) -> Result<Early, Error> {
+    if share > 0.0 && share < 1.0 {
+        let permille = (share * 1000.0).round() as u16;
+        return Ok(Early::At(permille.clamp(1, 999)));
+    }
+    Err(Error::config(format!(
+        "`early` is {share}; it is the share of the `ttl` after which a value is refreshed and must be between 0 \
+         and 1 (leave it out for no refresh before the end)"
+    )))
 }
 
 /// For the TTL that `ttl_fn` returns: out of bounds, it is clamped, since there is no caller to return an error to.

@@ -7,6 +7,14 @@ use std::time::{Duration, Instant};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Policy, StructureTtl, cache_impl};
 use support::{PATIENT, Server, binaries, check_pairs, unique};
 
+use crate::entry_point::{Method, Place, Source, every_entry_point};
+
+every_entry_point! {
+    an_entry_is_never_served_past_its_ttl_whatever_else_is_read;
+    the_builders_ttl_is_the_default_of_methods;
+    an_entry_expires_in_real_time;
+}
+
 #[derive(Default)]
 struct Clocked {
     runs: AtomicU64,
@@ -60,25 +68,49 @@ async fn everywhere<F: Future<Output = ()>>(test: impl Fn(CacheBuilder, Option<A
     }
 }
 
-#[tokio::test]
-async fn an_entry_is_never_served_past_its_ttl_whatever_else_is_read() {
-    everywhere(|builder, _server| async move {
-        let clock = Arc::new(AtomicU64::new(START_US));
-        let (_cache, repo) = build(builder.manual_clock(clock.clone()));
-        assert_eq!(repo.brief(1).await, 0);
-        for _ in 0..9 {
-            clock.fetch_add(MINUTE_US, Ordering::SeqCst);
-            assert_eq!(repo.brief(1).await, 0);
-            repo.plain(1).await;
-        }
-        clock.fetch_add(MINUTE_US - 1000, Ordering::SeqCst);
-        assert_eq!(repo.brief(1).await, 0);
-        clock.fetch_add(1000, Ordering::SeqCst);
-        assert_eq!(repo.entry().brief(1).peek().await.unwrap(), None);
-        assert_eq!(repo.entry().brief(1).ttl().await.unwrap(), None);
-        assert_eq!(repo.brief(1).await, 2);
-    })
-    .await;
+async fn an_entry_is_never_served_past_its_ttl_whatever_else_is_read(place: Place) {
+    let clock = Arc::new(AtomicU64::new(START_US));
+    let cache = place.builder().manual_clock(clock.clone()).single();
+    let source = Source::new(|run| async move { Ok(Some(run.number)) });
+    let subject = place.subject(&cache.build().unwrap(), &source);
+    let call = || subject.call(Method::Minutes10, 1);
+    assert_eq!(call().await, Ok(Some(0)));
+    for _ in 0..9 {
+        clock.fetch_add(MINUTE_US, Ordering::SeqCst);
+        assert_eq!(call().await, Ok(Some(0)));
+        subject.call(Method::Other, 1).await.unwrap();
+    }
+    clock.fetch_add(MINUTE_US - 1000, Ordering::SeqCst);
+    assert_eq!(call().await, Ok(Some(0)));
+    clock.fetch_add(1000, Ordering::SeqCst);
+    let entry = subject.entry(Method::Minutes10, 1);
+    assert_eq!(entry.peek().await.unwrap(), None);
+    assert_eq!(entry.ttl().await.unwrap(), None);
+    assert_eq!(call().await, Ok(Some(2)));
+}
+
+async fn the_builders_ttl_is_the_default_of_methods(place: Place) {
+    let cache = place.builder().ttl(Duration::from_secs(40 * 60));
+    let subject = place.subject(&cache.build().unwrap(), &Arc::default());
+    for (method, minutes) in [(Method::Other, 40), (Method::Minutes10, 10)] {
+        subject.call(method, 1).await.unwrap();
+        let left = subject.entry(method, 1).ttl().await.unwrap().unwrap();
+        assert_eq!(left.as_secs().div_ceil(60), minutes);
+    }
+}
+
+async fn an_entry_expires_in_real_time(place: Place) {
+    let cache = place.builder().ttl(Duration::from_millis(60));
+    let source = Source::new(|run| async move { Ok(Some(run.number)) });
+    let subject = place.subject(&cache.build().unwrap(), &source);
+    assert_eq!(subject.call(Method::Other, 1).await, Ok(Some(0)));
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let entry = subject.entry(Method::Other, 1);
+    while entry.peek().await.unwrap().is_some() {
+        assert!(Instant::now() < deadline, "the entry does not expire");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(subject.call(Method::Other, 1).await, Ok(Some(1)));
 }
 
 #[tokio::test]
@@ -137,19 +169,6 @@ async fn sixteen_puts_sweep_expired_entries() {
     .await;
 }
 
-#[tokio::test]
-async fn the_builders_ttl_is_the_default_of_methods() {
-    everywhere(|builder, _server| async move {
-        let (_cache, repo) = build(builder.ttl(Duration::from_secs(40 * 60)));
-        repo.plain(1).await;
-        repo.brief(1).await;
-        let left = |ttl: Option<Duration>| ttl.unwrap().as_secs().div_ceil(60);
-        assert_eq!(left(repo.entry().plain(1).ttl().await.unwrap()), 40);
-        assert_eq!(left(repo.entry().brief(1).ttl().await.unwrap()), 10);
-    })
-    .await;
-}
-
 /// A ranking can be newer than its values: some servers end single fields of a hash.
 #[tokio::test]
 async fn a_put_gives_every_key_of_a_pair_an_expiry() {
@@ -168,24 +187,6 @@ async fn a_put_gives_every_key_of_a_pair_an_expiry() {
                 assert!(left > 0, "{}: {key} {left}", server.binary());
             }
         }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn an_entry_expires_in_real_time() {
-    everywhere(|builder, _server| async move {
-        let (_cache, repo) = build(builder.ttl(Duration::from_millis(60)));
-        assert_eq!(repo.plain(1).await, 0);
-        let deadline = std::time::Instant::now() + Duration::from_secs(5);
-        while repo.entry().plain(1).peek().await.unwrap().is_some() {
-            assert!(
-                std::time::Instant::now() < deadline,
-                "the entry does not expire"
-            );
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        assert_eq!(repo.plain(1).await, 1);
     })
     .await;
 }

@@ -49,7 +49,7 @@ async fn ttl_and_its_jitter_go_before_those_of_the_cache() {
             assert!(of_cache <= minute && of_cache > minute / 2, "{of_cache:?}");
             let own = ttl(&build("own", |f| f.ttl(Duration::from_secs(600)))).await;
             assert!(own > minute, "{own:?}");
-            let without = ttl(&build("without", |f| f.without_ttl())).await;
+            let without = ttl(&build("without", FunctionBuilder::without_ttl)).await;
             assert_eq!(without, Duration::MAX);
             let last_wins = build("last", |f| f.without_ttl().ttl(Duration::from_secs(600)));
             assert!(ttl(&last_wins).await > minute);
@@ -62,8 +62,8 @@ async fn ttl_and_its_jitter_go_before_those_of_the_cache() {
             }
             let bounds = Duration::from_secs(295)..=Duration::from_secs(600);
             assert!(lives.iter().all(|life| bounds.contains(life)), "{lives:?}");
-            let spread = *lives.iter().max().unwrap() - *lives.iter().min().unwrap();
-            assert!(spread > Duration::from_secs(30), "{lives:?}");
+            let [least, most] = [lives.iter().min(), lives.iter().max()].map(Option::unwrap);
+            assert!(*most > *least + Duration::from_secs(30), "{lives:?}");
         },
     )
     .await;
@@ -213,36 +213,33 @@ async fn another_version_reads_no_entry_and_has_the_same_invalidation() {
 
 #[tokio::test]
 async fn a_name_with_a_meaning_to_redis_is_a_name_like_any_other() {
-    everywhere(
-        |cache| cache.multiple(),
-        |cache, _| async move {
-            let names = [
-                "a:b",
-                "a::b",
-                ":",
-                "{a}",
-                "a#b",
-                "a b",
-                "*",
-                "ä\n",
-                "a:lru_t:1",
-            ];
-            for name in names {
-                cache
-                    .function(name)
-                    .build()
-                    .unwrap()
-                    .get_with_sync(&1, || 1u64);
-            }
-            assert_eq!(cache.len().await.unwrap(), 9);
-            let f = cache.function("*").build().unwrap();
-            f.all().invalidate().await.unwrap();
-            assert_eq!(cache.len().await.unwrap(), 8);
-            assert_eq!(cache.purge().await.unwrap(), 8);
-            assert_eq!(cache.len().await.unwrap(), 0);
-            assert_eq!(cache.method_stats()["a:b"].write, 1);
-        },
-    )
+    everywhere(CacheBuilder::multiple, |cache, _| async move {
+        let names = [
+            "a:b",
+            "a::b",
+            ":",
+            "{a}",
+            "a#b",
+            "a b",
+            "*",
+            "ä\n",
+            "a:lru_t:1",
+        ];
+        for name in names {
+            cache
+                .function(name)
+                .build()
+                .unwrap()
+                .get_with_sync(&1, || 1u64);
+        }
+        assert_eq!(cache.len().await.unwrap(), 9);
+        let f = cache.function("*").build().unwrap();
+        f.all().invalidate().await.unwrap();
+        assert_eq!(cache.len().await.unwrap(), 8);
+        assert_eq!(cache.purge().await.unwrap(), 8);
+        assert_eq!(cache.len().await.unwrap(), 0);
+        assert_eq!(cache.method_stats()["a:b"].write, 1);
+    })
     .await;
 }
 
@@ -264,6 +261,13 @@ async fn what_is_out_of_bounds_is_an_error_that_names_the_remedy() {
                     (f().ttl_jitter(0.6), "`ttl_jitter` is 0.6"),
                     (f().ttl_jitter(f64::NAN), "from 0 to 0.5"),
                     (f().maxsize(0), "`maxsize` is 0"),
+                    (f().stale(Duration::ZERO), "to serve no stale values"),
+                    (f().soft_timeout(year), "add `stale`"),
+                    (f().stale(year), "the builder one"),
+                    (f().early(0.9), "the builder one"),
+                    (f().early_xfetch(), "the builder one"),
+                    (f().early(1.0).ttl(year), "between 0 and 1"),
+                    (f().early(f64::NAN).ttl(year), "`early` is NaN"),
                     (f().touch(Touch::Behind(Duration::ZERO)), "`Touch::Exact`"),
                 ] {
                     let error = function.build().unwrap_err();
@@ -303,10 +307,17 @@ fn one_name_has_one_set_of_options() {
         (f().cluster(), "another `cluster`;"),
         (f().maxsize(7), "another `maxsize`;"),
         (f().ttl_jitter(0.1), "another `ttl_jitter`;"),
+        (f().stale(second), "another `stale`;"),
+        (f().early(0.9), "another `early`;"),
+        (f().early_xfetch(), "another `early`;"),
         (f().stampede(Stampede::Local), "another `stampede`;"),
         (f().codec(Codec::Cbor), "another `codec`;"),
         (f().touch(Touch::Exact), "another `touch`;"),
         (f().maxsize(7).version("2"), "another `maxsize`, `version`;"),
+        (
+            f().stale(second).soft_timeout(second),
+            "another `stale`, `soft_timeout`;",
+        ),
     ] {
         let error = function.build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CachedFunction, Error, ErrorKind, Mode};
@@ -57,6 +57,7 @@ async fn the_face_is_the_one_that_is_promised() -> Result<(), Box<dyn std::error
     async fn load(tenant: u64, n: u64) -> Result<Page, Error> {
         Ok(Page(format!("{tenant}/{n}")))
     }
+    fn shared<T: Clone + Send + Sync + 'static>(_: &T) {}
     let cache = Cache::builder(unique("functions")).build()?;
     let pages: CachedFunction = cache
         .function("pages")
@@ -70,7 +71,6 @@ async fn the_face_is_the_one_that_is_promised() -> Result<(), Box<dyn std::error
     assert_eq!(page, Page("7/1".to_owned()));
     pages.entry::<Page>(&(tenant, n)).invalidate().await?;
     pages.all().invalidate().await?;
-    fn shared<T: Clone + Send + Sync + 'static>(_: &T) {}
     shared(&pages);
     Ok(())
 }
@@ -116,6 +116,23 @@ async fn an_error_is_returned_and_not_stored_and_every_other_value_is() {
         assert_eq!(f.get_with("r", refused).await, Err(0));
         assert_eq!(f.get_with("r", refused).await, Err(0));
         assert_eq!(source.runs(), 6, "`get_with` stores any value");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_error_need_not_be_send_where_the_call_is() {
+    everywhere(|[cache, _]| async move {
+        let f = function(&cache);
+        let call = tokio::spawn(async move {
+            let run = || async {
+                "no number"
+                    .parse::<u64>()
+                    .map_err(Box::<dyn std::error::Error>::from)
+            };
+            f.try_get_with(&1, run).await.is_err()
+        });
+        assert!(call.await.unwrap());
     })
     .await;
 }
@@ -324,6 +341,35 @@ async fn what_an_invalidation_has_overtaken_is_not_stored() {
     .await;
 }
 
+/// Followers wait for their leader for half a second at the least.
+#[tokio::test]
+async fn later_calls_do_not_wait_for_what_was_overtaken() {
+    let cache = Cache::builder(unique("functions")).build().unwrap();
+    let f = function(&cache);
+    for round in 0.. {
+        let (began, never) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
+        let call = || {
+            let (f, began, never) = (f.clone(), began.clone(), never.clone());
+            let run = || read_slowly(Arc::default(), began, never);
+            tokio::spawn(async move { f.get_with(&round, run).await })
+        };
+        let early = call();
+        began.notified().await;
+        let since = Instant::now();
+        f.all().invalidate().await.unwrap();
+        let late = call();
+        began.notified().await;
+        let took = since.elapsed();
+        early.abort();
+        late.abort();
+        // The machine may be busy, and not each time.
+        if took < Duration::from_millis(400) {
+            return;
+        }
+        assert!(round < 5, "they wait for {took:?}");
+    }
+}
+
 #[tokio::test]
 async fn all_reaches_every_key_type_and_version() {
     everywhere(|[cache, other]| async move {
@@ -354,9 +400,7 @@ async fn modes_apply_to_functions_where_they_are_polled() {
         assert_eq!(f.entry::<u64>(&1).peek().await.unwrap(), Some(0));
         cache.with_mode(Mode::default(), f.get_with(&1, read)).await;
         assert_eq!(source.runs(), 3);
-        let ((), stats) = cache
-            .with_stats(async { drop(f.get_with(&1, read).await) })
-            .await;
+        let (_, stats) = cache.with_stats(f.get_with(&1, read)).await;
         assert_eq!((stats.count, stats.hit), (1, 1));
     })
     .await;

@@ -1,18 +1,23 @@
 //! What every store and every kind of method does.
 
+mod arguments;
 mod bounds;
 mod cancellation;
 mod clock_steps;
 mod codecs;
+mod contract;
 mod debug;
+mod entry_point;
 mod expiry;
 mod fencing;
 mod function_options;
+mod function_refresh;
 mod functions;
 mod guide;
 mod identity;
 mod keys;
 mod method_invalidation;
+mod model;
 mod public_api;
 mod runtimes;
 mod scopes;

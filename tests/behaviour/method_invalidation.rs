@@ -1,189 +1,201 @@
 //! To invalidate all entries of a method overtakes what is being computed for it, and for no other
 //! method, whether they share a pair or not.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
-use support::{Server, binaries, check_pairs, unique};
-use tokio::sync::{Notify, Semaphore};
+use futures_util::future::join_all;
+use redis_func_cache::{Cache, CacheBuilder};
+use support::Server;
+use tokio::sync::{Semaphore, watch};
 
-/// A row that changes, and methods that have read it and return when they may.
-struct Repo {
-    row: AtomicU64,
-    began: Notify,
-    go_on: Semaphore,
+use crate::entry_point::{Method, Need, Place, Source, Subject, Write, every_entry_point};
+
+every_entry_point! {
+    other_methods_store_what_they_were_computing;
+    later_calls_of_other_methods_join_what_was_being_computed;
+    a_later_call_of_the_method_begins_at_once_and_is_stored;
+    nothing_is_stored_once_leases_and_stamps_are_lost;
+    a_stamp_outlives_the_leases_before_it;
+    frequent_writes_leave_the_values_of_other_methods;
 }
 
-impl Default for Repo {
-    fn default() -> Self {
-        Self {
-            row: AtomicU64::new(0),
-            began: Notify::new(),
-            go_on: Semaphore::new(0),
+const DROPPED: Method = Method::Plain;
+const KEPT: Method = Method::Other;
+/// Calls from here on return at once.
+const AT_ONCE: u64 = 1_000;
+
+/// A row that changes, and executions that have read it and return when they may.
+struct Row {
+    value: AtomicU64,
+    began: Semaphore,
+    /// The numbers of the executions that may return.
+    go_on: watch::Sender<BTreeSet<u64>>,
+}
+
+impl Row {
+    fn slow() -> (Arc<Self>, Arc<Source>) {
+        let row = Arc::new(Self {
+            value: AtomicU64::new(0),
+            began: Semaphore::new(0),
+            go_on: watch::Sender::default(),
+        });
+        let its = row.clone();
+        let source = Source::new(move |run| {
+            let row = its.clone();
+            async move {
+                let value = row.value.load(Ordering::SeqCst);
+                if run.id < AT_ONCE {
+                    row.began.add_permits(1);
+                    let mut go_on = row.go_on.subscribe();
+                    let may_return = |numbers: &BTreeSet<u64>| numbers.contains(&run.number);
+                    go_on.wait_for(may_return).await.unwrap();
+                }
+                Ok(Some(value))
+            }
+        });
+        (row, source)
+    }
+
+    async fn has_begun(&self) {
+        let began = tokio::time::timeout(Duration::from_secs(10), self.began.acquire());
+        began.await.expect("an execution begins").unwrap().forget();
+    }
+
+    fn go_on(&self, numbers: impl IntoIterator<Item = u64>) {
+        self.go_on.send_modify(|all| all.extend(numbers));
+    }
+}
+
+/// How all entries of the method are invalidated.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Handle,
+    Declared,
+}
+
+impl Way {
+    async fn drop_all(self, subject: &Subject) {
+        match self {
+            Self::Handle => subject.invalidate_all(DROPPED).await.unwrap(),
+            Self::Declared => subject.write(Write::All, 0).await.unwrap(),
         }
     }
 }
 
-#[cache_impl]
-impl Repo {
-    async fn dropped(&self, _n: u64) -> u64 {
-        self.read().await
-    }
-
-    async fn kept(&self, _n: u64) -> u64 {
-        self.read().await
-    }
-
-    async fn at_once(&self, _n: u64) -> u64 {
-        self.row.load(Ordering::SeqCst)
-    }
-
-    #[nocache]
-    async fn read(&self) -> u64 {
-        let row = self.row.load(Ordering::SeqCst);
-        self.began.notify_one();
-        self.go_on.acquire().await.unwrap().forget();
-        row
-    }
-
-    async fn takes_100_ms(&self, n: u64) -> u64 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        n
-    }
-
-    #[nocache]
-    #[invalidates(dropped(..))]
-    async fn write(&self) {}
+/// What a body works with: two processes that share a cache and a row.
+struct Test {
+    way: Way,
+    cache: Cache,
+    server: Option<Arc<Server>>,
+    row: Arc<Row>,
+    source: Arc<Source>,
+    subject: Subject,
+    others: Subject,
 }
 
-/// One body for every store and layout. Two caches of one name are what two processes have; the
-/// memory store has no other process.
-async fn everywhere<F: Future<Output = ()>>(test: impl Fn([Cache; 2], Option<Arc<Server>>) -> F) {
+/// In every layout, with every way to invalidate.
+async fn in_every_way<F: Future<Output = ()>>(place: Place, test: impl Fn(Test) -> F) {
     let layouts: [fn(CacheBuilder) -> CacheBuilder; 2] =
         [CacheBuilder::single, CacheBuilder::multiple];
-    for layout in layouts {
-        let cache = layout(Cache::builder(unique("groups")).memory()).build();
-        let cache = cache.unwrap();
-        test([cache.clone(), cache], None).await;
-    }
-    for binary in binaries() {
-        let server = Arc::new(Server::start_on(&binary));
+    let ways = [Way::Handle, Way::Declared]
+        .into_iter()
+        .filter(|way| match way {
+            Way::Handle => true,
+            Way::Declared => place.offers(Need::DeclaredInvalidations),
+        });
+    for way in ways {
         for layout in layouts {
-            let name = unique("groups");
-            let build = || {
-                let cache = Cache::builder(&name).redis(server.url());
-                // It is not about time.
-                layout(cache).deadline(Duration::from_secs(5)).build()
-            };
-            test([build().unwrap(), build().unwrap()], Some(server.clone())).await;
-            let _: () = server.query(&["FLUSHALL"]);
+            let [cache, other] = place.of_two_processes(layout);
+            let (row, source) = Row::slow();
+            test(Test {
+                way,
+                subject: place.subject(&cache, &source),
+                others: place.subject(&other, &source),
+                cache: cache.clone(),
+                server: place.server().cloned(),
+                row,
+                source,
+            })
+            .await;
+            cache.purge().await.unwrap();
         }
-        check_pairs(&server);
     }
 }
 
-#[tokio::test]
-async fn other_methods_store_what_they_were_computing() {
-    everywhere(|[cache, other], server| async move {
-        let source = Arc::new(Repo::default());
-        let (repo, others) = (source.clone().cached(&cache), source.clone().cached(&other));
-        let calls = [
-            tokio::spawn({
-                let repo = repo.clone();
-                async move { repo.kept(1).await }
-            }),
-            tokio::spawn({
-                let repo = repo.clone();
-                async move { repo.dropped(1).await }
-            }),
-        ];
+async fn other_methods_store_what_they_were_computing(place: Place) {
+    in_every_way(place, async |test: Test| {
+        let calls = [KEPT, DROPPED].map(|method| test.subject.spawn(method, 1));
         for _ in &calls {
-            source.began.notified().await;
+            test.row.has_begun().await;
         }
-        source.row.store(1, Ordering::SeqCst);
-        others.write().await;
-        source.go_on.add_permits(2);
+        test.row.value.store(1, Ordering::SeqCst);
+        test.way.drop_all(&test.others).await;
+        test.row.go_on([0, 1]);
         for call in calls {
-            assert_eq!(call.await.unwrap(), 0);
+            assert_eq!(call.await.unwrap(), Ok(Some(0)));
         }
-        let entries = others.entry();
-        let what = server.map_or("memory".to_owned(), |server| server.binary().to_string());
-        assert_eq!(entries.kept(1).peek().await.unwrap(), Some(0), "{what}");
-        assert_eq!(entries.dropped(1).peek().await.unwrap(), None, "{what}");
+        let kept = test.others.entry(KEPT, 1).peek().await.unwrap();
+        let dropped = test.others.entry(DROPPED, 1).peek().await.unwrap();
+        assert_eq!((kept, dropped), (Some(Some(0)), None), "{:?}", test.way);
     })
     .await;
 }
 
-#[tokio::test]
-async fn later_calls_of_other_methods_join_what_was_being_computed() {
-    everywhere(|[cache, _], server| async move {
-        let source = Arc::new(Repo::default());
-        let repo = source.clone().cached(&cache);
-        let call = || {
-            let repo = repo.clone();
-            tokio::spawn(async move { repo.kept(1).await })
-        };
-        let early = call();
-        source.began.notified().await;
-        repo.write().await;
-        let late = call();
-        while cache.stats().miss < 2 {
+async fn later_calls_of_other_methods_join_what_was_being_computed(place: Place) {
+    in_every_way(place, async |test: Test| {
+        let early = test.subject.spawn(KEPT, 1);
+        test.row.has_begun().await;
+        test.way.drop_all(&test.subject).await;
+        let late = test.subject.spawn(KEPT, 1);
+        while test.cache.stats().miss < 2 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        source.go_on.add_permits(2);
-        assert_eq!((early.await.unwrap(), late.await.unwrap()), (0, 0));
-        let what = server.map_or("memory".to_owned(), |server| server.binary().to_string());
-        let stats = cache.stats();
-        assert_eq!((stats.exec, stats.coalesced), (1, 1), "{what}");
+        test.row.go_on([0, 1]);
+        for call in [early, late] {
+            assert_eq!(call.await.unwrap(), Ok(Some(0)));
+        }
+        let stats = test.cache.stats();
+        assert_eq!((stats.exec, stats.coalesced), (1, 1), "{:?}", test.way);
     })
     .await;
 }
 
 /// While the one that was overtaken still runs.
-#[tokio::test]
-async fn a_later_call_of_the_method_begins_at_once_and_is_stored() {
-    everywhere(|[cache, other], server| async move {
-        let source = Arc::new(Repo::default());
-        let (repo, others) = (source.clone().cached(&cache), source.clone().cached(&other));
-        let early = tokio::spawn({
-            let repo = repo.clone();
-            async move { repo.dropped(1).await }
-        });
-        source.began.notified().await;
+async fn a_later_call_of_the_method_begins_at_once_and_is_stored(place: Place) {
+    in_every_way(place, async |test: Test| {
+        let early = test.subject.spawn(DROPPED, 1);
+        test.row.has_begun().await;
         for row in 1..4 {
             // By a clock that was ahead, and is right again, no stamp is below another.
-            if let Some(server) = &server {
+            if let Some(server) = &test.server {
                 clock_was_ahead(server);
             }
-            source.row.store(row, Ordering::SeqCst);
-            others.write().await;
-            let late = tokio::spawn({
-                let others = others.clone();
-                async move { others.dropped(1).await }
-            });
-            let began = tokio::time::timeout(Duration::from_secs(10), source.began.notified());
-            began.await.expect("it waits for what was overtaken");
+            test.row.value.store(row, Ordering::SeqCst);
+            test.way.drop_all(&test.others).await;
+            let late = test.others.spawn(DROPPED, 1);
+            // It does not wait for what was overtaken.
+            test.row.has_begun().await;
             if row == 1 {
-                // Whose turn it is: the early one is first in line.
-                source.go_on.add_permits(1);
-                assert_eq!(early_value(&early).await, ());
+                test.row.go_on([0]);
+                while !early.is_finished() {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
             }
-            source.go_on.add_permits(1);
-            assert_eq!(late.await.unwrap(), row);
-            let stored = others.entry().dropped(1).peek().await.unwrap();
-            assert_eq!(stored, Some(row));
+            test.row.go_on([row]);
+            assert_eq!(late.await.unwrap(), Ok(Some(row)));
+            let stored = test.others.entry(DROPPED, 1).peek().await.unwrap();
+            assert_eq!(stored, Some(Some(row)), "{:?}", test.way);
         }
-        assert_eq!(early.await.unwrap(), 0, "who was early gets what it read");
+        assert_eq!(
+            early.await.unwrap(),
+            Ok(Some(0)),
+            "an early call gets what it read"
+        );
     })
     .await;
-}
-
-async fn early_value(early: &tokio::task::JoinHandle<u64>) {
-    while !early.is_finished() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
 }
 
 /// The pair's clock stands an hour ahead of the server's, and what there is has been stamped by it.
@@ -198,106 +210,84 @@ fn clock_was_ahead(server: &Server) {
     }
 }
 
-#[tokio::test]
-async fn nothing_is_stored_once_leases_and_stamps_are_lost() {
-    for binary in binaries() {
-        let server = Server::start_on(&binary);
-        let cache = Cache::builder(unique("groups")).redis(server.url());
-        let cache = cache.build().unwrap();
-        let source = Arc::new(Repo::default());
-        let repo = source.clone().cached(&cache);
-        let early = tokio::spawn({
-            let repo = repo.clone();
-            async move { repo.dropped(1).await }
-        });
-        source.began.notified().await;
-        repo.write().await;
-        let key = server.keys().into_iter().find(|key| key.ends_with(":2"));
-        let _: u8 = server.query(&["DEL", &key.unwrap()]);
-        // There are leases again, and no stamp.
-        let kept = tokio::spawn({
-            let repo = repo.clone();
-            async move { repo.kept(1).await }
-        });
-        source.began.notified().await;
-        source.go_on.add_permits(2);
-        assert_eq!((early.await.unwrap(), kept.await.unwrap()), (0, 0));
-        assert_eq!(repo.entry().dropped(1).peek().await.unwrap(), None);
-        assert_eq!(repo.entry().kept(1).peek().await.unwrap(), Some(0));
-        check_pairs(&server);
-    }
+async fn nothing_is_stored_once_leases_and_stamps_are_lost(place: Place) {
+    let Some(server) = place.server() else { return };
+    let cache = place.builder().build().unwrap();
+    let (row, source) = Row::slow();
+    let subject = place.subject(&cache, &source);
+    let early = subject.spawn(DROPPED, 1);
+    row.has_begun().await;
+    subject.invalidate_all(DROPPED).await.unwrap();
+    let key = server.keys().into_iter().find(|key| key.ends_with(":2"));
+    let _: u8 = server.query(&["DEL", &key.unwrap()]);
+    // There are leases again, and no stamp.
+    let kept = subject.spawn(KEPT, 1);
+    row.has_begun().await;
+    row.go_on([0, 1]);
+    assert_eq!(early.await.unwrap(), Ok(Some(0)));
+    assert_eq!(kept.await.unwrap(), Ok(Some(0)));
+    let dropped = subject.entry(DROPPED, 1).peek().await.unwrap();
+    let kept = subject.entry(KEPT, 1).peek().await.unwrap();
+    assert_eq!((dropped, kept), (None, Some(Some(0))));
 }
 
 /// Where there are many leases, those of dead processes are looked for among them.
-#[tokio::test]
-async fn a_stamp_outlives_the_leases_before_it() {
-    for binary in binaries() {
-        let server = Server::start_on(&binary);
-        let cache = Cache::builder(unique("groups")).redis(server.url());
-        let cache = cache.deadline(Duration::from_secs(5)).build().unwrap();
-        let source = Arc::new(Repo::default());
-        let repo = source.clone().cached(&cache);
-        let call = |n: u64| {
-            let repo = repo.clone();
-            tokio::spawn(async move { repo.dropped(n).await })
-        };
-        let mut early = Vec::new();
-        for n in 0..100 {
-            early.push(call(n));
-            source.began.notified().await;
-        }
-        repo.write().await;
-        for n in 0..400 {
-            repo.at_once(n).await;
-        }
-        source.go_on.add_permits(early.len());
-        for call in early {
-            assert_eq!(call.await.unwrap(), 0);
-        }
-        for n in 0..100 {
-            let stored = repo.entry().dropped(n).peek().await.unwrap();
-            assert_eq!(stored, None, "{n} on {binary}");
-        }
-        assert_eq!(cache.stats().error, 0);
-        check_pairs(&server);
+async fn a_stamp_outlives_the_leases_before_it(place: Place) {
+    let cache = place.builder().build().unwrap();
+    let (row, source) = Row::slow();
+    let subject = place.subject(&cache, &source);
+    let mut early = Vec::new();
+    for id in 0..100 {
+        early.push(subject.spawn(DROPPED, id));
+        row.has_begun().await;
     }
+    subject.invalidate_all(DROPPED).await.unwrap();
+    for id in 0..400 {
+        let at_once = subject.call(KEPT, AT_ONCE + id).await;
+        assert_eq!(at_once, Ok(Some(0)));
+    }
+    row.go_on(0..100);
+    for call in early {
+        assert_eq!(call.await.unwrap(), Ok(Some(0)));
+    }
+    for id in 0..100 {
+        let stored = subject.entry(DROPPED, id).peek().await.unwrap();
+        assert_eq!(stored, None, "{id}");
+    }
+    assert_eq!(cache.stats().error, 0);
 }
 
 /// Twenty writes a second, and methods of 100 ms.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn frequent_writes_leave_the_values_of_other_methods() {
-    everywhere(|[cache, other], server| async move {
-        let source = Arc::new(Repo::default());
-        let (repo, others) = (source.clone().cached(&cache), source.clone().cached(&other));
+async fn frequent_writes_leave_the_values_of_other_methods(place: Place) {
+    in_every_way(place, async |test: Test| {
+        test.source.runs_from_now_on(|run| async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Ok(Some(run.id))
+        });
         let is_over = Arc::new(AtomicBool::new(false));
         let writes = tokio::spawn({
-            let is_over = is_over.clone();
+            let (is_over, way, others) = (is_over.clone(), test.way, test.others.clone());
             async move {
                 while !is_over.load(Ordering::SeqCst) {
-                    others.write().await;
+                    way.drop_all(&others).await;
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             }
         });
-        for first in (0..200).step_by(20) {
-            let calls = (first..first + 20).map(|n| {
-                let repo = repo.clone();
-                tokio::spawn(async move { repo.takes_100_ms(n).await })
-            });
-            for call in calls.collect::<Vec<_>>() {
-                call.await.unwrap();
+        for first in (0..200).step_by(40) {
+            let calls = (first..first + 40).map(|id| test.subject.spawn(KEPT, id));
+            for call in join_all(calls.collect::<Vec<_>>()).await {
+                call.unwrap().unwrap();
             }
         }
         is_over.store(true, Ordering::SeqCst);
         writes.await.unwrap();
         let mut stored = 0;
-        for n in 0..200 {
-            let entry = repo.entry().takes_100_ms(n).peek().await.unwrap();
+        for id in 0..200 {
+            let entry = test.subject.entry(KEPT, id).peek().await.unwrap();
             stored += usize::from(entry.is_some());
         }
-        let what = server.map_or("memory".to_owned(), |server| server.binary().to_string());
-        println!("{what}: {stored} of 200 stored");
-        assert!(stored >= 190, "{what}: {stored} of 200 stored");
+        assert!(stored >= 190, "{:?}: {stored} of 200 stored", test.way);
     })
     .await;
 }

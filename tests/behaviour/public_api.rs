@@ -2,11 +2,13 @@
 
 #![allow(clippy::float_cmp, clippy::cast_precision_loss)]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use redis_func_cache::{Cache, CacheExt as _, Codec, Mode, Policy, StructureTtl, cache_impl};
+use redis_func_cache::{
+    Cache, CacheExt as _, Codec, Mode, Policy, StructureTtl, cache_fn, cache_impl,
+};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -113,79 +115,42 @@ async fn the_design_compiles_and_works_as_written() -> Result<(), Box<dyn std::e
     );
     assert_eq!(cache.purge().await?, 3);
     cache.close().await;
-    repo.find(42).await.unwrap();
-    assert_eq!(calls(&repo), 6);
     Ok(())
 }
 
+/// What they do is in `contract`.
 #[tokio::test]
-async fn handles_peek_put_and_invalidate_one_entry() {
-    let cache = Cache::builder("shop").memory().build().unwrap();
+async fn handles_and_modes_have_the_names_of_the_design() -> Result<(), Box<dyn std::error::Error>>
+{
+    let cache = Cache::builder("shop").build()?;
     let repo = Arc::new(UserRepo::new(Arc::default())).cached(&cache);
 
-    let user: Option<User> = repo.entry().find(42).peek().await.unwrap();
+    let user: Option<User> = repo.entry().find(42).peek().await?;
     assert_eq!(user, None);
-    let other = User {
-        id: 42,
-        name: "put".to_owned(),
-    };
-    repo.entry().find(42).put(&other).await.unwrap();
-    assert_eq!(repo.find(42).await.unwrap(), other);
-    let left = repo.entry().find(42).ttl().await.unwrap().unwrap();
-    assert!(
-        left <= Duration::from_secs(300) && left > Duration::from_secs(290),
-        "{left:?}"
-    );
-    assert!(repo.entry().find(42).invalidate().await.unwrap());
-    assert!(!repo.entry().find(42).invalidate().await.unwrap());
     let fresh: Result<User, DbError> = is_send(repo.entry().find(42).refresh()).await;
-    assert_eq!(fresh.unwrap().name, "user 42");
-    assert_eq!(repo.find(42).await.unwrap().name, "user 42");
+    let ttl: Option<Duration> = repo.entry().find(42).ttl().await?;
+    assert!(ttl.is_some_and(|left| left <= Duration::from_secs(300)));
+    repo.entry().find(42).put(&fresh.unwrap()).await?;
+    assert!(repo.entry().find(42).invalidate().await?);
+    is_send(repo.all().find().invalidate()).await?;
 
     let found: Result<Vec<User>, DbError> = is_send(repo.entry().search("x").refresh(&Ctx)).await;
     assert_eq!(found.unwrap()[0].name, "x");
-    assert!(repo.entry().search("x").peek().await.unwrap().is_some());
+    is_send(repo.rename(42, "y")).await.unwrap();
 
-    repo.entry().tax_rate("fr").put(&7.5).unwrap();
-    assert_eq!(repo.tax_rate("fr"), 7.5);
-    assert_eq!(repo.entry().tax_rate("fr").peek().unwrap(), Some(7.5));
+    repo.entry().tax_rate("fr").put(&7.5)?;
+    assert_eq!(repo.entry().tax_rate("fr").peek()?, Some(7.5));
     assert_eq!(repo.entry().tax_rate("fr").refresh(), 2.0);
-    assert!(repo.entry().tax_rate("fr").ttl().unwrap().unwrap() <= Duration::from_secs(30));
-    assert!(repo.entry().tax_rate("fr").invalidate().unwrap());
-}
+    assert!(repo.entry().tax_rate("fr").ttl()?.is_some());
+    assert!(repo.entry().tax_rate("fr").invalidate()?);
+    repo.all().tax_rate().invalidate()?;
 
-#[tokio::test]
-async fn a_write_invalidates_the_entries_it_declares() {
-    let cache = Cache::builder("shop").memory().build().unwrap();
-    let repo = UserRepo::new(Arc::default()).cached(&cache);
-    repo.find(1).await.unwrap();
-    repo.find(2).await.unwrap();
-    repo.search(&Ctx, "a").await.unwrap();
-    repo.search(&Ctx, "b").await.unwrap();
-
-    assert_eq!(repo.rename(0, "fails").await, Err(DbError));
-    assert_eq!(cache.len().await.unwrap(), 4);
-    is_send(repo.rename(1, "works")).await.unwrap();
-    assert_eq!(cache.len().await.unwrap(), 1);
-    assert!(repo.entry().find(2).peek().await.unwrap().is_some());
-}
-
-#[tokio::test]
-async fn modes_and_statistics_hold_for_their_scope() {
-    let cache = Cache::builder("shop").build().unwrap();
-    let repo = UserRepo::new(Arc::default()).cached(&cache);
-    cache.read_only(repo.find(1)).await.unwrap();
-    cache.disable_rw(repo.find(1)).await.unwrap();
-    assert_eq!(cache.len().await.unwrap(), 0);
-    cache.write_only(repo.find(1)).await.unwrap();
-    cache.write_only(repo.find(1)).await.unwrap();
-    assert_eq!(calls(&repo), 4);
     let mode = Mode {
         read: true,
         write: false,
     };
     cache.with_mode(mode, repo.find(1)).await.unwrap();
-    assert_eq!(calls(&repo), 4);
+    cache.with_mode_sync(mode, || repo.tax_rate("de"));
     assert_eq!(
         Mode::default(),
         Mode {
@@ -193,15 +158,112 @@ async fn modes_and_statistics_hold_for_their_scope() {
             write: true
         }
     );
+    Ok(())
+}
 
-    let (user, stats) = cache.with_stats(repo.find(1)).await;
-    user.unwrap();
-    assert_eq!((stats.count, stats.hit), (1, 1));
-    assert_eq!(cache.read_only_sync(|| repo.tax_rate("de")), 2.0);
-    assert_eq!(cache.len().await.unwrap(), 1);
-    cache.write_only_sync(|| repo.tax_rate("de"));
-    cache.disable_rw_sync(|| repo.tax_rate("de"));
-    cache.with_mode_sync(mode, || repo.tax_rate("de"));
+/// Its clones are the cache that its functions know; tests of other things have caches of their own.
+static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::builder("face").build().unwrap());
+
+#[cache_fn(cache = CACHE, ttl = "5m")]
+pub async fn rate(#[cache_skip] db: &Db, code: &str) -> Result<f64, DbError> {
+    db.calls.fetch_add(1, Ordering::SeqCst);
+    if code.is_empty() {
+        return Err(DbError);
+    }
+    Ok(code.len() as f64)
+}
+
+#[cache_impl(cache = CACHE, ttl = "5m", self_key = self.id)]
+impl User {
+    pub fn new(id: u64) -> Self {
+        let name = format!("user {id}");
+        Self { id, name }
+    }
+
+    pub async fn by_email(#[cache_skip] db: &Db, email: &str) -> Result<Option<User>, DbError> {
+        db.calls.fetch_add(1, Ordering::SeqCst);
+        Ok(email.contains('@').then(|| User::new(1)))
+    }
+
+    pub async fn orders(&self, #[cache_skip] db: &Db, n: u64) -> u64 {
+        db.calls.fetch_add(1, Ordering::SeqCst);
+        self.total(db).await + n
+    }
+
+    pub async fn total(&self, #[cache_skip] db: &Db) -> u64 {
+        db.calls.fetch_add(1, Ordering::SeqCst);
+        self.id * 100
+    }
+
+    #[nocache]
+    #[invalidates(total(), orders(..), by_email(email))]
+    pub async fn change(&mut self, email: &str) -> Result<(), DbError> {
+        if email.is_empty() {
+            return Err(DbError);
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn functions_have_the_face_of_the_design() -> Result<(), Box<dyn std::error::Error>> {
+    let db = Db::default();
+    let calls = || db.calls.swap(0, Ordering::SeqCst);
+    for _ in 0..2 {
+        assert_eq!(is_send(rate(&db, "EUR")).await, Ok(3.0));
+    }
+    assert_eq!(calls(), 1);
+    assert_eq!(is_send(rate::uncached(&db, "EUR")).await, Ok(3.0));
+    assert_eq!(calls(), 1);
+    assert_eq!(rate(&db, "").await, Err(DbError));
+    let entry = rate::entry("EUR");
+    assert_eq!(entry.peek().await?, Some(3.0));
+    assert!(is_send(entry.invalidate()).await?);
+    assert_eq!(rate::entry("EUR").refresh(&db).await, Ok(3.0));
+    is_send(rate::all().invalidate()).await?;
+    assert_eq!(rate::entry("EUR").peek().await?, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn blocks_in_place_have_the_face_of_the_design() -> Result<(), Box<dyn std::error::Error>> {
+    let db = Db::default();
+    let calls = || db.calls.swap(0, Ordering::SeqCst);
+    for _ in 0..2 {
+        let user = is_send(User::by_email(&db, "a@b")).await.unwrap();
+        assert_eq!(user, Some(User::new(1)));
+    }
+    assert_eq!(calls(), 1);
+    let [mut one, other] = [User::new(1), User::new(2)];
+    for _ in 0..2 {
+        assert_eq!(is_send(one.orders(&db, 3)).await, 103);
+        assert_eq!(one.total(&db).await, 100, "known from inside of `orders`");
+    }
+    assert_eq!(calls(), 2);
+    assert_eq!(other.orders(&db, 3).await, 203, "another `self_key`");
+    assert_eq!(calls(), 2);
+
+    assert!(CachedUser::entry_of(&one).orders(3).invalidate().await?);
+    assert_eq!(CachedUser::entry_of(&one).orders(3).peek().await?, None);
+    assert_eq!(
+        CachedUser::entry_of(&other).orders(3).peek().await?,
+        Some(203)
+    );
+    let entry = CachedUser::entry().by_email("a@b");
+    assert_eq!(entry.peek().await?, Some(Some(User::new(1))));
+    CachedUser::all().orders().invalidate().await?;
+    assert_eq!(CachedUser::entry_of(&other).orders(3).peek().await?, None);
+
+    assert_eq!(one.change("").await, Err(DbError));
+    assert_eq!(CachedUser::entry_of(&one).total().peek().await?, Some(100));
+    is_send(one.change("a@b")).await.unwrap();
+    assert_eq!(CachedUser::entry_of(&one).total().peek().await?, None);
+    assert_eq!(
+        CachedUser::entry_of(&other).total().peek().await?,
+        Some(200)
+    );
+    assert_eq!(CachedUser::entry().by_email("a@b").peek().await?, None);
+    Ok(())
 }
 
 #[test]

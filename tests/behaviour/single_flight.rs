@@ -1,26 +1,42 @@
 //! In one process, calls that miss at the same time run the method once.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, OnceLock};
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, join_all};
-use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
-use support::{PATIENT, Server, unique};
+use futures_util::future::join_all;
+use redis_func_cache::Cache;
+use support::unique;
 use tokio::sync::Notify;
 
-#[derive(Default)]
-struct Repo {
-    runs: AtomicU64,
-    now: AtomicU64,
-    most: AtomicU64,
-    gate: Notify,
-    other: std::sync::OnceLock<CachedRepo>,
+use crate::entry_point::{Answer, Failure, Method, Place, Source, Subject, every_entry_point};
+
+every_entry_point! {
+    concurrent_misses_run_the_method_once;
+    a_follower_replaces_a_cancelled_leader_at_once;
+    a_panic_reaches_only_its_own_caller;
+    errors_are_not_shared_and_followers_retry_with_growing_width;
+    values_that_cannot_be_shared_are_recomputed_with_growing_width;
+    a_method_that_calls_itself_does_not_wait_for_itself;
+    calls_that_wait_for_each_other_do_not_deadlock;
+    a_call_after_an_invalidation_does_not_join_one_from_before;
+    concurrent_misses_run_the_method_once_while_the_store_is_unavailable;
+}
+every_entry_point! { blocking:
+    threads_share_one_execution_of_a_sync_method;
+    a_follower_replaces_a_leader_whose_runtime_ends_at_once;
 }
 
-impl Repo {
+/// How many executions are under way, and were at most.
+#[derive(Default)]
+struct Width {
+    now: AtomicU64,
+    most: AtomicU64,
+}
+
+impl Width {
+    /// An execution of 20 ms.
     async fn work(&self) {
-        self.runs.fetch_add(1, Ordering::SeqCst);
         let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(now, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -28,299 +44,243 @@ impl Repo {
     }
 }
 
-/// Not `Clone`.
-#[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-struct Row(u64);
-
-/// Neither `Clone` nor anything else.
-struct Failure;
-
-/// What no codec can write.
-#[derive(serde::Deserialize)]
-struct Unwritable;
-
-impl serde::Serialize for Unwritable {
-    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-        Err(serde::ser::Error::custom("not to be written"))
-    }
-}
-
-#[cache_impl]
-impl Repo {
-    async fn find(&self, id: u64) -> Row {
-        self.work().await;
-        Row(id)
-    }
-
-    async fn large(&self, id: u64) -> Vec<u64> {
-        self.work().await;
-        vec![id; 100_000]
-    }
-
-    #[cache]
-    async fn fail(&self, _id: u64) -> Result<Row, Failure> {
-        self.work().await;
-        Err(Failure)
-    }
-
-    async fn unwritable(&self, _id: u64) -> Unwritable {
-        self.work().await;
-        Unwritable
-    }
-
-    async fn stuck(&self, id: u64) -> Row {
-        if self.runs.fetch_add(1, Ordering::SeqCst) == 0 {
-            self.gate.notified().await;
+/// Answers with its argument after 20 ms.
+fn working() -> (Arc<Source>, Arc<Width>) {
+    let width = Arc::<Width>::default();
+    let its = width.clone();
+    let source = Source::new(move |run| {
+        let width = its.clone();
+        async move {
+            width.work().await;
+            Ok(Some(run.id))
         }
-        Row(id)
-    }
+    });
+    (source, width)
+}
 
-    async fn panic_once(&self, id: u64) -> Row {
-        self.work().await;
-        assert!(self.runs.load(Ordering::SeqCst) > 1, "the first run panics");
-        Row(id)
-    }
-
-    async fn again(&self, id: u64) -> Row {
-        self.runs.fetch_add(1, Ordering::SeqCst);
-        let other = self.other.get().unwrap();
-        // Once more with the same arguments, as deep as the plain method would.
-        if self.runs.load(Ordering::SeqCst) < 4 {
-            return Box::pin(other.again(id)).await;
+/// The first run waits for the gate, which is there to see as soon as it does.
+fn stuck_at_first(place: &Place) -> (Subject, Arc<Notify>) {
+    let gate = Arc::<Notify>::default();
+    let its = gate.clone();
+    let source = Source::new(move |run| {
+        let gate = its.clone();
+        async move {
+            if run.number == 0 {
+                gate.notified().await;
+            }
+            Ok(Some(run.id))
         }
-        Row(id)
-    }
-
-    async fn cross(&self, a: bool) -> Row {
-        let other = self.other.get().unwrap().clone();
-        if self.runs.fetch_add(1, Ordering::SeqCst) < 2 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            // In a task of its own, where it cannot be known which call waits for which.
-            return tokio::spawn(crossed(other, !a)).await.unwrap();
-        }
-        Row(u64::from(a))
-    }
-
-    fn find_sync(&self, id: u64) -> Row {
-        self.runs.fetch_add(1, Ordering::SeqCst);
-        std::thread::sleep(Duration::from_millis(20));
-        Row(id)
-    }
+    });
+    (fresh(place, &source), gate)
 }
 
-/// Without a type that holds itself.
-fn crossed(repo: CachedRepo, a: bool) -> BoxFuture<'static, Row> {
-    Box::pin(async move { repo.cross(a).await })
+fn fresh(place: &Place, source: &Arc<Source>) -> Subject {
+    place.subject(&place.builder().build().unwrap(), source)
 }
 
-fn build(builder: CacheBuilder) -> (Cache, CachedRepo) {
-    let cache = builder.build().unwrap();
-    let repo = Repo::default().cached(&cache);
-    let _ = CachedRepo::inner(&repo)
-        .other
-        .set(Repo::default().cached(&cache));
-    (cache, repo)
-}
-
-fn fresh() -> (Cache, CachedRepo) {
-    build(Cache::builder(unique("flights")))
-}
-
-fn runs(repo: &CachedRepo) -> u64 {
-    CachedRepo::inner(repo).runs.load(Ordering::SeqCst)
-}
-
-async fn together<T: Send + 'static, Fut: Future<Output = T> + Send + 'static>(
-    n: u64,
-    call: impl Fn(u64) -> Fut,
-) -> Vec<T> {
-    let calls: Vec<_> = (0..n).map(|i| tokio::spawn(call(i))).collect();
-    let ended = join_all(calls).await.into_iter();
+async fn together(subject: &Subject, n: usize, method: Method, id: u64) -> Vec<Answer> {
+    let calls = (0..n).map(|_| subject.spawn(method, id));
+    let ended = join_all(calls.collect::<Vec<_>>()).await.into_iter();
     ended.map(Result::unwrap).collect()
 }
 
-async fn one_run_serves_all(cache: Cache, repo: CachedRepo, stored: bool) {
-    let rows = together(100, |_| {
-        let repo = repo.clone();
-        async move { repo.find(1).await }
-    })
-    .await;
-    assert!(rows.into_iter().all(|row| row == Row(1)));
-    assert_eq!(runs(&repo), 1);
-    let stats = cache.stats();
+async fn concurrent_misses_run_the_method_once(place: Place) {
+    let (source, _) = working();
+    let subject = fresh(&place, &source);
+    one_run_serves_all(&subject, true).await;
+    let answers = together(&subject, 20, Method::Large, 2).await;
+    assert!(answers.iter().all(|answer| *answer == Ok(Some(2))));
+    assert_eq!(subject.source.runs(), 2, "a large value as well");
+}
+
+async fn concurrent_misses_run_the_method_once_while_the_store_is_unavailable(place: Place) {
+    if place.server().is_none() {
+        return;
+    }
+    let nowhere = Cache::builder(unique("nowhere")).redis("redis://127.0.0.1:1");
+    let cache = nowhere.build().unwrap();
+    let its = cache.clone();
+    // A call that came after the run would run the method again, as nothing is stored.
+    let source = Source::new(move |run| {
+        let cache = its.clone();
+        async move {
+            while cache.stats().count < 100 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Ok(Some(run.id))
+        }
+    });
+    one_run_serves_all(&place.subject(&cache, &source), false).await;
+}
+
+async fn one_run_serves_all(subject: &Subject, stored: bool) {
+    let answers = together(subject, 100, Method::Plain, 1).await;
+    assert!(answers.iter().all(|answer| *answer == Ok(Some(1))));
+    assert_eq!(subject.source.runs(), 1);
+    let stats = subject.cache.stats();
     assert_eq!((stats.count, stats.exec), (100, 1));
     assert_eq!(stats.coalesced + stats.hit, 99, "{stats:?}");
     assert_eq!(stats.write, u64::from(stored));
-    if !stored {
-        return;
-    }
-    let values = together(20, |_| {
-        let repo = repo.clone();
-        async move { repo.large(2).await }
-    })
-    .await;
-    assert!(values.into_iter().all(|value| value == vec![2; 100_000]));
-    assert_eq!(runs(&repo), 2, "a large value as well");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn concurrent_misses_run_the_method_once_in_memory() {
-    let (cache, repo) = fresh();
-    one_run_serves_all(cache, repo, true).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn concurrent_misses_run_the_method_once_on_redis() {
-    let server = Server::start();
-    let (cache, repo) = build(
-        Cache::builder(unique("flights"))
-            .redis(server.url())
-            .deadline(PATIENT),
-    );
-    one_run_serves_all(cache, repo, true).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn concurrent_misses_run_the_method_once_while_the_store_is_unavailable() {
-    let (cache, repo) = build(Cache::builder("away").redis("redis://127.0.0.1:1"));
-    one_run_serves_all(cache, repo, false).await;
-}
-
-#[test]
-fn threads_share_one_execution_of_a_sync_method() {
-    let (_cache, repo) = fresh();
+fn threads_share_one_execution_of_a_sync_method(place: &Place) {
+    let source = Source::new(|run| async move {
+        std::thread::sleep(Duration::from_millis(20));
+        Ok(Some(run.id))
+    });
+    let subject = fresh(place, &source);
     let barrier = Arc::new(Barrier::new(8));
     let threads = (0..8).map(|_| {
-        let (repo, barrier) = (repo.clone(), barrier.clone());
+        let (subject, barrier) = (subject.clone(), barrier.clone());
         std::thread::spawn(move || {
             barrier.wait();
-            repo.find_sync(1)
+            subject.call_blocking(Method::Blocking, 1)
         })
     });
     let threads: Vec<_> = threads.collect();
     for thread in threads {
-        assert_eq!(thread.join().unwrap(), Row(1));
+        assert_eq!(thread.join().unwrap(), Ok(Some(1)));
     }
-    assert_eq!(runs(&repo), 1);
+    assert_eq!(source.runs(), 1);
 }
 
-#[tokio::test]
-async fn a_follower_replaces_a_cancelled_leader_at_once() {
-    let (_cache, repo) = fresh();
-    let call = || {
-        let repo = repo.clone();
-        tokio::spawn(async move { repo.stuck(1).await })
-    };
-    let leader = call();
-    tokio::time::sleep(Duration::from_millis(10)).await;
-    let followers: Vec<_> = (0..10).map(|_| call()).collect();
+async fn a_follower_replaces_a_cancelled_leader_at_once(place: Place) {
+    let (subject, _gate) = stuck_at_first(&place);
+    let leader = subject.spawn(Method::Plain, 1);
+    until_first_run(&subject);
+    let followers: Vec<_> = (0..10).map(|_| subject.spawn(Method::Plain, 1)).collect();
     tokio::time::sleep(Duration::from_millis(10)).await;
     leader.abort();
     // Far below the timeout of followers, so it is the leader's end that woke them.
-    let rows = tokio::time::timeout(Duration::from_millis(400), join_all(followers)).await;
-    assert!(rows.unwrap().into_iter().all(|row| row.unwrap() == Row(1)));
-    assert_eq!(runs(&repo), 2);
+    let answers = tokio::time::timeout(Duration::from_millis(400), join_all(followers)).await;
+    for answer in answers.unwrap() {
+        assert_eq!(answer.unwrap(), Ok(Some(1)));
+    }
+    assert_eq!(subject.source.runs(), 2);
 }
 
-#[test]
-fn a_follower_replaces_a_leader_whose_runtime_ends_at_once() {
-    let (_cache, repo) = fresh();
+fn until_first_run(subject: &Subject) {
+    support::eventually("the first run", Duration::from_secs(10), || {
+        subject.source.runs() == 1
+    });
+}
+
+fn a_follower_replaces_a_leader_whose_runtime_ends_at_once(place: &Place) {
+    let (subject, _gate) = stuck_at_first(place);
     let leading = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .unwrap();
-    let leader = repo.clone();
-    leading.spawn(async move { leader.stuck(1).await });
-    while runs(&repo) == 0 {
-        std::thread::yield_now();
-    }
+    leading.spawn(subject.call(Method::Plain, 1));
+    until_first_run(&subject);
     let follower = {
-        let repo = repo.clone();
-        std::thread::spawn(move || pollster::block_on(repo.stuck(1)))
+        let call = subject.call(Method::Plain, 1);
+        std::thread::spawn(move || pollster::block_on(call))
     };
     std::thread::sleep(Duration::from_millis(20));
     drop(leading);
-    assert_eq!(follower.join().unwrap(), Row(1));
+    assert_eq!(follower.join().unwrap(), Ok(Some(1)));
 }
 
-#[tokio::test]
-async fn a_panic_reaches_only_its_own_caller() {
-    let (_cache, repo) = fresh();
-    let calls: Vec<_> = (0..10)
-        .map(|_| {
-            let repo = repo.clone();
-            tokio::spawn(async move { repo.panic_once(1).await })
-        })
-        .collect();
+async fn a_panic_reaches_only_its_own_caller(place: Place) {
+    let (source, width) = working();
+    let subject = fresh(&place, &source);
+    subject.source.runs_from_now_on(move |run| {
+        let width = width.clone();
+        async move {
+            width.work().await;
+            assert!(run.number > 0, "the first run panics");
+            Ok(Some(run.id))
+        }
+    });
+    let calls: Vec<_> = (0..10).map(|_| subject.spawn(Method::Plain, 1)).collect();
     let ended = join_all(calls).await;
     assert_eq!(ended.iter().filter(|call| call.is_err()).count(), 1);
-    assert_eq!(runs(&repo), 2);
+    assert_eq!(subject.source.runs(), 2);
 }
 
-#[tokio::test]
-async fn errors_are_not_shared_and_followers_retry_with_growing_width() {
-    let (_cache, repo) = fresh();
-    let results = together(40, |_| {
-        let repo = repo.clone();
-        async move { repo.fail(1).await }
-    })
-    .await;
-    assert!(results.iter().all(Result::is_err));
-    assert_eq!(runs(&repo), 40);
-    let most = CachedRepo::inner(&repo).most.load(Ordering::SeqCst);
-    assert!((4..=8).contains(&most), "{most} at the same time");
-}
-
-#[tokio::test]
-async fn values_that_cannot_be_shared_are_recomputed_with_growing_width() {
-    let (_cache, repo) = fresh();
-    together(40, |_| {
-        let repo = repo.clone();
-        async move { repo.unwritable(1).await }
-    })
-    .await;
-    assert_eq!(runs(&repo), 40);
-    let most = CachedRepo::inner(&repo).most.load(Ordering::SeqCst);
-    assert!((4..=8).contains(&most), "{most} at the same time");
-}
-
-#[tokio::test]
-async fn a_method_that_calls_itself_does_not_wait_for_itself() {
-    let (_cache, repo) = fresh();
-    let outer = CachedRepo::inner(&repo);
-    let inner = outer.other.get().unwrap();
-    let _ = CachedRepo::inner(inner).other.set(inner.clone());
-    let call = tokio::time::timeout(Duration::from_millis(400), repo.again(1));
-    assert_eq!(call.await.unwrap(), Row(1));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn calls_that_wait_for_each_other_do_not_deadlock() {
-    let (_cache, repo) = fresh();
-    let inner = CachedRepo::inner(&repo).other.get().unwrap();
-    let _ = CachedRepo::inner(inner).other.set(inner.clone());
-    let calls = together(2, |i| {
-        let repo = repo.clone();
-        async move { repo.cross(i == 0).await }
+async fn errors_are_not_shared_and_followers_retry_with_growing_width(place: Place) {
+    let (source, width) = working();
+    let subject = fresh(&place, &source);
+    let its = width.clone();
+    subject.source.runs_from_now_on(move |_| {
+        let width = its.clone();
+        async move {
+            width.work().await;
+            Err(Failure)
+        }
     });
-    let ended = tokio::time::timeout(Duration::from_secs(20), calls).await;
-    assert_eq!(ended.expect("no deadlock").len(), 2);
+    let answers = together(&subject, 40, Method::Fallible, 1).await;
+    assert!(answers.iter().all(Result::is_err));
+    runs_grew_wider(&subject, &width);
 }
 
-#[tokio::test]
-async fn a_call_after_an_invalidation_does_not_join_one_from_before() {
-    let (cache, repo) = fresh();
-    let early = {
-        let repo = repo.clone();
-        tokio::spawn(async move { repo.stuck(1).await })
-    };
-    tokio::time::sleep(Duration::from_millis(10)).await;
-    repo.entry().stuck(1).invalidate().await.unwrap();
-    let late = tokio::time::timeout(Duration::from_millis(400), repo.stuck(1)).await;
-    assert_eq!(late.expect("it runs by itself"), Row(1));
-    assert_eq!(cache.stats().write, 1);
-    CachedRepo::inner(&repo).gate.notify_one();
-    assert_eq!(early.await.unwrap(), Row(1));
-    assert_eq!(cache.stats().write, 1, "what was overtaken is not stored");
+async fn values_that_cannot_be_shared_are_recomputed_with_growing_width(place: Place) {
+    let (source, width) = working();
+    let subject = fresh(&place, &source);
+    together(&subject, 40, Method::Unwritable, 1).await;
+    runs_grew_wider(&subject, &width);
+}
+
+fn runs_grew_wider(subject: &Subject, width: &Width) {
+    assert_eq!(subject.source.runs(), 40);
+    let most = width.most.load(Ordering::SeqCst);
+    assert!((4..=8).contains(&most), "{most} at the same time");
+}
+
+/// A source whose runs call the cached methods again.
+fn calls_again<F: Future<Output = Answer> + Send + 'static>(
+    place: &Place,
+    body: impl Fn(Subject, u64, u64) -> F + Send + Sync + 'static,
+) -> Subject {
+    let itself = Arc::<OnceLock<Subject>>::default();
+    let its = itself.clone();
+    let source = Source::new(move |run| body(its.get().unwrap().clone(), run.number, run.id));
+    let subject = fresh(place, &source);
+    assert!(itself.set(subject.clone()).is_ok());
+    subject
+}
+
+async fn a_method_that_calls_itself_does_not_wait_for_itself(place: Place) {
+    // Once more with the same arguments, as deep as the plain method would.
+    let subject = calls_again(&place, |subject, number, id| async move {
+        if number < 3 {
+            return subject.call(Method::Plain, id).await;
+        }
+        Ok(Some(id))
+    });
+    let call = tokio::time::timeout(Duration::from_millis(400), subject.call(Method::Plain, 1));
+    assert_eq!(call.await.unwrap(), Ok(Some(1)));
+}
+
+async fn calls_that_wait_for_each_other_do_not_deadlock(place: Place) {
+    let subject = calls_again(&place, |subject, number, id| async move {
+        if number < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            // In a task of its own, where it cannot be known which call waits for which.
+            return subject.spawn(Method::Plain, 1 - id).await.unwrap();
+        }
+        Ok(Some(id))
+    });
+    let calls = [0, 1].map(|id| subject.spawn(Method::Plain, id));
+    let ended = tokio::time::timeout(Duration::from_secs(20), join_all(calls)).await;
+    let ended = ended.expect("no deadlock");
+    assert!(ended.into_iter().all(|call| call.unwrap().is_ok()));
+}
+
+async fn a_call_after_an_invalidation_does_not_join_one_from_before(place: Place) {
+    let (subject, gate) = stuck_at_first(&place);
+    let early = subject.spawn(Method::Plain, 1);
+    until_first_run(&subject);
+    subject.entry(Method::Plain, 1).invalidate().await.unwrap();
+    let late = subject.call(Method::Plain, 1);
+    let late = tokio::time::timeout(Duration::from_millis(400), late).await;
+    assert_eq!(late.expect("it runs by itself"), Ok(Some(1)));
+    assert_eq!(subject.cache.stats().write, 1);
+    gate.notify_one();
+    assert_eq!(early.await.unwrap(), Ok(Some(1)));
+    let writes = subject.cache.stats().write;
+    assert_eq!(writes, 1, "what was overtaken is not stored");
 }

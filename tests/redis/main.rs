@@ -1,11 +1,10 @@
-//! What is done on real servers: scripts, connections, deployments, and the model they are held against.
+//! What is done on real servers: scripts, connections, deployments, policies.
 
 mod acl;
 mod coalescing;
 mod deployments;
 mod eviction;
 mod hostile_bytes;
-mod model;
 mod pipeline;
 mod read_connections;
 mod scripts;

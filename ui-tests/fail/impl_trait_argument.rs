@@ -4,8 +4,8 @@ struct Repo;
 
 #[cache_impl]
 impl Repo {
-    async fn find(&self, id: impl Into<u64>) -> u64 {
-        id.into()
+    async fn find(&self, id: impl std::fmt::Display) -> u64 {
+        id.to_string().len() as u64
     }
 }
 

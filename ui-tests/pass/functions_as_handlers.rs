@@ -25,7 +25,11 @@ struct StatusCode(u16);
 
 /// As frameworks have it.
 trait Handler<Arguments> {
-    fn call(&self, pool: Pool, id: u64) -> impl Future<Output = Result<Json<u64>, StatusCode>> + Send;
+    fn call(
+        &self,
+        pool: Pool,
+        id: u64,
+    ) -> impl Future<Output = Result<Json<u64>, StatusCode>> + Send;
 }
 
 impl<F, Output> Handler<(State<Pool>, Path<u64>)> for F
@@ -33,7 +37,11 @@ where
     F: Fn(State<Pool>, Path<u64>) -> Output + Send + Sync + 'static,
     Output: Future<Output = Result<Json<u64>, StatusCode>> + Send + 'static,
 {
-    fn call(&self, pool: Pool, id: u64) -> impl Future<Output = Result<Json<u64>, StatusCode>> + Send {
+    fn call(
+        &self,
+        pool: Pool,
+        id: u64,
+    ) -> impl Future<Output = Result<Json<u64>, StatusCode>> + Send {
         self(State(pool), Path(id))
     }
 }
@@ -48,7 +56,11 @@ async fn show(
     Path(id): Path<u64>,
 ) -> Result<Json<u64>, StatusCode> {
     pool.0.fetch_add(1, Ordering::Relaxed);
-    if id == 0 { Err(StatusCode(404)) } else { Ok(Json(id * 2)) }
+    if id == 0 {
+        Err(StatusCode(404))
+    } else {
+        Ok(Json(id * 2))
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]

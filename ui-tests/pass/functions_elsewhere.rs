@@ -78,10 +78,19 @@ pub async fn main() {
 
     // One name in two modules: two functions.
     assert_eq!(exported::deeper::rate("EUR"), 13);
-    assert_eq!(exported::deeper::rate::entry("EUR").peek().unwrap(), Some(13));
+    assert_eq!(
+        exported::deeper::rate::entry("EUR").peek().unwrap(),
+        Some(13)
+    );
     assert_eq!(rate::entry("EUR").peek().await.unwrap(), None);
 
     assert_eq!(clashing::rate("EUR"), 4);
     assert_eq!(clashing::rates::entry("EUR").peek().unwrap(), Some(4));
-    assert_eq!((clashing::users(1), clashing::Users::entry(1).peek().unwrap()), (1, Some(1)));
+    assert_eq!(
+        (
+            clashing::users(1),
+            clashing::Users::entry(1).peek().unwrap()
+        ),
+        (1, Some(1))
+    );
 }

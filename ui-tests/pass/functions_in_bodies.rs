@@ -27,7 +27,11 @@ async fn first() -> (u64, u64) {
 
     #[cache_fn(cache = cache())]
     async fn row(id: Id) -> Result<Row, Wrong> {
-        if id.0 == 0 { Err(Wrong::Zero) } else { Ok(Row { of: id.0 }) }
+        if id.0 == 0 {
+            Err(Wrong::Zero)
+        } else {
+            Ok(Row { of: id.0 })
+        }
     }
 
     assert_eq!(row(Id(0)).await, Err(Wrong::Zero));

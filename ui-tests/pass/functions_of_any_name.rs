@@ -59,13 +59,28 @@ fn features() -> std::vec::Vec<String> {
 pub async fn main() {
     for _ in 0..2 {
         assert_eq!((create_user(1).await, now(2), entry(3)), (1, 2, 3));
-        assert_eq!((uncached(4), all(2, 3), cache(1, 1, 1, 1, 1), Vec(6)), (5, 5, 5, 6));
+        assert_eq!(
+            (uncached(4), all(2, 3), cache(1, 1, 1, 1, 1), Vec(6)),
+            (5, 5, 5, 6)
+        );
         assert_eq!((settings().await.as_str(), features().len()), ("dark", 1));
     }
     assert_eq!((CACHE.stats().miss, CACHE.stats().hit), (9, 9));
-    assert_eq!((entry::entry(3).peek().unwrap(), uncached::uncached(4)), (Some(3), 5));
-    assert_eq!((all::entry(2, 3).peek().unwrap(), Vec::entry(6).peek().unwrap()), (Some(5), Some(6)));
-    assert_eq!(settings::entry().peek().await.unwrap().as_deref(), Some("dark"));
+    assert_eq!(
+        (entry::entry(3).peek().unwrap(), uncached::uncached(4)),
+        (Some(3), 5)
+    );
+    assert_eq!(
+        (
+            all::entry(2, 3).peek().unwrap(),
+            Vec::entry(6).peek().unwrap()
+        ),
+        (Some(5), Some(6))
+    );
+    assert_eq!(
+        settings::entry().peek().await.unwrap().as_deref(),
+        Some("dark")
+    );
     all::all().invalidate().unwrap();
     assert_eq!(all::entry(2, 3).peek().unwrap(), None);
 }

@@ -1,16 +1,18 @@
 #![deny(warnings)]
 //! Attributes above and below, those of other crates among them.
 
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use redis_func_cache::{Cache, cache_fn};
 use tracing::instrument;
+use tracing::span::{Attributes, Id, Record};
 
 static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::builder("x").build().unwrap());
 
 struct Db;
 
-/// Each call has a span.
+/// It sees the function before we do.
 #[instrument(skip(_db))]
 #[cache_fn(cache = CACHE)]
 async fn above(#[cache_skip] _db: &Db, id: u64) -> Result<u64, String> {
@@ -18,7 +20,7 @@ async fn above(#[cache_skip] _db: &Db, id: u64) -> Result<u64, String> {
     Ok(id)
 }
 
-/// Each execution has a span.
+/// It sees the function after we did.
 #[cache_fn(cache = CACHE)]
 #[instrument(skip_all, fields(id = id), err, ret)]
 async fn below(#[cache_skip] _db: &Db, id: u64) -> Result<u64, String> {
@@ -73,8 +75,40 @@ fn absent(id: Absent) -> u64 {
     id
 }
 
-#[tokio::main(flavor = "current_thread")]
-pub async fn main() {
+/// Counts spans by their names.
+#[derive(Clone, Default)]
+struct Spans(Arc<Mutex<BTreeMap<&'static str, u64>>>);
+
+impl tracing::Subscriber for Spans {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.is_span()
+    }
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        let mut counts = self.0.lock().unwrap();
+        *counts.entry(span.metadata().name()).or_default() += 1;
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, _: &tracing::Event<'_>) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+pub fn main() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let spans = Spans::default();
+    tracing::subscriber::with_default(spans.clone(), || runtime.block_on(calls()));
+    // Of a miss, a hit, and one without the cache or a refresh: what rewrites a body acts where that runs. `both` has two
+    // spans for one miss and one hit.
+    let spans = spans.0.lock().unwrap();
+    let counted = ["above", "below", "both", "future"].map(|name| spans[name]);
+    assert_eq!(counted, [2, 2, 2, 1], "{spans:?}");
+}
+
+async fn calls() {
     for _ in 0..2 {
         assert_eq!((above(&Db, 1).await, below(&Db, 2).await), (Ok(1), Ok(2)));
         assert_eq!((both(3), future(4).await), (3, 4));

@@ -72,13 +72,24 @@ struct Point {
 }
 
 #[cache_fn(cache = CACHE)]
-fn patterns((a, _): (i32, i32), Point { x, y: z }: Point, [first, ..]: [i32; 3], _: u8, mut times: i32) -> i32 {
+fn patterns(
+    (a, _): (i32, i32),
+    Point { x, y: z }: Point,
+    [first, ..]: [i32; 3],
+    _: u8,
+    mut times: i32,
+) -> i32 {
     times += 1;
     (a + x + z + first) * times
 }
 
 #[cache_fn(cache = CACHE)]
-fn whole(all @ (_, last): (u8, u8), ref text: String, &by: &u8, #[cache_skip] (_, b): (&u8, &u8)) -> String {
+fn whole(
+    all @ (_, last): (u8, u8),
+    ref text: String,
+    &by: &u8,
+    #[cache_skip] (_, b): (&u8, &u8),
+) -> String {
     format!("{all:?} {last} {text} {by} {b}")
 }
 
@@ -97,28 +108,49 @@ pub async fn main() {
     for _ in 0..2 {
         assert_eq!(name(&Pg, 1).await, "pg 1");
         assert_eq!(name(&My, 1).await, "my 1");
-        assert_eq!((shown(1, 2), shown("a", 2)), ("11".to_owned(), "aa".to_owned()));
+        assert_eq!(
+            (shown(1, 2), shown("a", 2)),
+            ("11".to_owned(), "aa".to_owned())
+        );
         assert_eq!((sized::<1>(&[1]), sized::<2>(&[1])), (2, 3));
-        assert_eq!((displayed(1), displayed("1")), ("<1>".to_owned(), "<1>".to_owned()));
+        assert_eq!(
+            (displayed(1), displayed("1")),
+            ("<1>".to_owned(), "<1>".to_owned())
+        );
         assert_eq!(borrowed("ab", &["c"], Some("d")).await, 4);
         assert_eq!(future(1, "ab").await, Ok(3));
         assert_eq!(as_in_2021(1, "ab").await, 3);
         assert_eq!(captures_nothing(1, "ab".to_owned()).await, 3);
         assert_eq!(patterns((1, 2), Point { x: 3, y: 4 }, [5, 6, 7], 8, 1), 26);
-        assert_eq!(whole((1, 2), "t".to_owned(), &3, (&4, &5)), "(1, 2) 2 t 3 5");
+        assert_eq!(
+            whole((1, 2), "t".to_owned(), &3, (&4, &5)),
+            "(1, 2) 2 t 3 5"
+        );
         assert_eq!((r#type(1, "ab"), r#match(4).await), (3, 4));
     }
     let stats = CACHE.stats();
     assert_eq!((stats.miss, stats.hit, stats.undecodable), (16, 16, 0));
 
     // Type parameters are given as to the function.
-    assert_eq!(name::entry::<Pg>(1).peek().await.unwrap().as_deref(), Some("pg 1"));
+    assert_eq!(
+        name::entry::<Pg>(1).peek().await.unwrap().as_deref(),
+        Some("pg 1")
+    );
     assert_eq!(name::uncached(&My, 2).await, "my 2");
     assert_eq!(shown::entry("a", 2).peek().unwrap().as_deref(), Some("aa"));
     assert_eq!(sized::entry::<2>(&[1]).peek().unwrap(), Some(3));
-    assert_eq!(borrowed::entry("ab", &["c"], Some("d")).peek().await.unwrap(), Some(4));
+    assert_eq!(
+        borrowed::entry("ab", &["c"], Some("d"))
+            .peek()
+            .await
+            .unwrap(),
+        Some(4)
+    );
     assert_eq!(future::entry(1, "ab").peek().await.unwrap(), Some(3));
-    assert_eq!(whole::entry((1, 2), "t".to_owned(), &3).refresh((&6, &7)), "(1, 2) 2 t 3 7");
+    assert_eq!(
+        whole::entry((1, 2), "t".to_owned(), &3).refresh((&6, &7)),
+        "(1, 2) 2 t 3 7"
+    );
     assert_eq!(r#type::entry(1, "ab").peek().unwrap(), Some(3));
     assert_eq!(r#struct::entry(4).peek().await.unwrap(), Some(4));
 

@@ -34,7 +34,10 @@ impl User {
 
     /// Constructors are left alone, by their names …
     pub(crate) fn new(id: u64, email: &str) -> Self {
-        Self { id, email: email.to_owned() }
+        Self {
+            id,
+            email: email.to_owned(),
+        }
     }
 
     pub(crate) fn from_parts((id, email): (u64, &str)) -> Self {
@@ -42,7 +45,10 @@ impl User {
     }
 
     pub(crate) fn with_email(self, email: &str) -> Self {
-        Self { email: email.to_owned(), ..self }
+        Self {
+            email: email.to_owned(),
+            ..self
+        }
     }
 
     /// … and by what they return.
@@ -58,12 +64,19 @@ impl User {
     }
 
     /// An `Option` of it is looked up.
-    pub(crate) async fn by_email(#[cache_skip] pool: &Pool, email: &str) -> Result<Option<Self>, String> {
+    pub(crate) async fn by_email(
+        #[cache_skip] pool: &Pool,
+        email: &str,
+    ) -> Result<Option<Self>, String> {
         pool.query();
         Ok(email.contains('@').then(|| Self::new(1, email)))
     }
 
-    pub(crate) async fn orders(&self, #[cache_skip] pool: &Pool, n: u64) -> Result<Vec<u64>, String> {
+    pub(crate) async fn orders(
+        &self,
+        #[cache_skip] pool: &Pool,
+        n: u64,
+    ) -> Result<Vec<u64>, String> {
         pool.query();
         Ok((0..n).map(|order| order + self.id).collect())
     }
@@ -112,7 +125,10 @@ async fn inherent() {
         assert_eq!(User::parsed("ab").id, 2);
     }
     assert_eq!(queries(), 3);
-    let (one, two) = (User::anonymous(), User::from_parts((7, "c@d")).with_email("c@e"));
+    let (one, two) = (
+        User::anonymous(),
+        User::from_parts((7, "c@d")).with_email("c@e"),
+    );
     assert_eq!(one.total(&pool).await, Ok(3));
     assert_eq!(one.orders(&pool, 3).await, Ok(vec![0, 1, 2])); // stored by `total`
     assert_eq!(two.orders(&pool, 1).await, Ok(vec![7]));
@@ -120,11 +136,28 @@ async fn inherent() {
     assert_eq!((two.length(), two.length(), User::TABLE), (3, 3, "users"));
     assert_eq!(queries(), 5);
 
-    assert_eq!(CachedUser::entry_of(&two).orders(1).peek().await.unwrap(), Some(vec![7]));
+    assert_eq!(
+        CachedUser::entry_of(&two).orders(1).peek().await.unwrap(),
+        Some(vec![7])
+    );
     assert_eq!(CachedUser::entry_of(&two).length().peek().unwrap(), Some(3));
-    assert!(CachedUser::entry().by_email("a@b").peek().await.unwrap().is_some());
+    assert!(
+        CachedUser::entry()
+            .by_email("a@b")
+            .peek()
+            .await
+            .unwrap()
+            .is_some()
+    );
     User::register("a@b").await.unwrap();
-    assert!(CachedUser::entry().by_email("a@b").peek().await.unwrap().is_none());
+    assert!(
+        CachedUser::entry()
+            .by_email("a@b")
+            .peek()
+            .await
+            .unwrap()
+            .is_none()
+    );
     assert_eq!(User::by_email(&pool, "a").await, Ok(None));
     assert_eq!(queries(), 0);
     CachedUser::all().by_email().invalidate().await.unwrap();
@@ -132,7 +165,10 @@ async fn inherent() {
     assert_eq!(queries(), 1);
 
     two.rename("c@f").await.unwrap();
-    assert_eq!(CachedUser::entry_of(&two).orders(1).peek().await.unwrap(), None);
+    assert_eq!(
+        CachedUser::entry_of(&two).orders(1).peek().await.unwrap(),
+        None
+    );
     let mut two = two;
     two.change();
     assert_eq!(two.id, 8);
@@ -156,7 +192,10 @@ impl Rates {
 async fn functions_alone() {
     assert_eq!((Rates::of("EUR").await, Rates::of("EUR").await), (3, 3));
     assert_eq!((queries(), Rates::twice("EUR")), (1, 6));
-    assert_eq!(RateHandles::entry().of("EUR").peek().await.unwrap(), Some(3));
+    assert_eq!(
+        RateHandles::entry().of("EUR").peek().await.unwrap(),
+        Some(3)
+    );
     RateHandles::all().twice().invalidate().unwrap();
     assert_eq!(RateHandles::entry().twice("EUR").peek().unwrap(), None);
 }
@@ -181,10 +220,19 @@ impl<Row: Clone + Serialize + for<'de> Deserialize<'de>, const N: usize> Table<'
 
 fn generic() {
     let pool = Pool;
-    let numbers = Table::<u64, 1> { pool: &pool, rows: vec![1, 2] };
-    let words = Table::<String, 0> { pool: &pool, rows: vec!["one".to_owned()] };
+    let numbers = Table::<u64, 1> {
+        pool: &pool,
+        rows: vec![1, 2],
+    };
+    let words = Table::<String, 0> {
+        pool: &pool,
+        rows: vec!["one".to_owned()],
+    };
     for _ in 0..2 {
-        assert_eq!((numbers.row(0), words.row(0).as_deref()), (Some(2), Some("one")));
+        assert_eq!(
+            (numbers.row(0), words.row(0).as_deref()),
+            (Some(2), Some("one"))
+        );
         assert_eq!(Table::<u64, 1>::name("t"), "t 1 u64");
         assert_eq!(Table::<u64, 2>::name("t"), "t 2 u64");
     }
@@ -241,7 +289,10 @@ async fn of_a_trait() {
         assert_eq!((store.both(1, 2).await, store.limit()), (vec![1, 2], 2));
     }
     assert_eq!(queries(), 3);
-    assert_eq!(CachedStore::entry_of(&store).find(2).peek().await.unwrap(), Some(Some(2)));
+    assert_eq!(
+        CachedStore::entry_of(&store).find(2).peek().await.unwrap(),
+        Some(Some(2))
+    );
     assert_eq!(CachedStore::entry().count("ab").peek().unwrap(), Some(2));
 }
 

@@ -9,7 +9,7 @@ use syn::{
 };
 
 /// What only `#[cache_impl]` understands.
-const HELPERS: [&str; 4] = ["cache", "nocache", "cache_skip", "invalidates"];
+const HELPERS: [&str; 5] = ["cache", "nocache", "cache_skip", "cache_key", "invalidates"];
 
 /// The helpers on one method.
 #[derive(Debug, Default)]
@@ -83,6 +83,12 @@ impl<'a> Helpers<'a> {
                 "cache" => &mut helpers.cache,
                 "nocache" => &mut helpers.nocache,
                 "invalidates" => &mut helpers.invalidates,
+                "cache_key" => {
+                    return Err(Error::new_spanned(
+                        attribute,
+                        "`#[cache_key]` belongs on an argument; for `self` write `self_key = …` on the block",
+                    ));
+                }
                 _ => {
                     return Err(Error::new_spanned(
                         attribute,

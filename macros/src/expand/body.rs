@@ -8,7 +8,7 @@ use super::access::Access;
 use super::context::Context;
 use super::fragment::{key_writer, shape};
 use super::original::{awaited, call, call_later};
-use super::{cacheability, owned, returned};
+use super::{argument, cacheability, owned, returned};
 use crate::args::MethodArgs;
 use crate::ast::{CallStyle, EntryPoint, Invalidates, Method};
 use crate::plan::{Kind, MethodPlan};
@@ -41,9 +41,11 @@ fn cached(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> 
     let made = Ident::new("__call", at);
     let declaration = context.declaration(method);
     let owning = returned::owning(context, method);
+    let lends = argument::lends(context, method);
     let make = quote! {
         #prelude
         #owning
+        #lends
         let #made = #private::Call::new(#engine, #declaration(), #writer);
     };
     let (shape, condition) = (
@@ -73,7 +75,9 @@ fn cached(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> 
         CallStyle::Sync => answer,
         CallStyle::Async | CallStyle::Future => quote_spanned!(at=> #answer.await),
     };
-    whole(&access, method, &quote!(#make #answer))
+    let takes = argument::takes(context, method);
+    let whole = whole(&access, method, &quote!(#make #answer));
+    quote!(#takes #whole)
 }
 
 /// A body in a future where the method returns one.

@@ -77,6 +77,11 @@ impl<'a> Context<'a> {
         self.block.entry_point
     }
 
+    /// In place the block of a trait cannot hold a second method, so the user's own is a closure.
+    pub(super) fn original_is_closure(&self) -> bool {
+        self.entry_point() == EntryPoint::InPlace && self.block.trait_.is_some()
+    }
+
     /// The user's type in documentation: as a link where its name alone is in scope.
     pub(super) fn link(&self) -> String {
         let name = &self.block.ty_name;

@@ -5,6 +5,7 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{GenericParam, Ident, Lifetime, Type};
 
+use super::argument;
 use super::context::Context;
 use crate::ast::{EntryPoint, Method};
 use crate::{names, types};
@@ -24,8 +25,10 @@ pub(super) fn path(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
         .params
         .iter()
         .filter_map(|param| match param {
-            GenericParam::Type(param) => Some(&param.ident),
-            GenericParam::Const(param) => Some(&param.ident),
+            // Of what the argument is converted to.
+            GenericParam::Type(param) if method.is_replaced(&param.ident) => Some(quote!(_)),
+            GenericParam::Type(param) => Some(param.ident.to_token_stream()),
+            GenericParam::Const(param) => Some(param.ident.to_token_stream()),
             // Lifetimes may be late bound, and then cannot be named (E0794).
             GenericParam::Lifetime(_) => None,
         });
@@ -42,11 +45,34 @@ pub(super) fn path(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     }
 }
 
-/// The closure that writes what the key of a call is made of.
+/// The closure that writes what the key of a call is made of, once its arguments are lent.
 pub(super) fn key_writer(
     context: &Context<'_>,
     method: &Method<'_>,
     inner: &TokenStream,
+) -> TokenStream {
+    writer(context, method, inner, None)
+}
+
+/// The same for a handle, whose arguments are only taken.
+pub(super) fn lending_key_writer(
+    context: &Context<'_>,
+    method: &Method<'_>,
+    inner: &TokenStream,
+) -> TokenStream {
+    writer(
+        context,
+        method,
+        inner,
+        Some(&argument::lends(context, method)),
+    )
+}
+
+fn writer(
+    context: &Context<'_>,
+    method: &Method<'_>,
+    inner: &TokenStream,
+    lends: Option<&TokenStream>,
 ) -> TokenStream {
     let writer = names::local("__writer");
     let mut parts = Vec::new();
@@ -54,7 +80,8 @@ pub(super) fn key_writer(
         parts.extend(generics.params.iter().filter_map(|param| match param {
             GenericParam::Type(param) => {
                 let ident = &param.ident;
-                Some(quote!(#writer.add_type::<#ident>();))
+                let counts = method.counts_parameter(ident);
+                counts.then(|| quote!(#writer.add_type::<#ident>();))
             }
             GenericParam::Const(param) => {
                 let ident = &param.ident;
@@ -71,18 +98,9 @@ pub(super) fn key_writer(
     if context.block.extends() {
         parts.extend(self_key_part(context, inner, &writer));
     }
-    for argument in method.args.iter().filter(|argument| !argument.skipped) {
-        // Errors of the compiler about an argument point at the whole of its type.
-        let ident = &argument.ident;
-        let (first, last) = types::ends(argument.ty);
-        let part = quote_spanned!(last=> (#ident));
-        parts.push(if types::is_opaque(argument.ty) {
-            quote_spanned!(first=> #writer.add_with_type(&#part);)
-        } else {
-            quote_spanned!(first=> #writer.add(&#part);)
-        });
-    }
-    quote!(|#writer| { #(#parts)* })
+    let keyed = method.args.iter().filter(|argument| !argument.skipped);
+    parts.extend(keyed.map(|one| argument::key_part(context, method, one, inner, &writer)));
+    quote!(|#writer| { #lends #(#parts)* })
 }
 
 // What one block says of `self` holds for all that join it.

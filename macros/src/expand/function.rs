@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::context::Context;
-use super::{attributes, original, wrapper};
+use super::{attributes, in_place, wrapper};
 
 // Input
 //     #[cache_fn(cache = CACHE)]
@@ -21,7 +21,7 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
     let lints = context.lints();
     let cfgs = attributes::cfgs(&context.plan.methods[0].item.attrs);
     let in_module = wrapper::in_module(context, ty);
-    let original = original::function(context);
+    let original = in_place::function(context);
     quote! {
         #(#cfgs)*
         #[doc = #docs]

@@ -8,8 +8,8 @@ use super::access::Access;
 use super::attributes::{cfgs, lint_levels};
 use super::context::Context;
 use super::fragment::{self, is_generic};
-use super::{cacheability, entries, original, returned};
-use crate::ast::{CallStyle, EntryPoint, Method};
+use super::{argument, cacheability, entries, original, returned};
+use crate::ast::{CallStyle, EntryPoint, Environment, Method};
 use crate::plan::MethodPlan;
 use crate::types::{self, Namer};
 use crate::{generics, names};
@@ -143,7 +143,9 @@ impl<'a> Handle<'a> {
         let Access {
             prelude, engine, ..
         } = &self.access;
-        let writer = fragment::key_writer(self.context, self.method, &self.access.this());
+        let writer = fragment::lending_key_writer(self.context, self.method, &self.access.this());
+        let takes = argument::takes(self.context, self.method);
+        let proof = returned::named(self.context, self.method, &shape);
         let arguments = self.keyed.iter().map(|(ident, ty)| quote!(#ident: #ty));
         let (generics, _, where_clause) = self.generics.split_for_impl();
         let lifetime = &self.lifetime;
@@ -164,6 +166,8 @@ impl<'a> Handle<'a> {
                 -> #krate::#handle<#lifetime, #shape, #returned, #run_type>
             #where_clause
             {
+                #proof
+                #takes
                 #prelude
                 let #call = #private::Call::of_entry(#engine, #declaration(), #writer);
                 #krate::#handle::new(#call, #run)#condition
@@ -198,18 +202,19 @@ impl<'a> Handle<'a> {
             return (quote!(()), quote!(()));
         };
         let call = original::call(self.context, self.method, self.access.receiver.as_ref());
+        let lends = argument::lends(self.context, self.method);
         let (names, types): (Vec<_>, Vec<_>) = skipped.iter().cloned().unzip();
         match (self.method.style, skipped.is_empty()) {
             (CallStyle::Sync, true) => (
-                quote!(#private::Ready(move || #call)),
+                quote!(#private::Ready(move || { #lends #call })),
                 quote!(#private::Ready<impl ::core::ops::FnOnce() -> #returned>),
             ),
             (CallStyle::Sync, false) => (
-                quote!(#private::Needs(move |#(#names: #types),*| #call, ::core::marker::PhantomData)),
+                quote!(#private::Needs(move |#(#names: #types),*| { #lends #call }, ::core::marker::PhantomData)),
                 quote!(#private::Needs<(#(#types,)*), impl ::core::ops::FnOnce(#(#types),*) -> #returned>),
             ),
             (_, true) => (
-                quote!(#private::Ready(async move { #call.await })),
+                quote!(#private::Ready(async move { #lends #call.await })),
                 quote!(#private::Ready<impl ::core::future::Future<Output = #returned>>),
             ),
             (_, false) => {
@@ -254,6 +259,7 @@ impl<'a> Handle<'a> {
             _ => None,
         };
         let call = original::call(self.context, self.method, receiver.as_ref());
+        let lends = argument::lends(self.context, self.method);
         let returned = &self.spelled;
         let generics = if self.method.has_self() {
             entries::with_entry_lifetime(self.context)
@@ -278,6 +284,7 @@ impl<'a> Handle<'a> {
                 async fn run(self, (#(#names,)*): (#(#types,)*)) -> #returned {
                     let #this = self.0;
                     let (#(#keyed,)*) = self.1;
+                    #lends
                     #call.await
                 }
             }
@@ -308,7 +315,11 @@ impl<'a> Handle<'a> {
             _ if self.method.has_self() => quote!(&#lifetime #ty),
             _ => quote!(::core::marker::PhantomData<fn() -> #ty>),
         };
-        let keyed = self.keyed.iter().map(|(_, ty)| ty);
+        let env = Environment::of(&self.generics);
+        let keyed = self
+            .keyed
+            .iter()
+            .map(|(ident, ty)| argument::taken_type(self.context, self.method, ident, ty, &env));
         // Its arguments need not mention all of the method's type parameters.
         let parameters = self.generics.type_params().map(|param| &param.ident);
         quote!(#runner<#value, (#(#keyed,)*), (#(#parameters,)*)>)

@@ -1,17 +1,13 @@
-//! The user's own method: how generated code calls it, and where it stands in place.
+//! The user's own method: how generated code calls it.
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
-use quote::{ToTokens as _, quote};
-use syn::ext::IdentExt as _;
-use syn::{Attribute, FnArg, Ident, ImplItem, ImplItemFn, Meta, Pat, Visibility};
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{FnArg, Pat};
 
-use super::attributes;
+use super::argument;
 use super::context::Context;
 use super::fragment::path;
-use super::wrapper_method;
-use crate::ast::{self, CallStyle, EntryPoint, Method};
-use crate::names;
-use crate::plan::{Kind, MethodPlan};
+use crate::ast::{self, CallStyle, Method};
 
 /// `<UserRepo>::find(receiver, id)`: what the method returns, or its future.
 pub(super) fn call(
@@ -19,8 +15,8 @@ pub(super) fn call(
     method: &Method<'_>,
     receiver: Option<&TokenStream>,
 ) -> TokenStream {
-    if is_closure(context) {
-        let closure = closure(method);
+    if context.original_is_closure() {
+        let closure = closure(context, method);
         return quote!((#closure)());
     }
     let path = path(context, method);
@@ -36,8 +32,8 @@ pub(super) fn call_later(
     receiver: Option<&TokenStream>,
     captures: &TokenStream,
 ) -> TokenStream {
-    if is_closure(context) {
-        return closure(method);
+    if context.original_is_closure() {
+        return closure(context, method);
     }
     let call = call(context, method, receiver);
     quote!(#captures || #call)
@@ -52,14 +48,10 @@ pub(super) fn awaited(method: &Method<'_>, call: &TokenStream) -> TokenStream {
     }
 }
 
-/// In place the block of a trait cannot hold a second method.
-fn is_closure(context: &Context<'_>) -> bool {
-    context.entry_point() == EntryPoint::InPlace && context.block.trait_.is_some()
-}
-
 // Output
 //     async move || -> Option<User> { let (a, b) = __argument_0; … }
-fn closure(method: &Method<'_>) -> TokenStream {
+fn closure(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
+    let given = argument::given(context, method);
     let typed = ast::typed(method.item).zip(&method.args);
     let bound = typed.filter(|(typed, _)| !is_plain(&typed.pat));
     let bound = bound.map(|(typed, argument)| {
@@ -67,7 +59,7 @@ fn closure(method: &Method<'_>) -> TokenStream {
         quote!(let #pattern = #ident;)
     });
     let statements = &method.item.block.stmts;
-    let body = quote!({ #(#bound)* #(#statements)* });
+    let body = quote!({ #given #(#bound)* #(#statements)* });
     let returned = &method.returned;
     match method.style {
         CallStyle::Async => quote!(async move || -> #returned #body),
@@ -79,144 +71,6 @@ fn closure(method: &Method<'_>) -> TokenStream {
 fn is_plain(pattern: &Pat) -> bool {
     matches!(pattern, Pat::Ident(ident)
         if ident.by_ref.is_none() && ident.mutability.is_none() && ident.subpat.is_none())
-}
-
-/// Whether a generated method takes the place of the user's.
-fn is_replaced(method: &MethodPlan<'_>) -> bool {
-    matches!(method.kind, Kind::Cached(_) | Kind::Delegated(_))
-}
-
-// Input
-//     #[cache_impl(cache = CACHE)]
-//     impl User { pub async fn by_email(db: &Db, email: &str) -> Option<User> { … } }
-// Output
-//     impl User { async fn __uncached_by_email(db: &Db, email: &str) -> Option<User> { … } }
-/// The user's block, in place: its cached methods under names that make room for ours, or with our
-/// bodies where it is a trait's.
-pub(super) fn block(context: &Context<'_>) -> TokenStream {
-    let mut block = context.block.item.clone();
-    ast::strip(&mut block);
-    let mut plans = context.plan.methods.iter();
-    let items = std::mem::take(&mut block.items);
-    let items: Vec<_> = items
-        .into_iter()
-        .map(|item| match item {
-            ImplItem::Fn(mut method) => {
-                let plan = plans.next().expect("each method has a plan");
-                if matches!(plan.kind, Kind::Refused) {
-                    ast::box_recursion(&method.sig.ident, &mut method.block);
-                }
-                match is_replaced(plan) {
-                    false => method.to_token_stream(),
-                    true if is_closure(context) => {
-                        wrapper_method::method(context, plan).unwrap_or_default()
-                    }
-                    true => renamed(method, names::uncached(plan.name()), true),
-                }
-            }
-            other => other.to_token_stream(),
-        })
-        .collect();
-    let syn::ItemImpl {
-        attrs,
-        generics,
-        self_ty,
-        ..
-    } = &block;
-    let (impl_generics, _, where_clause) = generics.split_for_impl();
-    let trait_ = block.trait_.as_ref().map(|(path, _)| quote!(#path for));
-    let unsafety = &block.unsafety;
-    quote!(#(#attrs)* #unsafety impl #impl_generics #trait_ #self_ty #where_clause { #(#items)* })
-}
-
-// Output
-//     impl rate { pub async fn uncached(db: &Db, code: &str) -> Result<f64, DbError> { … } }
-/// The function as the user wrote it.
-pub(super) fn function(context: &Context<'_>) -> TokenStream {
-    let mut block = context.block.item.clone();
-    ast::strip(&mut block);
-    let ty = &context.wrapper;
-    let function = block.items.into_iter().find_map(|item| match item {
-        ImplItem::Fn(function) => Some(function),
-        _ => None,
-    });
-    let function = function.expect("the block was made around a function");
-    let cfgs = attributes::cfgs(&function.attrs);
-    let cfgs: Vec<_> = cfgs.into_iter().cloned().collect();
-    let renamed = renamed(function, names::uncached_function(), false);
-    quote! {
-        #(#cfgs)*
-        impl #ty { #renamed }
-    }
-}
-
-fn renamed(mut method: ImplItemFn, name: Ident, is_hidden: bool) -> TokenStream {
-    let old = method.sig.ident.unraw().to_string();
-    method
-        .attrs
-        .retain(|attribute| !is_documentation(attribute));
-    for attribute in &mut method.attrs {
-        name_span(attribute, &old);
-    }
-    method.sig.ident = name;
-    let docs = if is_hidden {
-        method.vis = Visibility::Inherited;
-        quote!(#[doc(hidden)])
-    } else {
-        quote!(#[doc = "Runs the function, without the cache."])
-    };
-    quote! {
-        #docs
-        #[allow(
-            dead_code, unreachable_pub,
-            clippy::missing_errors_doc, clippy::missing_panics_doc, clippy::must_use_candidate
-        )]
-        #method
-    }
-}
-
-fn is_documentation(attribute: &Attribute) -> bool {
-    ["doc", "deprecated", "must_use"]
-        .iter()
-        .any(|name| attribute.path().is_ident(name))
-}
-
-/// `#[instrument]` names a span by the function that it stands on: as the user has named that.
-fn name_span(attribute: &mut Attribute, name: &str) {
-    let last = attribute.path().segments.last();
-    if last.is_none_or(|last| last.ident != "instrument") {
-        return;
-    }
-    let given = match &attribute.meta {
-        Meta::Path(_) => TokenStream::new(),
-        Meta::List(list) => list.tokens.clone(),
-        Meta::NameValue(_) => return,
-    };
-    let mut tokens = given.clone().into_iter();
-    let first_is_name = match tokens.next() {
-        Some(TokenTree::Literal(_)) => true,
-        Some(TokenTree::Ident(first)) => first == "name",
-        _ => false,
-    };
-    let says_name = first_is_name || contains_name(given.clone());
-    if says_name {
-        return;
-    }
-    let path = attribute.path();
-    let arguments = Group::new(Delimiter::Parenthesis, quote!(name = #name, #given));
-    let meta = syn::parse2(quote!(#path #arguments));
-    if let Ok(meta) = meta {
-        attribute.meta = meta;
-    }
-}
-
-/// Whether `name = …` is among the options.
-fn contains_name(options: TokenStream) -> bool {
-    let tokens: Vec<_> = options.into_iter().collect();
-    tokens.windows(2).any(|pair| {
-        matches!(pair, [TokenTree::Ident(name), TokenTree::Punct(equals)]
-            if name == "name" && equals.as_char() == '=')
-    })
 }
 
 /// The arguments of a signature get the names that our bodies know them by.

@@ -1,6 +1,7 @@
 //! An execution of the method that outlives the call: it owns all that it needs.
 
 use super::access::Access;
+use super::argument as converted;
 use super::context::Context;
 use super::fragment::path;
 use crate::ast::{Arg, CallStyle, Method};
@@ -29,8 +30,14 @@ pub(super) fn make(context: &Context<'_>, method: &Method<'_>, access: &Access) 
         (None, None) => (TokenStream::new(), None),
     };
     let receiver = receiver.into_iter();
-    let owned = method.args.iter().map(|argument| owned(context, argument));
-    let lent = method.args.iter().map(|argument| lent(context, argument));
+    let owned = method.args.iter().map(|argument| {
+        let converted = converted::owned(context, method, argument);
+        converted.unwrap_or_else(|| owned(context, argument))
+    });
+    let lent = method.args.iter().map(|argument| {
+        let converted = converted::lent_again(context, method, argument);
+        converted.unwrap_or_else(|| lent(context, argument))
+    });
     let path = path(context, method);
     let call = quote!(#path(#(#receiver,)* #(#lent),*));
     let run = match method.style {

@@ -66,6 +66,24 @@ pub(super) fn owning(context: &Context<'_>, method: &Method<'_>) -> TokenStream 
     quote_spanned!(first=> #private::owning::<#private::#answer>();)
 }
 
+// Output
+//     named_as::<ReturnTypeOf<true>, _>(shape);
+/// Proves that the name of a generic type has said what it is.
+pub(super) fn named(
+    context: &Context<'_>,
+    method: &Method<'_>,
+    said: &TokenStream,
+) -> Option<TokenStream> {
+    let private = &context.private;
+    if !is_generic(context, method, &fragment::returned(context, method)) {
+        return None;
+    }
+    let found = fragment::shape(context, method);
+    let (first, last) = types::ends(&method.returned);
+    let argument = quote_spanned!(last=> (#found));
+    Some(quote_spanned!(first=> #private::named_as::<#said, _> #argument;))
+}
+
 /// A type in a place where no lifetime may be left out: `ReturnedBy<fn(&'__entry ()) -> Page>`.
 pub(super) fn spelled(context: &Context<'_>, returned: &Type, lifetime: &Lifetime) -> TokenStream {
     let private = &context.private;

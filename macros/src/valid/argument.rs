@@ -5,7 +5,7 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Error, Ident, ImplItemFn, Meta, PatType, Type};
 
 use super::error::{at, leave_out};
-use crate::ast::{self, Arg, Method};
+use crate::ast::{self, Arg, Block, EntryPoint, Method, Obstacle};
 use crate::types;
 
 /// Sets that iterate in random order: serde writes them as they come.
@@ -32,46 +32,80 @@ pub(crate) fn no_late_helpers(item: &ImplItemFn) -> Result<(), Error> {
 pub(crate) fn arguments(item: &ImplItemFn, is_cached: bool) -> Vec<Error> {
     ast::typed(item)
         .filter_map(|argument| {
-            skips(&item.sig.ident, argument, is_cached)
+            helpers(&item.sig.ident, argument, is_cached)
                 .and_then(|()| no_cfg(argument))
                 .err()
         })
         .collect()
 }
 
-fn skips(method: &Ident, argument: &PatType, is_cached: bool) -> Result<(), Error> {
-    let is_helper = |attribute: &&Attribute| ast::helper(attribute.path()).is_some();
-    let mut helpers = argument.attrs.iter().filter(is_helper);
-    let Some(first) = helpers.next() else {
+fn helpers(method: &Ident, argument: &PatType, is_cached: bool) -> Result<(), Error> {
+    let of_us = |attribute: &'_ Attribute| ast::helper(attribute.path());
+    let mut helpers = argument
+        .attrs
+        .iter()
+        .filter_map(|one| Some((one, of_us(one)?)));
+    let Some((first, name)) = helpers.next() else {
         return Ok(());
     };
-    match ast::helper(first.path()) {
-        Some(name) if name != "cache_skip" => {
+    if name != "cache_skip" && name != "cache_key" {
+        return Err(at(
+            first,
+            format!(
+                "`#[{name}]` belongs on a method; to leave an argument out of the key write `#[cache_skip]`"
+            ),
+        ));
+    }
+    match helpers.next() {
+        Some((second, other)) if other == name => {
             return Err(at(
-                first,
-                format!(
-                    "`#[{name}]` belongs on a method; to leave an argument out of the key write `#[cache_skip]`"
-                ),
+                second,
+                format!("duplicate `#[{name}]`; keep one of them"),
             ));
         }
-        _ => {}
+        Some((second, other)) => {
+            return Err(at(
+                second,
+                format!("`#[{other}]` and `#[{name}]` contradict each other; keep one of them"),
+            ));
+        }
+        None => {}
     }
-    if let Some(second) = helpers.next() {
-        return Err(at(second, "duplicate `#[cache_skip]`; keep one of them"));
-    }
-    if !matches!(first.meta, Meta::Path(_)) {
+    if name == "cache_key" {
+        expression(argument, first)?;
+    } else if !matches!(first.meta, Meta::Path(_)) {
         return Err(at(
             &first.meta,
-            "`#[cache_skip]` takes no arguments; write `#[cache_skip]`",
+            "`#[cache_skip]` takes no arguments; write `#[cache_skip]`, or `#[cache_key(…)]` to put an expression of the \
+             argument into the key",
         ));
     }
     if !is_cached {
         return Err(at(
             first,
-            format!("`{method}` is not cached, so `#[cache_skip]` has no effect; remove it"),
+            format!("`{method}` is not cached, so `#[{name}]` has no effect; remove it"),
         ));
     }
     Ok(())
+}
+
+/// `#[cache_key(…)]` is of its argument.
+fn expression(argument: &PatType, attribute: &Attribute) -> Result<(), Error> {
+    let expression = ast::key(attribute)?;
+    let names = ast::bindings(&argument.pat);
+    if types::find(expression.to_token_stream(), &names).is_some() {
+        return Ok(());
+    }
+    let remedy = match &names[..] {
+        [name, ..] => format!(
+            "use `{name}` in it, or write `#[cache_skip]` if nothing of `{name}` is to be in the key"
+        ),
+        [] => "give the argument a name, and use it".to_owned(),
+    };
+    Err(at(
+        &expression,
+        format!("this expression does not depend on its argument; {remedy}"),
+    ))
 }
 
 fn no_cfg(argument: &PatType) -> Result<(), Error> {
@@ -87,7 +121,99 @@ fn no_cfg(argument: &PatType) -> Result<(), Error> {
 
 /// Whether an argument can be part of the key, as far as its type says by itself.
 pub(super) fn in_key(method: &Method<'_>, argument: &Arg<'_>) -> Result<(), Error> {
-    let (name, ty) = (&argument.ident, types::peel(argument.ty));
+    match method.conversion(argument) {
+        Ok(None) => typed_in_key(method, &argument.ident, argument.ty),
+        Ok(Some(conversion)) => {
+            let mut targets = conversion.form.targets().into_iter();
+            targets.try_for_each(|target| typed_in_key(method, &argument.ident, target))
+        }
+        Err(obstacle) => Err(not_converted(argument, &obstacle)),
+    }
+}
+
+/// What `#[cache_key(…)]` reads is there in handles, too.
+pub(super) fn key_of_keyed(method: &Method<'_>, argument: &Arg<'_>) -> Result<(), Error> {
+    struct Search<'a>(Vec<&'a Ident>, Option<Ident>);
+    impl Visit<'_> for Search<'_> {
+        fn visit_expr_path(&mut self, path: &syn::ExprPath) {
+            let name = path.path.get_ident();
+            if let Some(name) = name.filter(|name| self.0.contains(name)) {
+                self.1.get_or_insert_with(|| name.clone());
+            }
+        }
+    }
+    let skipped = method.args.iter().filter(|other| other.skipped);
+    let mut search = Search(skipped.map(|other| &other.ident).collect(), None);
+    if let Some(key) = argument.key.as_ref().filter(|_| !argument.skipped) {
+        search.visit_expr(key);
+    }
+    match search.1 {
+        Some(found) => Err(at(
+            &found,
+            format!(
+                "`{found}` is skipped, so handles on entries do not have it, and it cannot be read for the key; \
+                 write `#[cache_key(…)]` on `{found}`"
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// In place the body of a trait's method stands in ours, and is given a value of an unknown type, as its caller's was:
+/// that needs a function, which cannot use the method's generics.
+pub(super) fn given_in_place(
+    block: &Block<'_>,
+    method: &Method<'_>,
+    argument: &Arg<'_>,
+) -> Result<(), Error> {
+    let is_closure = block.entry_point == EntryPoint::InPlace && block.trait_.is_some();
+    let conversion = method.conversion(argument).ok().flatten();
+    let Some(conversion) =
+        conversion.filter(|found| is_closure && !found.keeps_source && found.form.consumes())
+    else {
+        return Ok(());
+    };
+    let mut generic = types::parameters(&method.item.sig.generics);
+    generic.extend(types::parameters(&block.item.generics));
+    let is_plain = |ty: &&Type| {
+        let is_reference = matches!(types::peel(ty), Type::Reference(_));
+        let is_generic = types::find(ty.to_token_stream(), &generic).is_some();
+        !is_reference && !is_generic && types::lifetimes(ty).is_empty()
+    };
+    if !conversion.form.borrows() && conversion.form.targets().iter().all(is_plain) {
+        return Ok(());
+    }
+    Err(at(
+        argument.ty,
+        format!(
+            "in the block of a trait, in place, argument `{}` can only be converted to a type without generics and \
+             lifetimes; leave `cache` out, so that the block has a wrapper, or mark it `#[cache_key(…)]`",
+            argument.ident
+        ),
+    ))
+}
+
+fn not_converted(argument: &Arg<'_>, obstacle: &Obstacle) -> Error {
+    let text = format!(
+        "{}: {}",
+        argument.ident,
+        types::text(types::peel(argument.ty))
+    );
+    let message = match obstacle {
+        Obstacle::NeedsClone => format!(
+            "argument `{text}` is consumed to make its key, and its other bounds need it; add `+ Clone`, \
+             or leave the other bounds out"
+        ),
+        Obstacle::Shows(name) => format!(
+            "what `{name}` shows of argument `{text}` would not be in the key; add `+ serde::Serialize`, \
+             or write what matters of it as `#[cache_key(…)]`"
+        ),
+    };
+    at(argument.ty, message)
+}
+
+fn typed_in_key(method: &Method<'_>, name: &Ident, ty: &Type) -> Result<(), Error> {
+    let ty = types::peel(ty);
     let text = || format!("{name}: {}", types::text(ty));
     let element = match ty {
         Type::Reference(reference) if reference.mutability.is_some() => {

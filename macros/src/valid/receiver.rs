@@ -7,7 +7,7 @@ use crate::ast::{self, Block, EntryPoint, Method};
 use crate::types;
 
 /// The access that a receiver gives.
-enum Access<'a> {
+enum SelfAccess<'a> {
     Shared,
     Mutable,
     Value,
@@ -16,7 +16,7 @@ enum Access<'a> {
 
 /// `&self`, however it is spelled.
 pub(crate) fn is_shared(receiver: &Receiver) -> bool {
-    matches!(kind(receiver), Access::Shared)
+    matches!(kind(receiver), SelfAccess::Shared)
 }
 
 /// A cached method is given what the wrapper has: shared access.
@@ -30,16 +30,16 @@ pub(super) fn shared(
         return omittable(block, method, receiver);
     }
     match kind(receiver) {
-        Access::Shared => Ok(()),
-        Access::Mutable => Err(at(
+        SelfAccess::Shared => Ok(()),
+        SelfAccess::Mutable => Err(at(
             receiver,
             "`&mut self` methods cannot be cached: a hit would skip the mutation; add `#[nocache]`",
         )),
-        Access::Value if is_in_place => Err(at(
+        SelfAccess::Value if is_in_place => Err(at(
             receiver,
             "`self` by value cannot be cached: a hit would drop it unused; add `#[nocache]`",
         )),
-        Access::Value => Err(at(
+        SelfAccess::Value => Err(at(
             receiver,
             format!(
                 "`self` by value cannot be cached: the wrapper does not own the value; \
@@ -47,7 +47,7 @@ pub(super) fn shared(
                 block.wrapper_name()
             ),
         )),
-        Access::Other(ty) => Err(at(
+        SelfAccess::Other(ty) => Err(at(
             ty,
             format!(
                 "receiver `self: {}` is not supported; use `&self` or add `#[nocache]`",
@@ -65,10 +65,10 @@ pub(crate) fn omittable(
 ) -> Result<(), Error> {
     let what = match kind(receiver) {
         _ if block.trait_.is_none() => return Ok(()),
-        Access::Shared => return Ok(()),
-        Access::Mutable => "`&mut self`".to_owned(),
-        Access::Value => "`self` by value".to_owned(),
-        Access::Other(ty) => format!("`self: {}`", types::text(ty)),
+        SelfAccess::Shared => return Ok(()),
+        SelfAccess::Mutable => "`&mut self`".to_owned(),
+        SelfAccess::Value => "`self` by value".to_owned(),
+        SelfAccess::Other(ty) => format!("`self: {}`", types::text(ty)),
     };
     let (name, wrapper) = (method.name(), block.wrapper_name());
     Err(at(
@@ -83,6 +83,10 @@ pub(crate) fn omittable(
 pub(crate) fn skip_on_receiver(receiver: &Receiver) -> Result<(), Error> {
     let mut attributes = receiver.attrs.iter();
     match attributes.find(|attribute| ast::helper(attribute.path()).is_some()) {
+        Some(attribute) if ast::helper(attribute.path()) == Some("cache_key") => Err(at(
+            attribute,
+            "what of `self` is in the key is the same for all methods; write `self_key = …` on the block",
+        )),
         Some(attribute) => Err(at(
             attribute,
             "`self` is never part of the key; remove `#[cache_skip]` (use `self_key = …` to add it)",
@@ -91,27 +95,27 @@ pub(crate) fn skip_on_receiver(receiver: &Receiver) -> Result<(), Error> {
     }
 }
 
-fn kind(receiver: &Receiver) -> Access<'_> {
+fn kind(receiver: &Receiver) -> SelfAccess<'_> {
     match &receiver.kind {
-        ReceiverKind::Reference(_, _, Some(_)) => Access::Mutable,
-        ReceiverKind::Reference(..) => Access::Shared,
+        ReceiverKind::Reference(_, _, Some(_)) => SelfAccess::Mutable,
+        ReceiverKind::Reference(..) => SelfAccess::Shared,
         ReceiverKind::Typed(_, ty) => typed(types::peel(ty)),
-        _ => Access::Value,
+        _ => SelfAccess::Value,
     }
 }
 
-fn typed(ty: &Type) -> Access<'_> {
+fn typed(ty: &Type) -> SelfAccess<'_> {
     let is_self =
         |ty: &Type| matches!(types::peel(ty), Type::Path(path) if path.path.is_ident("Self"));
     match ty {
         Type::Reference(reference) if is_self(&reference.elem) => {
             if reference.mutability.is_some() {
-                Access::Mutable
+                SelfAccess::Mutable
             } else {
-                Access::Shared
+                SelfAccess::Shared
             }
         }
-        ty if is_self(ty) => Access::Value,
-        ty => Access::Other(ty),
+        ty if is_self(ty) => SelfAccess::Value,
+        ty => SelfAccess::Other(ty),
     }
 }

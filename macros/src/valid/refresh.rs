@@ -22,7 +22,11 @@ pub(crate) fn owned(block: &Block<'_>, method: &Method<'_>, args: &MethodArgs) -
     if !args::outlives_calls(&block.args, args) {
         return Vec::new();
     }
-    let mut errors: Vec<_> = method.args.iter().filter_map(argument).collect();
+    let mut errors: Vec<_> = method
+        .args
+        .iter()
+        .filter_map(|one| argument(method, one))
+        .collect();
     if let Some(borrowed) = borrowed(&method.returned) {
         errors.push(at(
             &borrowed,
@@ -53,12 +57,16 @@ pub(crate) fn outlived(block: &Block<'_>) -> Option<Error> {
     ))
 }
 
-fn argument(argument: &Arg<'_>) -> Option<Error> {
+fn argument(method: &Method<'_>, argument: &Arg<'_>) -> Option<Error> {
     let ty = types::peel(argument.ty);
-    let wrong = match types::lendable(ty) {
-        Some(Type::ImplTrait(_) | Type::TraitObject(_)) => Some(ty.to_token_stream()),
-        Some(lent) => borrowed(lent),
-        None => borrowed(ty),
+    let conversion = method.conversion(argument).ok().flatten();
+    let wrong = match conversion.filter(|found| !found.keeps_source) {
+        Some(conversion) => conversion.form.targets().into_iter().find_map(borrowed),
+        None => match types::lendable(ty) {
+            Some(Type::ImplTrait(_) | Type::TraitObject(_)) => Some(ty.to_token_stream()),
+            Some(lent) => borrowed(lent),
+            None => borrowed(ty),
+        },
     };
     wrong.map(|wrong| {
         at(

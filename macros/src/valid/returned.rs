@@ -1,6 +1,5 @@
 //! Rules for what a method returns.
 
-use quote::ToTokens as _;
 use syn::visit::{self, Visit};
 use syn::{Error, GenericArgument, PathArguments, PathSegment, ReturnType, Type, TypePath};
 
@@ -18,16 +17,6 @@ pub(super) fn storable(method: &Method<'_>) -> Result<(), Error> {
             format!(
                 "a boxed future cannot be stored; return `impl Future<Output = …>` or use `async fn`, or {}",
                 leave_out(method)
-            ),
-        ));
-    }
-    let parameters = types::parameters(&method.item.sig.generics);
-    if let Some(parameter) = types::find(returned.to_token_stream(), &parameters) {
-        return Err(at(
-            &parameter,
-            format!(
-                "the cached value depends on type parameter `{parameter}`, whose name in the key need not be unique; \
-                 add `#[nocache]`, or write a method for each type"
             ),
         ));
     }

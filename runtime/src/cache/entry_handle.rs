@@ -35,8 +35,9 @@ pub struct EntryHandle<'a, S, R, Run> {
     /// Never locked: the handle is `Sync` also where the user's future is only `Send`.
     run: Mutex<Run>,
     cacheability: Condition<R>,
-    /// What `run` borrows lives for `'a`.
-    types: PhantomData<fn() -> (&'a (), S, R)>,
+    types: PhantomData<fn() -> (S, R)>,
+    /// What `run` borrows lives for it.
+    lifetime: PhantomData<&'a ()>,
 }
 
 /// The entry of one call. It borrows nothing: a handle may outlive what made it.
@@ -283,6 +284,7 @@ impl<S, R, Run> EntryHandle<'_, S, R, Run> {
             run: Mutex::new(run),
             cacheability: Cacheability::always,
             types: PhantomData,
+            lifetime: PhantomData,
         }
     }
 

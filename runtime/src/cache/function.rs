@@ -18,6 +18,7 @@ use crate::key::digest::KeyPart;
 use crate::method::cacheability::Cacheability;
 use crate::method::function::Function;
 use crate::method::return_type::{ReturnTypeOf, Value};
+use crate::rt::blocking;
 
 /// A cached function without a macro: a name, options, and a closure at each call.
 ///
@@ -57,9 +58,9 @@ use crate::method::return_type::{ReturnTypeOf, Value};
 ///   Values that serde writes in different ways are different keys: `1u8` and `1u64`, a tuple and a struct.
 ///   **Put everything into it that the answer depends on**, for the closure's captures are not seen.
 /// * A value of another type under the same name is another entry, so no call reads another type's bytes. Types
-///   are told apart by [`std::any::type_name`], which gives one name to types of one path in two versions of a
+///   are distinguished by [`std::any::type_name`], which gives one name to types of one path in two versions of a
 ///   crate, and to two types of one name inside one function. Raise `version` when the meaning of a value
-///   changes, for nobody sees the closure's code.
+///   changes: the code of the closure is not in the key.
 ///
 /// # What a call promises
 ///
@@ -100,7 +101,8 @@ impl CachedFunction {
     ///
     /// # Concurrency
     /// Of two callers that miss the same key, one runs its closure and both are given its value. A panic
-    /// of the closure is its own caller's; the other caller then runs its closure.
+    /// of the closure is its own caller's; the other caller then runs its closure. Of two callers that find
+    /// a value [`stale`](FunctionBuilder::stale), one runs its closure, and the other is given the old value.
     pub async fn get_with<K, T, F, Fut>(&self, key: &K, run: F) -> T
     where
         K: KeyPart + ?Sized,
@@ -109,7 +111,7 @@ impl CachedFunction {
         Fut: Future<Output = T>,
     {
         let call = self.call::<T, K>(key);
-        call.run(ReturnTypeOf::<false>, Cacheability::always, run)
+        call.run_or_refresh(ReturnTypeOf::<false>, Cacheability::always, run)
             .await
     }
 
@@ -141,7 +143,7 @@ impl CachedFunction {
         Fut: Future<Output = Result<T, E>>,
     {
         let call = self.call::<T, K>(key);
-        call.run(ReturnTypeOf::<true>, Cacheability::always, run)
+        call.run_or_refresh(ReturnTypeOf::<true>, Cacheability::always, run)
             .await
     }
 
@@ -163,8 +165,7 @@ impl CachedFunction {
         T: Value,
         F: FnOnce() -> T,
     {
-        let call = self.call::<T, K>(key);
-        call.run_blocking(ReturnTypeOf::<false>, Cacheability::always, run)
+        blocking::wait(self.get_with(key, || async { run() }))
     }
 
     /// [`try_get_with`](Self::try_get_with) for a sync closure, on a thread that waits. It reads and writes
@@ -188,8 +189,99 @@ impl CachedFunction {
         T: Value,
         F: FnOnce() -> Result<T, E>,
     {
+        blocking::wait(self.try_get_with(key, || async { run() }))
+    }
+
+    /// [`get_with`](Self::get_with) for a closure that outlives the call: a value that is
+    /// [`stale`](FunctionBuilder::stale) or due [`early`](FunctionBuilder::early) is returned at once, or after
+    /// [`soft_timeout`](FunctionBuilder::soft_timeout), while the closure runs in the background. Without these
+    /// options it is the same as `get_with`.
+    ///
+    /// ```
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), redis_func_cache::Error> {
+    /// # let cache = redis_func_cache::Cache::builder("shop").build()?;
+    /// use std::time::Duration;
+    ///
+    /// async fn load(tenant: String) -> Vec<u64> { vec![1, 5] }
+    ///
+    /// let orders = cache.function("orders").ttl(Duration::from_secs(60)).stale(Duration::from_secs(600)).build()?;
+    /// let tenant = "acme".to_owned();
+    /// let of_tenant = orders.get_with_refresh(&tenant, { let tenant = tenant.clone(); move || load(tenant) }).await;
+    /// assert_eq!(of_tenant, [1, 5]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Concurrency
+    /// As there. Of all calls in all processes, one refreshes a key at a time. A refresh runs on the caller's
+    /// runtime and goes on if the caller is dropped; where it fails or panics, the old value stays, and the next
+    /// try comes after half the TTL, within 50 ms to 30 s.
+    pub async fn get_with_refresh<K, T, F, Fut>(&self, key: &K, run: F) -> T
+    where
+        K: KeyPart + ?Sized,
+        T: Value + Send + 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = T> + Send + 'static,
+    {
         let call = self.call::<T, K>(key);
-        call.run_blocking(ReturnTypeOf::<true>, Cacheability::always, run)
+        call.run_stale(ReturnTypeOf::<false>, Cacheability::always, run)
+            .await
+    }
+
+    /// [`get_with_refresh`](Self::get_with_refresh) for a closure that may fail: as
+    /// [`try_get_with`](Self::try_get_with).
+    ///
+    /// # Errors
+    /// Those of the closure where it runs in the call. Where a refresh in the background fails, the old value stays.
+    ///
+    /// # Concurrency
+    /// As there.
+    pub async fn try_get_with_refresh<K, T, E, F, Fut>(&self, key: &K, run: F) -> Result<T, E>
+    where
+        K: KeyPart + ?Sized,
+        T: Value + Send + 'static,
+        E: Send + 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let call = self.call::<T, K>(key);
+        call.run_stale(ReturnTypeOf::<true>, Cacheability::always, run)
+            .await
+    }
+
+    /// [`get_with_refresh`](Self::get_with_refresh) for a sync closure, on a thread that waits. A refresh runs
+    /// on a thread for blocking work.
+    ///
+    /// # Concurrency
+    /// As there.
+    pub fn get_with_refresh_sync<K, T, F>(&self, key: &K, run: F) -> T
+    where
+        K: KeyPart + ?Sized,
+        T: Value + Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        let call = self.call::<T, K>(key);
+        call.run_stale_blocking(ReturnTypeOf::<false>, Cacheability::always, || run)
+    }
+
+    /// [`try_get_with_refresh`](Self::try_get_with_refresh) for a sync closure, on a thread that waits. A
+    /// refresh runs on a thread for blocking work.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Concurrency
+    /// As there.
+    pub fn try_get_with_refresh_sync<K, T, E, F>(&self, key: &K, run: F) -> Result<T, E>
+    where
+        K: KeyPart + ?Sized,
+        T: Value + Send + 'static,
+        E: Send + 'static,
+        F: FnOnce() -> Result<T, E> + Send + 'static,
+    {
+        let call = self.call::<T, K>(key);
+        call.run_stale_blocking(ReturnTypeOf::<true>, Cacheability::always, || run)
     }
 
     /// The entry of one key that holds a `T`: `peek`, `put`, `invalidate`, `ttl` and `refresh`.
@@ -261,6 +353,6 @@ impl fmt::Debug for CachedFunction {
         f.debug_struct("CachedFunction")
             .field("cache", &self.engine)
             .field("name", &self.name())
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -24,8 +24,29 @@ pub(crate) struct Execution {
 }
 
 impl Steps<'_> {
+    /// Runs the method, commits what it returned, and returns it.
+    pub(crate) async fn execute<S, R>(
+        &mut self,
+        cacheability: impl FnOnce(&S::Stored) -> Cacheability,
+        method: impl Future<Output = R> + Unpin,
+    ) -> R
+    where
+        S: ReturnType<R>,
+        S::Stored: Value,
+    {
+        let returned = self.run(method).await;
+        let (stored, committed) = match self.conclude::<S, R>(returned, cacheability) {
+            Ok(stored) => stored,
+            Err(returned) => return returned,
+        };
+        if let Some(committed) = committed {
+            committed.await;
+        }
+        S::from_stored(stored)
+    }
+
     /// Runs the method in the scope of its execution.
-    pub(crate) fn execute<F: Future + Unpin>(&self, method: F) -> InScope<'_, F> {
+    pub(crate) fn run<F: Future + Unpin>(&self, method: F) -> InScope<'_, F> {
         let attempt = self.0.as_ref();
         let execution = attempt.and_then(|attempt| attempt.execution.as_ref());
         InScope {

@@ -58,7 +58,7 @@ impl Refresh {
         self,
         cacheability: impl Fn(&S::Stored) -> Cacheability,
         method: impl Future<Output = R>,
-    ) -> Option<R>
+    ) -> Option<S::Stored>
     where
         S: ReturnType<R>,
         S::Stored: Value,
@@ -83,17 +83,12 @@ impl Refresh {
         if !steps.begin_refresh(needs, &mut permit).await {
             return None;
         }
-        let returned = steps.execute(pin!(method)).await;
-        // Back to what was returned before the wait: that is known to be `Send`.
-        let (put, returned) = {
-            let stored = S::into_stored(returned).ok()?;
-            (
-                steps.encode_refreshed(&stored, cacheability)?,
-                S::from_stored(stored),
-            )
-        };
+        let returned = steps.run(pin!(method)).await;
+        // What is not to be stored ends here: `E` need not be `Send`.
+        let stored = S::into_stored(returned).ok()?;
+        let put = steps.encode_refreshed(&stored, cacheability)?;
         steps.commit_refresh(put, &mut permit).await;
-        Some(returned)
+        Some(stored)
     }
 }
 

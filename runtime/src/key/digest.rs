@@ -181,6 +181,11 @@ impl KeyWriter {
         self.add(part);
     }
 
+    /// Adds the name of the type of an argument that is converted: another part has its value.
+    pub fn add_type_of<T: ?Sized>(&mut self, _: &T) {
+        self.add_type::<T>();
+    }
+
     /// Adds the name of a type parameter's type.
     pub fn add_type<T: ?Sized>(&mut self) {
         self.add(std::any::type_name::<T>());

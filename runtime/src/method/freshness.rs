@@ -37,7 +37,7 @@ impl Freshness {
         let needs_ttl = options.stale_ms.is_some() || options.early.is_some();
         if needs_ttl && ttl_ms == 0 && !options.has_ttl_fn {
             return Err(Error::config(
-                "`stale` and `early` count from the `ttl` of an entry; give the method, its block or the builder one",
+                "`stale` and `early` count from the `ttl` of an entry; give the method or function, its block or the builder one",
             ));
         }
         Ok(Self {

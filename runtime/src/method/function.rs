@@ -54,6 +54,12 @@ impl FunctionOptions {
             ("maxsize", ours.maxsize == theirs.maxsize),
             ("ttl", ours.ttl_ms == theirs.ttl_ms),
             ("ttl_jitter", ours.jitter_permille == theirs.jitter_permille),
+            ("stale", ours.stale_ms == theirs.stale_ms),
+            (
+                "soft_timeout",
+                ours.soft_timeout_ms == theirs.soft_timeout_ms,
+            ),
+            ("early", ours.early == theirs.early),
             ("stampede", ours.stampede == theirs.stampede),
             ("codec", codec(self) == codec(other)),
             ("touch", ours.touch == theirs.touch),

@@ -108,6 +108,20 @@ pub trait PlainProbe: Sized {
 
 impl<R> PlainProbe for Probe<R> {}
 
+/// A return type that is what its name says. Where a type parameter is in it, the type of a handle is decided by the
+/// name, and this is the proof that the compiler finds the same.
+#[diagnostic::on_unimplemented(
+    message = "the compiler and the name of this return type disagree on whether it is a `Result`",
+    label = "an alias of `Result` with a type parameter needs a name that ends in `Result`, and no other type may have one",
+    note = "write `Result<T, E>`, rename the type, or add `#[nocache]`"
+)]
+pub trait NamedAs<S> {}
+
+impl<const IS_RESULT: bool> NamedAs<ReturnTypeOf<IS_RESULT>> for ReturnTypeOf<IS_RESULT> {}
+
+/// Refuses a return type that is not what its name says.
+pub const fn named_as<S, Found: NamedAs<S> + Copy>(_: Found) {}
+
 /// Asks whether a type that is written without a lifetime hides none: of all `fn(&()) -> R`, those
 /// whose result does not borrow from the argument alone have the inherent constant.
 #[derive(Debug)]

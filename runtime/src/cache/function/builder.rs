@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::key::names::Layout;
 use crate::method::function::FunctionOptions;
 use crate::policy::Policy;
-use crate::settings::{self, Stampede, Touch};
+use crate::settings::{self, Early, Stampede, Touch};
 
 /// Collects the options of a [`CachedFunction`]. What is not set here is as the builder of the cache has it.
 ///
@@ -20,12 +20,10 @@ use crate::settings::{self, Stampede, Touch};
 /// * [`maxsize`](Self::maxsize): the cache's
 /// * layout: with a `maxsize` of its own the function has a pair of keys of its own, without one it shares
 ///   the cache's; the builder of the cache, or [`single`](Self::single) and [`multiple`](Self::multiple), say otherwise
-/// * [`version`](Self::version): none
+/// * [`stale`](Self::stale), [`soft_timeout`](Self::soft_timeout), [`early`](Self::early), [`version`](Self::version): none
 ///
-/// What the macros' options `cache_none`, `cache_if`, `cache_err`, `ttl_none` and `ttl_fn` decide by the returned value, a
-/// closure decides by itself: what is not to be stored is an `Err` of
-/// [`try_get_with`](CachedFunction::try_get_with). `stale`, `soft_timeout` and `early` need an execution that outlives its
-/// call, and a closure may borrow from its caller: they are options of methods alone.
+/// What the attributes' options `cache_none`, `cache_if`, `ttl_none` and `ttl_fn` decide by the returned value, a closure
+/// decides by itself: what is not to be stored is an `Err` of [`try_get_with`](CachedFunction::try_get_with).
 #[must_use = "a function is made by `build()`"]
 pub struct FunctionBuilder {
     engine: Engine,
@@ -33,6 +31,9 @@ pub struct FunctionBuilder {
     options: FunctionOptions,
     ttl: Option<Duration>,
     ttl_jitter: Option<f64>,
+    stale: Option<Duration>,
+    soft_timeout: Option<Duration>,
+    early: Option<f64>,
 }
 
 impl Cache {
@@ -62,6 +63,9 @@ impl Cache {
             options: FunctionOptions::default(),
             ttl: None,
             ttl_jitter: None,
+            stale: None,
+            soft_timeout: None,
+            early: None,
         }
     }
 }
@@ -118,6 +122,40 @@ impl FunctionBuilder {
         self
     }
 
+    /// For this long after its TTL a value may still be served, while one call refreshes it
+    /// (stale-while-revalidate), or where the refresh fails (stale-if-error). From 1 ms to 100 years; needs a TTL.
+    ///
+    /// With [`get_with`](CachedFunction::get_with) and its siblings, the call that finds the value stale runs its
+    /// own closure and waits for it; the others are served the old value meanwhile. With
+    /// [`get_with_refresh`](CachedFunction::get_with_refresh) and its siblings no call waits.
+    pub fn stale(mut self, stale: Duration) -> Self {
+        self.stale = Some(stale);
+        self
+    }
+
+    /// How long [`get_with_refresh`](CachedFunction::get_with_refresh) and its siblings wait for the fresh value
+    /// before they return the stale one; from 1 ms to 100 years. Needs [`stale`](Self::stale).
+    pub fn soft_timeout(mut self, timeout: Duration) -> Self {
+        self.soft_timeout = Some(timeout);
+        self
+    }
+
+    /// Refreshes a value when this share of its TTL has passed, between 0 and 1 (refresh-ahead): as
+    /// [`stale`](Self::stale) does, before the end of the TTL. Needs a TTL.
+    pub fn early(mut self, share: f64) -> Self {
+        self.options.constant.early = None;
+        self.early = Some(share);
+        self
+    }
+
+    /// Refreshes a value before the end of its TTL at random: the more likely, the nearer the end is and the
+    /// longer the closure takes (XFetch). Needs a TTL.
+    pub fn early_xfetch(mut self) -> Self {
+        self.options.constant.early = Some(Early::XFetch);
+        self.early = None;
+        self
+    }
+
     /// Who runs its closure where many calls miss the same key at the same time.
     pub fn stampede(mut self, stampede: Stampede) -> Self {
         self.options.constant.stampede = Some(stampede);
@@ -158,6 +196,12 @@ impl FunctionBuilder {
     /// given an error.
     pub fn build(self) -> Result<CachedFunction, Error> {
         settings::check_function_name(&self.name)?;
+        let (engine, name) = (self.engine.clone(), self.name.clone());
+        let function = engine.function(name, self.checked()?)?;
+        Ok(CachedFunction { engine, function })
+    }
+
+    fn checked(self) -> Result<FunctionOptions, Error> {
         let mut options = self.options;
         let constant = &mut options.constant;
         if let Some(ttl) = self.ttl {
@@ -166,17 +210,28 @@ impl FunctionBuilder {
         if let Some(share) = self.ttl_jitter {
             constant.jitter_permille = Some(settings::check_jitter(share)?);
         }
+        if let Some(stale) = self.stale {
+            constant.stale_ms = Some(settings::ms(settings::check_stale(stale)?));
+        }
+        if let Some(timeout) = self.soft_timeout {
+            let timeout = settings::check_soft_timeout(timeout)?;
+            constant.soft_timeout_ms = Some(settings::ms(timeout));
+            if constant.stale_ms.is_none() {
+                return Err(Error::config(
+                    "`soft_timeout` ends the wait for a fresh value where a stale one may be served; add `stale`",
+                ));
+            }
+        }
+        if let Some(share) = self.early {
+            constant.early = Some(settings::check_early(share)?);
+        }
         if let Some(maxsize) = constant.maxsize {
             settings::check_maxsize(maxsize)?;
         }
         if let Some(touch) = constant.touch {
             settings::check_touch(touch)?;
         }
-        let function = self.engine.function(self.name, options)?;
-        Ok(CachedFunction {
-            engine: self.engine,
-            function,
-        })
+        Ok(options)
     }
 }
 

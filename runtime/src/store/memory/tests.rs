@@ -5,7 +5,7 @@ use crate::key::digest::MethodKey;
 fn an_entry_is_discarded_only_if_it_is_what_was_seen() {
     let pair = Pair::for_test("discard");
     let field = MethodKey::new("a::b", &[7; 20], "")
-        .call(|_| {})
+        .call(&mut |_| {})
         .unwrap()
         .field;
     let put = Put {

@@ -4,8 +4,8 @@ struct Repo;
 
 #[cache_impl]
 impl Repo {
-    async fn find<T: Default + Into<u64>>(&self) -> Vec<T> {
-        vec![]
+    async fn find(#[cache_key(self.tenant)] &self, id: u64) -> u64 {
+        id
     }
 }
 

@@ -1,0 +1,17 @@
+use redis_func_cache::cache_impl;
+
+struct Repo;
+
+#[cache_impl(only(find))]
+impl Repo {
+    async fn find(&self, id: u64) -> u64 {
+        id
+    }
+
+    #[cache(ttl = "5m")]
+    async fn list(&self, id: u64) -> u64 {
+        id
+    }
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+use redis_func_cache::cache_impl;
+
+struct Repo;
+
+#[cache_impl(only(fnd, list))]
+impl Repo {
+    async fn find(&self, id: u64) -> u64 {
+        id
+    }
+
+    async fn list(&self, id: u64) -> u64 {
+        id
+    }
+}
+
+fn main() {}

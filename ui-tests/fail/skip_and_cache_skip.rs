@@ -1,0 +1,15 @@
+use redis_func_cache::cache_impl;
+
+struct Conn;
+
+struct Repo;
+
+#[cache_impl(skip(conn))]
+impl Repo {
+    async fn find(&self, #[cache_skip] conn: &Conn, id: u64) -> u64 {
+        let _ = conn;
+        id
+    }
+}
+
+fn main() {}
