@@ -113,14 +113,22 @@ impl<'a> Call<'a> {
         Fut: Future<Output = R>,
     {
         let mut steps = self.steps();
-        while let Some(found) = steps.find().await {
-            if let Some(stored) = steps.read(found) {
+        while let Some(reply) = steps.find().await {
+            if let Some(stored) = steps.read(reply) {
                 return S::from_stored(stored);
             }
         }
-        // In a box, for most calls never need the room.
-        let method = Box::pin(method());
-        steps.execute::<S, R>(cacheability, method).await
+        // In a box, for most calls never need the room. What follows is `Steps::execute`, without a
+        // future of its own for each method.
+        let returned = steps.run(Box::pin(method())).await;
+        let (stored, committed) = match steps.conclude::<S, R>(returned, cacheability) {
+            Ok(stored) => stored,
+            Err(returned) => return returned,
+        };
+        if let Some(committed) = committed {
+            committed.await;
+        }
+        S::from_stored(stored)
     }
 
     /// [`run`](Self::run) for a method that cannot outlive its call: the one call that finds an entry in need of a
@@ -137,8 +145,8 @@ impl<'a> Call<'a> {
         Fut: Future<Output = R>,
     {
         let mut steps = self.steps();
-        while let Some(found) = steps.find().await {
-            let Some(stored) = steps.read(found) else {
+        while let Some(reply) = steps.find().await {
+            let Some(stored) = steps.read(reply) else {
                 continue;
             };
             let Some((needs, refresh)) = steps.refresh() else {
@@ -188,8 +196,8 @@ impl<'a> Call<'a> {
         R: Send + 'static,
     {
         let mut steps = self.steps();
-        while let Some(found) = steps.find().await {
-            let Some(stored) = steps.read(found) else {
+        while let Some(reply) = steps.find().await {
+            let Some(stored) = steps.read(reply) else {
                 continue;
             };
             let returned = S::from_stored(stored);

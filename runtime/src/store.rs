@@ -13,8 +13,8 @@ mod pair;
 pub(crate) mod redis;
 pub(crate) mod sweep;
 
-pub(crate) use self::any::AnyStore;
 pub use self::any::StoreKind;
+pub(crate) use self::any::{AnyStore, PendingRead};
 pub(crate) use self::clock::Clock;
 pub(crate) use self::contract::{
     AcceptEntry, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease,

@@ -61,17 +61,18 @@ pub(crate) enum Step {
     Lookup,
     Flight,
     Lease,
+    Bulkhead,
+    /// The method is to be run.
     Execution,
 }
 
 impl<'a> Attempt<'a> {
-    #[inline]
     pub(crate) fn new(call: KeyedCall<'a>, mode: Mode, deadline: Duration) -> Self {
         Self {
             call,
             mode,
             deadline: Deadline::new(deadline),
-            step: Step::Lookup,
+            step: if mode.read { Step::Lookup } else { Step::Lease },
             accept: Some(AcceptEntry::Never),
             leader: None,
             lease: None,

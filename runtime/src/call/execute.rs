@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
+
 use super::attempt::Attempt;
 use super::steps::Steps;
 use crate::engine::scope::{self, Frame, InScope, Scope};
@@ -33,15 +35,11 @@ impl Steps<'_> {
         S::Stored: Value,
     {
         let returned = self.run(method).await;
-        // What is not to be stored is handed back at once: `E` need not be `Send`.
-        let stored = match S::into_stored(returned) {
+        let (stored, committed) = match self.conclude::<S, R>(returned, cacheability) {
             Ok(stored) => stored,
-            Err(returned) => {
-                self.fail();
-                return returned;
-            }
+            Err(returned) => return returned,
         };
-        if let Some(committed) = self.commit(&stored, cacheability) {
+        if let Some(committed) = committed {
             committed.await;
         }
         S::from_stored(stored)
@@ -55,6 +53,25 @@ impl Steps<'_> {
             scope: execution.map(|execution| &execution.scope),
             future: method,
         }
+    }
+
+    /// The method has returned: encodes what is to be stored of that, so that it need not be `Sync`, and
+    /// returns it with what [commits](super::commit) it, if anything but the caller has a use for it.
+    ///
+    /// # Errors
+    /// No error: what is not to be stored. It is handed back at once, so that `E` need not be `Send`.
+    pub(crate) fn conclude<S, R>(
+        &mut self,
+        returned: R,
+        cacheability: impl FnOnce(&S::Stored) -> Cacheability,
+    ) -> Result<(S::Stored, Option<BoxFuture<'_, ()>>), R>
+    where
+        S: ReturnType<R>,
+        S::Stored: Value,
+    {
+        let stored = S::into_stored(returned).inspect_err(|_| self.fail())?;
+        let committed = self.commit(&stored, cacheability);
+        Ok((stored, committed))
     }
 }
 

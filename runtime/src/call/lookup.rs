@@ -1,18 +1,22 @@
 //! Before the method runs: look the entry up, join the flight, acquire the lease.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 
 use super::acquire::{FoundEntry, LeaseOrEntry};
-use super::attempt::{Attempt, Step};
+use super::attempt::{Attempt, KeyedCall, Step};
 use super::encoding;
 use crate::engine::scope;
 use crate::engine::single_flight::{EncodedValue, FlightRole, FollowerOutcome};
 use crate::entry::header::{self, Age};
+use crate::error::Error;
 use crate::settings::Stampede;
 use crate::stats::Event;
-use crate::store::{AcceptEntry, LookupReply, OnHeldLease};
+use crate::store::{AcceptEntry, LookupReply, OnHeldLease, PendingRead};
 
 /// Bytes that may be the answer of a call: those of an entry that may be served, or of another call.
 pub(crate) struct Found {
@@ -40,27 +44,66 @@ impl Found {
     }
 }
 
+/// On the way to bytes. A future by hand: what an `async fn` does is compiled in every crate that polls
+/// it, and this in ours.
+pub(crate) enum Find<'s> {
+    Lookup(PendingRead<'s>),
+    /// In a box, for most calls never need the room.
+    AfterMiss(BoxFuture<'s, Option<Found>>),
+    Nowhere,
+}
+
+pub(crate) enum FindReply {
+    Lookup(Result<LookupReply, Error>),
+    AfterMiss(Option<Found>),
+}
+
+impl Future for Find<'_> {
+    type Output = Option<FindReply>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<FindReply>> {
+        let reply = match &mut *self {
+            Self::Lookup(read) => Pin::new(read).poll(context).map(FindReply::Lookup),
+            Self::AfterMiss(found) => found.as_mut().poll(context).map(FindReply::AfterMiss),
+            Self::Nowhere => return Poll::Ready(None),
+        };
+        reply.map(Some)
+    }
+}
+
 impl Attempt<'_> {
-    /// Goes on to where there may be an answer; `None` once the method is to be run.
-    pub(crate) async fn find(&mut self) -> Option<Found> {
-        if self.step == Step::Lookup {
-            self.step = Step::Flight;
-            if self.mode.read {
-                let reply = self.lookup().await;
-                let opened = reply.as_ref().and_then(|reply| self.call.open_entry(reply));
-                match (reply, opened) {
-                    (Some(reply), Some((opened, age))) => {
-                        let source = Source::Lookup(reply, age);
-                        return Some(Found { source, opened });
-                    }
-                    (reply, _) => self.miss(reply),
-                }
+    /// Goes to where there may be an answer: nowhere, once the method is to be run.
+    pub(crate) fn find(&mut self) -> Find<'_> {
+        match self.step {
+            Step::Lookup => {
+                self.step = Step::Flight;
+                Find::Lookup(self.lookup())
+            }
+            Step::Flight | Step::Lease | Step::Bulkhead => {
+                Find::AfterMiss(Box::pin(self.find_after_miss()))
+            }
+            Step::Execution => Find::Nowhere,
+        }
+    }
+
+    /// The bytes that were found, if they are of use.
+    pub(crate) fn open(&mut self, reply: FindReply) -> Option<Found> {
+        let reply = match reply {
+            FindReply::AfterMiss(found) => return found,
+            FindReply::Lookup(reply) => reply,
+        };
+        let reply = reply.inspect_err(|error| self.call.failed(error)).ok();
+        let opened = reply.as_ref().and_then(|reply| self.call.open_entry(reply));
+        match (reply, opened) {
+            (Some(reply), Some((opened, age))) => Some(Found {
+                source: Source::Lookup(reply, age),
+                opened,
+            }),
+            (reply, _) => {
+                self.miss(reply);
+                None
             }
         }
-        // In a box, for most calls never need the room; and an object, so that no user's crate is
-        // compiled with what drops it.
-        let after_miss: BoxFuture<'_, Option<Found>> = Box::pin(self.find_after_miss());
-        after_miss.await
     }
 
     /// Joins the calls that miss the same entry, and leads if there are none.
@@ -69,9 +112,9 @@ impl Attempt<'_> {
             self.step = Step::Lease;
             match self.join_flight().await {
                 Joining::Leads => {}
-                Joining::Alone => self.step = Step::Execution,
+                Joining::Alone => self.step = Step::Bulkhead,
                 Joining::Follows(shared) => {
-                    self.step = Step::Execution;
+                    self.step = Step::Bulkhead;
                     if let Ok(opened) = self.call.open_shared(&shared) {
                         return Some(Found {
                             source: Source::Flight(shared),
@@ -94,6 +137,7 @@ impl Attempt<'_> {
             self.accept = Some(AcceptEntry::Never);
         }
         self.begin_execution().await;
+        self.step = Step::Execution;
         None
     }
 
@@ -126,21 +170,15 @@ impl Attempt<'_> {
         }
     }
 
-    /// Reads the entry. `None` if the store fails, which is counted.
-    async fn lookup(&mut self) -> Option<LookupReply> {
+    fn lookup(&mut self) -> PendingRead<'_> {
         self.call.count(Event::read, 1);
         let timeout = self.deadline.start();
-        let store = self.call.engine.any_store();
-        let reply = store
-            .read(&self.call.method.pair, self.call.key.field, timeout)
-            .await;
-        match reply {
-            Ok(reply) => Some(reply),
-            Err(error) => {
-                self.call.failed(&error);
-                None
-            }
-        }
+        let KeyedCall {
+            engine,
+            method,
+            key,
+        } = &self.call;
+        engine.any_store().read(&method.pair, key.field, timeout)
     }
 
     /// What was found and is of no use must not be found again.

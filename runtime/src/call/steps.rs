@@ -1,13 +1,13 @@
 //! The steps of a call around its method, which know bytes and not what is in them.
 //!
 //! Each method of a user is compiled with what is generic in [`Call::run`](super::Call::run): so that
-//! holds as little as it can. What is here in `async fn` is compiled once, and what has a `T`, once
-//! for each type of values.
+//! holds as little as it can. What has a `T` here is compiled once for each type of values, and the rest
+//! once, as long as it is no `async fn`: that is compiled where it is polled.
 
 use futures_util::future::BoxFuture;
 
 use super::attempt::Attempt;
-use super::lookup::Found;
+use super::lookup::{Find, FindReply};
 use crate::method::cacheability::Cacheability;
 use crate::method::return_type::Value;
 
@@ -15,14 +15,16 @@ use crate::method::return_type::Value;
 pub(crate) struct Steps<'a>(pub(crate) Option<Attempt<'a>>);
 
 impl Steps<'_> {
-    /// Bytes that may be the answer, to be [read](Self::read); then `None`: the method is to be run.
-    pub(crate) async fn find(&mut self) -> Option<Found> {
-        self.0.as_mut()?.find().await
+    /// Looks for bytes that may be the answer, to be [read](Self::read); then there is `None`: the method
+    /// is to be run.
+    pub(crate) fn find(&mut self) -> Find<'_> {
+        self.0.as_mut().map_or(Find::Nowhere, Attempt::find)
     }
 
-    /// The value, unless the bytes are no use: then there may be others.
-    pub(crate) fn read<T: Value>(&mut self, found: Found) -> Option<T> {
+    /// The value, unless there are no bytes, or they are of no use.
+    pub(crate) fn read<T: Value>(&mut self, reply: FindReply) -> Option<T> {
         let attempt = self.0.as_mut()?;
+        let found = attempt.open(reply)?;
         let value = attempt.call.method.codec.decode(found.payload()).ok();
         attempt.settle(found, value.is_some());
         value

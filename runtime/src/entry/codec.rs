@@ -12,6 +12,7 @@ pub(crate) mod limits;
 pub(crate) mod lz4;
 #[cfg(feature = "msgpack")]
 pub(crate) mod msgpack;
+pub(crate) mod object;
 #[cfg(feature = "postcard")]
 pub(crate) mod postcard;
 #[cfg(feature = "yaml")]
@@ -127,7 +128,7 @@ impl Codec {
         let limits = DecodeLimits::of(payload);
         let mut value = None;
         self.read(payload, &mut |deserializer| {
-            value = Some(limits.read(deserializer)?);
+            value = Some(object::read(&limits, deserializer)?);
             Ok(())
         })?;
         value.ok_or_else(|| "the codec did not read a value".into())

@@ -39,10 +39,17 @@ pub(crate) enum AnyStore {
 impl AnyStore {
     /// [`Store::get`], which for most reads on Redis needs no box for its future.
     #[inline]
-    pub(crate) fn read<'g>(&'g self, pair: &'g Arc<Pair>, field: Field, wait: Timeout) -> Read<'g> {
+    pub(crate) fn read<'g>(
+        &'g self,
+        pair: &'g Arc<Pair>,
+        field: Field,
+        wait: Timeout,
+    ) -> PendingRead<'g> {
         match (self, pair.touch) {
-            (Self::Redis(redis), Touch::Behind(_)) => Read::Redis(redis.read(pair, field, wait)),
-            _ => Read::Boxed(self.get(pair, field, wait.at_most)),
+            (Self::Redis(redis), Touch::Behind(_)) => {
+                PendingRead::Redis(redis.read(pair, field, wait))
+            }
+            _ => PendingRead::Boxed(self.get(pair, field, wait.at_most)),
         }
     }
 
@@ -74,12 +81,12 @@ impl fmt::Debug for AnyStore {
 }
 
 /// A read on its way.
-pub(crate) enum Read<'g> {
+pub(crate) enum PendingRead<'g> {
     Redis(Lookup<'g>),
     Boxed(Pin<Box<dyn Future<Output = Result<LookupReply, Error>> + Send + 'g>>),
 }
 
-impl Future for Read<'_> {
+impl Future for PendingRead<'_> {
     type Output = Result<LookupReply, Error>;
 
     #[inline]

@@ -44,13 +44,10 @@ fn decode_guarded<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> 
 
 fn decode_slowly<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
     let mut rest = payload;
-    // Strings for `deserialize_str` must fit ciborium's scratch whole (its issue 96), and it takes
-    // either a larger scratch or a limit of depth: its own limit, 256, is above ours.
-    let Inside(value) = if payload.len() <= SCRATCH {
-        ciborium::de::from_reader_with_recursion_limit(&mut rest, DEPTH)?
-    } else {
-        ciborium::de::from_reader_with_buffer(&mut rest, &mut vec![0; payload.len()])?
-    };
+    // Strings for `deserialize_str` must fit ciborium's scratch whole (its issue 96). Its own limit of
+    // depth, 256, is above ours.
+    let mut scratch = vec![0; payload.len().max(SCRATCH)];
+    let Inside(value) = ciborium::de::from_reader_with_buffer(&mut rest, &mut scratch)?;
     if rest.is_empty() {
         return Ok(value);
     }
