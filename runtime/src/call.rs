@@ -12,6 +12,7 @@ mod commit;
 mod discard;
 mod encoding;
 mod execute;
+mod execution;
 pub(crate) mod failure;
 mod lease;
 mod lookup;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::execute::Execution;
+use super::execution::Execution;
 use super::lease::Lease;
 use crate::deadline::Deadline;
 use crate::engine::Engine;

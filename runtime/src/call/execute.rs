@@ -6,22 +6,13 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 
 use super::attempt::Attempt;
+use super::execution::Execution;
 use super::steps::Steps;
 use crate::engine::scope::{self, Frame, InScope, Scope};
-use crate::engine::single_flight::JoinMark;
 use crate::method::bulkhead::BulkheadPermit;
 use crate::method::cacheability::Cacheability;
 use crate::method::return_type::{ReturnType, Value};
 use crate::stats::Event;
-
-/// A method that runs.
-pub(crate) struct Execution {
-    scope: Scope,
-    started: Instant,
-    /// The followers that had joined before: the value is as new as their calls.
-    pub(crate) joined_before: Option<JoinMark>,
-    _permit: BulkheadPermit,
-}
 
 impl Steps<'_> {
     /// Runs the method, commits what it returned, and returns it.
@@ -88,7 +79,7 @@ impl Attempt<'_> {
             scope: Scope::new(self.call.engine.id(), Frame::Executing(self.call.key.field)),
             joined_before: self.joined(),
             started: Instant::now(),
-            _permit: permit,
+            permit,
         });
     }
 

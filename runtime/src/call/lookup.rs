@@ -19,7 +19,7 @@ use crate::stats::Event;
 use crate::store::{AcceptEntry, LookupReply, OnHeldLease, PendingRead};
 
 /// Bytes that may be the answer of a call: those of an entry that may be served, or of another call.
-pub(crate) struct Found {
+pub(crate) struct FoundBytes {
     source: Source,
     /// The payload, where it was sealed or compressed.
     opened: Option<Vec<u8>>,
@@ -31,7 +31,7 @@ enum Source {
     Lease(FoundEntry),
 }
 
-impl Found {
+impl FoundBytes {
     #[inline]
     pub(crate) fn payload(&self) -> &[u8] {
         match (&self.opened, &self.source) {
@@ -44,18 +44,18 @@ impl Found {
     }
 }
 
-/// On the way to bytes. A future by hand: what an `async fn` does is compiled in every crate that polls
+/// On the way to bytes. A future without `async`: what an `async fn` does is compiled in every crate that polls
 /// it, and this in ours.
 pub(crate) enum Find<'s> {
     Lookup(PendingRead<'s>),
     /// In a box, for most calls never need the room.
-    AfterMiss(BoxFuture<'s, Option<Found>>),
+    AfterMiss(BoxFuture<'s, Option<FoundBytes>>),
     Nowhere,
 }
 
 pub(crate) enum FindReply {
     Lookup(Result<LookupReply, Error>),
-    AfterMiss(Option<Found>),
+    AfterMiss(Option<FoundBytes>),
 }
 
 impl Future for Find<'_> {
@@ -87,7 +87,7 @@ impl Attempt<'_> {
     }
 
     /// The bytes that were found, if they are of use.
-    pub(crate) fn open(&mut self, reply: FindReply) -> Option<Found> {
+    pub(crate) fn open(&mut self, reply: FindReply) -> Option<FoundBytes> {
         let reply = match reply {
             FindReply::AfterMiss(found) => return found,
             FindReply::Lookup(reply) => reply,
@@ -95,7 +95,7 @@ impl Attempt<'_> {
         let reply = reply.inspect_err(|error| self.call.failed(error)).ok();
         let opened = reply.as_ref().and_then(|reply| self.call.open_entry(reply));
         match (reply, opened) {
-            (Some(reply), Some((opened, age))) => Some(Found {
+            (Some(reply), Some((opened, age))) => Some(FoundBytes {
                 source: Source::Lookup(reply, age),
                 opened,
             }),
@@ -107,7 +107,7 @@ impl Attempt<'_> {
     }
 
     /// Joins the calls that miss the same entry, and leads if there are none.
-    async fn find_after_miss(&mut self) -> Option<Found> {
+    async fn find_after_miss(&mut self) -> Option<FoundBytes> {
         if self.step == Step::Flight {
             self.step = Step::Lease;
             match self.join_flight().await {
@@ -116,7 +116,7 @@ impl Attempt<'_> {
                 Joining::Follows(shared) => {
                     self.step = Step::Bulkhead;
                     if let Ok(opened) = self.call.open_shared(&shared) {
-                        return Some(Found {
+                        return Some(FoundBytes {
                             source: Source::Flight(shared),
                             opened,
                         });
@@ -129,7 +129,7 @@ impl Attempt<'_> {
                 break;
             };
             if let Some((opened, _)) = self.call.open_entry(&found.reply) {
-                return Some(Found {
+                return Some(FoundBytes {
                     source: Source::Lease(found),
                     opened,
                 });
@@ -142,7 +142,7 @@ impl Attempt<'_> {
     }
 
     /// Bytes that were found are the answer, or cannot be read.
-    pub(crate) fn settle(&mut self, found: Found, is_readable: bool) {
+    pub(crate) fn settle(&mut self, found: FoundBytes, is_readable: bool) {
         match found.source {
             Source::Lookup(_, age) if is_readable => {
                 self.call.count(Event::hit, 1);
