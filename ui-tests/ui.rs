@@ -69,6 +69,7 @@ pass! {
     "pass/self_key.rs" self_key,
     "pass/self_means_the_type.rs" self_means_the_type,
     "pass/self_not_in_the_key.rs" self_not_in_the_key,
+    "pass/service_with_mutable_receivers.rs" service_with_mutable_receivers,
     "pass/several_blocks.rs" several_blocks,
     "pass/shadowed_prelude.rs" shadowed_prelude,
     "pass/skipped_arguments.rs" skipped_arguments,
