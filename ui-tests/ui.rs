@@ -32,6 +32,7 @@ pass! {
     "pass/attributes_are_carried.rs" attributes_are_carried,
     "pass/block_in_a_function.rs" block_in_a_function,
     "pass/cfg_on_methods.rs" cfg_on_methods,
+    "pass/client_with_conversions.rs" client_with_conversions,
     "pass/codec_by_name.rs" codec_by_name,
     "pass/conditional_caching.rs" conditional_caching,
     "pass/const_generics.rs" const_generics,
@@ -62,10 +63,13 @@ pass! {
     "pass/raw_identifiers.rs" raw_identifiers,
     "pass/receivers_and_kinds_of_methods.rs" receivers_and_kinds_of_methods,
     "pass/refreshes_that_outlive_calls.rs" refreshes_that_outlive_calls,
+    "pass/repository_like_diesel.rs" repository_like_diesel,
+    "pass/repository_like_sqlx.rs" repository_like_sqlx,
     "pass/results_by_any_name.rs" results_by_any_name,
     "pass/self_key.rs" self_key,
     "pass/self_means_the_type.rs" self_means_the_type,
     "pass/self_not_in_the_key.rs" self_not_in_the_key,
+    "pass/service_with_mutable_receivers.rs" service_with_mutable_receivers,
     "pass/several_blocks.rs" several_blocks,
     "pass/shadowed_prelude.rs" shadowed_prelude,
     "pass/skipped_arguments.rs" skipped_arguments,
@@ -73,6 +77,7 @@ pass! {
     "pass/traits_with_associated_items.rs" traits_with_associated_items,
     "pass/versions.rs" versions,
     "pass/visibilities.rs" visibilities,
+    "pass/wrappers_that_own.rs" wrappers_that_own,
 }
 
 /// It meets clippy and `dead_code` as well.

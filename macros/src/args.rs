@@ -27,7 +27,9 @@ pub(crate) use freshness::{Early, Jitter, SoftTimeout, Stale, Stampede, soft_tim
 pub(crate) use list::{Names, Only, Skip};
 pub(crate) use literal::{Flag, MaxSize, Version};
 pub(crate) use path::{CacheExpr, HandleName, Krate, SelfKey, Vis, Wrapper};
-pub(crate) use precedence::{NonePolicy, effective_early, effective_stale_ms, outlives_calls};
+pub(crate) use precedence::{
+    NonePolicy, effective_early, effective_stale_ms, outlives_calls, outliving,
+};
 
 /// `#[cache_impl(…)]`
 #[derive(Debug, Default, FromMeta)]

@@ -8,7 +8,9 @@ mod conversion;
 mod helper;
 mod recursion;
 
-use syn::{Error, Ident, ImplItemFn, ItemFn, ItemImpl, Path, ReturnType, Type};
+use syn::{
+    Error, Ident, ImplItem, ImplItemFn, ItemFn, ItemImpl, Path, ReceiverKind, ReturnType, Type,
+};
 
 use crate::args::{BlockArgs, HandleName, Skip};
 use crate::{names, types};
@@ -114,6 +116,14 @@ impl<'a> Block<'a> {
         names_default || self.args.extend.is_set()
     }
 
+    /// Whether the wrapper owns its value: the trait has `&mut self` methods, which shared access is not enough for.
+    pub(crate) fn owns_value(&self) -> bool {
+        let mut items = self.item.items.iter();
+        self.entry_point == EntryPoint::Wrapper
+            && self.trait_.is_some()
+            && items.any(|item| matches!(item, ImplItem::Fn(method) if takes_mut(method)))
+    }
+
     /// Whether `only` names a method.
     pub(crate) fn names(&self, method: &Ident) -> bool {
         let only = self.args.only.as_ref();
@@ -121,7 +131,7 @@ impl<'a> Block<'a> {
     }
 
     pub(crate) fn is_cached_by_default(&self) -> bool {
-        self.args.by_default.is_none() && self.args.only.is_none()
+        self.args.by_default.is_none() && self.args.only.is_none() && !self.owns_value()
     }
 }
 
@@ -176,6 +186,16 @@ impl<'a> Method<'a> {
         self.item.sig.receiver().is_some()
     }
 
+    pub(crate) fn takes_mut(&self) -> bool {
+        takes_mut(self.item)
+    }
+
+    /// Whether it takes `self` itself.
+    pub(crate) fn takes_value(&self) -> bool {
+        let receiver = self.item.sig.receiver();
+        receiver.is_some_and(|receiver| matches!(receiver.kind, ReceiverKind::Value))
+    }
+
     /// Skips the arguments that the block lists.
     pub(crate) fn skip(&mut self, skip: Option<&Skip>) {
         let Some(skip) = skip else {
@@ -185,6 +205,18 @@ impl<'a> Method<'a> {
             argument.skip(skip);
         }
     }
+}
+
+/// `&mut self`, however it is spelled.
+fn takes_mut(method: &ImplItemFn) -> bool {
+    let receiver = method.sig.receiver();
+    receiver.is_some_and(|receiver| match &receiver.kind {
+        ReceiverKind::Reference(_, _, mutability) => mutability.is_some(),
+        ReceiverKind::Typed(_, ty) => {
+            matches!(types::peel(ty), Type::Reference(reference) if reference.mutability.is_some())
+        }
+        _ => false,
+    })
 }
 
 /// The name of the block's type, for the wrapper's.

@@ -82,8 +82,11 @@ use proc_macro::TokenStream;
 /// * `CachedType::entry(&self) -> CachedTypeEntry`: for each cached method a function of the same name, which takes the
 ///   arguments that are in the key and returns a handle on that entry.
 /// * `impl Cacheable for Type`, by which `value.cached(&cache)` makes the wrapper.
-///
 /// * `CachedType::all(&self) -> CachedTypeAll`: for each cached method a handle on all of its entries.
+///
+/// In the block of a trait with `&mut self` methods, the wrapper owns the value: `value.cached_mut(&cache)` makes it, by
+/// `impl CacheableMut for Type`. It is not `Clone`, caches the methods that are marked `#[cache]` or named in `only(…)`,
+/// passes all others on, and has `CachedType::into_inner(wrapper)`. It cannot have `stale` or `early`.
 ///
 /// If a method of the block is called `inner`, `entry` or `all`, the name is the method's.
 ///
@@ -120,10 +123,11 @@ use proc_macro::TokenStream;
 ///
 /// Each says what to write instead. Among them:
 ///
-/// * A cached method takes `&self`, and returns an owned value: no reference, no `impl Trait` but a future, nothing
+/// * A cached method takes `&self`, or `&mut self` in the block of a trait, and returns an owned value: no reference, no `impl Trait` but a future, nothing
 ///   that borrows, and not `()`.
 /// * Its arguments can be part of a key: no functions, no trait objects, no `&mut`, no `HashSet`; or they are
-///   `#[cache_skip]`.
+///   `#[cache_skip]` or have a `#[cache_key(…)]`. Arguments in any form (`impl AsRef<str>`, `impl Into<T>`, `impl ToString`,
+///   `impl IntoIterator<Item = T>`) are converted.
 /// * A name that says that the method writes (`create_user`) or asks for what changes by itself (`now`) needs `#[cache]`
 ///   or `#[nocache]`.
 /// * With `stale` or `early`, arguments are owned or `&T`, all of them `Clone`, and nothing that is returned borrows.

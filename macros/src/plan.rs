@@ -187,12 +187,16 @@ impl<'a> Plan<'a> {
 
     /// What is wrong with the block for refreshes that outlive calls.
     fn check_refreshes(&mut self, errors: &mut Vec<Error>) {
-        let refreshed = self.methods.iter().find(|method| match &method.kind {
-            Kind::Cached(args) => args::outlives_calls(&self.block.args, args),
-            _ => false,
+        let refreshed = self.methods.iter().find_map(|method| match &method.kind {
+            Kind::Cached(args) => {
+                args::outlives_calls(&self.block.args, args).then_some((method, args))
+            }
+            _ => None,
         });
-        let error = refreshed.and_then(|method| {
-            valid::outlived(&self.block).or_else(|| valid::refreshed_in_place(&self.block, method))
+        let error = refreshed.and_then(|(method, args)| {
+            valid::refreshed_owner(&self.block, args)
+                .or_else(|| valid::outlived(&self.block))
+                .or_else(|| valid::refreshed_in_place(&self.block, method))
         });
         if let Some(error) = error {
             errors.push(error);
@@ -261,7 +265,8 @@ fn kind(block: &Block<'_>, method: &Method<'_>, errors: &mut Vec<Error>) -> Resu
     };
     valid::skip_on_receiver(receiver)?;
     if is_delegated {
-        if !valid::is_shared(receiver) {
+        let is_lent = block.owns_value() && (method.takes_mut() || method.takes_value());
+        if !valid::is_shared(receiver) && !is_lent {
             valid::omittable(block, method, receiver)?;
             helpers.without_effect(
                 "a method that needs more than `&self` is not in the wrapper; remove this attribute",

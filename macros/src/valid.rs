@@ -30,7 +30,7 @@ pub(crate) use in_place::{
 };
 pub(crate) use listed::{marked, only_methods, unknown_arguments, unknown_methods};
 pub(crate) use receiver::{is_shared, omittable, skip_on_receiver};
-pub(crate) use refresh::{options, outlived, owned};
+pub(crate) use refresh::{options, outlived, owned, refreshed_owner};
 pub(crate) use returned::nothing;
 
 /// The rules for a method that is to be cached. Every broken one is reported.

@@ -5,7 +5,7 @@ use std::time::Duration;
 pub use crate::cache::entry_handle::{Needs, Ready, Run};
 pub use crate::cache::function::entry::GivenClosure;
 pub use crate::cache::invalidation::{Invalidation, invalidate_after, invalidate_after_blocking};
-pub use crate::cache::wrapper::Core;
+pub use crate::cache::wrapper::{Core, OwnedCore};
 pub use crate::call::Call;
 pub use crate::engine::Engine;
 pub use crate::key::digest::{KeyWriter, canonical_bytes};

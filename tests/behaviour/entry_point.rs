@@ -19,7 +19,7 @@ mod wrapper;
 pub(crate) use methods::{Method, Write};
 pub(crate) use place::{EntryPoint, Need, Place, run, run_blocking};
 pub(crate) use source::{Answer, Failure, Run, Source};
-pub(crate) use subject::{Entry, Subject};
+pub(crate) use subject::{Entry, Subject, current, within};
 
 /// A module of tests for each body: `a_refresh_is_fenced::wrapper` is the body `a_refresh_is_fenced` through
 /// the wrapper, on every store.

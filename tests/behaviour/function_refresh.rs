@@ -108,15 +108,15 @@ async fn a_refresh_that_panics_or_is_dropped_leaves_the_old_value() {
 async fn in_the_background_no_call_waits_for_a_refresh() {
     everywhere(|cache| async move {
         let f = stale(&cache, |f| f).await;
-        let go_on = Arc::new(Notify::new());
-        let waits = go_on.clone();
+        let gate = Arc::new(Notify::new());
+        let waits = gate.clone();
         let run = move || async move {
             waits.notified().await;
             1u64
         };
         assert_eq!(f.get_with_refresh(&1, run).await, 0);
         assert_eq!(f.get_with_refresh(&1, || async { 2u64 }).await, 0);
-        go_on.notify_one();
+        gate.notify_one();
         until_stored(&f, 1).await;
         assert_eq!(cache.stats().exec, 2);
 

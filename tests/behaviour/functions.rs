@@ -1,14 +1,13 @@
-//! Functions without a macro: a name, and a closure at each call.
+//! Functions without a macro: a name, and a closure at each call. What they share with every other entry point is in
+//! `contract` and its neighbours.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use futures_util::future::join_all;
 use redis_func_cache::{Cache, CachedFunction, Error, ErrorKind, Mode};
 use serde::{Deserialize, Serialize, Serializer};
 use support::{PATIENT, Server, binaries, check_pairs, unique};
-use tokio::sync::{Notify, Semaphore};
 
 /// One body for every store: caches of one name, as two processes have them; the memory store has no
 /// other process.
@@ -226,148 +225,6 @@ async fn a_handle_does_what_that_of_a_method_does() {
         assert_eq!(others.get_with_sync(&1, || 0u64), 9);
     })
     .await;
-}
-
-#[tokio::test]
-async fn sixty_four_concurrent_calls_are_one_execution() {
-    everywhere(|[cache, other]| async move {
-        let (source, functions) = (Source::default(), [function(&cache), function(&other)]);
-        let calls = (0..64).map(|n| {
-            let (f, source) = (&functions[n % 2], &source);
-            f.get_with("k", move || async move {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                source.read()
-            })
-        });
-        assert_eq!(join_all(calls).await, [0; 64]);
-        assert_eq!(source.runs(), 1);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_follower_runs_its_closure_if_the_leader_is_dropped_panics_or_fails() {
-    everywhere(|[cache, _]| async move {
-        let f = &function(&cache);
-        for end in ["dropped", "panics", "fails"] {
-            let notifies: [Arc<Notify>; 2] = Default::default();
-            let [began, go_on] = notifies.clone();
-            let leader = f.clone();
-            let leader = tokio::spawn(async move {
-                let run = || async {
-                    notifies[0].notify_one();
-                    notifies[1].notified().await;
-                    assert!(end != "panics", "as asked for");
-                    Err::<u64, _>("failed")
-                };
-                leader.try_get_with(end, run).await
-            });
-            began.notified().await;
-            let missed = cache.stats().miss;
-            let follower = f.clone();
-            let follower = tokio::spawn(async move {
-                let run = || async { Ok::<u64, &str>(3) };
-                follower.try_get_with(end, run).await
-            });
-            while cache.stats().miss == missed {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-            if end == "dropped" {
-                leader.abort();
-            }
-            go_on.notify_one();
-            match leader.await {
-                Ok(failed) => assert_eq!((failed, end), (Err("failed"), "fails")),
-                Err(gone) => assert_eq!(gone.is_panic(), end == "panics"),
-            }
-            assert_eq!(follower.await.unwrap(), Ok(3), "{end}");
-            assert_eq!(f.entry::<u64>(end).peek().await.unwrap(), Some(3));
-        }
-    })
-    .await;
-}
-
-/// A closure that has read the row, and returns when it may.
-async fn read_slowly(source: Arc<Source>, began: Arc<Notify>, go_on: Arc<Semaphore>) -> u64 {
-    let row = source.read();
-    began.notify_one();
-    go_on.acquire().await.unwrap().forget();
-    row
-}
-
-#[tokio::test]
-async fn what_an_invalidation_has_overtaken_is_not_stored() {
-    everywhere(|[cache, other]| async move {
-        let (f, others) = (function(&cache), function(&other));
-        let sibling = cache.function("sibling").build().unwrap();
-        sibling.get_with_sync(&1, || 0u64);
-        for of_all in [false, true] {
-            let source = Arc::new(Source::default());
-            let (began, go_on) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
-            let call = |f: &CachedFunction| {
-                let f = f.clone();
-                let (source, began, go_on) = (source.clone(), began.clone(), go_on.clone());
-                tokio::spawn(async move {
-                    f.get_with(&of_all, || read_slowly(source, began, go_on))
-                        .await
-                })
-            };
-            let early = call(&f);
-            began.notified().await;
-            source.row.store(1, Ordering::SeqCst);
-            if of_all {
-                f.all().invalidate().await.unwrap();
-            } else {
-                f.entry::<u64>(&of_all).invalidate().await.unwrap();
-            }
-            let late = call(&f);
-            let begins = tokio::time::timeout(PATIENT, began.notified());
-            begins.await.expect("it waits for what was overtaken");
-            source.row.store(2, Ordering::SeqCst);
-            if of_all {
-                others.all().invalidate().await.unwrap();
-            } else {
-                others.entry::<u64>(&of_all).invalidate().await.unwrap();
-            }
-            go_on.add_permits(2);
-            assert_eq!((early.await.unwrap(), late.await.unwrap()), (0, 1));
-            assert_eq!(f.entry::<u64>(&of_all).peek().await.unwrap(), None);
-            go_on.add_permits(1);
-            assert_eq!(call(&others).await.unwrap(), 2);
-            assert_eq!(f.entry::<u64>(&of_all).peek().await.unwrap(), Some(2));
-        }
-        assert_eq!(sibling.entry::<u64>(&1).peek().await.unwrap(), Some(0));
-    })
-    .await;
-}
-
-/// Followers wait for their leader for half a second at the least.
-#[tokio::test]
-async fn later_calls_do_not_wait_for_what_was_overtaken() {
-    let cache = Cache::builder(unique("functions")).build().unwrap();
-    let f = function(&cache);
-    for round in 0.. {
-        let (began, never) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
-        let call = || {
-            let (f, began, never) = (f.clone(), began.clone(), never.clone());
-            let run = || read_slowly(Arc::default(), began, never);
-            tokio::spawn(async move { f.get_with(&round, run).await })
-        };
-        let early = call();
-        began.notified().await;
-        let since = Instant::now();
-        f.all().invalidate().await.unwrap();
-        let late = call();
-        began.notified().await;
-        let took = since.elapsed();
-        early.abort();
-        late.abort();
-        // The machine may be busy, and not each time.
-        if took < Duration::from_millis(400) {
-            return;
-        }
-        assert!(round < 5, "they wait for {took:?}");
-    }
 }
 
 #[tokio::test]

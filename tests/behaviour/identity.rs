@@ -3,10 +3,12 @@
 // An `impl Trait` by value is what is tested.
 #![allow(clippy::needless_pass_by_value)]
 
-use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
+use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_fn, cache_impl};
 use serde::Serialize;
 
 use support::{Server, unique};
+
+use crate::entry_point::{current, within};
 
 trait Table {
     const NAME: &'static str;
@@ -217,7 +219,7 @@ impl<T: Answer> Generic<T> {
 /// finds before anything is called, and then what calls answer.
 macro_rules! functions {
     ($($function:ident $answer:literal)*) => {$(
-        async fn $function(cache: &Cache) -> (Option<String>, [String; 4]) {
+        async fn $function(cache: &Cache) -> (Option<String>, [String; 8]) {
             fn answer() -> String {
                 $answer.to_owned()
             }
@@ -243,6 +245,27 @@ macro_rules! functions {
                     answer()
                 }
             }
+            #[derive(serde::Serialize)]
+            struct Id(u64);
+            #[cache_fn(cache = current())]
+            async fn read(_id: u64) -> String {
+                answer()
+            }
+            #[cache_fn(cache = current(), multiple)]
+            fn read_of_type(_id: &Id) -> String {
+                answer()
+            }
+            struct InPlace;
+            #[cache_impl(cache = current(), self_key = ())]
+            impl InPlace {
+                async fn find(&self, _id: u64) -> String {
+                    answer()
+                }
+                #[cache(multiple)]
+                fn by_id(_id: u64) -> String {
+                    answer()
+                }
+            }
             let local = Local.cached(cache);
             let found = local.entry().find(1).peek().await.unwrap();
             let answers = [
@@ -250,6 +273,10 @@ macro_rules! functions {
                 local.look(),
                 Of(Local).cached(cache).find(1).await,
                 Generic(Local).cached(cache).find(1).await,
+                read(1).await,
+                read_of_type(&Id(1)),
+                InPlace.find(1).await,
+                InPlace::by_id(1),
             ];
             (found, answers)
         }
@@ -262,10 +289,12 @@ async fn types_of_one_name_in_two_functions_share_nothing() {
     everywhere(async |what, builder| {
         let cache = builder.build().unwrap();
         for round in 0..2 {
-            let of = |answer: &str| [(); 4].map(|()| answer.to_owned());
+            let of = |answer: &str| [(); 8].map(|()| answer.to_owned());
             let found = |answer: &str| (round > 0).then(|| answer.to_owned());
-            assert_eq!(one(&cache).await, (found("one"), of("one")), "{what}");
-            assert_eq!(other(&cache).await, (found("other"), of("other")), "{what}");
+            let answers = within(&cache, one(&cache)).await;
+            assert_eq!(answers, (found("one"), of("one")), "{what}");
+            let answers = within(&cache, other(&cache)).await;
+            assert_eq!(answers, (found("other"), of("other")), "{what}");
         }
     })
     .await;

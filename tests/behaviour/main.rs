@@ -18,6 +18,7 @@ mod identity;
 mod keys;
 mod method_invalidation;
 mod model;
+mod owned_values;
 mod public_api;
 mod runtimes;
 mod scopes;

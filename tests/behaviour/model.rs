@@ -82,21 +82,21 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 struct Subjects {
     cache: Cache,
     entry_points: [EntryPoint; 2],
-    subjects: [Subject; 2],
+    through: [Subject; 2],
 }
 
 impl Subjects {
     fn new(cache: Cache, entry_points: [EntryPoint; 2]) -> Self {
         let source = Source::new(|run| async move { Ok(Some(run.id * 1_000 + run.number)) });
         Self {
-            subjects: entry_points.map(|entry_point| entry_point.subject(&cache, &source)),
+            through: entry_points.map(|entry_point| entry_point.subject(&cache, &source)),
             entry_points,
             cache,
         }
     }
 
     fn of(&self, call: Call) -> &Subject {
-        &self.subjects[call.through]
+        &self.through[call.through]
     }
 
     fn entry(&self, call: Call) -> Entry<'_> {

@@ -136,6 +136,7 @@ impl Clocked {
     }
 }
 
+#[allow(clippy::unnecessary_wraps)] // the form of answers
 fn number(number: u64) -> Answer {
     Ok(Some(number))
 }

@@ -9,7 +9,7 @@ use futures_util::future::{join, join_all};
 use redis_func_cache::{Cache, CacheExt as _, StructureTtl, cache_impl};
 use tokio::sync::Notify;
 
-use crate::entry_point::{Answer, Method, Place, Source, Subject, every_entry_point};
+use crate::entry_point::{Method, Place, Source, Subject, every_entry_point};
 
 every_entry_point! {
     a_none_is_stored_unless_cache_none_is_false needs CacheNone;
@@ -170,15 +170,15 @@ async fn refresh_obeys_cache_if_and_put_does_not(place: Place) {
         (Method::SomeOnly, 0, None),
     ];
     for (method, id, left) in rows {
-        let answer: Answer = Ok((id > 0).then_some(id));
+        let value = (id > 0).then_some(id);
         let entry = subject.entry(method, id);
-        assert_eq!(entry.refresh().await, answer, "{method:?}");
+        assert_eq!(entry.refresh().await, Ok(value), "{method:?}");
         assert_eq!(
             seconds(&subject, method, id).await,
             left,
             "{method:?} of {id}"
         );
-        entry.put(answer.unwrap()).await.unwrap();
+        entry.put(value).await.unwrap();
         assert!(is_stored(&subject, method, id).await, "{method:?} of {id}");
     }
 }
@@ -252,6 +252,7 @@ fn are_several<T>(values: &[T]) -> bool {
 #[cache_impl]
 impl Rules {
     #[nocache]
+    #[allow(clippy::trivially_copy_pass_by_ref)] // as a rule is given it
     fn is_positive(of: &i64) -> bool {
         *of > 0
     }

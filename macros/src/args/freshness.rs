@@ -22,6 +22,7 @@ pub(crate) enum Stampede {
 pub(crate) struct Stale {
     /// `None` for a method whose block says otherwise: `"off"`.
     pub(super) ms: Option<u64>,
+    pub(super) span: Span,
 }
 
 /// Milliseconds that a call waits for a fresh value before it takes the stale one.
@@ -33,7 +34,13 @@ pub(crate) struct SoftTimeout {
 
 /// When a value is computed again although it has not expired.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Early {
+pub(crate) struct Early {
+    pub(super) when: When,
+    pub(super) span: Span,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum When {
     /// When so many thousandths of its TTL have passed.
     At(u16),
     XFetch,
@@ -79,11 +86,17 @@ impl Stampede {
 impl Stale {
     pub(super) fn read(expr: &Expr) -> Result<Self> {
         if text(expr).as_deref() == Some("off") {
-            return Ok(Self { ms: None });
+            return Ok(Self {
+                ms: None,
+                span: expr.span(),
+            });
         }
         let remedy = "write `stale = \"off\"` to serve no stale values";
         let ms = duration::read(expr, "stale", "10m", remedy)?;
-        Ok(Self { ms: Some(ms) })
+        Ok(Self {
+            ms: Some(ms),
+            span: expr.span(),
+        })
     }
 }
 
@@ -100,27 +113,37 @@ impl SoftTimeout {
 
 impl Early {
     pub(super) fn read(expr: &Expr) -> Result<Self> {
-        match (text(expr).as_deref(), share(expr)) {
-            (Some("xfetch"), _) => Ok(Self::XFetch),
-            (Some("off"), _) => Ok(Self::Off),
+        let when = match (text(expr).as_deref(), share(expr)) {
+            (Some("xfetch"), _) => When::XFetch,
+            (Some("off"), _) => When::Off,
             (_, Some(share)) if share > 0.0 && share < 1.0 => {
-                Ok(Self::At(permille(share).clamp(1, 999)))
+                When::At(permille(share).clamp(1, 999))
             }
-            _ => Err(at(
-                expr,
-                "`early` must be a share of the `ttl` between 0 and 1, such as `early = 0.9`, \
+            _ => {
+                return Err(at(
+                    expr,
+                    "`early` must be a share of the `ttl` between 0 and 1, such as `early = 0.9`, \
                  or `\"xfetch\"` (the likelier the longer the method takes)",
-            )),
-        }
+                ));
+            }
+        };
+        Ok(Self {
+            when,
+            span: expr.span(),
+        })
+    }
+
+    pub(super) fn is_off(self) -> bool {
+        matches!(self.when, When::Off)
     }
 
     pub(crate) fn tokens(self, private: &TokenStream) -> TokenStream {
-        match self {
-            Self::At(permille) => {
+        match self.when {
+            When::At(permille) => {
                 quote!(::core::option::Option::Some(#private::Early::At(#permille)))
             }
-            Self::XFetch => quote!(::core::option::Option::Some(#private::Early::XFetch)),
-            Self::Off => quote!(::core::option::Option::None),
+            When::XFetch => quote!(::core::option::Option::Some(#private::Early::XFetch)),
+            When::Off => quote!(::core::option::Option::None),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Options of a method together with those of its block: what the method says, else what the block says.
 
+use proc_macro2::Span;
+
 use super::cacheability::CacheNone;
 use super::freshness::Early;
 use super::{BlockArgs, MethodArgs};
@@ -39,10 +41,22 @@ pub(crate) fn effective_stale_ms(block: &BlockArgs, method: &MethodArgs) -> Opti
 
 pub(crate) fn effective_early(block: &BlockArgs, method: &MethodArgs) -> Option<Early> {
     let early = method.early.or(block.early);
-    early.filter(|early| !matches!(early, Early::Off))
+    early.filter(|early| !early.is_off())
 }
 
 /// Whether a refresh runs the method in the background, after its call has returned a value.
 pub(crate) fn outlives_calls(block: &BlockArgs, method: &MethodArgs) -> bool {
     effective_stale_ms(block, method).is_some() || effective_early(block, method).is_some()
+}
+
+/// Where that is said.
+pub(crate) fn outliving(block: &BlockArgs, method: &MethodArgs) -> Option<Span> {
+    let stale = method
+        .stale
+        .or(block.stale)
+        .filter(|stale| stale.ms.is_some());
+    let early = effective_early(block, method);
+    stale
+        .map(|stale| stale.span)
+        .or(early.map(|early| early.span))
 }

@@ -39,7 +39,55 @@ impl Access {
         }
     }
 
+    /// In a wrapper that owns its value, before it lends that.
+    pub(super) fn of_shared(context: &Context<'_>) -> Self {
+        let core = &context.core;
+        Self {
+            outside: TokenStream::new(),
+            prelude: TokenStream::new(),
+            engine: quote!(self.#core.engine()),
+            receiver: Some(quote!(self.#core.inner())),
+            core: None,
+        }
+    }
+
+    // Output, in a wrapper that owns its value
+    //     let (inner, engine) = self.core.parts();
+    fn of_owner(context: &Context<'_>, method: &Method<'_>) -> Self {
+        let core = &context.core;
+        let (inner, engine) = (names::local("__inner"), names::local("__engine"));
+        let (prelude, engine, receiver) = if method.takes_mut() {
+            (
+                quote!(let (#inner, #engine) = self.#core.parts();),
+                quote!(#engine),
+                quote!(#inner),
+            )
+        } else if method.takes_value() {
+            (
+                quote!(let #engine = ::core::clone::Clone::clone(self.#core.engine());),
+                quote!(&#engine),
+                quote!(self.#core.into_inner()),
+            )
+        } else {
+            (
+                TokenStream::new(),
+                quote!(self.#core.engine()),
+                quote!(self.#core.inner()),
+            )
+        };
+        Self {
+            outside: TokenStream::new(),
+            prelude,
+            engine,
+            receiver: Some(receiver),
+            core: None,
+        }
+    }
+
     fn of_wrapper(context: &Context<'_>, method: &Method<'_>) -> Self {
+        if context.block.owns_value() {
+            return Self::of_owner(context, method);
+        }
         let field = &context.core;
         let (outside, core) = match method.style {
             // The future may outlive the borrow of the wrapper, as the user's own may.

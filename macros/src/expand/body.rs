@@ -91,7 +91,14 @@ fn whole(access: &Access, method: &Method<'_>, body: &TokenStream) -> TokenStrea
 
 fn delegated(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
     let core = &context.core;
-    let call = call(context, method, Some(&quote!(self.#core.inner())));
+    let receiver = if context.block.owns_value() && method.takes_mut() {
+        quote!(self.#core.inner_mut())
+    } else if context.block.owns_value() && method.takes_value() {
+        quote!(self.#core.into_inner())
+    } else {
+        quote!(self.#core.inner())
+    };
+    let call = call(context, method, Some(&receiver));
     match &method.item.sig.safety {
         // SAFETY: the caller of this method has made the promise that the other asks for.
         Safety::Unsafe(_) => awaited(method, &quote!(unsafe { #call })),
@@ -112,22 +119,37 @@ fn invalidating(context: &Context<'_>, method: &Method<'_>, calls: &[Invalidates
         ..
     } = &access;
     let dropped = names::local("__dropped");
+    // What the wrapper owns is lent to the method after that.
+    let early = context
+        .block
+        .owns_value()
+        .then(|| Access::of_shared(context));
+    let of_calls = early.as_ref().unwrap_or(&access);
     let each = calls
         .iter()
-        .filter_map(|one| invalidation(context, &access, one));
+        .filter_map(|one| invalidation(context, of_calls, one));
     let make = quote!(let #dropped = ::std::vec![#(#each),*];);
+    let prepared = match early {
+        Some(_) => quote!(#make #prelude),
+        None => quote!(#prelude #make),
+    };
     let shape = shape(context, method);
     let call = call(context, method, access.receiver.as_ref());
     match method.style {
         CallStyle::Sync => quote! {
-            #prelude
-            #make
+            #prepared
             #private::invalidate_after_blocking(#engine, #dropped, #shape, move || #call)
         },
         CallStyle::Async => quote! {
-            #prelude
-            #make
+            #prepared
             #private::invalidate_after(#engine, #dropped, #shape, #call).await
+        },
+        CallStyle::Future if early.is_some() => quote! {
+            #make
+            async move {
+                #prelude
+                #private::invalidate_after(#engine, #dropped, #shape, #call).await
+            }
         },
         // The arguments of what is dropped are lent before the method takes them.
         CallStyle::Future => {

@@ -105,6 +105,8 @@ impl<'a> Handle<'a> {
         // In place a trait's method has no other name by which it could be run.
         let is_runnable =
             context.entry_point() != EntryPoint::InPlace || context.block.trait_.is_none();
+        // Nor is there more than shared access to a value, by which a handle holds it.
+        let is_runnable = is_runnable && !method.takes_mut();
         let skipped = Some(skipped)
             .filter(|skipped| is_nameable && is_runnable && skipped.len() <= MOST_SKIPPED);
         if skipped.is_some() {

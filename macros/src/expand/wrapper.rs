@@ -35,21 +35,37 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
     let accessors = accessors(context);
     let (entries, all) = (entries::of_wrapper(context), entries::all(context));
     let methods = methods(context);
+    let owns = context.block.owns_value();
+    let core_type = if owns {
+        quote!(OwnedCore)
+    } else {
+        quote!(Core)
+    };
+    let clone = (!owns).then(|| {
+        quote! {
+            #[automatically_derived]
+            #lints
+            impl #impl_generics ::core::clone::Clone for #wrapper #arguments #where_clause {
+                fn clone(&self) -> Self {
+                    Self { #core: ::core::clone::Clone::clone(&self.#core) }
+                }
+            }
+        }
+    });
+    let (cacheable, wrap) = if owns {
+        (quote!(CacheableMut), quote!(wrap_mut))
+    } else {
+        (quote!(Cacheable), quote!(wrap))
+    };
     quote! {
         #[doc = #docs]
         #lints
         #vis struct #wrapper #generics #where_clause {
             #[doc(hidden)]
-            #vis #core: #private::Core<#ty>,
+            #vis #core: #private::#core_type<#ty>,
         }
 
-        #[automatically_derived]
-        #lints
-        impl #impl_generics ::core::clone::Clone for #wrapper #arguments #where_clause {
-            fn clone(&self) -> Self {
-                Self { #core: ::core::clone::Clone::clone(&self.#core) }
-            }
-        }
+        #clone
 
         #[automatically_derived]
         #lints
@@ -61,10 +77,10 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
 
         #[automatically_derived]
         #lints
-        impl #impl_generics #krate::Cacheable for #ty #where_clause {
+        impl #impl_generics #krate::#cacheable for #ty #where_clause {
             type Wrapper = #wrapper #arguments;
 
-            fn wrap(core: #private::Core<Self>) -> Self::Wrapper {
+            fn #wrap(core: #private::#core_type<Self>) -> Self::Wrapper {
                 #wrapper { #core: core }
             }
         }
@@ -133,6 +149,15 @@ fn accessors(context: &Context<'_>) -> TokenStream {
             }
         }
     });
+    let owns = context.block.owns_value();
+    let into_inner = (owns && !has_method(context, "into_inner")).then(|| {
+        quote! {
+            /// The wrapped value itself.
+            #vis fn into_inner(this: Self) -> #ty {
+                this.#core.into_inner()
+            }
+        }
+    });
     let entry = (!has_method(context, "entry")).then(|| {
         let (entries, wrapper_field) = (context.entries_path(), names::wrapper_field());
         let entries_type = context.entries_type(&quote!('_));
@@ -154,7 +179,7 @@ fn accessors(context: &Context<'_>) -> TokenStream {
     });
     quote! {
         #lints
-        impl #impl_generics #wrapper #arguments #where_clause { #inner #entry #all }
+        impl #impl_generics #wrapper #arguments #where_clause { #inner #into_inner #entry #all }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Rules for arguments and for the attributes on them.
 
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Error, Ident, ImplItemFn, Meta, PatType, Type};
@@ -93,7 +94,8 @@ fn helpers(method: &Ident, argument: &PatType, is_cached: bool) -> Result<(), Er
 fn expression(argument: &PatType, attribute: &Attribute) -> Result<(), Error> {
     let expression = ast::key(attribute)?;
     let names = ast::bindings(&argument.pat);
-    if types::find(expression.to_token_stream(), &names).is_some() {
+    let tokens = expression.to_token_stream();
+    if types::find(tokens.clone(), &names).is_some() || is_formatted(tokens, &names) {
         return Ok(());
     }
     let remedy = match &names[..] {
@@ -106,6 +108,20 @@ fn expression(argument: &PatType, attribute: &Attribute) -> Result<(), Error> {
         &expression,
         format!("this expression does not depend on its argument; {remedy}"),
     ))
+}
+
+/// Whether a text in the tokens has one of the names in braces: `format!("{x:.6}")`.
+fn is_formatted(tokens: TokenStream, names: &[Ident]) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Literal(text) => {
+            let text = text.to_string();
+            let places = text.split('{').skip(1);
+            let mut placed = places.filter_map(|place| place.split(['}', ':']).next());
+            placed.any(|name| names.iter().any(|known| known == name))
+        }
+        TokenTree::Group(group) => is_formatted(group.stream(), names),
+        _ => false,
+    })
 }
 
 fn no_cfg(argument: &PatType) -> Result<(), Error> {

@@ -26,6 +26,16 @@ pub(super) fn shared(
     receiver: &Receiver,
 ) -> Result<(), Error> {
     let is_in_place = block.entry_point == EntryPoint::InPlace;
+    if block.owns_value() {
+        return match kind(receiver) {
+            SelfAccess::Shared | SelfAccess::Mutable => Ok(()),
+            SelfAccess::Value => Err(at(
+                receiver,
+                "`self` by value cannot be cached: a hit would drop it unused; remove `#[cache]`, and it is passed on",
+            )),
+            SelfAccess::Other(_) => omittable(block, method, receiver),
+        };
+    }
     if block.trait_.is_some() && !is_in_place {
         return omittable(block, method, receiver);
     }
@@ -33,7 +43,8 @@ pub(super) fn shared(
         SelfAccess::Shared => Ok(()),
         SelfAccess::Mutable => Err(at(
             receiver,
-            "`&mut self` methods cannot be cached: a hit would skip the mutation; add `#[nocache]`",
+            "`&mut self` methods cannot be cached: a hit would skip the mutation; add `#[nocache]`, or move the method to a \
+             trait, whose block has a wrapper that owns its value (`cached_mut`)",
         )),
         SelfAccess::Value if is_in_place => Err(at(
             receiver,

@@ -19,7 +19,7 @@ pub(crate) fn options(block: &BlockArgs, method: &MethodArgs) -> Option<Error> {
 
 /// What is wrong with what a method takes and gives, if its refresh outlives its calls.
 pub(crate) fn owned(block: &Block<'_>, method: &Method<'_>, args: &MethodArgs) -> Vec<Error> {
-    if !args::outlives_calls(&block.args, args) {
+    if !args::outlives_calls(&block.args, args) || block.owns_value() {
         return Vec::new();
     }
     let mut errors: Vec<_> = method
@@ -34,6 +34,16 @@ pub(crate) fn owned(block: &Block<'_>, method: &Method<'_>, args: &MethodArgs) -
         ));
     }
     errors
+}
+
+/// A refresh needs the value at the same time as its owner.
+pub(crate) fn refreshed_owner(block: &Block<'_>, method: &MethodArgs) -> Option<Error> {
+    let said = args::outliving(&block.args, method).filter(|_| block.owns_value())?;
+    Some(Error::new(
+        said,
+        "`stale` and `early` run a method in the background, and a wrapper of `&mut self` methods lends its value to one call \
+         at a time; remove this option",
+    ))
 }
 
 /// What is wrong with a whole block, if the refresh of one of its methods outlives calls.

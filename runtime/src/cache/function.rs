@@ -51,7 +51,7 @@ use crate::rt::blocking;
 ///
 /// # The key
 ///
-/// An entry belongs to the name of the function, its [`version`](FunctionBuilder::version), the key that the
+/// An entry belongs to the name of the function, its [`version`](crate::FunctionBuilder::version), the key that the
 /// call gives, and the name of the type that is stored:
 ///
 /// * The key is any value that implements [`serde::Serialize`]: a number, a string, a tuple, a struct of yours.
@@ -102,7 +102,7 @@ impl CachedFunction {
     /// # Concurrency
     /// Of two callers that miss the same key, one runs its closure and both are given its value. A panic
     /// of the closure is its own caller's; the other caller then runs its closure. Of two callers that find
-    /// a value [`stale`](FunctionBuilder::stale), one runs its closure, and the other is given the old value.
+    /// a value [`stale`](crate::FunctionBuilder::stale), one runs its closure, and the other is given the old value.
     pub async fn get_with<K, T, F, Fut>(&self, key: &K, run: F) -> T
     where
         K: KeyPart + ?Sized,
@@ -193,9 +193,9 @@ impl CachedFunction {
     }
 
     /// [`get_with`](Self::get_with) for a closure that outlives the call: a value that is
-    /// [`stale`](FunctionBuilder::stale) or due [`early`](FunctionBuilder::early) is returned at once, or after
-    /// [`soft_timeout`](FunctionBuilder::soft_timeout), while the closure runs in the background. Without these
-    /// options it is the same as `get_with`.
+    /// [`stale`](crate::FunctionBuilder::stale), or due [`early`](crate::FunctionBuilder::early), is returned at once,
+    /// or after [`soft_timeout`](crate::FunctionBuilder::soft_timeout), while the closure runs in the background.
+    /// Without these options it is the same as `get_with`.
     ///
     /// ```
     /// # #[tokio::main]

@@ -31,6 +31,10 @@ impl Functions {
     /// What stands in the table of methods, said to a builder.
     fn function(&self, method: Method) -> CachedFunction {
         let function = self.cache.function(format!("{method:?}"));
+        let stale = self.cache.function(format!("{method:?}"));
+        let stale = stale
+            .ttl(Duration::from_secs(600))
+            .stale(Duration::from_secs(1200));
         let function = match method {
             Method::Plain
             | Method::Other
@@ -44,58 +48,81 @@ impl Functions {
             Method::Size8 => function.maxsize(8),
             Method::Size4Hour => function.maxsize(4).ttl(Duration::from_secs(3600)),
             Method::Maybe => function.ttl(Duration::from_secs(3600)),
+            Method::Stale | Method::BlockingStale => stale,
+            Method::Prefer => stale.soft_timeout(Duration::from_secs(2)),
+            Method::Hurry => stale.soft_timeout(Duration::from_millis(20)),
+            Method::Early => function.ttl(Duration::from_secs(600)).early(0.9),
             _ => panic!("a function without a macro has not the options of {method:?}"),
         };
         function.build().unwrap()
     }
+
+    fn of(&self, method: Method, id: u64) -> Call {
+        Call {
+            function: self.function(method),
+            source: self.source.clone(),
+            id,
+            outlives_its_caller: is_refreshed(method),
+        }
+    }
+}
+
+/// What there is to call.
+struct Call {
+    function: CachedFunction,
+    source: Arc<Source>,
+    id: u64,
+    outlives_its_caller: bool,
+}
+
+/// Whether the closure has to outlive its call.
+fn is_refreshed(method: Method) -> bool {
+    matches!(
+        method,
+        Method::Stale | Method::BlockingStale | Method::Prefer | Method::Hurry | Method::Early
+    )
 }
 
 /// A call by the method for its return type: `try_get_with` where that is a `Result`.
 trait Called: Returned {
-    fn call(function: CachedFunction, source: Arc<Source>, id: u64) -> BoxFuture<'static, Answer>;
+    fn call(call: Call) -> BoxFuture<'static, Answer>;
 
-    fn call_blocking(function: &CachedFunction, source: &Source, id: u64) -> Answer;
+    fn call_blocking(call: Call) -> Answer;
 
-    fn on_entry(
-        function: CachedFunction,
-        source: Arc<Source>,
-        id: u64,
-        request: Request,
-    ) -> BoxFuture<'static, Reply>;
+    fn on_entry(call: Call, request: Request) -> BoxFuture<'static, Reply>;
 
-    fn on_entry_blocking(
-        function: &CachedFunction,
-        source: &Source,
-        id: u64,
-        request: Request,
-    ) -> Reply;
+    fn on_entry_blocking(call: Call, request: Request) -> Reply;
 }
 
 macro_rules! called {
-    ($returned:ty: $call:ident, $call_blocking:ident, $refresh:ident) => {
+    ($returned:ty: $call:ident, $outlive:ident, $call_blocking:ident, $outlive_blocking:ident, $refresh:ident) => {
         impl<T: Number + Serialize + DeserializeOwned + Send + Sync + 'static> Called for $returned {
-            fn call(
-                function: CachedFunction,
-                source: Arc<Source>,
-                id: u64,
-            ) -> BoxFuture<'static, Answer> {
+            fn call(call: Call) -> BoxFuture<'static, Answer> {
+                let Call { function, source, id, .. } = call;
                 Box::pin(async move {
-                    let run = || source.execute::<Self>(&id);
-                    function.$call(&id, run).await.answer()
+                    if call.outlives_its_caller {
+                        let run = move || async move { source.execute::<Self>(&id).await };
+                        function.$outlive(&id, run).await.answer()
+                    } else {
+                        let run = || source.execute::<Self>(&id);
+                        function.$call(&id, run).await.answer()
+                    }
                 })
             }
 
-            fn call_blocking(function: &CachedFunction, source: &Source, id: u64) -> Answer {
-                let run = || source.execute::<Self>(&id).wait();
-                function.$call_blocking(&id, run).answer()
+            fn call_blocking(call: Call) -> Answer {
+                let Call { function, source, id, .. } = call;
+                if call.outlives_its_caller {
+                    let run = move || source.execute::<Self>(&id).wait();
+                    function.$outlive_blocking(&id, run).answer()
+                } else {
+                    let run = || source.execute::<Self>(&id).wait();
+                    function.$call_blocking(&id, run).answer()
+                }
             }
 
-            fn on_entry(
-                function: CachedFunction,
-                source: Arc<Source>,
-                id: u64,
-                request: Request,
-            ) -> BoxFuture<'static, Reply> {
+            fn on_entry(call: Call, request: Request) -> BoxFuture<'static, Reply> {
+                let Call { function, source, id, .. } = call;
                 Box::pin(async move {
                     let run = || source.execute::<Self>(&id);
                     on_entry!(request, function.entry::<T>(&id), [.await], |handle| {
@@ -104,12 +131,8 @@ macro_rules! called {
                 })
             }
 
-            fn on_entry_blocking(
-                function: &CachedFunction,
-                source: &Source,
-                id: u64,
-                request: Request,
-            ) -> Reply {
+            fn on_entry_blocking(call: Call, request: Request) -> Reply {
+                let Call { function, source, id, .. } = call;
                 let run = || source.execute::<Self>(&id).wait();
                 on_entry!(request, function.entry_sync::<T>(&id), [], |handle| {
                     handle.$refresh(run).answer()
@@ -118,8 +141,10 @@ macro_rules! called {
         }
     };
 }
-called!(T: get_with, get_with_sync, refresh);
-called!(Result<T, Failure>: try_get_with, try_get_with_sync, try_refresh);
+called!(T: get_with, get_with_refresh, get_with_sync, get_with_refresh_sync, refresh);
+called!(
+    Result<T, Failure>: try_get_with, try_get_with_refresh, try_get_with_sync, try_get_with_refresh_sync, try_refresh
+);
 
 macro_rules! functions {
     (
@@ -129,29 +154,28 @@ macro_rules! functions {
     ) => {
         impl CachedMethods for Functions {
             fn call(&self, method: Method, id: u64) -> BoxFuture<'static, Answer> {
-                let (this, source) = (self.clone(), self.source.clone());
+                let this = self.clone();
                 match method {
-                    $(Method::$async => <$returned>::call(self.function(method), source, id),)*
-                    $(Method::$future => <$returned_f>::call(self.function(method), source, id),)*
+                    $(Method::$async => <$returned>::call(self.of(method, id)),)*
+                    $(Method::$future => <$returned_f>::call(self.of(method, id)),)*
                     $(Method::$sync)|* => Box::pin(async move { this.call_blocking(method, id) }),
                 }
             }
 
             fn call_blocking(&self, method: Method, id: u64) -> Answer {
-                let function = self.function(method);
                 match method {
-                    $(Method::$sync => <$returned_s>::call_blocking(&function, &self.source, id),)*
+                    $(Method::$sync => <$returned_s>::call_blocking(self.of(method, id)),)*
                     _ => panic!("not a sync method: {method:?}"),
                 }
             }
 
             fn on_entry(&self, method: Method, id: u64, request: Request) -> BoxFuture<'static, Reply> {
-                let (function, source) = (self.function(method), self.source.clone());
+                let call = self.of(method, id);
                 match method {
-                    $(Method::$async => <$returned>::on_entry(function, source, id, request),)*
-                    $(Method::$future => <$returned_f>::on_entry(function, source, id, request),)*
+                    $(Method::$async => <$returned>::on_entry(call, request),)*
+                    $(Method::$future => <$returned_f>::on_entry(call, request),)*
                     $(Method::$sync => Box::pin(async move {
-                        <$returned_s>::on_entry_blocking(&function, &source, id, request)
+                        <$returned_s>::on_entry_blocking(call, request)
                     }),)*
                 }
             }

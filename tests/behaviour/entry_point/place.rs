@@ -66,11 +66,6 @@ const NOT_OFFERED: &[(EntryPoint, &[Need], &str)] = &[
         &[Need::CacheNone, Need::TtlNone, Need::CacheIf, Need::TtlFn],
         "its options know no type: what is not to be stored is an `Err` of `try_get_with`",
     ),
-    (
-        EntryPoint::GetWith,
-        &[Need::Refreshes],
-        "its closure borrows from the caller, and cannot run once that is answered",
-    ),
 ];
 
 impl EntryPoint {

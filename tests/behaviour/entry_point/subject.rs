@@ -17,8 +17,13 @@ tokio::task_local! {
 
 /// The cache of the subject that is called: what entry points in place name, as a program would name its
 /// `static`.
-pub(super) fn current() -> Cache {
+pub(crate) fn current() -> Cache {
     CURRENT.get()
+}
+
+/// A future in which this is the cache that entry points in place name.
+pub(crate) async fn within<T>(cache: &Cache, future: impl Future<Output = T>) -> T {
+    CURRENT.scope(cache.clone(), future).await
 }
 
 /// What every entry point has to offer. Nothing that is returned borrows, so that it can be spawned.

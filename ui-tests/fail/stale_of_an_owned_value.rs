@@ -2,20 +2,20 @@ use redis_func_cache::cache_impl;
 
 trait Counter {
     fn next(&mut self) -> u64;
-    fn look(&self) -> u64;
+    fn look(&mut self, id: u64) -> u64;
 }
 
 struct Repo;
 
-#[cache_impl]
+#[cache_impl(ttl = "5m", stale = "5m")]
 impl Counter for Repo {
-    #[nocache]
     fn next(&mut self) -> u64 {
         1
     }
 
-    fn look(&self) -> u64 {
-        2
+    #[cache]
+    fn look(&mut self, id: u64) -> u64 {
+        id
     }
 }
 
