@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::error::CodecError;
 use super::limits::{DEPTH, Inside};
 
-/// So many levels, options and newtypes among them, fit every stack: such values need no guard.
+/// So many levels, options and newtypes among them, fit every stack: below them the reader measures it.
 const FLAT: usize = 24;
 /// What ciborium sets aside for strings by itself.
 const SCRATCH: usize = 4096;
@@ -19,29 +19,20 @@ pub(super) fn encode(value: &dyn Serialize, out: &mut Vec<u8>) -> Result<(), Cod
     let from = out.len();
     ciborium::into_writer(value, &mut *out)?;
     // Nothing bounds the depth on the way out: such an entry would be stored for nothing.
-    scan(&out[from..]).map(drop)
+    scan(&out[from..])
 }
 
 /// Reads with a [reader](read) of our own, several times as fast as ciborium, which wrote the
 /// payload. What that does not take (a tag, say) ciborium reads.
 pub(super) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
-    match read::decode(payload, FLAT) {
+    match read::decode(payload, DEPTH) {
         Some(value) => Ok(value),
-        None => decode_guarded(payload),
+        None => scan(payload).and_then(|()| decode_slowly(payload)),
     }
 }
 
 /// With a guard that counts what takes no bytes to nest, and measures the stack.
 #[cold]
-fn decode_guarded<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
-    let is_deep = scan(payload)? > FLAT;
-    let deep = is_deep.then(|| read::decode(payload, DEPTH)).flatten();
-    match deep {
-        Some(Inside(value)) => Ok(value),
-        None => decode_slowly(payload),
-    }
-}
-
 fn decode_slowly<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
     let mut rest = payload;
     // Strings for `deserialize_str` must fit ciborium's scratch whole (its issue 96). Its own limit of
@@ -55,11 +46,11 @@ fn decode_slowly<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
 }
 
 /// Checks, without recursion, that the bytes are exactly one complete item of CBOR, nested no deeper
-/// than the limit: decoders may then trust its lengths. Returns the depth of nesting.
-fn scan(bytes: &[u8]) -> Result<usize, CodecError> {
+/// than the limit: decoders may then trust its lengths.
+fn scan(bytes: &[u8]) -> Result<(), CodecError> {
     // Items still to come on each open level; `None` for one that a break code ends.
     let mut open: Vec<Option<u64>> = Vec::new();
-    let (mut at, mut deepest) = (0, 0);
+    let mut at = 0;
     loop {
         let Head {
             major,
@@ -89,8 +80,7 @@ fn scan(bytes: &[u8]) -> Result<usize, CodecError> {
             },
             _ => {}
         }
-        deepest = deepest.max(open.len());
-        if deepest > DEPTH {
+        if open.len() > DEPTH {
             return Err(format!("the value is nested deeper than {DEPTH} levels").into());
         }
         let opens = matches!((major, info), (2..=5, 31) | (6, _))
@@ -104,7 +94,7 @@ fn scan(bytes: &[u8]) -> Result<usize, CodecError> {
         }
     }
     match bytes.len() - at {
-        0 => Ok(deepest),
+        0 => Ok(()),
         more => Err(format!("{more} bytes after the value").into()),
     }
 }

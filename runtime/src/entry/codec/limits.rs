@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error};
 use super::object;
 
 /// Deeper values are refused.
-pub(super) const DEPTH: usize = 128;
+pub(crate) const DEPTH: usize = 128;
 /// Decoders are recursive, and the size of a level depends on the user's type: so the stack is
 /// measured as well. A thread of 256 KiB has room for this, and for what is around it.
 const STACK: usize = 160 << 10;
@@ -26,7 +26,24 @@ pub(super) const ANNOUNCED: usize = 1024;
 /// What one decoding may use.
 pub(super) struct DecodeLimits {
     left: Cell<usize>,
-    stack: usize,
+    stack: StackLimit,
+}
+
+/// How much of the stack is used since it was made.
+#[derive(Clone, Copy)]
+pub(super) struct StackLimit(usize);
+
+impl StackLimit {
+    #[inline]
+    pub(super) fn here() -> Self {
+        let here = 0u8;
+        Self(std::ptr::from_ref(&here).addr())
+    }
+
+    #[inline]
+    pub(super) fn is_used_up(self) -> bool {
+        Self::here().0.abs_diff(self.0) > STACK
+    }
 }
 
 impl DecodeLimits {
@@ -36,10 +53,9 @@ impl DecodeLimits {
     }
 
     fn giving(left: usize) -> Self {
-        let here = 0u8;
         Self {
             left: Cell::new(left),
-            stack: std::ptr::from_ref(&here).addr(),
+            stack: StackLimit::here(),
         }
     }
 
@@ -54,9 +70,7 @@ impl DecodeLimits {
     }
 
     pub(super) fn check_depth<E: Error>(&self, depth: usize) -> Result<(), E> {
-        let here = 0u8;
-        let used = std::ptr::from_ref(&here).addr().abs_diff(self.stack);
-        if depth >= DEPTH || used > STACK {
+        if depth >= DEPTH || self.stack.is_used_up() {
             return Err(E::custom("the value is nested too deep"));
         }
         Ok(())

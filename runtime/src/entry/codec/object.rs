@@ -184,28 +184,18 @@ impl<'de> Deserializer<'de> for ObjectDeserializer<'_, 'de> {
     }
 }
 
-/// What a format gives a visitor.
+/// What a format gives a visitor. As the fast reader does, it gives numbers at their widest; to visitors
+/// that want them in another form, serde's own defaults do the same.
 enum Item<'o, 'de> {
     Bool(bool),
-    I8(i8),
-    I16(i16),
-    I32(i32),
     I64(i64),
     I128(i128),
-    U8(u8),
-    U16(u16),
-    U32(u32),
     U64(u64),
     U128(u128),
-    F32(f32),
     F64(f64),
     Char(char),
     Str(&'o str),
-    BorrowedStr(&'de str),
-    String(String),
     Bytes(&'o [u8]),
-    BorrowedBytes(&'de [u8]),
-    ByteBuf(Vec<u8>),
     None,
     Unit,
     Some(ObjectDeserializer<'o, 'de>),
@@ -244,25 +234,14 @@ impl<'de, V: Visitor<'de>> ObjectVisitor<'de> for VisitorSlot<'de, V> {
         // One place for all results: this is recursive, and the stack is limited.
         let value = match item {
             Item::Bool(value) => visitor.visit_bool(value),
-            Item::I8(value) => visitor.visit_i8(value),
-            Item::I16(value) => visitor.visit_i16(value),
-            Item::I32(value) => visitor.visit_i32(value),
             Item::I64(value) => visitor.visit_i64(value),
             Item::I128(value) => visitor.visit_i128(value),
-            Item::U8(value) => visitor.visit_u8(value),
-            Item::U16(value) => visitor.visit_u16(value),
-            Item::U32(value) => visitor.visit_u32(value),
             Item::U64(value) => visitor.visit_u64(value),
             Item::U128(value) => visitor.visit_u128(value),
-            Item::F32(value) => visitor.visit_f32(value),
             Item::F64(value) => visitor.visit_f64(value),
             Item::Char(value) => visitor.visit_char(value),
             Item::Str(value) => visitor.visit_str(value),
-            Item::BorrowedStr(value) => visitor.visit_borrowed_str(value),
-            Item::String(value) => visitor.visit_string(value),
             Item::Bytes(value) => visitor.visit_bytes(value),
-            Item::BorrowedBytes(value) => visitor.visit_borrowed_bytes(value),
-            Item::ByteBuf(value) => visitor.visit_byte_buf(value),
             Item::None => visitor.visit_none(),
             Item::Unit => visitor.visit_unit(),
             Item::Some(inner) => visitor.visit_some(inner),
@@ -292,7 +271,7 @@ struct GuardedVisitor<'o, 'de> {
 macro_rules! scalars {
     ($($method:ident: $type:ty => $item:ident;)*) => {$(
         fn $method<E: serde::de::Error>(self, value: $type) -> Result<(), E> {
-            self.visitor.visit(Item::$item(value)).map_err(E::custom)
+            self.visitor.visit(Item::$item(value)).map_err(inside)
         }
     )*};
 }
@@ -301,7 +280,7 @@ macro_rules! weighed {
     ($($method:ident: $type:ty => $item:ident;)*) => {$(
         fn $method<E: serde::de::Error>(self, value: $type) -> Result<(), E> {
             self.guard.limits.give(value.len())?;
-            self.visitor.visit(Item::$item(value)).map_err(E::custom)
+            self.visitor.visit(Item::$item(value)).map_err(inside)
         }
     )*};
 }
@@ -311,76 +290,72 @@ impl<'de> Visitor<'de> for GuardedVisitor<'_, 'de> {
 
     scalars! {
         visit_bool: bool => Bool;
-        visit_i8: i8 => I8;
-        visit_i16: i16 => I16;
-        visit_i32: i32 => I32;
         visit_i64: i64 => I64;
         visit_i128: i128 => I128;
-        visit_u8: u8 => U8;
-        visit_u16: u16 => U16;
-        visit_u32: u32 => U32;
         visit_u64: u64 => U64;
         visit_u128: u128 => U128;
-        visit_f32: f32 => F32;
         visit_f64: f64 => F64;
         visit_char: char => Char;
     }
 
     weighed! {
         visit_str: &str => Str;
-        visit_borrowed_str: &'de str => BorrowedStr;
-        visit_string: String => String;
         visit_bytes: &[u8] => Bytes;
-        visit_borrowed_bytes: &'de [u8] => BorrowedBytes;
-        visit_byte_buf: Vec<u8> => ByteBuf;
     }
 
     fn visit_none<E: serde::de::Error>(self) -> Result<(), E> {
-        self.visitor.visit(Item::None).map_err(E::custom)
+        self.visitor.visit(Item::None).map_err(inside)
     }
 
     fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
-        self.visitor.visit(Item::Unit).map_err(E::custom)
+        self.visitor.visit(Item::Unit).map_err(inside)
     }
 
     fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<(), D::Error> {
         let guard = self.guard.below()?;
         let inner = &mut <dyn erased_serde::Deserializer<'_>>::erase(inner);
         let item = Item::Some(ObjectDeserializer { inner, guard });
-        self.visitor.visit(item).map_err(D::Error::custom)
+        self.visitor.visit(item).map_err(inside)
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<(), D::Error> {
         let guard = self.guard.below()?;
         let inner = &mut <dyn erased_serde::Deserializer<'_>>::erase(inner);
         let item = Item::NewtypeStruct(ObjectDeserializer { inner, guard });
-        self.visitor.visit(item).map_err(D::Error::custom)
+        self.visitor.visit(item).map_err(inside)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
         let guard = self.guard.below()?;
         let inner = &mut SeqElements(seq);
         let item = Item::Seq(ObjectElements { inner, guard });
-        self.visitor.visit(item).map_err(A::Error::custom)
+        self.visitor.visit(item).map_err(inside)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         let guard = self.guard.below()?;
         let inner = &mut MapElements(map);
         let item = Item::Map(ObjectElements { inner, guard });
-        self.visitor.visit(item).map_err(A::Error::custom)
+        self.visitor.visit(item).map_err(inside)
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<(), A::Error> {
         let guard = self.guard.below()?;
         let inner = &mut EnumVariant::<'_, A>::Unknown(Some(data));
         let item = Item::Enum(ObjectEnum { inner, guard });
-        self.visitor.visit(item).map_err(A::Error::custom)
+        self.visitor.visit(item).map_err(inside)
     }
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.visitor.expecting(f)
     }
+}
+
+/// An error inside of a value. Without its text: formats quote what they are given, so it would double with
+/// each level.
+#[cold]
+fn inside<From, E: serde::de::Error>(_: From) -> E {
+    E::custom("what is inside cannot be read")
 }
 
 /// A format that has not read what it was asked for, or twice.

@@ -11,6 +11,8 @@ use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, de};
 
 use self::access::{Elements, Variant, name, utf8};
+use super::FLAT;
+use crate::entry::codec::limits::{DEPTH, StackLimit};
 
 /// Elements for which room is made before they are there.
 const ANNOUNCED: usize = 256;
@@ -23,6 +25,7 @@ pub(super) fn decode<'de, T: Deserialize<'de>>(payload: &'de [u8], levels: usize
     let mut reader = Reader {
         rest: payload,
         levels,
+        stack: StackLimit::here(),
         is_odd: false,
     };
     let value = T::deserialize(&mut reader).ok()?;
@@ -44,6 +47,7 @@ struct Reader<'de> {
     rest: &'de [u8],
     /// How many more there may be.
     levels: usize,
+    stack: StackLimit,
     /// Whether anything was: a type that recovers from an error must not recover from ours.
     is_odd: bool,
 }
@@ -144,6 +148,9 @@ impl<'de> Reader<'de> {
     #[inline]
     fn below<T>(&mut self, inside: impl FnOnce(&mut Self) -> Result<T, Odd>) -> Result<T, Odd> {
         self.levels = self.levels.checked_sub(1).ok_or(Odd)?;
+        if self.levels < DEPTH - FLAT && self.stack.is_used_up() {
+            return Err(Odd);
+        }
         let value = inside(self);
         self.levels += 1;
         value

@@ -2,11 +2,10 @@
 
 use erased_serde::Error;
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess,
-    Visitor,
+    DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use super::{Guard, GuardedVisitor, ObjectDeserializer, Outcome, VisitorSlot, unread};
+use super::{Guard, GuardedVisitor, ObjectDeserializer, Outcome, VisitorSlot, inside, unread};
 use crate::entry::codec::limits::ANNOUNCED;
 
 /// A seed with one method.
@@ -50,7 +49,7 @@ impl<'de> DeserializeSeed<'de> for GuardedSeed<'_, 'de> {
         let guard = self.guard;
         let inner = &mut <dyn erased_serde::Deserializer<'_>>::erase(deserializer);
         let read = self.seed.read(ObjectDeserializer { inner, guard });
-        read.map_err(D::Error::custom)
+        read.map_err(inside)
     }
 }
 
@@ -67,7 +66,7 @@ pub(super) struct MapElements<A>(pub(super) A);
 
 impl<'de, A: SeqAccess<'de>> Elements<'de> for SeqElements<A> {
     fn next(&mut self, seed: GuardedSeed<'_, 'de>) -> Result<bool, Error> {
-        let next = self.0.next_element_seed(seed).map_err(Error::custom)?;
+        let next = self.0.next_element_seed(seed).map_err(inside)?;
         Ok(next.is_some())
     }
 
@@ -82,12 +81,12 @@ impl<'de, A: SeqAccess<'de>> Elements<'de> for SeqElements<A> {
 
 impl<'de, A: MapAccess<'de>> Elements<'de> for MapElements<A> {
     fn next(&mut self, seed: GuardedSeed<'_, 'de>) -> Result<bool, Error> {
-        let next = self.0.next_key_seed(seed).map_err(Error::custom)?;
+        let next = self.0.next_key_seed(seed).map_err(inside)?;
         Ok(next.is_some())
     }
 
     fn value(&mut self, seed: GuardedSeed<'_, 'de>) -> Outcome {
-        self.0.next_value_seed(seed).map_err(Error::custom)
+        self.0.next_value_seed(seed).map_err(inside)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -192,23 +191,23 @@ impl<'de, A: EnumAccess<'de>> VariantOfEnum<'de> for EnumVariant<'de, A> {
             return Err(unread());
         };
         let data = data.take().ok_or_else(unread)?;
-        let ((), variant) = data.variant_seed(seed).map_err(Error::custom)?;
+        let ((), variant) = data.variant_seed(seed).map_err(inside)?;
         *self = Self::Known(Some(variant));
         Ok(())
     }
 
     fn unit(&mut self) -> Outcome {
-        self.known()?.unit_variant().map_err(Error::custom)
+        self.known()?.unit_variant().map_err(inside)
     }
 
     fn newtype(&mut self, seed: GuardedSeed<'_, 'de>) -> Outcome {
         let variant = self.known()?;
-        variant.newtype_variant_seed(seed).map_err(Error::custom)
+        variant.newtype_variant_seed(seed).map_err(inside)
     }
 
     fn tuple(&mut self, len: usize, visitor: GuardedVisitor<'_, 'de>) -> Outcome {
         let variant = self.known()?;
-        variant.tuple_variant(len, visitor).map_err(Error::custom)
+        variant.tuple_variant(len, visitor).map_err(inside)
     }
 
     fn fields(
@@ -217,9 +216,7 @@ impl<'de, A: EnumAccess<'de>> VariantOfEnum<'de> for EnumVariant<'de, A> {
         visitor: GuardedVisitor<'_, 'de>,
     ) -> Outcome {
         let variant = self.known()?;
-        variant
-            .struct_variant(fields, visitor)
-            .map_err(Error::custom)
+        variant.struct_variant(fields, visitor).map_err(inside)
     }
 }
 
