@@ -26,11 +26,8 @@ use serde::de::DeserializeOwned;
 pub use self::custom::{CustomCodec, ValueCodec};
 pub use self::error::CodecError;
 use self::limits::DecodeLimits;
+use self::object::ReadValue;
 use super::header::COMPRESSED;
-
-/// Reads the one value of a payload, and keeps it.
-type ReadValue<'r> =
-    dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Result<(), erased_serde::Error> + 'r;
 
 /// How a value is encoded. Each entry names its codec, so a change of codec is a miss at worst.
 ///

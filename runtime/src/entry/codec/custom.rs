@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::Codec;
 use super::error::CodecError;
-use super::{Codec, ReadValue};
+use super::object::ReadValue;
 use crate::error::Error;
 
 /// A codec of your own, for every value there is.

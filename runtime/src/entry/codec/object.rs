@@ -15,7 +15,11 @@ use serde::de::{Deserialize, Deserializer, EnumAccess, Error as _, MapAccess, Se
 use self::access::{EnumVariant, MapElements, ObjectElements, ObjectEnum, SeqElements};
 use super::limits::DecodeLimits;
 
-type Outcome = Result<(), Error>;
+type ObjectResult = Result<(), Error>;
+
+/// Reads the one value of a payload, and keeps it.
+pub(crate) type ReadValue<'r> =
+    dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Result<(), erased_serde::Error> + 'r;
 
 /// Reads a value within these limits.
 pub(super) fn read<'de, T: Deserialize<'de>>(
@@ -95,7 +99,7 @@ impl<'de> ObjectDeserializer<'_, 'de> {
         slot.value.ok_or_else(unread)
     }
 
-    fn drive(self, hint: &Hint, visitor: &mut dyn ObjectVisitor<'de>) -> Outcome {
+    fn drive(self, hint: &Hint, visitor: &mut dyn ObjectVisitor<'de>) -> ObjectResult {
         let guard = self.guard;
         let (inner, visitor) = (self.inner, GuardedVisitor { visitor, guard });
         match *hint {
@@ -186,7 +190,7 @@ impl<'de> Deserializer<'de> for ObjectDeserializer<'_, 'de> {
 
 /// What a format gives a visitor. As the fast reader does, it gives numbers at their widest; to visitors
 /// that want them in another form, serde's own defaults do the same.
-enum Item<'o, 'de> {
+enum ObjectItem<'o, 'de> {
     Bool(bool),
     I64(i64),
     I128(i128),
@@ -207,7 +211,7 @@ enum Item<'o, 'de> {
 
 /// A visitor with one method.
 trait ObjectVisitor<'de> {
-    fn visit(&mut self, item: Item<'_, 'de>) -> Outcome;
+    fn visit(&mut self, item: ObjectItem<'_, 'de>) -> ObjectResult;
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
@@ -229,26 +233,26 @@ impl<'de, V: Visitor<'de>> VisitorSlot<'de, V> {
 }
 
 impl<'de, V: Visitor<'de>> ObjectVisitor<'de> for VisitorSlot<'de, V> {
-    fn visit(&mut self, item: Item<'_, 'de>) -> Outcome {
+    fn visit(&mut self, item: ObjectItem<'_, 'de>) -> ObjectResult {
         let visitor = self.visitor.take().ok_or_else(unread)?;
         // One place for all results: this is recursive, and the stack is limited.
         let value = match item {
-            Item::Bool(value) => visitor.visit_bool(value),
-            Item::I64(value) => visitor.visit_i64(value),
-            Item::I128(value) => visitor.visit_i128(value),
-            Item::U64(value) => visitor.visit_u64(value),
-            Item::U128(value) => visitor.visit_u128(value),
-            Item::F64(value) => visitor.visit_f64(value),
-            Item::Char(value) => visitor.visit_char(value),
-            Item::Str(value) => visitor.visit_str(value),
-            Item::Bytes(value) => visitor.visit_bytes(value),
-            Item::None => visitor.visit_none(),
-            Item::Unit => visitor.visit_unit(),
-            Item::Some(inner) => visitor.visit_some(inner),
-            Item::NewtypeStruct(inner) => visitor.visit_newtype_struct(inner),
-            Item::Seq(elements) => visitor.visit_seq(elements),
-            Item::Map(elements) => visitor.visit_map(elements),
-            Item::Enum(variant) => visitor.visit_enum(variant),
+            ObjectItem::Bool(value) => visitor.visit_bool(value),
+            ObjectItem::I64(value) => visitor.visit_i64(value),
+            ObjectItem::I128(value) => visitor.visit_i128(value),
+            ObjectItem::U64(value) => visitor.visit_u64(value),
+            ObjectItem::U128(value) => visitor.visit_u128(value),
+            ObjectItem::F64(value) => visitor.visit_f64(value),
+            ObjectItem::Char(value) => visitor.visit_char(value),
+            ObjectItem::Str(value) => visitor.visit_str(value),
+            ObjectItem::Bytes(value) => visitor.visit_bytes(value),
+            ObjectItem::None => visitor.visit_none(),
+            ObjectItem::Unit => visitor.visit_unit(),
+            ObjectItem::Some(inner) => visitor.visit_some(inner),
+            ObjectItem::NewtypeStruct(inner) => visitor.visit_newtype_struct(inner),
+            ObjectItem::Seq(elements) => visitor.visit_seq(elements),
+            ObjectItem::Map(elements) => visitor.visit_map(elements),
+            ObjectItem::Enum(variant) => visitor.visit_enum(variant),
         };
         self.value = Some(value?);
         Ok(())
@@ -271,7 +275,7 @@ struct GuardedVisitor<'o, 'de> {
 macro_rules! scalars {
     ($($method:ident: $type:ty => $item:ident;)*) => {$(
         fn $method<E: serde::de::Error>(self, value: $type) -> Result<(), E> {
-            self.visitor.visit(Item::$item(value)).map_err(inside)
+            self.visitor.visit(ObjectItem::$item(value)).map_err(inside)
         }
     )*};
 }
@@ -280,7 +284,7 @@ macro_rules! weighed {
     ($($method:ident: $type:ty => $item:ident;)*) => {$(
         fn $method<E: serde::de::Error>(self, value: $type) -> Result<(), E> {
             self.guard.limits.give(value.len())?;
-            self.visitor.visit(Item::$item(value)).map_err(inside)
+            self.visitor.visit(ObjectItem::$item(value)).map_err(inside)
         }
     )*};
 }
@@ -304,45 +308,45 @@ impl<'de> Visitor<'de> for GuardedVisitor<'_, 'de> {
     }
 
     fn visit_none<E: serde::de::Error>(self) -> Result<(), E> {
-        self.visitor.visit(Item::None).map_err(inside)
+        self.visitor.visit(ObjectItem::None).map_err(inside)
     }
 
     fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
-        self.visitor.visit(Item::Unit).map_err(inside)
+        self.visitor.visit(ObjectItem::Unit).map_err(inside)
     }
 
     fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<(), D::Error> {
         let guard = self.guard.below()?;
         let inner = &mut <dyn erased_serde::Deserializer<'_>>::erase(inner);
-        let item = Item::Some(ObjectDeserializer { inner, guard });
+        let item = ObjectItem::Some(ObjectDeserializer { inner, guard });
         self.visitor.visit(item).map_err(inside)
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<(), D::Error> {
         let guard = self.guard.below()?;
         let inner = &mut <dyn erased_serde::Deserializer<'_>>::erase(inner);
-        let item = Item::NewtypeStruct(ObjectDeserializer { inner, guard });
+        let item = ObjectItem::NewtypeStruct(ObjectDeserializer { inner, guard });
         self.visitor.visit(item).map_err(inside)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
         let guard = self.guard.below()?;
         let inner = &mut SeqElements(seq);
-        let item = Item::Seq(ObjectElements { inner, guard });
+        let item = ObjectItem::Seq(ObjectElements { inner, guard });
         self.visitor.visit(item).map_err(inside)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         let guard = self.guard.below()?;
         let inner = &mut MapElements(map);
-        let item = Item::Map(ObjectElements { inner, guard });
+        let item = ObjectItem::Map(ObjectElements { inner, guard });
         self.visitor.visit(item).map_err(inside)
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<(), A::Error> {
         let guard = self.guard.below()?;
         let inner = &mut EnumVariant::<'_, A>::Unknown(Some(data));
-        let item = Item::Enum(ObjectEnum { inner, guard });
+        let item = ObjectItem::Enum(ObjectEnum { inner, guard });
         self.visitor.visit(item).map_err(inside)
     }
 
@@ -362,4 +366,23 @@ fn inside<From, E: serde::de::Error>(_: From) -> E {
 #[cold]
 fn unread() -> Error {
     Error::custom("the format does not read one value where one is wanted")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::entry::codec::Codec;
+
+    /// Formats quote the error of what is inside of a value.
+    #[test]
+    fn the_text_of_an_error_does_not_grow_with_the_depth_of_its_value() {
+        #[derive(Debug, serde::Deserialize)]
+        #[allow(dead_code)]
+        struct Deep(Vec<Deep>);
+        for depth in [2, 20] {
+            // A tag, so that ciborium reads it, around a text where a list is wanted.
+            let bytes = [vec![0xc1], vec![0x81; depth], vec![0x61, b'x']].concat();
+            let error = Codec::Cbor.decode::<Deep>(&bytes).unwrap_err().to_string();
+            assert!(error.len() < 200, "{depth} levels: {} bytes", error.len());
+        }
+    }
 }

@@ -2,8 +2,8 @@
 
 use erased_serde::{Deserializer, Serialize};
 
-use super::ReadValue;
 use super::error::CodecError;
+use super::object::ReadValue;
 
 pub(super) fn encode(value: &dyn Serialize, out: &mut Vec<u8>) -> Result<(), CodecError> {
     let taken = std::mem::take(out);

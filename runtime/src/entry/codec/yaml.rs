@@ -4,8 +4,8 @@ pub(crate) mod block;
 
 use erased_serde::{Deserializer, Serialize};
 
-use super::ReadValue;
 use super::error::CodecError;
+use super::object::ReadValue;
 
 pub(super) fn encode(value: &dyn Serialize, out: &mut Vec<u8>) -> Result<(), CodecError> {
     Ok(serde_norway::to_writer(out, value)?)

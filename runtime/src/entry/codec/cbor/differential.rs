@@ -291,20 +291,6 @@ fn neither_depth_nor_a_length_beyond_the_end_is_taken() {
     assert!(matches!(decode(&[0xf6]), Ok(Endless(None))));
 }
 
-/// Formats quote the error of what is inside of a value.
-#[test]
-fn the_text_of_an_error_does_not_grow_with_the_depth_of_its_value() {
-    #[derive(Debug, Deserialize)]
-    #[allow(dead_code)]
-    struct Deep(Vec<Deep>);
-    for depth in [2, 20] {
-        // A tag, so that ciborium reads it, around a text where a list is wanted.
-        let bytes = [vec![0xc1], vec![0x81; depth], vec![0x61, b'x']].concat();
-        let error = decode::<Deep>(&bytes).unwrap_err().to_string();
-        assert!(error.len() < 200, "{depth} levels: {} bytes", error.len());
-    }
-}
-
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Lenient {
     #[serde(deserialize_with = "lenient")]

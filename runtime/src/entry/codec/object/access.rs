@@ -5,12 +5,12 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use super::{Guard, GuardedVisitor, ObjectDeserializer, Outcome, VisitorSlot, inside, unread};
+use super::{Guard, GuardedVisitor, ObjectDeserializer, ObjectResult, VisitorSlot, inside, unread};
 use crate::entry::codec::limits::ANNOUNCED;
 
 /// A seed with one method.
 pub(super) trait ObjectSeed<'de> {
-    fn read(&mut self, deserializer: ObjectDeserializer<'_, 'de>) -> Outcome;
+    fn read(&mut self, deserializer: ObjectDeserializer<'_, 'de>) -> ObjectResult;
 }
 
 /// A seed, and then its value.
@@ -29,7 +29,7 @@ impl<'de, S: DeserializeSeed<'de>> SeedSlot<'de, S> {
 }
 
 impl<'de, S: DeserializeSeed<'de>> ObjectSeed<'de> for SeedSlot<'de, S> {
-    fn read(&mut self, deserializer: ObjectDeserializer<'_, 'de>) -> Outcome {
+    fn read(&mut self, deserializer: ObjectDeserializer<'_, 'de>) -> ObjectResult {
         let seed = self.seed.take().ok_or_else(unread)?;
         self.value = Some(seed.deserialize(deserializer)?);
         Ok(())
@@ -54,23 +54,23 @@ impl<'de> DeserializeSeed<'de> for GuardedSeed<'_, 'de> {
 }
 
 /// Elements of a list, or keys and values of a map.
-pub(super) trait Elements<'de> {
+pub(super) trait ObjectAccess<'de> {
     /// Whether there was another element, or key.
     fn next(&mut self, seed: GuardedSeed<'_, 'de>) -> Result<bool, Error>;
-    fn value(&mut self, seed: GuardedSeed<'_, 'de>) -> Outcome;
+    fn value(&mut self, seed: GuardedSeed<'_, 'de>) -> ObjectResult;
     fn size_hint(&self) -> Option<usize>;
 }
 
 pub(super) struct SeqElements<A>(pub(super) A);
 pub(super) struct MapElements<A>(pub(super) A);
 
-impl<'de, A: SeqAccess<'de>> Elements<'de> for SeqElements<A> {
+impl<'de, A: SeqAccess<'de>> ObjectAccess<'de> for SeqElements<A> {
     fn next(&mut self, seed: GuardedSeed<'_, 'de>) -> Result<bool, Error> {
         let next = self.0.next_element_seed(seed).map_err(inside)?;
         Ok(next.is_some())
     }
 
-    fn value(&mut self, _: GuardedSeed<'_, 'de>) -> Outcome {
+    fn value(&mut self, _: GuardedSeed<'_, 'de>) -> ObjectResult {
         Err(unread())
     }
 
@@ -79,13 +79,13 @@ impl<'de, A: SeqAccess<'de>> Elements<'de> for SeqElements<A> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> Elements<'de> for MapElements<A> {
+impl<'de, A: MapAccess<'de>> ObjectAccess<'de> for MapElements<A> {
     fn next(&mut self, seed: GuardedSeed<'_, 'de>) -> Result<bool, Error> {
         let next = self.0.next_key_seed(seed).map_err(inside)?;
         Ok(next.is_some())
     }
 
-    fn value(&mut self, seed: GuardedSeed<'_, 'de>) -> Outcome {
+    fn value(&mut self, seed: GuardedSeed<'_, 'de>) -> ObjectResult {
         self.0.next_value_seed(seed).map_err(inside)
     }
 
@@ -96,7 +96,7 @@ impl<'de, A: MapAccess<'de>> Elements<'de> for MapElements<A> {
 
 /// The elements that types see.
 pub(super) struct ObjectElements<'o, 'de> {
-    pub(super) inner: &'o mut dyn Elements<'de>,
+    pub(super) inner: &'o mut dyn ObjectAccess<'de>,
     pub(super) guard: Guard<'o>,
 }
 
@@ -107,7 +107,7 @@ impl<'de> ObjectElements<'_, 'de> {
         self.inner.next(GuardedSeed { seed, guard })
     }
 
-    fn value(&mut self, seed: &mut dyn ObjectSeed<'de>) -> Outcome {
+    fn value(&mut self, seed: &mut dyn ObjectSeed<'de>) -> ObjectResult {
         let guard = self.guard;
         self.inner.value(GuardedSeed { seed, guard })
     }
@@ -159,15 +159,15 @@ impl<'de> MapAccess<'de> for ObjectElements<'_, 'de> {
 
 /// An enum, of which first the variant is asked for, then what is in it.
 pub(super) trait VariantOfEnum<'de> {
-    fn variant(&mut self, seed: GuardedSeed<'_, 'de>) -> Outcome;
-    fn unit(&mut self) -> Outcome;
-    fn newtype(&mut self, seed: GuardedSeed<'_, 'de>) -> Outcome;
-    fn tuple(&mut self, len: usize, visitor: GuardedVisitor<'_, 'de>) -> Outcome;
+    fn variant(&mut self, seed: GuardedSeed<'_, 'de>) -> ObjectResult;
+    fn unit(&mut self) -> ObjectResult;
+    fn newtype(&mut self, seed: GuardedSeed<'_, 'de>) -> ObjectResult;
+    fn tuple(&mut self, len: usize, visitor: GuardedVisitor<'_, 'de>) -> ObjectResult;
     fn fields(
         &mut self,
         fields: &'static [&'static str],
         visitor: GuardedVisitor<'_, 'de>,
-    ) -> Outcome;
+    ) -> ObjectResult;
 }
 
 pub(super) enum EnumVariant<'de, A: EnumAccess<'de>> {
@@ -186,7 +186,7 @@ impl<'de, A: EnumAccess<'de>> EnumVariant<'de, A> {
 }
 
 impl<'de, A: EnumAccess<'de>> VariantOfEnum<'de> for EnumVariant<'de, A> {
-    fn variant(&mut self, seed: GuardedSeed<'_, 'de>) -> Outcome {
+    fn variant(&mut self, seed: GuardedSeed<'_, 'de>) -> ObjectResult {
         let Self::Unknown(data) = self else {
             return Err(unread());
         };
@@ -196,16 +196,16 @@ impl<'de, A: EnumAccess<'de>> VariantOfEnum<'de> for EnumVariant<'de, A> {
         Ok(())
     }
 
-    fn unit(&mut self) -> Outcome {
+    fn unit(&mut self) -> ObjectResult {
         self.known()?.unit_variant().map_err(inside)
     }
 
-    fn newtype(&mut self, seed: GuardedSeed<'_, 'de>) -> Outcome {
+    fn newtype(&mut self, seed: GuardedSeed<'_, 'de>) -> ObjectResult {
         let variant = self.known()?;
         variant.newtype_variant_seed(seed).map_err(inside)
     }
 
-    fn tuple(&mut self, len: usize, visitor: GuardedVisitor<'_, 'de>) -> Outcome {
+    fn tuple(&mut self, len: usize, visitor: GuardedVisitor<'_, 'de>) -> ObjectResult {
         let variant = self.known()?;
         variant.tuple_variant(len, visitor).map_err(inside)
     }
@@ -214,7 +214,7 @@ impl<'de, A: EnumAccess<'de>> VariantOfEnum<'de> for EnumVariant<'de, A> {
         &mut self,
         fields: &'static [&'static str],
         visitor: GuardedVisitor<'_, 'de>,
-    ) -> Outcome {
+    ) -> ObjectResult {
         let variant = self.known()?;
         variant.struct_variant(fields, visitor).map_err(inside)
     }
@@ -244,7 +244,7 @@ impl<'de> EnumAccess<'de> for ObjectEnum<'_, 'de> {
 impl<'de> VariantAccess<'de> for ObjectEnum<'_, 'de> {
     type Error = Error;
 
-    fn unit_variant(self) -> Outcome {
+    fn unit_variant(self) -> ObjectResult {
         self.inner.unit()
     }
 
