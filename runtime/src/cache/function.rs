@@ -221,12 +221,14 @@ impl CachedFunction {
     where
         K: KeyPart + ?Sized,
         T: Value + Send + 'static,
-        F: FnOnce() -> Fut,
+        F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = T> + Send + 'static,
     {
         let call = self.call::<T, K>(key);
-        call.run_stale(ReturnTypeOf::<false>, Cacheability::always, run)
-            .await
+        call.run_stale(ReturnTypeOf::<false>, Cacheability::always, || async {
+            run().await
+        })
+        .await
     }
 
     /// [`get_with_refresh`](Self::get_with_refresh) for a closure that may fail: as
@@ -242,12 +244,14 @@ impl CachedFunction {
         K: KeyPart + ?Sized,
         T: Value + Send + 'static,
         E: Send + 'static,
-        F: FnOnce() -> Fut,
+        F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
         let call = self.call::<T, K>(key);
-        call.run_stale(ReturnTypeOf::<true>, Cacheability::always, run)
-            .await
+        call.run_stale(ReturnTypeOf::<true>, Cacheability::always, || async {
+            run().await
+        })
+        .await
     }
 
     /// [`get_with_refresh`](Self::get_with_refresh) for a sync closure, on a thread that waits. A refresh runs

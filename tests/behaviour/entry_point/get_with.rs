@@ -101,7 +101,7 @@ macro_rules! called {
                 let Call { function, source, id, .. } = call;
                 Box::pin(async move {
                     if call.outlives_its_caller {
-                        let run = move || async move { source.execute::<Self>(&id).await };
+                        let run = move || source.execute::<Self>(&id);
                         function.$outlive(&id, run).await.answer()
                     } else {
                         let run = || source.execute::<Self>(&id);
