@@ -75,6 +75,7 @@ impl<'a> Call<'a> {
     }
 
     /// For a method or function that is bound already.
+    #[inline]
     pub(crate) fn of_bound(
         engine: &'a Engine,
         bound: Option<BoundRef<'a>>,

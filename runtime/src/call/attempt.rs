@@ -67,6 +67,7 @@ pub(crate) enum Step {
 }
 
 impl<'a> Attempt<'a> {
+    #[inline]
     pub(crate) fn new(call: KeyedCall<'a>, mode: Mode, deadline: Duration) -> Self {
         Self {
             call,

@@ -27,6 +27,7 @@ impl KeyedCall<'_> {
 
     /// Verifies that the entry is whole, of this very call, and may still be served. Returns its
     /// payload, where it was sealed or compressed.
+    #[inline]
     pub(crate) fn open_entry(&self, reply: &LookupReply) -> Option<(Option<Vec<u8>>, Age)> {
         let bytes = reply.entry.as_deref()?;
         let within = self.within_limit(bytes);
@@ -59,12 +60,14 @@ impl KeyedCall<'_> {
     }
 
     /// The bytes of an entry, if this cache could have stored that many.
+    #[inline]
     pub(crate) fn within_limit<'e>(&self, bytes: &'e [u8]) -> Option<&'e [u8]> {
         let largest = self.engine.limits().max_entry_bytes + header::HEADER + seal::OVERHEAD;
         (bytes.len() <= largest).then_some(bytes)
     }
 
     /// The header of an entry, if every byte is as it was written and it belongs to this call.
+    #[inline]
     pub(crate) fn verify<'e>(&self, bytes: &'e [u8]) -> Option<VerifiedEntry<'e>> {
         header::verify(bytes).filter(|verified| {
             let label = verified.label;
@@ -75,6 +78,7 @@ impl KeyedCall<'_> {
     }
 
     /// What the codec wrote, where that is not the payload itself. Anyone may have written it.
+    #[inline]
     fn open(&self, flags: u8, payload: &[u8]) -> Result<Option<Vec<u8>>, CodecError> {
         let limits = self.engine.limits();
         let unsealed = limits.seal.open(&self.seal_context(flags), payload)?;
@@ -138,6 +142,7 @@ impl KeyedCall<'_> {
         })
     }
 
+    #[inline]
     fn seal_context(&self, flags: u8) -> Context<'_> {
         Context {
             pair: &self.method.pair.stem,

@@ -90,20 +90,21 @@ impl Attempt<'_> {
     pub(crate) fn open(&mut self, reply: FindReply) -> Option<FoundBytes> {
         let reply = match reply {
             FindReply::AfterMiss(found) => return found,
-            FindReply::Lookup(reply) => reply,
-        };
-        let reply = reply.inspect_err(|error| self.call.failed(error)).ok();
-        let opened = reply.as_ref().and_then(|reply| self.call.open_entry(reply));
-        match (reply, opened) {
-            (Some(reply), Some((opened, age))) => Some(FoundBytes {
-                source: Source::Lookup(reply, age),
-                opened,
-            }),
-            (reply, _) => {
-                self.miss(reply);
-                None
+            FindReply::Lookup(Ok(reply)) => reply,
+            FindReply::Lookup(Err(error)) => {
+                self.call.failed(&error);
+                self.miss(None);
+                return None;
             }
-        }
+        };
+        let Some((opened, age)) = self.call.open_entry(&reply) else {
+            self.miss(Some(reply));
+            return None;
+        };
+        Some(FoundBytes {
+            source: Source::Lookup(reply, age),
+            opened,
+        })
     }
 
     /// Joins the calls that miss the same entry, and leads if there are none.

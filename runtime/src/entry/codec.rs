@@ -152,6 +152,7 @@ impl Codec {
 /// A `Serialize`, a `Deserialize` or a codec of the user may panic, and so may a decoder that meets
 /// bytes its author did not think of: the cache is not why a call panics. What they were at work on
 /// is thrown away, so nothing half done is seen.
+#[inline]
 fn caught<T>(work: impl FnOnce() -> Result<T, CodecError>) -> Result<T, CodecError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the codec panicked".into()))
 }
