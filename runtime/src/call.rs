@@ -155,7 +155,8 @@ impl<'a> Call<'a> {
                 return S::from_stored(stored);
             };
             if let Some(refresh) = refresh {
-                let run = refresh.run::<S, R>(cacheability, method());
+                // Begun only if it is this process that refreshes.
+                let run = refresh.run::<S, R>(cacheability, async { method().await });
                 if let Some(fresh) = Box::pin(run).await {
                     return S::from_stored(fresh);
                 }

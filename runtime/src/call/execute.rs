@@ -79,7 +79,7 @@ impl Attempt<'_> {
             scope: Scope::new(self.call.engine.id(), Frame::Executing(self.call.key.field)),
             joined_before: self.joined(),
             started: Instant::now(),
-            permit,
+            _permit: permit,
         });
     }
 

@@ -13,6 +13,5 @@ pub(crate) struct Execution {
     /// The followers that had joined before: the value is as new as their calls.
     pub(super) joined_before: Option<JoinMark>,
     /// Held until the call has ended.
-    #[allow(dead_code)]
-    pub(super) permit: BulkheadPermit,
+    pub(super) _permit: BulkheadPermit,
 }
