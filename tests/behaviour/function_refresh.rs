@@ -42,6 +42,40 @@ async fn until_stored(f: &CachedFunction, value: u64) {
 }
 
 #[tokio::test]
+async fn a_closure_begins_only_where_its_process_refreshes() {
+    for binary in binaries() {
+        let server = Server::start_on(&binary);
+        let name = unique("functions");
+        let build = || {
+            let cache = Cache::builder(&name).redis(server.url());
+            cache.deadline(PATIENT).build().unwrap()
+        };
+        let (ours, theirs) = (build(), build());
+        let f = &stale(&ours, |f| f).await;
+        let other = theirs.function("f").ttl(TTL).stale(LONG);
+        let other = &other.build().unwrap();
+        let (began, go_on) = (&Notify::new(), &Notify::new());
+        let refreshes = f.get_with(&1, || async move {
+            began.notify_one();
+            go_on.notified().await;
+            1u64
+        });
+        let begun = &AtomicU64::new(0);
+        let is_served = async {
+            began.notified().await;
+            let eager = || {
+                begun.fetch_add(1, Ordering::SeqCst);
+                std::future::ready(2u64)
+            };
+            assert_eq!(other.get_with(&1, eager).await, 0);
+            go_on.notify_one();
+        };
+        let (fresh, ()) = tokio::join!(refreshes, is_served);
+        assert_eq!((fresh, begun.load(Ordering::SeqCst)), (1, 0));
+    }
+}
+
+#[tokio::test]
 async fn the_call_that_finds_a_value_stale_refreshes_it_and_others_are_served() {
     everywhere(|cache| async move {
         let f = &stale(&cache, |f| f).await;
