@@ -19,6 +19,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use redis::Value;
 
 use self::client::{BATCH, Client, REMOVAL, STEP, timed};
@@ -117,6 +118,20 @@ impl Store for Redis {
         self.lookup(script, pair, args, deadline).await
     }
 
+    async fn get_many(
+        &self,
+        pair: &Arc<Pair>,
+        fields: &[Field],
+        deadline: Duration,
+    ) -> Result<Vec<LookupReply>, Error> {
+        if let Touch::Behind(_) = pair.touch {
+            let wait = Timeout::new(deadline);
+            return self.client.read_many(pair, fields, wait).await;
+        }
+        let each = fields.iter().map(|field| self.get(pair, *field, deadline));
+        join_all(each).await.into_iter().collect()
+    }
+
     async fn peek(
         &self,
         pair: &Arc<Pair>,
@@ -143,18 +158,35 @@ impl Store for Redis {
         request: LeaseRequest,
         deadline: Duration,
     ) -> Result<LeaseOutcome, Error> {
-        // Before it is sent, so that the drop of a caller meanwhile is noticed.
-        self.client.leases.track(request.token, pair, request.field);
-        let since = Instant::now();
-        if let Some(outcome) = self.client.claim(pair, &request, deadline).await? {
-            return Ok(outcome);
+        let mut outcomes = self.acquire_leases(pair, vec![request], deadline).await;
+        outcomes.pop().unwrap_or_else(|| Err(unexpected()))
+    }
+
+    async fn acquire_leases(
+        &self,
+        pair: &Arc<Pair>,
+        requests: Vec<LeaseRequest>,
+        deadline: Duration,
+    ) -> Vec<Result<LeaseOutcome, Error>> {
+        // Before they are sent, so that the drop of a caller meanwhile is noticed.
+        for request in &requests {
+            self.client.leases.track(request.token, pair, request.field);
         }
+        let since = Instant::now();
+        let claimed = self.client.claim(pair, &requests, deadline).await;
         let left = deadline.saturating_sub(since.elapsed());
-        let its = pair.clone();
-        let outcome = self.client.run(None, |client| async move {
-            client.acquire_lease_in_time(&its, request, left).await
-        });
-        outcome.await
+        let each = requests.into_iter().zip(claimed);
+        join_all(each.map(|(request, claimed)| async move {
+            if let Some(outcome) = claimed? {
+                return Ok(outcome);
+            }
+            let its = pair.clone();
+            let outcome = self.client.run(None, |client| async move {
+                client.acquire_lease_in_time(&its, request, left).await
+            });
+            outcome.await
+        }))
+        .await
     }
 
     async fn is_current(

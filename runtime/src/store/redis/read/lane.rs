@@ -20,8 +20,11 @@ use super::pipeline::by_size::PipelinesBySize;
 use super::pipeline::context::PipelineContext;
 use super::pipeline::query::Query;
 use super::queue::ReadQueue;
+use crate::deadline::Timeout;
 use crate::error::Error;
+use crate::key::digest::Field;
 use crate::rt::{background, blocking};
+use crate::store::Pair;
 use crate::store::redis::connection::manager::ConnectionManager;
 use crate::store::redis::pipeline::handle::Pipeline;
 use crate::store::redis::write::pipeline::context::WriteContext;
@@ -116,6 +119,25 @@ impl Lanes {
         HERE.with_borrow(|here| match here {
             Some((store, lane)) if *store == self.store => match &lane.transport {
                 Transport::Pipelines(pipelines) => pipelines.reads.enqueue(query, waker),
+                Transport::Manager(_) => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// The same for many fields of a pair, in one step. `None` as well where they cannot be queued together.
+    pub(crate) fn enqueue_all(
+        &self,
+        pair: &Arc<Pair>,
+        fields: &[Field],
+        wait: Timeout,
+        waker: &Waker,
+    ) -> Option<Vec<Ticket>> {
+        HERE.with_borrow(|here| match here {
+            Some((store, lane)) if *store == self.store => match &lane.transport {
+                Transport::Pipelines(pipelines) => {
+                    pipelines.reads.enqueue_all(pair, fields, wait, waker)
+                }
                 Transport::Manager(_) => None,
             },
             _ => None,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
 use super::leases::LEASE;
@@ -13,33 +14,47 @@ use crate::error::{Error, Fault};
 use crate::rt::timeout;
 use crate::settings::ms;
 use crate::store::redis::client::Client;
-use crate::store::redis::health::endpoint::{Admission, AdmittedCall, Pace, Side};
+use crate::store::redis::health::endpoint::{AdmittedCall, Pace, PacedResult, Side};
 use crate::store::{
     AcceptEntry, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Pair, RawEntry, ServerTime,
 };
 
 impl Client {
-    /// Claims a lease that no computation holds. `None` where one does, or there is no write pipeline at hand: then
-    /// the script `begin` decides.
+    /// Claims leases that no computation holds, all of them together. A claim is `None` where a computation holds the
+    /// lease, or there is no write pipeline at hand: then the script `begin` decides.
     pub(crate) async fn claim(
         self: &Arc<Self>,
         pair: &Arc<Pair>,
-        request: &LeaseRequest,
+        requests: &[LeaseRequest],
         deadline: Duration,
-    ) -> Result<Option<LeaseOutcome>, Error> {
-        let Some(seen) = request.seen else {
-            return Ok(None);
-        };
-        // Leases live by the server's own clock, also in tests that set the clock of entries.
-        if request.on_held != OnHeldLease::Wait || self.clock.forced_us() > 0 {
-            return Ok(None);
-        }
+    ) -> Vec<Result<Option<LeaseOutcome>, Error>> {
         let wait = Timeout::new(deadline);
-        let admission = self.admit(Side::Write, pair)?;
-        let Some(receiver) = self.queue_claim(pair, request, seen)? else {
-            return Ok(None);
+        let queued = match self.queue_claims(pair, requests) {
+            Ok(queued) => queued,
+            Err(error) => return requests.iter().map(|_| Err(error.again())).collect(),
         };
-        let reply = match timeout::within(deadline, receiver).await {
+        let each = requests
+            .iter()
+            .zip(queued)
+            .map(|(request, queued)| async move {
+                match queued {
+                    Some((seen, reply)) => self.claimed(pair, request, seen, wait, reply).await,
+                    None => Ok(None),
+                }
+            });
+        join_all(each).await
+    }
+
+    /// What a claim came to that has been queued.
+    async fn claimed(
+        self: &Arc<Self>,
+        pair: &Arc<Pair>,
+        request: &LeaseRequest,
+        seen: ServerTime,
+        wait: Timeout,
+        reply: ReplyReceiver,
+    ) -> Result<Option<LeaseOutcome>, Error> {
+        let reply = match timeout::within(wait.at_most, reply).await {
             Some(Ok(Ok(reply))) => reply,
             // The connection was lost, perhaps after the lease was set: `begin` finds that.
             Some(Err(_)) => return Ok(None),
@@ -47,11 +62,11 @@ impl Client {
             Some(Ok(Err(error))) => return Err(error),
             None => {
                 let late = Error::unavailable("the store did not answer in time");
-                return self.account(&call(admission, pair, deadline), Err(late));
+                return self.account_claim(pair, wait, Err(late));
             }
         };
         if Instant::now() > wait.half() {
-            self.account(&call(admission, pair, deadline), Ok(((), Pace::Slow)))?;
+            self.account_claim::<()>(pair, wait, Ok(((), Pace::Slow)))?;
         }
         let ClaimReply::Set(entry) = reply else {
             return Ok(None);
@@ -70,42 +85,67 @@ impl Client {
         Ok(Some(LeaseOutcome::Granted { at: seen }))
     }
 
-    fn queue_claim(
+    /// Queues the claims that can be made without the script, in one step.
+    fn queue_claims(
         self: &Arc<Self>,
         pair: &Arc<Pair>,
-        request: &LeaseRequest,
-        seen: ServerTime,
-    ) -> Result<Option<oneshot::Receiver<Result<ClaimReply, Error>>>, Error> {
-        let (reply, receiver) = oneshot::channel();
-        let claim = QueuedClaim {
-            pair: pair.clone(),
-            field: request.field,
-            token: request.token,
-            deadline_ms: seen.now_us() / 1000 + ms(LEASE),
-            tag: request.tag,
-            reply,
-        };
-        let queued = self.lanes.write(&self.pair_state(pair).lanes, |traffic| {
-            let queued = traffic.claim(claim);
-            let wakes = matches!(queued, Ok(true));
-            (queued, wakes)
-        });
-        match queued {
-            Some(Ok(_)) => Ok(Some(receiver)),
-            Some(Err(error)) if error.fault() != Fault::Nothing => Err(error),
-            _ => Ok(None),
+        requests: &[LeaseRequest],
+    ) -> Result<Vec<Option<(ServerTime, ReplyReceiver)>>, Error> {
+        self.admit(Side::Write, pair)?;
+        // Leases live by the server's own clock, also in tests that set the clock of entries.
+        let is_forced = self.clock.forced_us() > 0;
+        let (mut claims, mut queued) = (Vec::with_capacity(requests.len()), Vec::new());
+        for request in requests {
+            let seen = request.seen;
+            let Some(seen) = seen.filter(|_| request.on_held == OnHeldLease::Wait && !is_forced)
+            else {
+                queued.push(None);
+                continue;
+            };
+            let (reply, receiver) = oneshot::channel();
+            claims.push(QueuedClaim {
+                pair: pair.clone(),
+                field: request.field,
+                token: request.token,
+                deadline_ms: seen.now_us() / 1000 + ms(LEASE),
+                tag: request.tag,
+                reply,
+            });
+            queued.push(Some((seen, receiver)));
         }
+        if claims.is_empty() {
+            return Ok(queued);
+        }
+        let lanes = &self.pair_state(pair).lanes;
+        let pushed = self.lanes.write(lanes, |traffic| {
+            let pushed = traffic.claim(claims);
+            let wakes = matches!(pushed, Ok(true));
+            (pushed, wakes)
+        });
+        match pushed {
+            Some(Ok(_)) => Ok(queued),
+            Some(Err(error)) if error.fault() != Fault::Nothing => Err(error),
+            _ => Ok(requests.iter().map(|_| None).collect()),
+        }
+    }
+
+    fn account_claim<T>(
+        self: &Arc<Self>,
+        pair: &Arc<Pair>,
+        wait: Timeout,
+        result: PacedResult<()>,
+    ) -> Result<Option<T>, Error> {
+        let call = AdmittedCall {
+            admission: self.admit(Side::Write, pair)?,
+            side: Side::Write,
+            pair,
+            deadline: wait.at_most,
+        };
+        self.account(&call, result).map(|()| None)
     }
 }
 
-fn call(admission: Admission, pair: &Arc<Pair>, deadline: Duration) -> AdmittedCall<'_> {
-    AdmittedCall {
-        admission,
-        side: Side::Write,
-        pair,
-        deadline,
-    }
-}
+type ReplyReceiver = oneshot::Receiver<Result<ClaimReply, Error>>;
 
 /// Whether an entry that is there by now will do.
 fn is_accepted(accept: AcceptEntry, entry: &RawEntry, now_us: u64) -> bool {

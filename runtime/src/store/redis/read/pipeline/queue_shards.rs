@@ -57,6 +57,20 @@ impl QueueShards {
         query: &Query<'_>,
         waker: &Waker,
     ) -> Result<(Ticket, bool), Error> {
+        self.push(|queue| queue.push(query, waker))
+    }
+
+    /// The same for many reads, in one step.
+    pub(super) fn enqueue_all<'q>(
+        &self,
+        queries: impl Iterator<Item = Query<'q>>,
+        waker: &Waker,
+    ) -> Result<(Vec<Ticket>, bool), Error> {
+        self.push(|queue| queries.map(|query| queue.push(&query, waker)).collect())
+    }
+
+    #[inline]
+    fn push<T>(&self, push: impl FnOnce(&mut ShardQueue) -> T) -> Result<(T, bool), Error> {
         let at = shard();
         let mut queue = self.shards[at].queue();
         if !queue.is_open {
@@ -66,15 +80,11 @@ impl QueueShards {
             return Err(Error::unavailable("too many calls wait for the store"));
         }
         let is_first = queue.batches.is_empty();
-        if queue.batches.back().is_none_or(PendingBatch::is_full) {
-            queue.batches.push_back(PendingBatch::default());
-        }
-        let pending = queue.batches.back_mut().expect("there is one");
-        let ticket = pending.enqueue(query, waker);
+        let pushed = push(&mut queue);
         if is_first {
             self.nonempty.fetch_or(1 << at, Ordering::SeqCst);
         }
-        Ok((ticket, is_first))
+        Ok((pushed, is_first))
     }
 
     /// Whether callers wait.
@@ -159,6 +169,15 @@ impl QueueShard {
 }
 
 impl ShardQueue {
+    #[inline]
+    fn push(&mut self, query: &Query<'_>, waker: &Waker) -> Ticket {
+        if self.batches.back().is_none_or(PendingBatch::is_full) {
+            self.batches.push_back(PendingBatch::default());
+        }
+        let pending = self.batches.back_mut().expect("there is one");
+        pending.enqueue(query, waker)
+    }
+
     fn len(&self) -> usize {
         let last = self.batches.back();
         let last = last.map_or(0, |pending| pending.callers.len());

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::claims::QueuedClaim;
 use super::puts::QueuedPut;
-use crate::error::Error;
+use crate::error::{Error, Fault};
 use crate::store::Pair;
 
 /// Callers that may wait; more than that are refused.
@@ -33,13 +33,16 @@ impl WriteQueue {
             || (!self.puts_are_sent && !self.puts.is_empty())
     }
 
-    /// Adds a claim. Returns whether the I/O task has to be woken.
-    pub(super) fn push_claim(&mut self, claim: QueuedClaim) -> Result<bool, Error> {
+    /// Adds claims. Returns whether the I/O task has to be woken.
+    pub(super) fn push_claims(&mut self, claims: Vec<QueuedClaim>) -> Result<bool, Error> {
         if self.claims.len() >= LONGEST {
-            return Err(Error::unavailable("too many calls wait for the store"));
+            return Err(
+                Error::unavailable("too many calls wait for the store").with_fault(Fault::Refused)
+            );
         }
-        self.claims.push(claim);
-        Ok(self.claims.len() == 1)
+        let wakes = self.claims.is_empty();
+        self.claims.extend(claims);
+        Ok(wakes)
     }
 
     /// A key of leases that has just been made has no end.

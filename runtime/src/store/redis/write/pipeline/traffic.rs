@@ -40,13 +40,13 @@ impl WriteTraffic {
         }
     }
 
-    /// Adds a claim. Returns whether the I/O task has to be woken.
-    pub(crate) fn claim(&self, claim: QueuedClaim) -> Result<bool, Error> {
+    /// Adds claims. Returns whether the I/O task has to be woken.
+    pub(crate) fn claim(&self, claims: Vec<QueuedClaim>) -> Result<bool, Error> {
         let mut queue = self.queue();
         if !queue.is_open {
             return Err(claims::disconnected());
         }
-        queue.push_claim(claim)
+        queue.push_claims(claims)
     }
 
     /// Adds puts; hands them back if the connection is lost. Returns whether the I/O task has to be woken.
