@@ -15,10 +15,10 @@ pub(crate) mod sweep;
 
 pub use self::any::StoreKind;
 pub(crate) use self::any::{AnyStore, PendingRead};
-pub(crate) use self::clock::Clock;
+pub(crate) use self::clock::{Clock, ServerTime};
 pub(crate) use self::contract::{
     AcceptEntry, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease,
-    Put, PutOutcome, RawEntry, ReplyBytes, Store, Token,
+    Put, PutDone, PutOutcome, RawEntry, ReplyBytes, Store, Token,
 };
 pub(crate) use self::listener::{Listener, Listeners};
 pub(crate) use self::pair::Pair;

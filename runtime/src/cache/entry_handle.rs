@@ -8,6 +8,8 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 use super::invalidation::Invalidation;
 use crate::call::acquire::LeaseOrEntry;
 use crate::call::attempt::{Attempt, KeyedCall};
@@ -20,8 +22,9 @@ use crate::key::digest::CallKey;
 use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::cacheability::Cacheability;
 use crate::method::return_type::{ReturnType, Value};
+use crate::rt::timeout;
 use crate::stats::Event;
-use crate::store::{AcceptEntry, LookupReply, OnHeldLease, Put, PutOutcome};
+use crate::store::{AcceptEntry, LookupReply, OnHeldLease, Put, PutDone, PutOutcome};
 
 /// Decides whether what a method returned is stored.
 pub(in crate::cache) type Condition<R> = fn(&R) -> Cacheability;
@@ -167,6 +170,7 @@ where
                 let mut put = call.encode(&stored, cost, ttl_ms);
                 if let Ok(put) = &mut put {
                     put.token = Some(lease.token());
+                    put.now = lease.granted_at();
                 }
                 match store(&call, put).await {
                     Ok(()) => lease.close(),
@@ -198,8 +202,14 @@ async fn lookup(call: &KeyedCall<'_>) -> Result<LookupReply, Error> {
 async fn store(call: &KeyedCall<'_>, entry: Result<Put, Error>) -> Result<(), Error> {
     let stored = match entry {
         Ok(put) => {
-            let pair = &call.method.pair;
-            call.store().put(pair, put, HANDLE_DEADLINE).await
+            let (publish, stored) = oneshot::channel();
+            // If this caller goes away, the put goes on without it.
+            let done = PutDone::new(|stored| drop(publish.send(stored)));
+            call.store().put(&call.method.pair, put, done);
+            let in_time = timeout::within(HANDLE_DEADLINE, stored).await;
+            in_time
+                .and_then(Result::ok)
+                .unwrap_or_else(|| Err(Error::unavailable("the store did not answer in time")))
         }
         // There is a newer value, which cannot be stored: the older one must not outlive it.
         Err(error) => call.drop_entry(HANDLE_DEADLINE).await.and(Err(error)),

@@ -41,7 +41,10 @@ impl Attempt<'_> {
             let notified = wait.listener.as_ref().map(Listener::heard);
             let joined = self.joined();
             let (left, holder) = match self.request_lease(&mut lease, request).await? {
-                LeaseOutcome::Granted => return Ok(LeaseOrEntry::Lease(lease)),
+                LeaseOutcome::Granted { at } => {
+                    lease.granted(at);
+                    return Ok(LeaseOrEntry::Lease(lease));
+                }
                 LeaseOutcome::Hit(reply) => {
                     lease.close();
                     return Ok(LeaseOrEntry::Entry(FoundEntry {
@@ -89,6 +92,7 @@ impl Attempt<'_> {
             accept,
             deadline: self.deadline.whole(),
             tag: self.call.method.tag,
+            seen: self.seen,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::key::digest::CallKey;
 use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::freshness::NeedsRefresh;
 use crate::stats::Event;
-use crate::store::{AcceptEntry, Store};
+use crate::store::{AcceptEntry, ServerTime, Store};
 
 /// A call that has a key: the name of one entry, and what reads and writes it.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) step: Step,
     /// The stored entry that would do. `None` while the store is failing: this call does not ask it again.
     pub(crate) accept: Option<AcceptEntry>,
+    /// The server's clock at the look-up.
+    pub(crate) seen: Option<ServerTime>,
     /// Other calls of this process wait for this one.
     pub(crate) leader: Option<Leader>,
     /// This call may store its value.
@@ -75,6 +77,7 @@ impl<'a> Attempt<'a> {
             deadline: Deadline::new(deadline),
             step: if mode.read { Step::Lookup } else { Step::Lease },
             accept: Some(AcceptEntry::Never),
+            seen: None,
             leader: None,
             lease: None,
             execution: None,

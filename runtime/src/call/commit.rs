@@ -4,22 +4,20 @@ use std::time::Duration;
 
 use erased_serde::Serialize;
 use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
 
 use super::attempt::Attempt;
 use super::backlog;
 use super::encoding;
 use super::lease::{FenceCheck, Lease};
 use crate::engine::Engine;
-use crate::engine::detached;
 use crate::engine::single_flight::{JoinMark, Leader};
 use crate::error::Error;
 use crate::method::bound::BoundMethod;
 use crate::method::cacheability::Cacheability;
+use crate::rt::timeout;
 use crate::stats::Event;
-use crate::store::{Put, PutOutcome};
-
-/// The timeout of a put once its turn has come, most of it in the background.
-const PUT_TIMEOUT: Duration = Duration::from_secs(1);
+use crate::store::{Put, PutDone, PutOutcome};
 
 impl Attempt<'_> {
     /// Encodes a value, and commits it. `None` if nothing but the caller has a use for it.
@@ -111,26 +109,27 @@ impl Attempt<'_> {
             return FenceCheck::Unknown;
         };
         put.token = Some(lease.token());
+        put.now = lease.granted_at();
+        let (publish, stored) = oneshot::channel();
         let (engine, method) = self.detach();
-        let storing = async move {
-            let stored = engine.store().put(&method.pair, put, PUT_TIMEOUT).await;
+        let done = PutDone::new(move |stored| {
             drop(room);
             if stored.is_ok() {
                 lease.close();
             }
-            stored
-        };
-        let (engine, method) = self.detach();
-        let late = move |stored| {
-            count_put(&engine, &method, stored);
-        };
-        let engine = self.call.engine;
+            if let Err(late) = publish.send(stored) {
+                count_put(&engine, &method, late);
+            }
+        });
         let timeout = self.deadline.start();
-        let stored = detached::within(engine, timeout.at_most, storing, late).await;
+        self.call.store().put(&self.call.method.pair, put, done);
+        let stored = timeout::within(timeout.at_most, stored).await;
         self.deadline.stop();
-        stored.map_or(FenceCheck::Unknown, |stored| {
-            count_put(engine, &self.call.method, stored)
-        })
+        stored
+            .and_then(Result::ok)
+            .map_or(FenceCheck::Unknown, |stored| {
+                count_put(self.call.engine, &self.call.method, stored)
+            })
     }
 
     /// There is a newer value, which cannot be stored: the older one must not outlive it.

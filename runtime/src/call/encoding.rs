@@ -139,6 +139,7 @@ impl KeyedCall<'_> {
             soft_ms,
             hard_ms,
             token: None,
+            now: None,
         })
     }
 

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, LazyLock, OnceLock, Weak};
 use std::time::Duration;
 
 use crate::deadline::Deadline;
@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::key::digest::Field;
 use crate::rt::fork::PerProcess;
 use crate::rt::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
-use crate::store::{Pair, Token};
+use crate::store::{Pair, ServerTime, Token};
 
 /// The leases of this process.
 static HELD: LazyLock<PerProcess<AllHeld>> = LazyLock::new(PerProcess::default);
@@ -32,6 +32,8 @@ struct HeldLease {
     /// For how long no process refreshes the field, if it ends without a value.
     backoff_ms: AtomicU64,
     is_open: AtomicBool,
+    /// The server's clock when it was granted.
+    granted_at: OnceLock<ServerTime>,
 }
 
 /// Whether a computation may still store: what the store says of its fencing token.
@@ -54,6 +56,7 @@ impl Lease {
             token: Token::new(engine.id()),
             backoff_ms: AtomicU64::new(0),
             is_open: AtomicBool::new(true),
+            granted_at: OnceLock::new(),
         });
         all_held().insert(held.token, Arc::downgrade(&held));
         Self(held)
@@ -67,6 +70,16 @@ impl Lease {
 
     pub(crate) fn token(&self) -> Token {
         self.0.token
+    }
+
+    pub(super) fn granted(&mut self, at: ServerTime) {
+        // The first grant counts: a lease is granted once.
+        let _ = self.0.granted_at.set(at);
+    }
+
+    /// The server's clock, as far as this process knows it.
+    pub(crate) fn granted_at(&self) -> Option<ServerTime> {
+        self.0.granted_at.get().copied()
     }
 
     /// Asks the store, without a put.

@@ -16,7 +16,7 @@ use crate::entry::header::{self, Age};
 use crate::error::Error;
 use crate::settings::Stampede;
 use crate::stats::Event;
-use crate::store::{AcceptEntry, LookupReply, OnHeldLease, PendingRead};
+use crate::store::{AcceptEntry, LookupReply, OnHeldLease, PendingRead, ServerTime};
 
 /// Bytes that may be the answer of a call: those of an entry that may be served, or of another call.
 pub(crate) struct FoundBytes {
@@ -186,6 +186,9 @@ impl Attempt<'_> {
     fn miss(&mut self, reply: Option<LookupReply>) {
         self.deadline.stop();
         self.call.count(Event::miss, 1);
+        self.seen = reply
+            .as_ref()
+            .map(|reply| ServerTime::of_reply(reply.now_us));
         self.accept = reply.map(|reply| match reply.entry.as_deref() {
             None => AcceptEntry::Any,
             Some(entry) => match entry.get(8..16).map(<[u8; 8]>::try_from) {

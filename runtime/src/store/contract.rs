@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::join_all;
 
 use crate::entry::header::UnstampedEntry;
 use crate::error::Error;
@@ -16,6 +17,7 @@ use crate::key::digest::Field;
 use crate::key::names::Names;
 use crate::policy::Policy;
 
+use super::clock::ServerTime;
 use super::listener::Listener;
 use super::pair::Pair;
 
@@ -87,6 +89,8 @@ pub(crate) struct Put {
     pub(crate) hard_ms: u64,
     /// Whose computation it comes from. `None` stores in any case, and overtakes them all.
     pub(crate) token: Option<Token>,
+    /// The server's clock, which the entry is stamped with. `None` if it is not known: then the store stamps it.
+    pub(crate) now: Option<ServerTime>,
 }
 
 impl Put {
@@ -107,6 +111,35 @@ pub(crate) enum PutOutcome {
     Stored(u64),
     /// Not stored: since the computation began, the field was invalidated, or another began.
     Fenced,
+}
+
+/// Is given what a put came to, once. If it is dropped before, that is an error.
+pub(crate) struct PutDone(Option<Box<dyn FnOnce(Result<PutOutcome, Error>) + Send>>);
+
+impl PutDone {
+    pub(crate) fn new(done: impl FnOnce(Result<PutOutcome, Error>) + Send + 'static) -> Self {
+        Self(Some(Box::new(done)))
+    }
+
+    pub(crate) fn finish(mut self, outcome: Result<PutOutcome, Error>) {
+        if let Some(done) = self.0.take() {
+            done(outcome);
+        }
+    }
+}
+
+impl Drop for PutDone {
+    fn drop(&mut self) {
+        if let Some(done) = self.0.take() {
+            done(Err(Error::unavailable("the put was cancelled")));
+        }
+    }
+}
+
+impl fmt::Debug for PutDone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PutDone").finish_non_exhaustive()
+    }
 }
 
 /// Tells one computation from every other of the same field, in all processes.
@@ -146,6 +179,8 @@ pub(crate) struct LeaseRequest {
     pub(crate) deadline: Duration,
     /// Of the method: to invalidate all of its entries overtakes the computation.
     pub(crate) tag: u64,
+    /// The server's clock at the look-up, if there was one.
+    pub(crate) seen: Option<ServerTime>,
 }
 
 /// What a computation does while another one holds the lease.
@@ -172,7 +207,7 @@ pub(crate) enum LeaseOutcome {
     /// There is an entry by now.
     Hit(LookupReply),
     /// The token is the one that may store.
-    Granted,
+    Granted { at: ServerTime },
     /// Another computation holds the lease, for the time `left` unless it is renewed.
     Held { left: Duration, holder: Token },
 }
@@ -205,6 +240,17 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
         deadline: Duration,
     ) -> Result<LookupReply, Error>;
 
+    /// Looks many entries of a pair up, as [`get`](Self::get) does, in as few requests as there can be.
+    async fn get_many(
+        &self,
+        pair: &Arc<Pair>,
+        fields: &[Field],
+        deadline: Duration,
+    ) -> Result<Vec<LookupReply>, Error> {
+        let each = fields.iter().map(|field| self.get(pair, *field, deadline));
+        join_all(each).await.into_iter().collect()
+    }
+
     /// Whether no operation ever waits.
     fn is_immediate(&self) -> bool {
         false
@@ -219,13 +265,15 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     ) -> Result<LookupReply, Error>;
 
     /// Stores an entry, evicting what the policy says, unless its computation was overtaken. Ends
-    /// the lease of the field.
-    async fn put(
-        &self,
-        pair: &Arc<Pair>,
-        put: Put,
-        deadline: Duration,
-    ) -> Result<PutOutcome, Error>;
+    /// the lease of the field. It goes on whether a caller waits for it or not.
+    fn put(&self, pair: &Arc<Pair>, put: Put, done: PutDone);
+
+    /// Stores many entries, as [`put`](Self::put) does, in as few requests as there can be.
+    fn put_all(&self, pair: &Arc<Pair>, puts: Vec<(Put, PutDone)>) {
+        for (put, done) in puts {
+            self.put(pair, put, done);
+        }
+    }
 
     /// Begins a computation: those that began before may no longer store. A hit is recorded with
     /// the policy.
@@ -235,6 +283,17 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
         request: LeaseRequest,
         deadline: Duration,
     ) -> Result<LeaseOutcome, Error>;
+
+    /// Begins many computations of a pair, in as few requests as there can be.
+    async fn acquire_leases(
+        &self,
+        pair: &Arc<Pair>,
+        requests: Vec<LeaseRequest>,
+        deadline: Duration,
+    ) -> Vec<Result<LeaseOutcome, Error>> {
+        let each = requests.into_iter();
+        join_all(each.map(|request| self.acquire_lease(pair, request, deadline))).await
+    }
 
     /// Whether the token is still the one that may store.
     async fn is_current(

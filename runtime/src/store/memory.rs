@@ -22,7 +22,7 @@ use self::pair::MemoryPair;
 use self::ranking::Ranking;
 use super::{
     AcceptEntry, Clock, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, Listeners,
-    LookupReply, OnHeldLease, Put, PutOutcome, RawEntry, Store, Token,
+    LookupReply, OnHeldLease, Put, PutDone, PutOutcome, RawEntry, ServerTime, Store, Token,
 };
 use crate::entry::header;
 use crate::error::{Error, ErrorKind};
@@ -91,6 +91,35 @@ impl Memory {
             .retain(|_, pair| pair.ends_us.is_none_or(|ends_us| ends_us > own_us));
         Ok((content, now))
     }
+
+    fn store(&self, pair: &Arc<Pair>, put: &Put) -> Result<PutOutcome, Error> {
+        let policy = pair.policy.in_memory()?;
+        let (mut guard, now) = self.content_now()?;
+        let content = &mut *guard;
+        let schedule = content.sweeps.entry(pair.stem.clone()).or_default();
+        let sweeps = put.hard_ms > 0 && schedule.is_due();
+        if put.token.is_some() && put.token != content.lease(&pair.stem, put.field) {
+            return Ok(PutOutcome::Fenced);
+        }
+        content.end_lease(&pair.stem, put.field);
+        let memory = content
+            .pairs
+            .entry(pair.stem.clone())
+            .or_insert_with(|| MemoryPair {
+                ranking: Ranking::new(policy.clone()),
+                values: Fields::default(),
+                ends_us: None,
+            });
+        let (evicted, swept) = memory.put(put, pair.maxsize.get(), now.us, sweeps);
+        memory.keep_alive(pair.structure, put.hard_ms, now.own_us, false);
+        if sweeps
+            && swept != Some(0)
+            && let Some(schedule) = content.sweeps.get(&pair.stem)
+        {
+            schedule.again();
+        }
+        Ok(PutOutcome::Stored(evicted))
+    }
 }
 
 #[async_trait]
@@ -126,38 +155,8 @@ impl Store for Memory {
         })
     }
 
-    async fn put(
-        &self,
-        pair: &Arc<Pair>,
-        put: Put,
-        _deadline: Duration,
-    ) -> Result<PutOutcome, Error> {
-        let policy = pair.policy.in_memory()?;
-        let (mut guard, now) = self.content_now()?;
-        let content = &mut *guard;
-        let schedule = content.sweeps.entry(pair.stem.clone()).or_default();
-        let sweeps = put.hard_ms > 0 && schedule.is_due();
-        if put.token.is_some() && put.token != content.lease(&pair.stem, put.field) {
-            return Ok(PutOutcome::Fenced);
-        }
-        content.end_lease(&pair.stem, put.field);
-        let memory = content
-            .pairs
-            .entry(pair.stem.clone())
-            .or_insert_with(|| MemoryPair {
-                ranking: Ranking::new(policy.clone()),
-                values: Fields::default(),
-                ends_us: None,
-            });
-        let (evicted, swept) = memory.put(&put, pair.maxsize.get(), now.us, sweeps);
-        memory.keep_alive(pair.structure, put.hard_ms, now.own_us, false);
-        if sweeps
-            && swept != Some(0)
-            && let Some(schedule) = content.sweeps.get(&pair.stem)
-        {
-            schedule.again();
-        }
-        Ok(PutOutcome::Stored(evicted))
+    fn put(&self, pair: &Arc<Pair>, put: Put, done: PutDone) {
+        done.finish(self.store(pair, &put));
     }
 
     async fn acquire_lease(
@@ -192,7 +191,9 @@ impl Store for Memory {
         let leases = content.leases.entry(pair.stem.clone()).or_default();
         let LeaseRequest { token, tag, .. } = request;
         leases.insert(request.field, MemoryLease { token, tag });
-        Ok(LeaseOutcome::Granted)
+        Ok(LeaseOutcome::Granted {
+            at: ServerTime::of_reply(now.us),
+        })
     }
 
     async fn is_current(

@@ -8,6 +8,7 @@ mod client;
 mod connection;
 mod health;
 mod pair_state;
+mod pipeline;
 mod read;
 mod script;
 mod write;
@@ -31,7 +32,7 @@ use self::script::reply::{array, found, unexpected};
 use self::write::leases;
 use super::{
     Clock, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, LookupReply, Pair, Put,
-    PutOutcome, Store, Token,
+    PutDone, Store, Token,
 };
 use crate::deadline::Timeout;
 use crate::entry::header;
@@ -129,18 +130,12 @@ impl Store for Redis {
             .await
     }
 
-    async fn put(
-        &self,
-        pair: &Arc<Pair>,
-        put: Put,
-        deadline: Duration,
-    ) -> Result<PutOutcome, Error> {
-        let pair = pair.clone();
-        self.client
-            .run(None, |client| async move {
-                client.put_in_turn(&pair, put, deadline).await
-            })
-            .await
+    fn put(&self, pair: &Arc<Pair>, put: Put, done: PutDone) {
+        let (client, pair) = (self.client.clone(), pair.clone());
+        // Without the background thread `done` is dropped, which is an error.
+        let _ = background::spawn(async move {
+            done.finish(client.put_in_turn(&pair, put).await);
+        });
     }
 
     async fn acquire_lease(

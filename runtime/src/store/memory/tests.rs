@@ -17,6 +17,7 @@ fn an_entry_is_discarded_only_if_it_is_what_was_seen() {
         soft_ms: 0,
         hard_ms: 0,
         token: None,
+        now: None,
     };
     let memory = Memory::new(Clock::default());
     let wait = Duration::from_secs(1);
@@ -25,7 +26,7 @@ fn an_entry_is_discarded_only_if_it_is_what_was_seen() {
             .unwrap()
             .entry
     };
-    pollster::block_on(memory.put(&pair, put, wait)).unwrap();
+    memory.put(&pair, put, PutDone::new(|stored| assert!(stored.is_ok())));
     let whole = entry().unwrap();
     let mut other = whole.to_vec();
     other[40] ^= 1;

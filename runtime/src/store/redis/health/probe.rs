@@ -151,5 +151,6 @@ fn put() -> Result<Put, Error> {
         soft_ms: 0,
         hard_ms: 0,
         token: None,
+        now: None,
     })
 }

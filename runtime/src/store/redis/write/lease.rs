@@ -13,7 +13,7 @@ use crate::store::redis::health::endpoint::Side;
 use crate::store::redis::script;
 use crate::store::redis::script::reply::{array, unexpected};
 use crate::store::{
-    AcceptEntry, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Pair, Token,
+    AcceptEntry, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Pair, ServerTime, Token,
 };
 
 /// With less time than this left, a lease is not asked for any more.
@@ -61,8 +61,8 @@ impl Client {
                 let _ = self.script(get, &pair.stem, args).await;
             }
             LeaseOutcome::Hit(_) => self.record_hits(pair, now_us, std::iter::once((field, 1))),
-            LeaseOutcome::Granted if self.leases.grant(token) => self.renew_in_background(),
-            LeaseOutcome::Granted | LeaseOutcome::Held { .. } => {}
+            LeaseOutcome::Granted { .. } if self.leases.grant(token) => self.renew_in_background(),
+            LeaseOutcome::Granted { .. } | LeaseOutcome::Held { .. } => {}
         }
         Ok(outcome)
     }
@@ -98,7 +98,9 @@ fn lease_outcome(reply: Value) -> Result<(u64, LeaseOutcome), Error> {
     };
     let now_us = u64::try_from(now_us).unwrap_or_default();
     let outcome = match (&what[..], parts.next(), parts.next()) {
-        (b"lead", ..) => LeaseOutcome::Granted,
+        (b"lead", ..) => LeaseOutcome::Granted {
+            at: ServerTime::of_reply(now_us),
+        },
         (b"hit", Some(Value::BulkString(entry)), _) => LeaseOutcome::Hit(LookupReply {
             now_us,
             entry: Some(entry.into()),
@@ -142,6 +144,7 @@ mod tests {
             accept: AcceptEntry::Any,
             deadline: STEP,
             tag: 7,
+            seen: None,
         };
         let (resume, waits) = mpsc::channel::<()>();
         background::spawn(async move { assert!(waits.recv().is_err()) }).unwrap();

@@ -12,14 +12,16 @@ use crate::store::redis::health::endpoint::Side;
 use crate::store::redis::script::reply::{array, number, unexpected};
 use crate::store::{Pair, Put, PutOutcome};
 
+/// The timeout of a put once its turn has come.
+const TIMEOUT: Duration = Duration::from_secs(1);
+
 impl Client {
-    /// Stores a value when its turn has come. Its deadline and the breaker's timing begin then: that
+    /// Stores a value when its turn has come. Its timeout and the breaker's timing begin then: that
     /// values wait for each other says nothing about the server.
     pub(crate) async fn put_in_turn(
         self: &Arc<Self>,
         pair: &Arc<Pair>,
         mut put: Put,
-        deadline: Duration,
     ) -> Result<PutOutcome, Error> {
         let since = Instant::now();
         let _slots = self.put_slots.take(put.entry.tail.len()).await?;
@@ -28,8 +30,8 @@ impl Client {
             // The put ends sooner than the lease, which was renewed until now.
             self.leases.forget_lease(token);
         }
-        let put = self.in_time(deadline, self.put(pair, put));
-        self.ask(Side::Write, pair, deadline, put).await
+        let put = self.in_time(TIMEOUT, self.put(pair, put));
+        self.ask(Side::Write, pair, TIMEOUT, put).await
     }
 
     pub(crate) async fn put(&self, pair: &Pair, put: Put) -> Result<PutOutcome, Error> {
