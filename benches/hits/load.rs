@@ -232,7 +232,7 @@ async fn call<C: Contender>(mut contender: C, mut caller: Caller) -> Vec<u32> {
 struct Caller {
     walk: Arc<[u32]>,
     place: usize,
-    /// Its first key that nobody has asked for.
+    /// Its first key that was never asked for.
     first_new: u64,
     misses_one_in: Option<usize>,
     number: usize,
