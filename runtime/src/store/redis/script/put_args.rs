@@ -97,7 +97,10 @@ fn entry(put: &Put, now_us: Option<u64>) -> Vec<u8> {
 pub(crate) fn put_reply(reply: Value) -> Result<PutReply, Error> {
     let numbers = match reply {
         Value::Int(evicted) => vec![evicted],
-        parts => array(parts)?.into_iter().map(int).collect::<Result<_, _>>()?,
+        parts => array(parts)?
+            .into_iter()
+            .map(int)
+            .collect::<Result<_, _>>()?,
     };
     let place = |index: &i64| usize::try_from(*index - 1).map_err(|_| unexpected());
     Ok(PutReply {
@@ -106,7 +109,11 @@ pub(crate) fn put_reply(reply: Value) -> Result<PutReply, Error> {
             .and_then(|&evicted| u64::try_from(evicted).ok())
             .ok_or_else(unexpected)?,
         sweep_again: numbers.get(1).is_some_and(|&swept| swept != 0),
-        overtaken: numbers.iter().skip(2).map(place).collect::<Result<_, _>>()?,
+        overtaken: numbers
+            .iter()
+            .skip(2)
+            .map(place)
+            .collect::<Result<_, _>>()?,
     })
 }
 

@@ -41,10 +41,11 @@ impl Client {
             sweeps: put.hard_ms > 0 && sweeps.is_due(),
             has_field_ttl: self.connection.has_field_ttl(),
         };
-        let forced_us = self.clock.forced_us();
+        let forced_us = Some(self.clock.forced_us()).filter(|&us| us > 0);
+        let known = put.now.map(|known| self.clock.now_us(known));
         let item = PutItem {
             put: &put,
-            now_us: (forced_us > 0).then_some(forced_us),
+            now_us: forced_us.or(known),
         };
         let touches = self.take_pending_hits(pair, put.field);
         let args = put_args(header, &[item], touches);
