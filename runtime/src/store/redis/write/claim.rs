@@ -52,7 +52,7 @@ impl Client {
         request: &LeaseRequest,
         seen: ServerTime,
         wait: Timeout,
-        reply: ReplyReceiver,
+        reply: ClaimReceiver,
     ) -> Result<Option<LeaseOutcome>, Error> {
         let reply = match timeout::within(wait.at_most, reply).await {
             Some(Ok(Ok(reply))) => reply,
@@ -90,7 +90,7 @@ impl Client {
         self: &Arc<Self>,
         pair: &Arc<Pair>,
         requests: &[LeaseRequest],
-    ) -> Result<Vec<Option<(ServerTime, ReplyReceiver)>>, Error> {
+    ) -> Result<Vec<Option<(ServerTime, ClaimReceiver)>>, Error> {
         self.admit(Side::Write, pair)?;
         // Leases live by the server's own clock, also in tests that set the clock of entries.
         let is_forced = self.clock.forced_us() > 0;
@@ -145,7 +145,7 @@ impl Client {
     }
 }
 
-type ReplyReceiver = oneshot::Receiver<Result<ClaimReply, Error>>;
+type ClaimReceiver = oneshot::Receiver<Result<ClaimReply, Error>>;
 
 /// Whether an entry that is there by now will do.
 fn is_accepted(accept: AcceptEntry, entry: &RawEntry, now_us: u64) -> bool {

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::oneshot;
 
 use super::context::WriteSink;
-use super::reply::Frame;
+use super::reply::ReplyPart;
 use crate::error::{Error, Fault};
 use crate::key::digest::Field;
 use crate::store::redis::connection::classify;
@@ -98,17 +98,17 @@ impl ClaimGroup {
     /// `None` if these are no replies to what was asked.
     pub(super) fn deliver(
         self,
-        frames: &[Frame],
+        parts: &[ReplyPart],
         bytes: &Bytes,
         sink: &dyn WriteSink,
     ) -> Option<(usize, bool)> {
-        let (exec, queued) = frames.split_last()?;
+        let (exec, queued) = parts.split_last()?;
         let callers = self.claims.len();
         let executed = match exec {
-            Frame::Array(executed) if executed.len() == callers + 2 => executed,
-            Frame::Error(aborted) => {
+            ReplyPart::Array(executed) if executed.len() == callers + 2 => executed,
+            ReplyPart::Error(aborted) => {
                 // The cause is the error of a command that could not be queued.
-                let cause = queued.iter().find_map(Frame::error).unwrap_or(aborted);
+                let cause = queued.iter().find_map(ReplyPart::error).unwrap_or(aborted);
                 let error = refused(bytes, cause);
                 sink.failed(&self.pair, &error);
                 self.fail(&error);
@@ -118,13 +118,13 @@ impl ClaimGroup {
         };
         let (set, rest) = executed.split_at(callers);
         let values = match &rest[0] {
-            Frame::Array(values) if values.len() == callers => Ok(values),
-            Frame::Error(range) => Err(refused(bytes, range)),
+            ReplyPart::Array(values) if values.len() == callers => Ok(values),
+            ReplyPart::Error(range) => Err(refused(bytes, range)),
             _ => return None,
         };
         let clock = match &rest[1] {
-            Frame::Bulk(None) | Frame::Error(_) => 0,
-            Frame::Bulk(Some(range)) => {
+            ReplyPart::Bulk(None) | ReplyPart::Error(_) => 0,
+            ReplyPart::Bulk(Some(range)) => {
                 let digits = std::str::from_utf8(&bytes[range.clone()]).ok()?;
                 digits.parse().ok()?
             }
@@ -137,23 +137,23 @@ impl ClaimGroup {
         let mut any_set = false;
         for (at, claim) in self.claims.into_iter().enumerate() {
             let reply = match (&set[at], &values) {
-                (Frame::Error(range), _) => Err(refused(bytes, range)),
-                (Frame::Int(1), Err(error)) => {
+                (ReplyPart::Error(range), _) => Err(refused(bytes, range)),
+                (ReplyPart::Int(1), Err(error)) => {
                     sink.release(&self.pair, claim.field, claim.token);
                     Err(error.again())
                 }
-                (Frame::Int(1), Ok(values)) if clock == self.began => match &values[at] {
-                    Frame::Bulk(value) => {
+                (ReplyPart::Int(1), Ok(values)) if clock == self.began => match &values[at] {
+                    ReplyPart::Bulk(value) => {
                         let value = value.clone().map(|range| bytes.slice(range));
                         Ok(ClaimReply::Set(value.map(RawEntry::Own)))
                     }
                     _ => return None,
                 },
                 // With a clock that is not the pair's, the lease may count for nothing, or for too much.
-                (Frame::Int(_), _) => Ok(ClaimReply::Undecided),
+                (ReplyPart::Int(_), _) => Ok(ClaimReply::Undecided),
                 _ => return None,
             };
-            let is_set = matches!(set[at], Frame::Int(1));
+            let is_set = matches!(set[at], ReplyPart::Int(1));
             any_set |= is_set;
             if claim.reply.send(reply).is_err() && is_set {
                 sink.release(&self.pair, claim.field, claim.token);

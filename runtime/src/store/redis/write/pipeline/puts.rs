@@ -9,7 +9,7 @@ use redis::Value;
 
 use super::claims::refused;
 use super::context::{PutsOptions, WriteSink};
-use super::reply::Frame;
+use super::reply::ReplyPart;
 use crate::policy::Policy;
 use crate::store::redis::pipeline::resp::{array, bulk};
 use crate::store::redis::script::put_args::{PutHeader, PutItem, put_args, put_reply};
@@ -124,18 +124,18 @@ impl PutScript {
     /// to what was asked.
     fn deliver(
         mut self,
-        frame: &Frame,
+        part: &ReplyPart,
         bytes: &Bytes,
         sink: &dyn WriteSink,
     ) -> Option<Vec<QueuedPut>> {
-        let reply = match frame {
-            Frame::Error(text) if bytes[text.clone()].starts_with(b"NOSCRIPT") => {
+        let reply = match part {
+            ReplyPart::Error(text) if bytes[text.clone()].starts_with(b"NOSCRIPT") => {
                 let mut again = std::mem::take(&mut self.puts);
                 again.iter_mut().for_each(|put| put.by_text = true);
                 return Some(again);
             }
-            Frame::Error(text) => Err(refused(bytes, text)),
-            frame => Ok(put_reply(value(frame)?).ok()?),
+            ReplyPart::Error(text) => Err(refused(bytes, text)),
+            part => Ok(put_reply(value(part)?).ok()?),
         };
         let puts = std::mem::take(&mut self.puts);
         match reply {
@@ -214,32 +214,32 @@ impl PutScripts {
     /// `None` if these are no replies to what was asked.
     pub(super) fn deliver(
         mut self,
-        frames: &[Frame],
+        parts: &[ReplyPart],
         bytes: &Bytes,
         sink: &dyn WriteSink,
     ) -> Option<(usize, Vec<QueuedPut>)> {
         let (mut callers, mut again) = (0, Vec::new());
-        for frame in frames {
+        for part in parts {
             let script = self.0.pop_front()?;
             callers += script.puts.len();
-            again.extend(script.deliver(frame, bytes, sink)?);
+            again.extend(script.deliver(part, bytes, sink)?);
         }
         Some((callers, again))
     }
 }
 
 /// A reply as the redis crate has it.
-fn value(frame: &Frame) -> Option<Value> {
-    let int = |frame: &Frame| match frame {
-        Frame::Int(number) => Some(Value::Int(*number)),
+fn value(part: &ReplyPart) -> Option<Value> {
+    let int = |part: &ReplyPart| match part {
+        ReplyPart::Int(number) => Some(Value::Int(*number)),
         _ => None,
     };
-    match frame {
-        Frame::Array(items) => items
+    match part {
+        ReplyPart::Array(items) => items
             .iter()
             .map(int)
             .collect::<Option<_>>()
             .map(Value::Array),
-        frame => int(frame),
+        part => int(part),
     }
 }

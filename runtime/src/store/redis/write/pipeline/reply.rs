@@ -6,12 +6,12 @@ use crate::store::redis::pipeline::resp::{Line, ProtocolError, line};
 
 /// One reply, or a part of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Frame {
+pub(crate) enum ReplyPart {
     Int(i64),
     Simple,
     /// Where its bytes are.
     Bulk(Option<Range<usize>>),
-    Array(Vec<Frame>),
+    Array(Vec<ReplyPart>),
     /// Where its text is.
     Error(Range<usize>),
 }
@@ -21,12 +21,12 @@ const DEEPEST: usize = 2;
 
 /// The replies to one request, as far as they have arrived.
 #[derive(Debug, Default)]
-pub(crate) struct FrameParser {
+pub(crate) struct PartsParser {
     at: usize,
-    frames: Vec<Frame>,
+    parts: Vec<ReplyPart>,
 }
 
-impl Frame {
+impl ReplyPart {
     pub(super) fn error(&self) -> Option<&Range<usize>> {
         match self {
             Self::Error(text) => Some(text),
@@ -35,45 +35,45 @@ impl Frame {
     }
 }
 
-impl FrameParser {
+impl PartsParser {
     /// Continues in the bytes that have arrived, until there are so many replies.
     pub(super) fn read(
         &mut self,
         bytes: &[u8],
         replies: usize,
-    ) -> Result<Result<(usize, Vec<Frame>), usize>, ProtocolError> {
-        while self.frames.len() < replies {
-            match frame(bytes, self.at, 0)? {
-                Ok((frame, next)) => {
-                    self.frames.push(frame);
+    ) -> Result<Result<(usize, Vec<ReplyPart>), usize>, ProtocolError> {
+        while self.parts.len() < replies {
+            match part(bytes, self.at, 0)? {
+                Ok((part, next)) => {
+                    self.parts.push(part);
                     self.at = next;
                 }
                 Err(missing) => return Ok(Err(missing)),
             }
         }
-        let Self { at, frames } = std::mem::take(self);
-        Ok(Ok((at, frames)))
+        let Self { at, parts } = std::mem::take(self);
+        Ok(Ok((at, parts)))
     }
 }
 
 #[allow(clippy::type_complexity)]
-fn frame(
+fn part(
     bytes: &[u8],
     at: usize,
     depth: usize,
-) -> Result<Result<(Frame, usize), usize>, ProtocolError> {
+) -> Result<Result<(ReplyPart, usize), usize>, ProtocolError> {
     let Some((line, start)) = line(bytes, at)? else {
         return Ok(Err(1));
     };
-    let frame = match line {
-        Line::Int(number) => Frame::Int(number),
-        Line::Simple => Frame::Simple,
-        Line::Nil => Frame::Bulk(None),
-        Line::Error(_) => Frame::Error(at + 1..start - 2),
+    let part = match line {
+        Line::Int(number) => ReplyPart::Int(number),
+        Line::Simple => ReplyPart::Simple,
+        Line::Nil => ReplyPart::Bulk(None),
+        Line::Error(_) => ReplyPart::Error(at + 1..start - 2),
         Line::Bulk(len) => {
             let end = start + len;
             return match bytes.get(end..end + 2) {
-                Some(b"\r\n") => Ok(Ok((Frame::Bulk(Some(start..end)), end + 2))),
+                Some(b"\r\n") => Ok(Ok((ReplyPart::Bulk(Some(start..end)), end + 2))),
                 Some(_) => Err(ProtocolError),
                 None => Ok(Err(end + 2 - bytes.len())),
             };
@@ -84,7 +84,7 @@ fn frame(
             let mut items = Vec::with_capacity(len.min(512));
             let mut next = start;
             while items.len() < len {
-                match self::frame(bytes, next, depth + 1)? {
+                match self::part(bytes, next, depth + 1)? {
                     Ok((item, end)) => {
                         items.push(item);
                         next = end;
@@ -92,10 +92,10 @@ fn frame(
                     Err(missing) => return Ok(Err(missing)),
                 }
             }
-            return Ok(Ok((Frame::Array(items), next)));
+            return Ok(Ok((ReplyPart::Array(items), next)));
         }
     };
-    Ok(Ok((frame, start)))
+    Ok(Ok((part, start)))
 }
 
 #[cfg(test)]
@@ -105,30 +105,30 @@ mod tests {
     const REPLIES: &[u8] = b"+OK\r\n+QUEUED\r\n-OOM command not allowed\r\n:-1\r\n\
         *4\r\n:1\r\n:0\r\n*2\r\n$5\r\nab\r\nc\r\n$-1\r\n$-1\r\n:7\r\n";
 
-    fn check(end: usize, frames: &[Frame]) {
+    fn check(end: usize, parts: &[ReplyPart]) {
         assert_eq!(end, REPLIES.len());
         let [
-            Frame::Simple,
-            Frame::Simple,
-            Frame::Error(oom),
-            Frame::Int(-1),
-            Frame::Array(exec),
-            Frame::Int(7),
-        ] = frames
+            ReplyPart::Simple,
+            ReplyPart::Simple,
+            ReplyPart::Error(oom),
+            ReplyPart::Int(-1),
+            ReplyPart::Array(exec),
+            ReplyPart::Int(7),
+        ] = parts
         else {
-            panic!("{frames:?}");
+            panic!("{parts:?}");
         };
         assert_eq!(&REPLIES[oom.clone()], b"OOM command not allowed");
         let [
-            Frame::Int(1),
-            Frame::Int(0),
-            Frame::Array(values),
-            Frame::Bulk(None),
+            ReplyPart::Int(1),
+            ReplyPart::Int(0),
+            ReplyPart::Array(values),
+            ReplyPart::Bulk(None),
         ] = &exec[..]
         else {
             panic!("{exec:?}");
         };
-        let [Frame::Bulk(Some(value)), Frame::Bulk(None)] = &values[..] else {
+        let [ReplyPart::Bulk(Some(value)), ReplyPart::Bulk(None)] = &values[..] else {
             panic!("{values:?}");
         };
         assert_eq!(&REPLIES[value.clone()], b"ab\r\nc");
@@ -137,17 +137,17 @@ mod tests {
     #[test]
     fn replies_cut_at_any_byte_are_parsed_when_the_rest_arrives() {
         for cut in 0..REPLIES.len() {
-            let mut parser = FrameParser::default();
+            let mut parser = PartsParser::default();
             assert!(
                 parser.read(&REPLIES[..cut], 6).unwrap().is_err(),
                 "cut at {cut}"
             );
-            let (end, frames) = parser.read(REPLIES, 6).unwrap().unwrap();
-            check(end, &frames);
+            let (end, parts) = parser.read(REPLIES, 6).unwrap().unwrap();
+            check(end, &parts);
         }
         let two = [REPLIES, REPLIES].concat();
-        let (end, frames) = FrameParser::default().read(&two, 6).unwrap().unwrap();
-        check(end, &frames);
+        let (end, parts) = PartsParser::default().read(&two, 6).unwrap().unwrap();
+        check(end, &parts);
     }
 
     #[test]
@@ -161,16 +161,16 @@ mod tests {
             b"*99999999999\r\n",
         ];
         for bytes in invalid {
-            assert!(FrameParser::default().read(bytes, 1).is_err());
+            assert!(PartsParser::default().read(bytes, 1).is_err());
         }
     }
 
     #[test]
     fn a_flipped_bit_never_causes_a_panic_or_a_range_beyond_the_replies() {
-        fn ranges(frame: &Frame, end: usize) {
-            match frame {
-                Frame::Bulk(Some(range)) | Frame::Error(range) => assert!(range.end <= end),
-                Frame::Array(items) => items.iter().for_each(|item| ranges(item, end)),
+        fn ranges(part: &ReplyPart, end: usize) {
+            match part {
+                ReplyPart::Bulk(Some(range)) | ReplyPart::Error(range) => assert!(range.end <= end),
+                ReplyPart::Array(items) => items.iter().for_each(|item| ranges(item, end)),
                 _ => {}
             }
         }
@@ -178,9 +178,9 @@ mod tests {
             for bit in 0..8 {
                 let mut bytes = REPLIES.to_vec();
                 bytes[at] ^= 1 << bit;
-                if let Ok(Ok((end, frames))) = FrameParser::default().read(&bytes, 6) {
+                if let Ok(Ok((end, parts))) = PartsParser::default().read(&bytes, 6) {
                     assert!(end <= bytes.len());
-                    frames.iter().for_each(|frame| ranges(frame, end));
+                    parts.iter().for_each(|part| ranges(part, end));
                 }
             }
         }

@@ -9,7 +9,7 @@ use super::claims::{self, ClaimGroup, QueuedClaim};
 use super::context::WriteContext;
 use super::puts::{PutScripts, QueuedPut};
 use super::queue::WriteQueue;
-use super::reply::{Frame, FrameParser};
+use super::reply::{PartsParser, ReplyPart};
 use crate::error::Error;
 use crate::store::redis::pipeline::resp::ProtocolError;
 use crate::store::redis::pipeline::traffic::{Traffic, Waiters};
@@ -67,8 +67,8 @@ impl WriteTraffic {
 
 impl Traffic for WriteTraffic {
     type Sent = SentWrites;
-    type Parser = FrameParser;
-    type Reply = Vec<Frame>;
+    type Parser = PartsParser;
+    type Reply = Vec<ReplyPart>;
 
     // One of each kind.
     const REQUESTS: usize = 3;
@@ -87,21 +87,21 @@ impl Traffic for WriteTraffic {
 
     fn parse(
         &self,
-        parser: &mut FrameParser,
+        parser: &mut PartsParser,
         sent: &SentWrites,
         bytes: &[u8],
-    ) -> Result<Result<(usize, Vec<Frame>), usize>, ProtocolError> {
+    ) -> Result<Result<(usize, Vec<ReplyPart>), usize>, ProtocolError> {
         parser.read(bytes, sent.replies())
     }
 
-    fn deliver(&self, sent: SentWrites, frames: Vec<Frame>, bytes: Bytes) -> Option<usize> {
+    fn deliver(&self, sent: SentWrites, parts: Vec<ReplyPart>, bytes: Bytes) -> Option<usize> {
         let sink = self.context.sink.upgrade()?;
         self.queue().sent.pop_front();
         match sent {
             SentWrites::Ends(_) => Some(0),
             SentWrites::Claims(groups) => {
                 self.queue().claims_are_sent = false;
-                let (mut callers, mut rest) = (0, &frames[..]);
+                let (mut callers, mut rest) = (0, &parts[..]);
                 for group in groups {
                     let (own, others) = rest.split_at_checked(group.replies())?;
                     rest = others;
@@ -116,7 +116,7 @@ impl Traffic for WriteTraffic {
             }
             SentWrites::Puts(scripts) => {
                 self.queue().puts_are_sent = false;
-                let (callers, again) = scripts.deliver(&frames, &bytes, &*sink)?;
+                let (callers, again) = scripts.deliver(&parts, &bytes, &*sink)?;
                 let mut queue = self.queue();
                 for put in again.into_iter().rev() {
                     queue.puts.push_front(put);
