@@ -5,6 +5,7 @@ mod coalescing;
 mod deployments;
 mod eviction;
 mod hostile_bytes;
+mod misses;
 mod pipeline;
 mod read_connections;
 mod scripts;

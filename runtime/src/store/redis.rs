@@ -30,6 +30,7 @@ pub(crate) use self::read::lookup::Lookup;
 use self::script::Script;
 pub(crate) use self::script::all as scripts;
 use self::script::reply::{array, found, unexpected};
+use self::write::claim::Claimed;
 use self::write::leases;
 use super::{
     Clock, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, LookupReply, Pair, Put,
@@ -176,10 +177,11 @@ impl Store for Redis {
         let claimed = self.client.claim(pair, &requests, deadline).await;
         let left = deadline.saturating_sub(since.elapsed());
         let each = requests.into_iter().zip(claimed);
-        join_all(each.map(|(request, claimed)| async move {
-            if let Some(outcome) = claimed? {
-                return Ok(outcome);
-            }
+        join_all(each.map(|(mut request, claimed)| async move {
+            request.on_held = match claimed? {
+                Claimed::Decided(outcome) => return Ok(outcome),
+                Claimed::Undecided(on_held) => on_held,
+            };
             let its = pair.clone();
             let outcome = self.client.run(None, |client| async move {
                 client.acquire_lease_in_time(&its, request, left).await

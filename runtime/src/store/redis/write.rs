@@ -4,7 +4,7 @@
 //! know it. The other files are operations of the client, and import `client`, `health`
 //! and `script`. Start with [`put`].
 
-mod claim;
+pub(crate) mod claim;
 mod discard;
 pub(crate) mod discards;
 pub(crate) mod hits;

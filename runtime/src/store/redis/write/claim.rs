@@ -19,15 +19,21 @@ use crate::store::{
     AcceptEntry, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Pair, RawEntry, ServerTime,
 };
 
+/// What is known of a lease after a claim.
+pub(crate) enum Claimed {
+    Decided(LeaseOutcome),
+    /// The script `begin` decides, and does this where a computation holds the lease.
+    Undecided(OnHeldLease),
+}
+
 impl Client {
-    /// Claims leases that no computation holds, all of them together. A claim is `None` where a computation holds the
-    /// lease, or there is no write pipeline at hand: then the script `begin` decides.
+    /// Claims leases that no computation holds, all of them together, if there is a write pipeline at hand.
     pub(crate) async fn claim(
         self: &Arc<Self>,
         pair: &Arc<Pair>,
         requests: &[LeaseRequest],
         deadline: Duration,
-    ) -> Vec<Result<Option<LeaseOutcome>, Error>> {
+    ) -> Vec<Result<Claimed, Error>> {
         let wait = Timeout::new(deadline);
         let queued = match self.queue_claims(pair, requests) {
             Ok(queued) => queued,
@@ -39,7 +45,7 @@ impl Client {
             .map(|(request, queued)| async move {
                 match queued {
                     Some((seen, reply)) => self.claimed(pair, request, seen, wait, reply).await,
-                    None => Ok(None),
+                    None => Ok(Claimed::Undecided(request.on_held)),
                 }
             });
         join_all(each).await
@@ -53,12 +59,14 @@ impl Client {
         seen: ServerTime,
         wait: Timeout,
         reply: ClaimReceiver,
-    ) -> Result<Option<LeaseOutcome>, Error> {
+    ) -> Result<Claimed, Error> {
         let reply = match timeout::within(wait.at_most, reply).await {
             Some(Ok(Ok(reply))) => reply,
             // The connection was lost, perhaps after the lease was set: `begin` finds that.
-            Some(Err(_)) => return Ok(None),
-            Some(Ok(Err(error))) if error.fault() == Fault::Nothing => return Ok(None),
+            Some(Err(_)) => return Ok(Claimed::Undecided(OnHeldLease::Wait)),
+            Some(Ok(Err(error))) if error.fault() == Fault::Nothing => {
+                return Ok(Claimed::Undecided(request.on_held));
+            }
             Some(Ok(Err(error))) => return Err(error),
             None => {
                 let late = Error::unavailable("the store did not answer in time");
@@ -66,23 +74,25 @@ impl Client {
             }
         };
         if Instant::now() > wait.half() {
-            self.account_claim::<()>(pair, wait, Ok(((), Pace::Slow)))?;
+            self.account_claim(pair, wait, Ok(((), Pace::Slow)))?;
         }
-        let ClaimReply::Set(entry) = reply else {
-            return Ok(None);
+        let entry = match reply {
+            ClaimReply::Set(entry) => entry,
+            ClaimReply::Held => return Ok(Claimed::Undecided(OnHeldLease::Wait)),
+            ClaimReply::Outdated => return Ok(Claimed::Undecided(OnHeldLease::Preempt)),
         };
         let now_us = seen.now_us();
         if let Some(entry) = entry.filter(|entry| is_accepted(request.accept, entry, now_us)) {
             self.abandon(pair, request.field, request.token, 0);
             self.record_found(pair, request.field, now_us).await;
-            return Ok(Some(LeaseOutcome::Hit(LookupReply {
+            return Ok(Claimed::Decided(LeaseOutcome::Hit(LookupReply {
                 now_us,
                 entry: Some(entry),
                 pair_ms: None,
             })));
         }
         self.grant(request.token);
-        Ok(Some(LeaseOutcome::Granted { at: seen }))
+        Ok(Claimed::Decided(LeaseOutcome::Granted { at: seen }))
     }
 
     /// Queues the claims that can be made without the script, in one step.
@@ -133,15 +143,15 @@ impl Client {
         self: &Arc<Self>,
         pair: &Arc<Pair>,
         wait: Timeout,
-        result: PacedResult<()>,
-    ) -> Result<Option<T>, Error> {
+        result: PacedResult<T>,
+    ) -> Result<T, Error> {
         let call = AdmittedCall {
             admission: self.admit(Side::Write, pair)?,
             side: Side::Write,
             pair,
             deadline: wait.at_most,
         };
-        self.account(&call, result).map(|()| None)
+        self.account(&call, result)
     }
 }
 

@@ -23,9 +23,11 @@ const LEASES_MS: &[u8] = b"600000";
 pub(crate) enum ClaimReply {
     /// The lease is set; there may be an entry by now.
     Set(Option<RawEntry>),
-    /// Another computation holds the lease, or the claim does not know of an invalidation: the caller
-    /// asks by the script `begin`.
-    Undecided,
+    /// Another computation holds the lease: the caller asks by the script `begin`.
+    Held,
+    /// The lease is set, but with a clock that is not the pair's, so it may count for nothing, or for too much:
+    /// the caller has `begin` set it once more.
+    Outdated,
 }
 
 /// A caller that claims a field.
@@ -138,10 +140,7 @@ impl ClaimGroup {
         for (at, claim) in self.claims.into_iter().enumerate() {
             let reply = match (&set[at], &values) {
                 (ReplyPart::Error(range), _) => Err(refused(bytes, range)),
-                (ReplyPart::Int(1), Err(error)) => {
-                    sink.release(&self.pair, claim.field, claim.token);
-                    Err(error.again())
-                }
+                (ReplyPart::Int(1), Err(error)) => Err(error.again()),
                 (ReplyPart::Int(1), Ok(values)) if clock == self.began => match &values[at] {
                     ReplyPart::Bulk(value) => {
                         let value = value.clone().map(|range| bytes.slice(range));
@@ -149,13 +148,15 @@ impl ClaimGroup {
                     }
                     _ => return None,
                 },
-                // With a clock that is not the pair's, the lease may count for nothing, or for too much.
-                (ReplyPart::Int(_), _) => Ok(ClaimReply::Undecided),
+                (ReplyPart::Int(1), Ok(_)) => Ok(ClaimReply::Outdated),
+                (ReplyPart::Int(_), _) => Ok(ClaimReply::Held),
                 _ => return None,
             };
             let is_set = matches!(set[at], ReplyPart::Int(1));
             any_set |= is_set;
-            if claim.reply.send(reply).is_err() && is_set {
+            let is_leased = reply.is_ok();
+            let is_received = claim.reply.send(reply).is_ok();
+            if is_set && !(is_leased && is_received) {
                 sink.release(&self.pair, claim.field, claim.token);
             }
         }

@@ -19,6 +19,8 @@ use crate::store::{Clock, Pair, Put, PutDone, PutOutcome, ServerTime};
 const MOST: usize = 16;
 /// Bytes of one script.
 const MOST_BYTES: usize = 128 << 10;
+/// How far a script looks for puts of its pair.
+const WINDOW: usize = 256;
 /// Scripts of one request.
 const MOST_SCRIPTS: usize = 4;
 
@@ -70,6 +72,7 @@ impl PutScript {
         let most = if pair.policy == Policy::Mru { 1 } else { MOST };
         let (mut bytes, mut puts, mut at) = (first.bytes(), vec![first], 0);
         while puts.len() < most
+            && at < WINDOW
             && let Some(next) = waiting.get(at)
         {
             let of_pair = next.pair.stem == pair.stem;
