@@ -107,9 +107,12 @@ impl Memory {
             |put: &&Put| put.token.is_none() || put.token == content.lease(&pair.stem, put.field);
         let mut outcomes: Vec<_> = puts
             .iter()
-            .map(|put| match is_current(put) {
-                true => PutOutcome::Stored(0),
-                false => PutOutcome::Fenced,
+            .map(|put| {
+                if is_current(put) {
+                    PutOutcome::Stored(0)
+                } else {
+                    PutOutcome::Fenced
+                }
             })
             .collect();
         let current: Vec<&Put> = puts.iter().copied().filter(is_current).collect();

@@ -97,9 +97,12 @@ impl Rig<'_> {
         let checked = self
             .fences(&expected, &reply, &after)
             .and_then(|()| self.values(&before, &expected, &after))
-            .and_then(|()| match is_damaged {
-                true => bound(&options, &expected, &after),
-                false => self.bound_and_order(&options, &expected, &reply, &before, &after),
+            .and_then(|()| {
+                if is_damaged {
+                    bound(&options, &expected, &after)
+                } else {
+                    self.bound_and_order(&options, &expected, &reply, &before, &after)
+                }
             })
             .and_then(|()| self.ends(&options, &puts, &expected, &after));
         checked.map_err(|fault| {

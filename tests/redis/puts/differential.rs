@@ -47,6 +47,20 @@ fn whole(state: &State) -> Vec<(&Bytes, &Bytes)> {
         .collect()
 }
 
+/// Where the puts of one run come from.
+struct Rig<'a> {
+    twins: Twins,
+    script: &'a Script,
+    has_field_ttl: bool,
+    fields: Vec<Bytes>,
+    tags: [Bytes; 2],
+    sizes: &'static [u64],
+    structure_ms: u64,
+    maxsize: u64,
+    now_us: u64,
+    clock_us: u64,
+}
+
 pub(super) fn check(
     server: &Server,
     script: &Script,
@@ -58,45 +72,66 @@ pub(super) fn check(
         connection: server.connection(),
         stem: format!("{name}:{which}"),
     };
-    let mut twins = Twins {
-        before: pair("before"),
-        after: pair("after"),
+    // Nothing is evicted where that would be at random.
+    let sizes: &[u64] = if script.policy == "rr" {
+        &[100]
+    } else {
+        &[1, 2, 3, 5, 8]
     };
-    let has_field_ttl = server.binary().version >= (7, 4, 0);
-    // Of random victims the number is compared, and nothing is evicted at random otherwise.
-    let is_random = script.policy == "rr";
-    let sizes: &[u64] = if is_random { &[100] } else { &[1, 2, 3, 5, 8] };
-    let fields: Vec<Bytes> = (0..14).map(|_| bytes(random, 20)).collect();
-    let tags = [bytes(random, 8), bytes(random, 8)];
-    let structure_ms = one_of(random, &[0, 60_000]);
-    let (mut now_us, mut clock_us) = (1_800_000_000_000_000_u64, 0);
-    let mut maxsize = one_of(random, sizes);
+    let mut rig = Rig {
+        twins: Twins {
+            before: pair("before"),
+            after: pair("after"),
+        },
+        script,
+        has_field_ttl: server.binary().version >= (7, 4, 0),
+        fields: (0..14).map(|_| bytes(random, 20)).collect(),
+        tags: [bytes(random, 8), bytes(random, 8)],
+        sizes,
+        structure_ms: one_of(random, &[0, 60_000]),
+        maxsize: one_of(random, sizes),
+        now_us: 1_800_000_000_000_000,
+        clock_us: 0,
+    };
     for step in 0..steps {
-        now_us += one_of(random, &[0, 1, 1, 1000, 5_000_000]);
+        rig.disturb(random);
+        let put = rig.put(random);
+        let options = rig.options(random);
+        rig.compare(&put, &options)
+            .map_err(|fault| format!("step {step}: {fault}"))?;
+        rig.twins.align();
+    }
+    Ok(())
+}
+
+impl Rig<'_> {
+    /// Time passes, and something happens to the pair.
+    fn disturb(&mut self, random: &mut Random) {
+        self.now_us += one_of(random, &[0, 1, 1, 1000, 5_000_000]);
         if chance(random, 5) {
-            now_us -= one_of(random, &[1, 10_000_000]);
+            self.now_us -= one_of(random, &[1, 10_000_000]);
         }
-        let field = one_of(random, &fields);
-        let other = one_of(random, &fields);
+        let other = one_of(random, &self.fields);
         match random.draw() % 100 {
-            0..5 => maxsize = one_of(random, sizes),
-            5..8 => twins.both("ZREM", 0, &[&other]),
-            8..11 => twins.both("HDEL", 1, &[&other]),
-            11 => twins.both("DEL", below(random, 3), &[]),
-            12..14 => twins.both("HSET", 1, &[&other, b"an orphan"]),
-            14..16 => twins.both("ZADD", 0, &[b"5", &other]),
+            0..5 => self.maxsize = one_of(random, self.sizes),
+            5..8 => self.twins.both("ZREM", 0, &[&other]),
+            8..11 => self.twins.both("HDEL", 1, &[&other]),
+            11 => self.twins.both("DEL", below(random, 3), &[]),
+            12..14 => self.twins.both("HSET", 1, &[&other, b"an orphan"]),
+            14..16 => self.twins.both("ZADD", 0, &[b"5", &other]),
             16..20 => {
-                clock_us = now_us.max(clock_us + 1);
-                let stamp = clock_us.to_string();
-                let epoch = [b"m", &one_of(random, &tags)[..]].concat();
-                twins.both(
-                    "HSET",
-                    2,
-                    &[b"clock", stamp.as_bytes(), &epoch, stamp.as_bytes()],
-                );
+                self.clock_us = self.now_us.max(self.clock_us + 1);
+                let stamp = self.clock_us.to_string();
+                let epoch = [b"m", &one_of(random, &self.tags)[..]].concat();
+                let stamps: [&[u8]; 4] = [b"clock", stamp.as_bytes(), &epoch, stamp.as_bytes()];
+                self.twins.both("HSET", 2, &stamps);
             }
             _ => {}
         }
+    }
+
+    fn put(&mut self, random: &mut Random) -> Put {
+        let field = one_of(random, &self.fields);
         let mut token = Vec::new();
         if chance(random, 60) {
             token = bytes(random, 16);
@@ -105,8 +140,9 @@ pub(super) fn check(
             } else {
                 bytes(random, 16)
             };
+            let now_us = self.now_us;
             let began = one_of(random, &[0, now_us - 10, now_us, now_us + 5]);
-            let tag = one_of(random, &tags);
+            let tag = one_of(random, &self.tags);
             let mut lease = lease(
                 now_us / 1000 + 2000,
                 &holder,
@@ -118,74 +154,78 @@ pub(super) fn check(
                 lease.truncate(25);
             }
             if chance(random, 90) {
-                twins.both("HSET", 2, &[&field, &lease]);
+                self.twins.both("HSET", 2, &[&field, &lease]);
             }
         }
-        let put = Put {
+        Put {
             field,
             token,
             soft_ms: one_of(random, &[0, 1000]),
             hard_ms: one_of(random, &[0, 3000, 100_000]),
             tail: bytes(random, 40),
-        };
+        }
+    }
+
+    fn options(&self, random: &mut Random) -> Options {
         let mut touches = Vec::new();
         for _ in 0..one_of(random, &[0, 0, 1, 3]) {
-            touches.push(one_of(random, &fields));
-            touches.push((now_us - random.draw() % 1000).to_string().into_bytes());
+            touches.push(one_of(random, &self.fields));
+            touches.push(
+                (self.now_us - random.draw() % 1000)
+                    .to_string()
+                    .into_bytes(),
+            );
             touches.push(one_of(random, &[b"1".to_vec(), b"3".to_vec()]));
         }
-        let options = Options {
-            maxsize,
-            structure_ms,
+        Options {
+            maxsize: self.maxsize,
+            structure_ms: self.structure_ms,
             sliding: chance(random, 50),
             sweeps: chance(random, 15),
-            field_ttl: has_field_ttl && chance(random, 50),
-            now_us,
+            field_ttl: self.has_field_ttl && chance(random, 50),
+            now_us: self.now_us,
             script_stamps: chance(random, 50),
             touches,
-        };
-        let state = twins.before.state();
-        let before_text = options.at_this_time(&script.before);
-        let expected = twins
-            .before
-            .eval(&before_text, &one_by_one(&options, &put))
-            .unwrap();
-        let found = twins.after.eval(
-            &options.at_this_time(&script.put),
-            &options.args(std::slice::from_ref(&put)),
-        );
-        let found = found.map_err(|error| format!("step {step}: {error}"))?;
-        let found = match numbers(&found)[..] {
+        }
+    }
+
+    fn compare(&mut self, put: &Put, options: &Options) -> Result<(), String> {
+        let Twins { before, after } = &mut self.twins;
+        let state = before.state();
+        let text = options.at_this_time(&self.script.before);
+        let expected = before.eval(&text, &one_by_one(options, put)).unwrap();
+        let text = options.at_this_time(&self.script.put);
+        let found = after.eval(&text, &options.args(std::slice::from_ref(put)));
+        let found = match numbers(&found.map_err(|error| error.to_string())?)[..] {
             [evicted, swept] => Value::Array(vec![Value::Int(evicted), Value::Int(swept)]),
             _ => Value::Int(-1),
         };
-        let (was, is) = (twins.before.state(), twins.after.state());
-        // A sample of more than there are to look at is drawn, and what half of a pair there is, too.
-        let is_drawn = options.sweeps && state.ranking.len() > 8;
-        if !is_drawn && state.is_whole() {
-            let same = if is_random {
-                was.ranking.len() == is.ranking.len()
-            } else {
-                was == is && expected == found
-            };
-            let left = (twins.before.left_ms(), twins.after.left_ms());
-            if !same || !same_end(left) && is.ranking.len() > 1 {
-                return Err(format!(
-                    "step {step}: {expected:?} {found:?} {left:?}\n{options:?}\n{put:?}\n{state:?}\n{was:?}\n{is:?}"
-                ));
-            }
-        } else if !is_drawn && !is_random && state.ranking.len() != state.values.len() {
-            let same =
-                was.ranking == is.ranking && whole(&was) == whole(&is) && was.leases == is.leases;
-            if !same || expected != found {
-                return Err(format!(
-                    "damaged, step {step}: {expected:?} {found:?}\n{options:?}\n{put:?}\n{state:?}\n{was:?}\n{is:?}"
-                ));
-            }
+        let (was, is) = (before.state(), after.state());
+        let left = (before.left_ms(), after.left_ms());
+        let is_random = self.script.policy == "rr";
+        // Of more than eight members a sweep draws some.
+        let is_same = if options.sweeps && state.ranking.len() > 8 {
+            true
+        } else if state.is_whole() {
+            // A pair of one entry was made afresh for the next, and ended by that.
+            let end = is.ranking.len() <= 1 || same_end(left);
+            end && was == is && expected == found
+        } else if is_random || state.ranking.len() == state.values.len() {
+            // As many lost members as lost values are not noticed, and random orphans are found.
+            true
+        } else {
+            was.ranking == is.ranking
+                && whole(&was) == whole(&is)
+                && was.leases == is.leases
+                && expected == found
+        };
+        if is_same {
+            return Ok(());
         }
-        twins.align();
+        Err(format!(
+            "{expected:?} {found:?} {left:?}\n{options:?}\n{put:?}\n{state:?}\n{was:?}\n{is:?}"
+        ))
     }
-    Ok(())
 }
 
 /// Both keys of both pairs end together, as far as that can be said of two moments.

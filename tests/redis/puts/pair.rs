@@ -144,6 +144,7 @@ impl Put {
 }
 
 /// The options of one script.
+#[allow(clippy::struct_excessive_bools)] // they are independent
 #[derive(Debug, Clone)]
 pub(super) struct Options {
     pub(super) maxsize: u64,

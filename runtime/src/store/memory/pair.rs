@@ -40,7 +40,9 @@ impl MemoryPair {
         }
         if !known.is_empty() && self.ranking.len() > maxsize {
             // The bound was lowered: what is there counts as new.
-            known.iter().for_each(|field| self.ranking.remove(*field));
+            for &field in &known {
+                self.ranking.remove(field);
+            }
             new = puts.iter().map(|put| put.field).collect();
         } else {
             self.ranking.overwrite(&known, now_us);
