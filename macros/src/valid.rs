@@ -4,6 +4,7 @@
 //! decided by the next stage; start at [`cached`], the rules for a method that is to be cached.
 
 mod argument;
+mod batch;
 mod block;
 mod callable;
 mod error;
@@ -20,6 +21,7 @@ use crate::ast::{Block, Method};
 use error::{at, leave_out};
 
 pub(crate) use argument::{arguments, no_late_helpers};
+pub(crate) use batch::{batch, list_of_each, sharing, unknown_shared};
 pub(crate) use block::{
     block, forwardable, no_entries, not_a_block, nothing_cached, own_type, unknown_item, wrapper,
 };

@@ -8,9 +8,10 @@ use super::access::Access;
 use super::attributes::{cfgs, lint_levels};
 use super::context::Context;
 use super::fragment::{self, is_generic};
-use super::{argument, cacheability, entries, original, returned};
+use super::{argument, batch, cacheability, entries, original, returned};
 use crate::ast::{CallStyle, EntryPoint, Environment, Method};
-use crate::plan::MethodPlan;
+use crate::args::MethodArgs;
+use crate::plan::Kind;
 use crate::types::{self, Namer};
 use crate::{generics, names};
 
@@ -23,8 +24,34 @@ const MOST_SKIPPED: usize = 6;
 //     }
 pub(super) fn handles(context: &Context<'_>) -> TokenStream {
     let methods = context.plan.methods.iter();
-    let cached = methods.filter(|method| method.is_cached());
-    let handles: Vec<_> = cached.map(|method| Handle::new(context, method)).collect();
+    let cached: Vec<_> = methods
+        .filter_map(|method| match &method.kind {
+            Kind::Cached(args) => Some((method, &**args)),
+            _ => None,
+        })
+        .collect();
+    // A handle of a batch method takes one id.
+    let items = cached.iter().map(|(method, _)| {
+        let of_one = |found| batch::of_one(context, method, found);
+        method.batch.as_ref().map(of_one)
+    });
+    let items: Vec<_> = items.collect();
+    let of_one = cached.iter().zip(&items).map(|((method, _), item)| {
+        let item = item.as_ref();
+        item.map(|item| batch::as_method(context, method, item))
+    });
+    let of_one: Vec<_> = of_one.collect();
+    let handles = cached
+        .iter()
+        .zip(&of_one)
+        .map(|((method, args), of_one)| match of_one {
+            Some(of_one) => {
+                let entry = batch::entry_of(context, method, of_one);
+                Handle::new(context, of_one, args, entry)
+            }
+            None => Handle::new(context, method, args, method),
+        });
+    let handles: Vec<_> = handles.collect();
     let runners = handles.iter().filter_map(Handle::runner);
     let lints = context.lints();
     let with_entry_lifetime = entries::with_entry_lifetime(context);
@@ -74,7 +101,10 @@ pub(super) fn handles(context: &Context<'_>) -> TokenStream {
 /// One method's function on the handles' type.
 struct Handle<'a> {
     context: &'a Context<'a>,
-    method: &'a MethodPlan<'a>,
+    method: &'a Method<'a>,
+    args: &'a MethodArgs,
+    /// What its entry is an entry of.
+    entry: &'a Method<'a>,
     access: Access,
     /// Of the value that the handle is made by.
     lifetime: Lifetime,
@@ -89,7 +119,12 @@ struct Handle<'a> {
 }
 
 impl<'a> Handle<'a> {
-    fn new(context: &'a Context<'a>, method: &'a MethodPlan<'a>) -> Self {
+    fn new(
+        context: &'a Context<'a>,
+        method: &'a Method<'a>,
+        args: &'a MethodArgs,
+        entry: &'a Method<'a>,
+    ) -> Self {
         let lifetime = if method.has_self() {
             names::entry_lifetime()
         } else {
@@ -105,8 +140,9 @@ impl<'a> Handle<'a> {
         // In place a trait's method has no other name by which it could be run.
         let is_runnable =
             context.entry_point() != EntryPoint::InPlace || context.block.trait_.is_none();
-        // Nor is there more than shared access to a value, by which a handle holds it.
-        let is_runnable = is_runnable && !method.takes_mut();
+        // Nor is there more than shared access to a value, by which a handle holds it. And what would run for an id of
+        // a batch is the batch.
+        let is_runnable = is_runnable && !method.takes_mut() && args.batch.is_none();
         let skipped = Some(skipped)
             .filter(|skipped| is_nameable && is_runnable && skipped.len() <= MOST_SKIPPED);
         if skipped.is_some() {
@@ -119,6 +155,8 @@ impl<'a> Handle<'a> {
             lifetime,
             context,
             method,
+            args,
+            entry,
             keyed,
             skipped,
             returned,
@@ -135,7 +173,10 @@ impl<'a> Handle<'a> {
         };
         let (returned, shape) = (&self.spelled, self.shape());
         let (run, run_type) = self.run();
-        let condition = cacheability::of_handle(self.context, self.method, &shape);
+        // It is for `refresh`.
+        let condition = self.skipped.as_ref().and_then(|_| {
+            cacheability::of_handle(self.context, self.method, self.args, &shape)
+        });
         let handle = match self.method.style {
             CallStyle::Sync => quote!(BlockingEntryHandle),
             CallStyle::Async | CallStyle::Future => quote!(EntryHandle),
@@ -145,7 +186,7 @@ impl<'a> Handle<'a> {
         let Access {
             prelude, engine, ..
         } = &self.access;
-        let writer = fragment::lending_key_writer(self.context, self.method, &self.access.this());
+        let writer = fragment::lending_key_writer(self.context, self.entry, &self.access.this());
         let takes = argument::takes(self.context, self.method);
         let proof = returned::named(self.context, self.method, &shape);
         let arguments = self.keyed.iter().map(|(ident, ty)| quote!(#ident: #ty));
