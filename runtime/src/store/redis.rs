@@ -8,6 +8,7 @@ mod client;
 mod connection;
 mod health;
 mod pair_state;
+mod pipeline;
 mod read;
 mod script;
 mod write;

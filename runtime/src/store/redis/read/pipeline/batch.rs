@@ -19,7 +19,7 @@ use crate::store::{LookupReply, RawEntry, ReplyBytes};
 
 /// Callers see in it whether there is a reply, without a channel each.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(crate) struct Batch {
     reply: OnceLock<Result<ReplyShare, Error>>,
     callers: Mutex<Callers>,
 }

@@ -8,16 +8,17 @@ use tokio::runtime::Handle;
 
 use super::batch::Ticket;
 use super::context::PipelineContext;
-use super::handle::Pipeline;
 use super::large_fields::LargeFields;
 use super::query::Query;
+use super::traffic::ReadTraffic;
 use crate::error::Error;
+use crate::store::redis::pipeline::handle::Pipeline;
 
 /// The pipelines of a lane. The one for large entries is opened when the first has been read.
 #[derive(Debug)]
 pub(crate) struct PipelinesBySize {
-    small: Pipeline,
-    large: Pipeline,
+    small: Pipeline<ReadTraffic>,
+    large: Pipeline<ReadTraffic>,
     large_fields: Arc<LargeFields>,
 }
 
@@ -25,8 +26,8 @@ impl PipelinesBySize {
     pub(crate) fn new(context: &PipelineContext) -> Self {
         let large_fields = Arc::<LargeFields>::default();
         Self {
-            small: Pipeline::new(context, large_fields.clone()),
-            large: Pipeline::new(context, large_fields.clone()),
+            small: pipeline(context, &large_fields),
+            large: pipeline(context, &large_fields),
             large_fields,
         }
     }
@@ -46,9 +47,9 @@ impl PipelinesBySize {
             && let Ok(handle) = Handle::try_current()
             && self.large.is_up(&handle)
         {
-            return self.large.enqueue(query, waker);
+            return enqueue(&self.large, query, waker);
         }
-        self.small.enqueue(query, waker)
+        enqueue(&self.small, query, waker)
     }
 
     /// Wakes callers that have timed out; returns whether reads are under way.
@@ -67,4 +68,24 @@ impl PipelinesBySize {
         self.small.close();
         self.large.close();
     }
+}
+
+fn pipeline(context: &PipelineContext, large_fields: &Arc<LargeFields>) -> Pipeline<ReadTraffic> {
+    let traffic = ReadTraffic::new(context, large_fields.clone());
+    Pipeline::new(context.target.clone(), traffic)
+}
+
+/// Adds a read to the next batch, if there is a connection.
+fn enqueue(
+    pipeline: &Pipeline<ReadTraffic>,
+    query: &Query<'_>,
+    waker: &Waker,
+) -> Option<Result<Ticket, Error>> {
+    let queued = pipeline.traffic()?.enqueue(query, waker);
+    Some(queued.map(|(ticket, is_first)| {
+        if is_first {
+            pipeline.wake();
+        }
+        ticket
+    }))
 }

@@ -3,21 +3,12 @@
 use std::ops::Range;
 
 use crate::error::Error;
-use crate::settings::LARGEST_ENTRY_BYTES;
 use crate::store::redis::connection::classify;
-
-/// The largest entry there can be, and more than its header needs.
-const LARGEST: usize = LARGEST_ENTRY_BYTES + (1 << 12);
-/// The longest first line of a reply: a number, or the text of an error.
-const LONGEST_LINE: usize = 4096;
-
-/// No reply to what was asked: the connection cannot be used any more.
-#[derive(Debug)]
-pub(super) struct ProtocolError;
+use crate::store::redis::pipeline::resp::{Line, ProtocolError, line};
 
 /// How far a reply has been parsed.
 #[derive(Debug, Default)]
-pub(super) struct ReplyParser {
+pub(crate) struct ReplyParser {
     at: usize,
     /// The replies for each pair, complete but for the last one.
     groups: Vec<PairReply>,
@@ -29,18 +20,10 @@ type PairReply = Result<Vec<Option<Range<usize>>>, Error>;
 
 /// A reply that is complete: it ends at `end`, and the bytes after it belong to the next one.
 #[derive(Debug)]
-pub(super) struct CompleteReply {
+pub(crate) struct CompleteReply {
     pub(super) end: usize,
     pub(super) groups: Vec<PairReply>,
     pub(super) now_us: Result<u64, Error>,
-}
-
-/// One line, of which the number or the text has been parsed.
-enum Line<'a> {
-    Array(usize),
-    Bulk(usize),
-    Nil,
-    Error(&'a [u8]),
 }
 
 impl ReplyParser {
@@ -133,7 +116,9 @@ fn item(
     let len = match line {
         Line::Bulk(len) => len,
         Line::Nil => return Ok(Ok((None, start))),
-        Line::Array(_) | Line::Error(_) => return Err(ProtocolError),
+        Line::Array(_) | Line::Error(_) | Line::Int(_) | Line::Simple => {
+            return Err(ProtocolError);
+        }
     };
     let end = start + len;
     match bytes.get(end..end + 2) {
@@ -141,50 +126,6 @@ fn item(
         Some(_) => Err(ProtocolError),
         None => Ok(Err(end + 2 - bytes.len())),
     }
-}
-
-/// The line that begins here, and where the next one does; `None` if its end has not arrived.
-fn line(bytes: &[u8], at: usize) -> Result<Option<(Line<'_>, usize)>, ProtocolError> {
-    let rest = &bytes[at..];
-    let visible = &rest[..rest.len().min(LONGEST_LINE)];
-    let Some(end) = visible.iter().position(|&byte| byte == b'\r') else {
-        return if visible.len() < LONGEST_LINE {
-            Ok(None)
-        } else {
-            Err(ProtocolError)
-        };
-    };
-    match rest.get(end + 1) {
-        None => return Ok(None),
-        Some(b'\n') => {}
-        Some(_) => return Err(ProtocolError),
-    }
-    let text = &rest[1..end];
-    let line = match rest[0] {
-        b'*' => Line::Array(number(text)?),
-        b'$' if text == b"-1" => Line::Nil,
-        b'$' => Line::Bulk(number(text)?),
-        b'-' => Line::Error(text),
-        _ => return Err(ProtocolError),
-    };
-    Ok(Some((line, at + end + 2)))
-}
-
-fn number(digits: &[u8]) -> Result<usize, ProtocolError> {
-    if digits.is_empty() || digits.len() > 9 {
-        return Err(ProtocolError);
-    }
-    let mut number = 0;
-    for digit in digits {
-        if !digit.is_ascii_digit() {
-            return Err(ProtocolError);
-        }
-        number = number * 10 + usize::from(digit - b'0');
-    }
-    if number > LARGEST {
-        return Err(ProtocolError);
-    }
-    Ok(number)
 }
 
 /// The reply to `TIME`, in microseconds.
@@ -210,6 +151,7 @@ fn refused(text: &[u8]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::redis::pipeline::resp::LONGEST_LINE;
 
     const REPLY: &[u8] = b"*3\r\n$5\r\nab\r\nc\r\n$-1\r\n$0\r\n\r\n\
         -WRONGTYPE Operation against a key\r\n*2\r\n$10\r\n1700000000\r\n$6\r\n000123\r\n";

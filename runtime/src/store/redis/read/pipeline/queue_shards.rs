@@ -1,7 +1,7 @@
 //! The queue of a read pipeline, in shards: a thread always uses the same one.
 //!
 //! One lock, which all threads took for every read, was the largest item of a hit on the client. The
-//! [`io_task`](super::io_task) visits shard after shard and takes a batch out of each.
+//! [`io_task`](crate::store::redis::pipeline) visits shard after shard and takes a batch out of each.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -4,12 +4,13 @@ use std::ops::Range;
 use std::slice;
 use std::sync::Arc;
 
-use bytes::{BufMut as _, BytesMut};
+use bytes::BytesMut;
 
 use super::large_fields::LargeFields;
 use crate::entry::header;
 use crate::key::digest::Field;
 use crate::store::Pair;
+use crate::store::redis::pipeline::resp::{array, bulk};
 
 /// Fields that are asked for together.
 pub(super) const FIELDS: usize = 256;
@@ -17,13 +18,13 @@ pub(super) const FIELDS: usize = 256;
 const SLOTS: usize = 2 * FIELDS;
 
 #[derive(Debug, Default)]
-pub(super) struct Request {
+pub(crate) struct Request {
     pub(super) groups: Vec<PairFields>,
 }
 
 /// The fields of one pair.
 #[derive(Debug)]
-pub(super) struct PairFields {
+pub(crate) struct PairFields {
     pub(super) pair: Arc<Pair>,
     /// And how many callers wait for each.
     fields: Vec<(Field, u64)>,
@@ -33,7 +34,7 @@ pub(super) struct PairFields {
 
 /// Where a caller finds its entry in the reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ReplyIndex {
+pub(crate) struct ReplyIndex {
     pub(super) group: usize,
     pub(super) entry: usize,
 }
@@ -161,39 +162,5 @@ impl Iterator for Hits<'_> {
                 return Some(*hits);
             }
         }
-    }
-}
-
-fn array(out: &mut BytesMut, len: usize) {
-    header(out, b'*', len);
-}
-
-pub(super) fn bulk(out: &mut BytesMut, bytes: &[u8]) {
-    header(out, b'$', bytes.len());
-    out.extend_from_slice(bytes);
-    out.extend_from_slice(b"\r\n");
-}
-
-fn header(out: &mut BytesMut, kind: u8, len: usize) {
-    out.put_u8(kind);
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    let mut left = len;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + u8::try_from(left % 10).unwrap_or(0);
-        left /= 10;
-        if left == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
-    out.extend_from_slice(b"\r\n");
-}
-
-pub(super) fn command(out: &mut BytesMut, words: &[&[u8]]) {
-    array(out, words.len());
-    for word in words {
-        bulk(out, word);
     }
 }

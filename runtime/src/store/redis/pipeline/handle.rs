@@ -1,31 +1,27 @@
-//! The callers' end of a read pipeline.
+//! The callers' end of a pipeline.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Waker;
 use std::time::Instant;
 
 use tokio::runtime::Handle;
 
-use super::batch::Ticket;
-use super::context::PipelineContext;
 use super::io_task;
-use super::large_fields::LargeFields;
-use super::query::Query;
 use super::state::{PipelineStage, PipelineState};
-use crate::error::Error;
+use super::traffic::Traffic;
+use crate::store::redis::connection::target::Target;
 
 /// Dropped, it closes its connection.
-pub(super) struct Pipeline(Arc<PipelineState>);
+pub(crate) struct Pipeline<T: Traffic>(Arc<PipelineState<T>>);
 
-impl Pipeline {
-    pub(super) fn new(context: &PipelineContext, large_fields: Arc<LargeFields>) -> Self {
-        Self(Arc::new(PipelineState::new(context.clone(), large_fields)))
+impl<T: Traffic> Pipeline<T> {
+    pub(crate) fn new(target: Arc<Target>, traffic: T) -> Self {
+        Self(Arc::new(PipelineState::new(target, traffic)))
     }
 
     /// Whether there is a connection now. If there is none, an attempt starts on this runtime.
-    pub(super) fn is_up(&self, handle: &Handle) -> bool {
+    pub(crate) fn is_up(&self, handle: &Handle) -> bool {
         if self.0.is_up.load(Ordering::Relaxed) {
             return true;
         }
@@ -39,41 +35,43 @@ impl Pipeline {
         false
     }
 
-    /// Adds a read to the next batch, if there is a connection.
-    pub(super) fn enqueue(
-        &self,
-        query: &Query<'_>,
-        waker: &Waker,
-    ) -> Option<Result<Ticket, Error>> {
+    /// What goes over it, for callers to queue, if there is a connection.
+    #[inline]
+    pub(crate) fn traffic(&self) -> Option<&T> {
         let is_up = self.0.is_up.load(Ordering::Relaxed);
-        is_up.then(|| self.0.enqueue(query, waker))
+        is_up.then_some(&self.0.traffic)
     }
 
-    /// Wakes callers that have timed out; returns whether reads are under way.
-    pub(super) fn expire_waiters(&self, now: Instant) -> bool {
+    /// Has the I/O task look at what waits.
+    pub(crate) fn wake(&self) {
+        self.0.wake();
+    }
+
+    /// Wakes callers that have timed out; returns whether others wait.
+    pub(crate) fn expire_waiters(&self, now: Instant) -> bool {
         self.0.expire_waiters(now)
     }
 
-    /// Ends the connection; the next read starts another attempt.
-    pub(super) fn reconnect(&self) {
+    /// Ends the connection; the next caller starts another attempt.
+    pub(crate) fn reconnect(&self) {
         self.0.disconnect(self.0.io(), false);
     }
 
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.0.disconnect(self.0.io(), true);
     }
 }
 
-impl Drop for Pipeline {
+impl<T: Traffic> Drop for Pipeline<T> {
     fn drop(&mut self) {
         self.close();
     }
 }
 
-impl fmt::Debug for Pipeline {
+impl<T: Traffic> fmt::Debug for Pipeline<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pipeline")
-            .field("target", &self.0.context.target)
+            .field("target", &self.0.target)
             .field("stage", &self.0.io().stage)
             .finish_non_exhaustive()
     }

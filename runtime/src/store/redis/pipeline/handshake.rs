@@ -1,4 +1,4 @@
-//! Opening the connection of a read pipeline: authentication, database, `PING`.
+//! Opening the connection of a pipeline: authentication, database, `PING`.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
-use super::request::command;
+use super::resp::command;
 
 /// A connection that is ready for requests.
 pub(super) enum ServerStream {

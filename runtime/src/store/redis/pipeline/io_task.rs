@@ -12,13 +12,10 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::time::timeout;
 
-use super::batch::BatchReply;
-use super::context::ReplySink;
 use super::handshake::{self, ServerStream};
-use super::parser::{ProtocolError, ReplyParser};
-use super::queue_shards::SentBatch;
-use super::request::Request;
-use super::state::{FIRST_PAUSE, PipelineStage, PipelineState, REQUESTS};
+use super::resp::ProtocolError;
+use super::state::{FIRST_PAUSE, PipelineStage, PipelineState};
+use super::traffic::Traffic;
 use crate::store::redis::connection::options::CONNECT;
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -27,7 +24,7 @@ const CHUNK: usize = 64 << 10;
 const LEAST_ROOM: usize = 4 << 10;
 
 /// One connection, from the attempt to its end.
-pub(super) async fn run(state: Arc<PipelineState>, pause: Duration) {
+pub(super) async fn run<T: Traffic>(state: Arc<PipelineState<T>>, pause: Duration) {
     // The guard is dropped with the runtime, or by a panic where that has no sockets: then there is
     // no other attempt.
     let mut guard = DisconnectGuard {
@@ -37,7 +34,7 @@ pub(super) async fn run(state: Arc<PipelineState>, pause: Duration) {
     let opened = timeout(CONNECT, open(&state)).await;
     let Ok(Ok(stream)) = opened else {
         // The background thread fails to connect as well, and logs why.
-        tracing::debug!("redis-func-cache: cannot connect to the store (read connection)");
+        tracing::debug!("redis-func-cache: cannot connect to the store (pipeline)");
         guard.next = PipelineStage::Down {
             until: Some(Instant::now() + pause),
             pause: (pause * 2).min(LONGEST_PAUSE),
@@ -56,44 +53,36 @@ pub(super) async fn run(state: Arc<PipelineState>, pause: Duration) {
     };
 }
 
-async fn open(state: &PipelineState) -> io::Result<ServerStream> {
-    let server = state.context.target.server().await;
+async fn open<T>(state: &PipelineState<T>) -> io::Result<ServerStream> {
+    let server = state.target.server().await;
     handshake::open(&server.map_err(io::Error::other)?).await
 }
 
 /// Ends the connection for the callers, however the task ends.
-struct DisconnectGuard {
-    state: Arc<PipelineState>,
+struct DisconnectGuard<T: Traffic> {
+    state: Arc<PipelineState<T>>,
     next: PipelineStage,
 }
 
-impl Drop for DisconnectGuard {
+impl<T: Traffic> Drop for DisconnectGuard<T> {
     fn drop(&mut self) {
         let next = std::mem::replace(&mut self.next, PipelineStage::Closed);
         self.state.on_disconnected(next);
     }
 }
 
-struct IoTask<S> {
-    state: Arc<PipelineState>,
+struct IoTask<T: Traffic, S> {
+    state: Arc<PipelineState<T>>,
     stream: S,
     /// What is still to be written.
     out: BytesMut,
     /// What has been read and not been parsed.
     reply: BytesMut,
-    parser: ReplyParser,
-    in_flight: VecDeque<RequestInFlight>,
+    parser: T::Parser,
+    in_flight: VecDeque<T::Sent>,
     has_yielded: bool,
-    /// Which shard comes first.
+    /// Grows with each request.
     turn: usize,
-}
-
-/// Batches that were sent together.
-struct RequestInFlight {
-    request: Request,
-    /// How many entries each of its groups asks for.
-    expected_lens: Vec<usize>,
-    batches: Vec<SentBatch>,
 }
 
 /// The connection has to end.
@@ -111,14 +100,14 @@ impl From<ProtocolError> for ConnectionEnd {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> IoTask<S> {
-    fn new(state: Arc<PipelineState>, stream: S) -> Self {
+impl<T: Traffic, S: AsyncRead + AsyncWrite + Unpin> IoTask<T, S> {
+    fn new(state: Arc<PipelineState<T>>, stream: S) -> Self {
         Self {
             state,
             stream,
             out: BytesMut::new(),
             reply: BytesMut::new(),
-            parser: ReplyParser::default(),
+            parser: T::Parser::default(),
             in_flight: VecDeque::new(),
             has_yielded: false,
             turn: 0,
@@ -158,18 +147,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> IoTask<S> {
         }
     }
 
-    /// Makes requests of the batches that wait; `false` if it is better to come back for them.
+    /// Makes requests of what waits; `false` if it is better to come back for that.
     fn load(&mut self, context: &Context<'_>) -> Result<bool, ConnectionEnd> {
         let mut requests = {
             let mut io = self.state.io();
             if !matches!(io.stage, PipelineStage::Up) {
                 return Err(ConnectionEnd);
             }
-            // Before the shards are looked at: see `enqueue`.
+            // Before the queue is looked at: see `wake`.
             io.sleeper = Some(context.waker().clone());
             io.requests
         };
-        while requests < REQUESTS && self.state.shards.has_waiters() {
+        while requests < T::REQUESTS && self.state.traffic.has_waiters() {
             // While a request is under way the next one has time for more than its first caller:
             // the callers that were answered together are about to ask again.
             if requests == 1 && !std::mem::replace(&mut self.has_yielded, true) {
@@ -177,21 +166,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> IoTask<S> {
                 context.waker().wake_by_ref();
                 return Ok(false);
             }
-            let (request, batches) = self.state.shards.drain(self.turn);
+            let Some(sent) = self.state.traffic.next(self.turn, &mut self.out) else {
+                break;
+            };
             self.turn += 1;
-            {
-                let mut io = self.state.io();
-                let cells = batches.iter().map(|(batch, _)| batch.clone());
-                io.in_flight.extend(cells);
-                io.requests += 1;
-            }
-            request.write(&mut self.out);
-            let expected_lens = request.expected_lens();
-            self.in_flight.push_back(RequestInFlight {
-                request,
-                expected_lens,
-                batches,
-            });
+            self.state.io().requests += 1;
+            self.in_flight.push_back(sent);
             requests += 1;
         }
         self.has_yielded = false;
@@ -213,71 +193,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> IoTask<S> {
     fn deliver(&mut self, wanted: &mut usize) -> Result<usize, ConnectionEnd> {
         let mut answered = 0;
         while !self.reply.is_empty() {
+            let traffic = &self.state.traffic;
             // A reply without a request: from here on replies would reach the wrong callers.
             let sent = self.in_flight.front().ok_or(ConnectionEnd)?;
-            let complete = match self.parser.read(&self.reply, &sent.expected_lens)? {
+            let (end, reply) = match traffic.parse(&mut self.parser, sent, &self.reply)? {
                 Ok(complete) => complete,
                 Err(missing) => {
                     *wanted = missing;
                     break;
                 }
             };
-            let bytes = self.reply.split_to(complete.end).freeze();
-            let RequestInFlight {
-                request, batches, ..
-            } = self.in_flight.pop_front().ok_or(ConnectionEnd)?;
-            self.state.end_request(batches.len());
-            let context = &self.state.context;
+            let bytes = self.reply.split_to(end).freeze();
+            let sent = self.in_flight.pop_front().ok_or(ConnectionEnd)?;
+            self.state.end_request();
             // Without the store there are no callers.
-            let sink = context.sink.upgrade().ok_or(ConnectionEnd)?;
-            let now_us = match complete.now_us {
-                Ok(now_us) => now_us,
-                Err(error) => {
-                    for (batch, _) in batches {
-                        answered += batch.fail(error.again());
-                    }
-                    continue;
-                }
-            };
-            let reply = Arc::new(BatchReply {
-                now_us: match context.clock.forced_us() {
-                    0 => now_us,
-                    forced => forced,
-                },
-                at: Instant::now(),
-                bytes,
-                groups: complete.groups,
-            });
-            self.state.record(&*sink, &request, &reply);
-            for (batch, indices) in batches {
-                let delivered = batch.deliver(&reply, indices);
-                sink.answered(delivered.quick);
-                answered += delivered.callers;
-            }
+            answered += traffic.deliver(sent, reply, bytes).ok_or(ConnectionEnd)?;
         }
         Ok(answered)
-    }
-}
-
-impl PipelineState {
-    /// The reply to the oldest request has arrived.
-    fn end_request(&self, batches: usize) {
-        let mut io = self.io();
-        io.in_flight.drain(..batches);
-        io.requests -= 1;
-        io.late_in_a_row = 0;
-        io.sleeper = None;
-    }
-
-    /// Records the hits of a reply, before its callers go on to what may be a put, and the entries
-    /// that are large.
-    fn record(&self, sink: &dyn ReplySink, request: &Request, reply: &BatchReply) {
-        for (group, entries) in request.groups.iter().zip(&reply.groups) {
-            if let Ok(entries) = entries {
-                group.observe(entries, &self.large_fields);
-                let hits = group.hits(entries, &reply.bytes, reply.now_us);
-                sink.record_hits(&group.pair, reply.now_us, hits);
-            }
-        }
     }
 }
