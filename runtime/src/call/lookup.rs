@@ -20,12 +20,12 @@ use crate::store::{AcceptEntry, LookupReply, OnHeldLease, PendingRead, ServerTim
 
 /// Bytes that may be the answer of a call: those of an entry that may be served, or of another call.
 pub(crate) struct FoundBytes {
-    source: Source,
+    pub(super) source: Source,
     /// The payload, where it was sealed or compressed.
-    opened: Option<Vec<u8>>,
+    pub(super) opened: Option<Vec<u8>>,
 }
 
-enum Source {
+pub(super) enum Source {
     Lookup(LookupReply, Age),
     Flight(Arc<EncodedValue>),
     Lease(FoundEntry),
@@ -189,13 +189,7 @@ impl Attempt<'_> {
         self.seen = reply
             .as_ref()
             .map(|reply| ServerTime::of_reply(reply.now_us));
-        self.accept = reply.map(|reply| match reply.entry.as_deref() {
-            None => AcceptEntry::Any,
-            Some(entry) => match entry.get(8..16).map(<[u8; 8]>::try_from) {
-                Some(Ok(instant)) => AcceptEntry::NotCreatedAt(instant),
-                _ => AcceptEntry::Never,
-            },
-        });
+        self.accept = reply.as_ref().map(other_than);
     }
 
     async fn join_flight(&mut self) -> Joining {
@@ -255,6 +249,17 @@ impl Attempt<'_> {
         }
         self.call
             .count(Event::coalesced, u64::from(found.has_waited));
+    }
+}
+
+/// The entries that would do after one was found that is of no use.
+pub(super) fn other_than(reply: &LookupReply) -> AcceptEntry {
+    match reply.entry.as_deref() {
+        None => AcceptEntry::Any,
+        Some(entry) => match entry.get(8..16).map(<[u8; 8]>::try_from) {
+            Some(Ok(instant)) => AcceptEntry::NotCreatedAt(instant),
+            _ => AcceptEntry::Never,
+        },
     }
 }
 
