@@ -198,7 +198,8 @@ impl<'a> Plan<'a> {
     fn check_refreshes(&mut self, errors: &mut Vec<Error>) {
         let refreshed = self.methods.iter().find_map(|method| match &method.kind {
             Kind::Cached(args) => {
-                let outlives = method.batch.is_none() && args::outlives_calls(&self.block.args, args);
+                let outlives =
+                    method.batch.is_none() && args::outlives_calls(&self.block.args, args);
                 outlives.then_some((method, args))
             }
             _ => None,

@@ -159,7 +159,10 @@ struct Called {
 
 impl Parse for Called {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let has_each = input.fork().parse::<Ident>().is_ok_and(|first| first == "each");
+        let has_each = input
+            .fork()
+            .parse::<Ident>()
+            .is_ok_and(|first| first == "each");
         let is_in_front = has_each && input.peek2(Ident::peek_any);
         let each = is_in_front.then(|| input.parse()).transpose()?;
         let call = input.parse()?;
@@ -177,10 +180,15 @@ fn invalidated(Called { each, call }: &Called) -> Result<Invalidates, Error> {
             _ => false,
         };
         let args = (!(is_all && call.args.len() == 1)).then(|| call.args.clone());
-        if let Some(each) = each.as_ref().filter(|_| args.is_none() || call.args.is_empty()) {
+        if let Some(each) = each
+            .as_ref()
+            .filter(|_| args.is_none() || call.args.is_empty())
+        {
             return Err(Error::new_spanned(
                 each,
-                format!("`each` needs a list, and drops one entry for each of its elements, such as `each {method}(ids)`"),
+                format!(
+                    "`each` needs a list, and drops one entry for each of its elements, such as `each {method}(ids)`"
+                ),
             ));
         }
         return Ok(Invalidates {

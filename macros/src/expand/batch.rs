@@ -56,7 +56,13 @@ pub(super) fn body(
     };
     let id = id_name(method, batch);
     let [made, writer, missing, running, result, committed, answer] = [
-        "__call", "__writer", "__missing", "__running", "__returned", "__committed", "__answer",
+        "__call",
+        "__writer",
+        "__missing",
+        "__running",
+        "__returned",
+        "__committed",
+        "__answer",
     ]
     .map(names::local);
     let made = Ident::new(&made.to_string(), at);
@@ -64,7 +70,10 @@ pub(super) fn body(
     let key = key_writer(context, entry, &access.this());
     let same_id = same_id(context, batch, entry);
     let (whole, declaration) = (shape(context, method), context.declaration(method));
-    let (owning, lends) = (returned::owning(context, method), argument::lends(context, method));
+    let (owning, lends) = (
+        returned::owning(context, method),
+        argument::lends(context, method),
+    );
     let condition = cacheability::of_call(context, entry, entry_args);
     let given = given(context, method, batch, &missing);
     let call = call(context, method, access.receiver.as_ref());
@@ -166,7 +175,10 @@ fn lend(batch: &BatchPlan, id: &Ident) -> TokenStream {
 fn same_id(context: &Context<'_>, batch: &BatchPlan, shared: &Method<'_>) -> Option<TokenStream> {
     let private = &context.private;
     let sharing = batch.shares.as_ref()?;
-    let argument = shared.args.iter().find(|argument| argument.ident == sharing.id)?;
+    let argument = shared
+        .args
+        .iter()
+        .find(|argument| argument.ident == sharing.id)?;
     let mut theirs = types::peel(argument.ty);
     while let Type::Reference(reference) = theirs {
         theirs = types::peel(&reference.elem);
@@ -204,13 +216,13 @@ pub(super) fn of_one(
 ) -> ImplItemFn {
     let mut item = method.item.clone();
     let (id, element) = (id_name(method, batch), &batch.batch.element);
-    let typed = item.sig.inputs.iter_mut().filter_map(|input| match input {
+    let mut typed = item.sig.inputs.iter_mut().filter_map(|input| match input {
         FnArg::Typed(typed) => Some(typed),
         FnArg::Receiver(_) => None,
     });
-    if let Some(argument) = typed.skip(batch.batch.argument).next() {
+    if let Some(argument) = typed.nth(batch.batch.argument) {
         argument.pat = syn::parse_quote!(#id);
-        argument.ty = Box::new(element.clone());
+        *argument.ty = element.clone();
     }
     if method.style == CallStyle::Future {
         item.sig.asyncness = Some(syn::parse_quote!(async));

@@ -12,7 +12,11 @@ use crate::ast::Method;
 use crate::{names, types};
 
 /// What a call is given to decide whether, and for how long, a value is stored.
-pub(super) fn of_call(context: &Context<'_>, method: &Method<'_>, args: &MethodArgs) -> TokenStream {
+pub(super) fn of_call(
+    context: &Context<'_>,
+    method: &Method<'_>,
+    args: &MethodArgs,
+) -> TokenStream {
     let private = &context.private;
     match condition(context, method, args) {
         Some(condition) => {

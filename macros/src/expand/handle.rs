@@ -9,8 +9,8 @@ use super::attributes::{cfgs, lint_levels};
 use super::context::Context;
 use super::fragment::{self, is_generic};
 use super::{argument, batch, cacheability, entries, original, returned};
-use crate::ast::{CallStyle, EntryPoint, Environment, Method};
 use crate::args::MethodArgs;
+use crate::ast::{CallStyle, EntryPoint, Environment, Method};
 use crate::plan::Kind;
 use crate::types::{self, Namer};
 use crate::{generics, names};
@@ -174,9 +174,10 @@ impl<'a> Handle<'a> {
         let (returned, shape) = (&self.spelled, self.shape());
         let (run, run_type) = self.run();
         // It is for `refresh`.
-        let condition = self.skipped.as_ref().and_then(|_| {
-            cacheability::of_handle(self.context, self.method, self.args, &shape)
-        });
+        let condition = self
+            .skipped
+            .as_ref()
+            .and_then(|_| cacheability::of_handle(self.context, self.method, self.args, &shape));
         let handle = match self.method.style {
             CallStyle::Sync => quote!(BlockingEntryHandle),
             CallStyle::Async | CallStyle::Future => quote!(EntryHandle),

@@ -34,7 +34,9 @@ pub(super) fn of(
         }
         Some(args) => {
             let entries = entries(context, access, of_self);
-            let args = context.ty.expression(args.to_token_stream(), &access.this());
+            let args = context
+                .ty
+                .expression(args.to_token_stream(), &access.this());
             let handle = quote_spanned!(method.span()=> .#method(#args));
             quote!(#entries #handle.invalidation())
         }

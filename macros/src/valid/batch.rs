@@ -55,15 +55,19 @@ fn split<'m>(method: &'m Method<'_>, over: &Ident) -> Result<(&'m Arg<'m>, Batch
     if argument.ident != *over {
         return Err(at(
             argument.pat,
-            format!("`{over}` stands in a pattern, and only a whole argument can be split; give the argument that name"),
+            format!(
+                "`{over}` stands in a pattern, and only a whole argument can be split; give the argument that name"
+            ),
         ));
     }
     if matches!(types::peel(argument.ty), Type::Reference(reference) if reference.mutability.is_some())
     {
         return Err(at(
             argument.ty,
-            format!("`{over}` may be written to, and a method that runs for some of its elements would not see the others; \
-                     take {FORMS}"),
+            format!(
+                "`{over}` may be written to, and a method that runs for some of its elements would not see the others; \
+                     take {FORMS}"
+            ),
         ));
     }
     let batch = Batch::new(place, argument.ty).ok_or_else(|| {
@@ -90,19 +94,24 @@ fn keyed_otherwise(method: &Method<'_>, argument: &Arg<'_>) -> Option<Error> {
     if argument.skipped {
         return Some(at(
             argument.pat,
-            format!("each element of `{name}` is the key of an entry, so it cannot be skipped; do not skip it, or name \
-                     another argument in `batch`"),
+            format!(
+                "each element of `{name}` is the key of an entry, so it cannot be skipped; do not skip it, or name \
+                     another argument in `batch`"
+            ),
         ));
     }
     if let Some(key) = &argument.key {
         return Some(at(
             key,
-            format!("each element of `{name}` is the key of an entry, by itself; remove this `#[cache_key]`"),
+            format!(
+                "each element of `{name}` is the key of an entry, by itself; remove this `#[cache_key]`"
+            ),
         ));
     }
     let others = method.args.iter().filter(|other| !other.skipped);
     let others = others.filter_map(|other| other.key.as_ref());
-    let found = others.filter_map(|key| types::find(key.to_token_stream(), std::slice::from_ref(name)));
+    let found =
+        others.filter_map(|key| types::find(key.to_token_stream(), std::slice::from_ref(name)));
     found.into_iter().next().map(|found| {
         at(
             &found,
@@ -137,16 +146,30 @@ fn refreshed(block: &Block<'_>, args: &MethodArgs, method: &Method<'_>) -> Optio
     };
     Some(Error::new(
         said,
-        format!("`stale` and `early` are not supported on batch methods: a batch computes what has expired together with what \
-                 is missing; {remedy}"),
+        format!(
+            "`stale` and `early` are not supported on batch methods: a batch computes what has expired together with what \
+                 is missing; {remedy}"
+        ),
     ))
 }
 
 /// What is seen to be no collection. An alias is up to the compiler.
 fn returned(method: &Method<'_>, args: &MethodArgs) -> Result<(), Error> {
     const WHOLE: [&str; 14] = [
-        "Option", "String", "HashSet", "BTreeSet", "VecDeque", "LinkedList", "Box", "Arc", "Rc", "bool", "char", "u64",
-        "i64", "f64",
+        "Option",
+        "String",
+        "HashSet",
+        "BTreeSet",
+        "VecDeque",
+        "LinkedList",
+        "Box",
+        "Arc",
+        "Rc",
+        "bool",
+        "char",
+        "u64",
+        "i64",
+        "f64",
     ];
     let returned = types::ok_by_name(&method.returned).unwrap_or(&method.returned);
     let last = types::last_segment(returned);
@@ -154,15 +177,22 @@ fn returned(method: &Method<'_>, args: &MethodArgs) -> Result<(), Error> {
     if is_whole {
         return Err(at(
             returned,
-            format!("`{}` cannot be split into one value for each id; {RETURNED}", types::text(returned)),
+            format!(
+                "`{}` cannot be split into one value for each id; {RETURNED}",
+                types::text(returned)
+            ),
         ));
     }
     match BatchItem::of(returned) {
-        Some(BatchItem::Mapped(value)) if args.shares.is_none() && types::option(value).is_some() => Err(at(
-            value,
-            "a missing id is absent from the map, and is stored as `None`; leave `Option` out, and return no entry for such \
+        Some(BatchItem::Mapped(value))
+            if args.shares.is_none() && types::option(value).is_some() =>
+        {
+            Err(at(
+                value,
+                "a missing id is absent from the map, and is stored as `None`; leave `Option` out, and return no entry for such \
              an id",
-        )),
+            ))
+        }
         _ => Ok(()),
     }
 }
@@ -216,21 +246,28 @@ pub(crate) fn sharing<'s>(
     if let Some((option, span)) = options_of_another(args) {
         return Err(Error::new(
             span,
-            format!("the entries of `{own}` are those of `{other}`, with its options; write `{option}` on `{other}`"),
+            format!(
+                "the entries of `{own}` are those of `{other}`, with its options; write `{option}` on `{other}`"
+            ),
         ));
     }
     if shared.has_self() != method.has_self() {
         return Err(at(
             said,
-            format!("one of `{own}` and `{other}` takes `&self` and the other does not, so their entries differ; let both take \
-                     it, or leave `shares` out"),
+            format!(
+                "one of `{own}` and `{other}` takes `&self` and the other does not, so their entries differ; let both take \
+                     it, or leave `shares` out"
+            ),
         ));
     }
-    if types::parameters(&shared.item.sig.generics) != types::parameters(&method.item.sig.generics) {
+    if types::parameters(&shared.item.sig.generics) != types::parameters(&method.item.sig.generics)
+    {
         return Err(at(
             said,
-            format!("the type parameters of `{other}` are in its keys, and `{own}` has others; give both the same, or leave \
-                     `shares` out"),
+            format!(
+                "the type parameters of `{other}` are in its keys, and `{own}` has others; give both the same, or leave \
+                     `shares` out"
+            ),
         ));
     }
     let id = id_of_shared(batch, method, shared, said)?;
@@ -251,7 +288,11 @@ fn id_of_shared<'s>(
         .map(|(_, argument)| argument)
         .collect();
     let is_known = |argument: &&Arg<'_>| keyed.iter().any(|own| own.ident == argument.ident);
-    let theirs: Vec<_> = shared.args.iter().filter(|argument| !argument.skipped).collect();
+    let theirs: Vec<_> = shared
+        .args
+        .iter()
+        .filter(|argument| !argument.skipped)
+        .collect();
     let mut alone = theirs.iter().filter(|argument| !is_known(argument));
     let (Some(id), None) = (alone.next(), alone.next()) else {
         return Err(at(
@@ -306,7 +347,10 @@ fn text(ty: &Type) -> String {
 }
 
 fn key(argument: &Arg<'_>) -> Option<String> {
-    argument.key.as_ref().map(|key| key.to_token_stream().to_string())
+    argument
+        .key
+        .as_ref()
+        .map(|key| key.to_token_stream().to_string())
 }
 
 /// `shares` names no method of the block that has entries.
@@ -317,9 +361,13 @@ pub(crate) fn unknown_shared(args: &MethodArgs, is_here: bool, is_function: bool
          block: `#[cache_impl(cache = …)]`"
             .to_owned()
     } else if is_here {
-        format!("`{name}` is not cached, so it has no entries to share; name a cached method that takes one id")
+        format!(
+            "`{name}` is not cached, so it has no entries to share; name a cached method that takes one id"
+        )
     } else {
-        format!("this block has no method `{name}`; name a cached method of the same block that takes one id")
+        format!(
+            "this block has no method `{name}`; name a cached method of the same block that takes one id"
+        )
     };
     Some(at(name, message))
 }
@@ -333,11 +381,17 @@ pub(crate) fn list_of_each(call: &Invalidates, method: &Method<'_>) -> Result<us
     if arguments.clone().count() == 1 {
         return Ok(0);
     }
-    let mut lists = arguments.enumerate().filter(|(_, one)| names_list(one, method));
+    let mut lists = arguments
+        .enumerate()
+        .filter(|(_, one)| names_list(one, method));
     match (lists.next(), lists.next()) {
         (Some((place, _)), None) => Ok(place),
         (found, _) => {
-            let what = if found.is_some() { "more than one argument" } else { "no argument" };
+            let what = if found.is_some() {
+                "more than one argument"
+            } else {
+                "no argument"
+            };
             Err(at(
                 &call.method,
                 format!(
@@ -360,7 +414,14 @@ fn names_list(argument: &syn::Expr, method: &Method<'_>) -> bool {
 }
 
 fn is_list(ty: &Type) -> bool {
-    const LISTS: [&str; 6] = ["Vec", "VecDeque", "BTreeSet", "HashSet", "IndexSet", "LinkedList"];
+    const LISTS: [&str; 6] = [
+        "Vec",
+        "VecDeque",
+        "BTreeSet",
+        "HashSet",
+        "IndexSet",
+        "LinkedList",
+    ];
     let ty = match types::peel(ty) {
         Type::Reference(reference) => types::peel(&reference.elem),
         other => other,

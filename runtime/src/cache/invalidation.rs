@@ -67,11 +67,7 @@ impl Invalidation {
     }
 }
 
-async fn drop_entries(
-    engine: &Engine,
-    bound: &BoundMethod,
-    keys: &[CallKey],
-) -> Result<(), Error> {
+async fn drop_entries(engine: &Engine, bound: &BoundMethod, keys: &[CallKey]) -> Result<(), Error> {
     let fields = keys.iter().map(|key| key.field).collect();
     let store = engine.store();
     let dropped = store.delete(&bound.pair, fields, HANDLE_DEADLINE).await;

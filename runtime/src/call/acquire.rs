@@ -114,7 +114,6 @@ impl Attempt<'_> {
         }
         outcome
     }
-
 }
 
 impl KeyedCall<'_> {

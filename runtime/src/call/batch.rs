@@ -112,16 +112,15 @@ where
             return;
         };
         let Keys {
-            keys,
+            of_items: keys,
             items,
             firsts,
         } = keys;
         (self.items, self.firsts) = (items, firsts);
         self.answers.resize_with(keys.len(), || None);
         let method = self.method.as_ref().map(BoundRef::to_arc);
-        self.attempt = method.map(|method| {
-            BatchAttempt::new(self.engine, BoundRef::Shared(method), mode, keys)
-        });
+        self.attempt = method
+            .map(|method| BatchAttempt::new(self.engine, BoundRef::Shared(method), mode, keys));
     }
 
     /// The places of the ids that the method is to be run for next; `None` once all answers are there.
@@ -283,8 +282,15 @@ where
 
     /// Warns once for each method.
     fn warn(&self, what: &str) {
-        if let Some(method) = self.method.as_deref().filter(|method| method.is_first_misfit()) {
-            tracing::warn!(method = &*method.site, "redis-func-cache: a batch method returned {what}");
+        if let Some(method) = self
+            .method
+            .as_deref()
+            .filter(|method| method.is_first_misfit())
+        {
+            tracing::warn!(
+                method = &*method.site,
+                "redis-func-cache: a batch method returned {what}"
+            );
         }
     }
 
@@ -310,7 +316,7 @@ where
 
 /// The keys of ids: one for each that is there for the first time.
 struct Keys {
-    keys: Vec<CallKey>,
+    of_items: Vec<CallKey>,
     items: Vec<usize>,
     firsts: Vec<usize>,
 }
@@ -340,7 +346,7 @@ fn keys<'a, K: ?Sized>(
         items.push(item);
     }
     Some(Keys {
-        keys,
+        of_items: keys,
         items,
         firsts,
     })

@@ -132,7 +132,11 @@ pub(super) type Stored = oneshot::Receiver<Result<PutOutcome, Error>>;
 
 impl KeyedCall<'_> {
     /// What the store is given for a value under its lease. `None` if too many wait to be stored.
-    pub(super) fn begin_put(&self, mut lease: Lease, mut put: Put) -> Option<(Put, PutDone, Stored)> {
+    pub(super) fn begin_put(
+        &self,
+        mut lease: Lease,
+        mut put: Put,
+    ) -> Option<(Put, PutDone, Stored)> {
         let Some(room) = backlog::room(put.entry.tail.len()) else {
             self.failed(&Error::unavailable("too many values wait to be stored"));
             return None;

@@ -98,7 +98,7 @@ impl Attempt<'_> {
             }
         };
         let Some((opened, age)) = self.call.open_entry(&reply) else {
-            self.miss(Some(reply));
+            self.miss(Some(&reply));
             return None;
         };
         Some(FoundBytes {
@@ -159,7 +159,7 @@ impl Attempt<'_> {
         match source {
             Source::Lookup(reply, _) => {
                 self.call.discard_unreadable(reply.entry.as_deref());
-                self.miss(Some(reply));
+                self.miss(Some(&reply));
             }
             Source::Flight(_) if is_readable => self.call.count(Event::coalesced, 1),
             Source::Flight(_) => {}
@@ -183,13 +183,11 @@ impl Attempt<'_> {
     }
 
     /// What was found and is of no use must not be found again.
-    fn miss(&mut self, reply: Option<LookupReply>) {
+    fn miss(&mut self, reply: Option<&LookupReply>) {
         self.deadline.stop();
         self.call.count(Event::miss, 1);
-        self.seen = reply
-            .as_ref()
-            .map(|reply| ServerTime::of_reply(reply.now_us));
-        self.accept = reply.as_ref().map(other_than);
+        self.seen = reply.map(|reply| ServerTime::of_reply(reply.now_us));
+        self.accept = reply.map(other_than);
     }
 
     async fn join_flight(&mut self) -> Joining {

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::key::digest::{Field, Fields};
+use crate::key::digest::{Field, FieldSet};
 use crate::stats::{Counters, Event, Stats};
 
 /// What cached calls may do with the store; both by default.
@@ -42,7 +42,7 @@ pub(crate) enum Frame {
     /// The method of this field is executing.
     Executing(Field),
     /// A batch method is executing for these fields.
-    ExecutingAll(Fields<()>),
+    ExecutingAll(FieldSet),
 }
 
 struct Node {
@@ -74,7 +74,7 @@ pub(crate) fn is_executing(cache: u64, field: Field) -> bool {
     each(cache, |frame| {
         found |= match frame {
             Frame::Executing(outer) => *outer == field,
-            Frame::ExecutingAll(outer) => outer.contains_key(&field),
+            Frame::ExecutingAll(outer) => outer.contains(&field),
             Frame::Mode(_) | Frame::Stats(_) => false,
         };
     });

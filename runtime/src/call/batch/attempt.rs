@@ -16,7 +16,7 @@ use super::wait::ItemWaits;
 use crate::deadline::Deadline;
 use crate::engine::Engine;
 use crate::engine::scope::{self, Frame, Mode, Scope, ScopeGuard};
-use crate::key::digest::{CallKey, Fields};
+use crate::key::digest::{CallKey, FieldSet};
 use crate::method::bound::BoundRef;
 use crate::method::return_type::Value;
 use crate::stats::Event;
@@ -124,8 +124,11 @@ impl<'a> BatchAttempt<'a> {
     }
 
     pub(super) fn count(&self, event: Event, n: usize) {
-        self.engine
-            .count(Some(&self.method), event, u64::try_from(n).unwrap_or(u64::MAX));
+        self.engine.count(
+            Some(&self.method),
+            event,
+            u64::try_from(n).unwrap_or(u64::MAX),
+        );
     }
 
     /// Waits until the method may run, and starts its execution for all items that are due.
@@ -135,12 +138,12 @@ impl<'a> BatchAttempt<'a> {
         let is_nested = is_unavailable && scope::is_inside_execution(self.engine.id());
         let permit = self.method.bulkhead.enter(is_unavailable, is_nested).await;
         self.count(Event::exec, 1);
-        let mut fields = Fields::default();
+        let mut fields = FieldSet::default();
         for &index in &due {
             let item = &mut self.items[index];
             item.step = ItemStep::Run;
             item.joined_before = item.joined();
-            fields.insert(item.key.field, ());
+            fields.insert(item.key.field);
         }
         self.execution = Some(Execution {
             scope: Scope::new(self.engine.id(), Frame::ExecutingAll(fields)),

@@ -40,7 +40,9 @@ impl BatchAttempt<'_> {
             || item.leader.as_ref().is_some_and(Leader::has_followers);
         has_use.then(|| ItemValue {
             index,
-            put: self.call(index).encode(value, cost, ttl_ms.unwrap_or_default()),
+            put: self
+                .call(index)
+                .encode(value, cost, ttl_ms.unwrap_or_default()),
             is_cacheable,
         })
     }
@@ -114,7 +116,9 @@ impl BatchAttempt<'_> {
         if outdated.is_empty() {
             return;
         }
-        let fields = outdated.iter().map(|(index, _)| self.items[*index].key.field);
+        let fields = outdated
+            .iter()
+            .map(|(index, _)| self.items[*index].key.field);
         let (store, pair) = (self.engine.store(), &self.method.pair);
         let fields = fields.collect();
         let dropped = self.deadline.spend(|left| store.delete(pair, fields, left));

@@ -11,9 +11,7 @@ use crate::engine::scope;
 use crate::engine::single_flight::{FlightRole, JoinMark};
 use crate::error::Error;
 use crate::settings::Stampede;
-use crate::store::{
-    AcceptEntry, LeaseOutcome, LeaseRequest, Listener, OnHeldLease,
-};
+use crate::store::{AcceptEntry, LeaseOutcome, LeaseRequest, Listener, OnHeldLease};
 
 impl BatchAttempt<'_> {
     /// Joins the calls that miss the same entries, and leads where there are none.
@@ -110,7 +108,11 @@ impl BatchAttempt<'_> {
         })
     }
 
-    fn answered(&mut self, asked: LeaseAsked, outcome: LeaseOutcome) -> Option<(usize, FoundBytes)> {
+    fn answered(
+        &mut self,
+        asked: LeaseAsked,
+        outcome: LeaseOutcome,
+    ) -> Option<(usize, FoundBytes)> {
         let LeaseAsked {
             index,
             mut held,
@@ -126,11 +128,14 @@ impl BatchAttempt<'_> {
             }
             LeaseOutcome::Hit(reply) => {
                 held.lease.close();
-                return self.found_instead(index, FoundEntry {
-                    reply,
-                    has_waited: held.wait.listener.is_some(),
-                    joined,
-                });
+                return self.found_instead(
+                    index,
+                    FoundEntry {
+                        reply,
+                        has_waited: held.wait.listener.is_some(),
+                        joined,
+                    },
+                );
             }
             LeaseOutcome::Held { left, holder } => (left, holder),
         };

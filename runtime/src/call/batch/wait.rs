@@ -75,7 +75,9 @@ impl BatchAttempt<'_> {
             let first = match self.waits.polls.iter().map(|(_, until)| *until).min() {
                 Some(until) => {
                     let left = until.saturating_duration_since(Instant::now());
-                    timeout::within(left, self.waits.pending.next()).await.flatten()
+                    timeout::within(left, self.waits.pending.next())
+                        .await
+                        .flatten()
                 }
                 None => self.waits.pending.next().await,
             };
