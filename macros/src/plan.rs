@@ -254,9 +254,13 @@ fn method<'a>(
 }
 
 /// What becomes of a method, and how it is split if it is a batch.
-type Found = (Kind, Option<BatchPlan>);
+type Decision = (Kind, Option<BatchPlan>);
 
-fn kind(block: &Block<'_>, method: &Method<'_>, errors: &mut Vec<Error>) -> Result<Found, Error> {
+fn kind(
+    block: &Block<'_>,
+    method: &Method<'_>,
+    errors: &mut Vec<Error>,
+) -> Result<Decision, Error> {
     let item = method.item;
     valid::no_late_helpers(item)?;
     let helpers = Helpers::new(item)?;
@@ -305,7 +309,7 @@ fn kind_in_place(
     block: &Block<'_>,
     method: &Method<'_>,
     errors: &mut Vec<Error>,
-) -> Result<Found, Error> {
+) -> Result<Decision, Error> {
     let item = method.item;
     valid::no_late_helpers(item)?;
     let helpers = Helpers::new(item)?;
@@ -349,7 +353,7 @@ fn cached(
     method: &Method<'_>,
     helpers: &Helpers<'_>,
     errors: &mut Vec<Error>,
-) -> Found {
+) -> Decision {
     let before = errors.len();
     let receiver = method.item.sig.receiver();
     let is_marked = is_marked(block, method, helpers);

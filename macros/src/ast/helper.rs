@@ -144,7 +144,7 @@ pub(crate) fn invalidates(attribute: &Attribute) -> Result<Vec<Invalidates>, Err
     let Meta::List(list) = &attribute.meta else {
         return Err(Error::new_spanned(attribute, form));
     };
-    let calls = list.parse_args_with(Punctuated::<Called, Token![,]>::parse_terminated)?;
+    let calls = list.parse_args_with(Punctuated::<InvalidatedCall, Token![,]>::parse_terminated)?;
     if calls.is_empty() {
         return Err(Error::new_spanned(attribute, form));
     }
@@ -152,12 +152,12 @@ pub(crate) fn invalidates(attribute: &Attribute) -> Result<Vec<Invalidates>, Err
 }
 
 /// A call, perhaps with `each` in front of it.
-struct Called {
+struct InvalidatedCall {
     each: Option<Ident>,
     call: Expr,
 }
 
-impl Parse for Called {
+impl Parse for InvalidatedCall {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let has_each = input
             .fork()
@@ -170,7 +170,7 @@ impl Parse for Called {
     }
 }
 
-fn invalidated(Called { each, call }: &Called) -> Result<Invalidates, Error> {
+fn invalidated(InvalidatedCall { each, call }: &InvalidatedCall) -> Result<Invalidates, Error> {
     if let Expr::Call(call) = call
         && let Expr::Path(path) = &*call.func
         && let Some(method) = path.path.get_ident()

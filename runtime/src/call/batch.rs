@@ -5,9 +5,11 @@
 //! [`BatchCall::conclude`] takes what it returned. All that knows types is in this file; [`attempt`] drives the
 //! items, and each of their steps has a file. Imports what the other files of `call` do, and those.
 
+mod arguments;
 mod attempt;
 mod commit;
 mod item;
+mod keys;
 mod lease;
 mod lookup;
 mod wait;
@@ -20,9 +22,11 @@ use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 
+pub use self::arguments::{again, chosen, ids, write_key};
 use self::attempt::{BatchAttempt, BatchStep};
+use self::keys::{ItemKeys, keys};
 use crate::engine::Engine;
-use crate::key::digest::{CallKey, Fields, KeyWriter};
+use crate::key::digest::KeyWriter;
 use crate::method::Method;
 use crate::method::batch_return::BatchReturn;
 use crate::method::bound::BoundRef;
@@ -48,7 +52,7 @@ where
     answers: Vec<Option<ItemAnswer<S, R, K>>>,
     /// The answers of ids that are there twice, by their places.
     copies: HashMap<usize, ItemAnswer<S, R, K>>,
-    running: Running,
+    running: RunsFor,
     _item_type: I,
 }
 
@@ -56,7 +60,7 @@ type ItemAnswer<S, R, K> = <<S as ReturnType<R>>::Stored as BatchReturn<K>>::Ite
 
 /// What the method runs for.
 #[derive(Debug)]
-enum Running {
+enum RunsFor {
     Items(Vec<usize>),
     /// Ids whose answers are not to be had by copying the first.
     Copies(Vec<usize>),
@@ -90,7 +94,7 @@ where
             firsts: Vec::new(),
             answers: Vec::new(),
             copies: HashMap::new(),
-            running: Running::All,
+            running: RunsFor::All,
             ids,
             _item_type: item_type,
         };
@@ -111,7 +115,7 @@ where
             self.engine.count(self.method.as_deref(), Event::bypass, 1);
             return;
         };
-        let Keys {
+        let ItemKeys {
             of_items: keys,
             items,
             firsts,
@@ -138,14 +142,14 @@ where
                 }
                 BatchStep::Run(items) => {
                     let places = items.iter().map(|&item| self.firsts[item]).collect();
-                    self.running = Running::Items(items);
+                    self.running = RunsFor::Items(items);
                     return Some(places);
                 }
                 BatchStep::End => return self.copy(),
             }
         }
         self.engine.count(self.method.as_deref(), Event::exec, 1);
-        self.running = Running::All;
+        self.running = RunsFor::All;
         Some((0..self.ids.len()).collect())
     }
 
@@ -176,7 +180,7 @@ where
             return None;
         }
         self.engine.count(self.method.as_deref(), Event::exec, 1);
-        self.running = Running::Copies(to_run.clone());
+        self.running = RunsFor::Copies(to_run.clone());
         Some(to_run)
     }
 
@@ -198,10 +202,10 @@ where
         returned: R,
         cacheability: impl Fn(&I::Stored) -> Cacheability,
     ) -> Result<BoxFuture<'_, ()>, R> {
-        let places = match std::mem::replace(&mut self.running, Running::All) {
-            Running::All => return Err(returned),
-            Running::Copies(places) => return self.conclude_copies(places, returned),
-            Running::Items(items) => items,
+        let places = match std::mem::replace(&mut self.running, RunsFor::All) {
+            RunsFor::All => return Err(returned),
+            RunsFor::Copies(places) => return self.conclude_copies(places, returned),
+            RunsFor::Items(items) => items,
         };
         let returned = S::into_stored(returned).inspect_err(|_| self.fail())?;
         let ids: Vec<_> = places
@@ -314,44 +318,6 @@ where
     }
 }
 
-/// The keys of ids: one for each that is there for the first time.
-struct Keys {
-    of_items: Vec<CallKey>,
-    items: Vec<usize>,
-    firsts: Vec<usize>,
-}
-
-/// `None` if one of them cannot be a key.
-fn keys<'a, K: ?Sized>(
-    method: &BoundRef<'_>,
-    ids: &[&'a K],
-    write: &mut dyn FnMut(&mut KeyWriter, &'a K),
-) -> Option<Keys> {
-    let mut known = Fields::default();
-    let (mut keys, mut items, mut firsts) = (Vec::new(), Vec::new(), Vec::new());
-    for (place, &id) in ids.iter().enumerate() {
-        let key = method.key.call(&mut |writer| write(writer, id));
-        let Ok(key) = key else {
-            tracing::warn!(
-                method = &*method.site,
-                "redis-func-cache: the arguments cannot be a key"
-            );
-            return None;
-        };
-        let item = *known.entry(key.field).or_insert_with(|| {
-            keys.push(key);
-            firsts.push(place);
-            keys.len() - 1
-        });
-        items.push(item);
-    }
-    Some(Keys {
-        of_items: keys,
-        items,
-        firsts,
-    })
-}
-
 /// The user's method, in the scope of its execution. Meanwhile leads of others' flights are passed on.
 #[derive(Debug)]
 pub struct RunningBatch<'s, 'a, F> {
@@ -387,45 +353,3 @@ where
         f.debug_struct("BatchCall").finish_non_exhaustive()
     }
 }
-
-/// The ids of a batch behind the references of its argument.
-pub fn ids<'a, E, K: ?Sized>(all: &'a [E], lend: impl Fn(&'a E) -> &'a K) -> Vec<&'a K> {
-    all.iter().map(lend).collect()
-}
-
-/// The ids that the method is run for.
-pub fn chosen<E: BatchId>(all: &[E], places: &[usize]) -> Vec<E> {
-    places.iter().map(|&place| all[place].clone()).collect()
-}
-
-/// Another argument of the method, which may have to be run again.
-pub fn again<T: BatchArgument>(argument: &T) -> T {
-    argument.clone()
-}
-
-/// Gives the compiler the type of what writes a key.
-pub fn write_key(writer: &mut KeyWriter, write: impl FnOnce(&mut KeyWriter)) {
-    write(writer);
-}
-
-/// An id of a batch.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be an id of a batch, because it is not `Clone`",
-    label = "the method is run with copies of the ids that are missing",
-    note = "derive `Clone` for it, or take the ids as `&[&T]`"
-)]
-pub trait BatchId: Clone {}
-
-#[diagnostic::do_not_recommend]
-impl<T: Clone> BatchId for T {}
-
-/// An argument of a batch method beside its ids.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be an argument of a batch method, because it is not `Clone`",
-    label = "the method may run a second time, for ids that another call was to compute and did not",
-    note = "take it by reference, or derive `Clone`"
-)]
-pub trait BatchArgument: Clone {}
-
-#[diagnostic::do_not_recommend]
-impl<T: Clone> BatchArgument for T {}

@@ -30,7 +30,7 @@ fn user(id: u64) -> User {
     }
 }
 
-/// Ids above 100 are of nobody, and 1000 is an error.
+/// Ids above 100 are of no user, and 1000 is an error.
 fn some(id: u64) -> Option<User> {
     (id <= 100).then(|| user(id))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use erased_serde::Serialize;
 use futures_util::future::{BoxFuture, join_all};
 
-use super::super::commit::{Stored, count_put};
+use super::super::commit::{PutReply, count_put};
 use super::super::encoding;
 use super::super::failure;
 use super::super::lease::{FenceCheck, Lease};
@@ -91,11 +91,11 @@ impl BatchAttempt<'_> {
     }
 
     /// Before the store is asked whether a value is current.
-    fn asked(&self, index: usize, put: &Put) -> Asked {
+    fn asked(&self, index: usize, put: &Put) -> AskedItem {
         let item = &self.items[index];
         let before_asking = item.joined();
         let followed = before_asking.filter(|&joined| item.is_followed_before(joined));
-        Asked {
+        AskedItem {
             index,
             before_asking,
             shared: followed.map(|_| encoding::shared(put)),
@@ -129,7 +129,7 @@ impl BatchAttempt<'_> {
 
     /// Stores values under their leases. The puts go on in the background once the deadline has passed, or when
     /// the caller goes away.
-    async fn put_all(&mut self, values: Vec<(Asked, Lease, Put)>) {
+    async fn put_all(&mut self, values: Vec<(AskedItem, Lease, Put)>) {
         let (mut puts, mut waits) = (Vec::new(), Vec::new());
         for (asked, lease, put) in values {
             match self.call(asked.index).begin_put(lease, put) {
@@ -156,7 +156,7 @@ impl BatchAttempt<'_> {
     }
 
     /// Asks whether values that are not to be stored are current, for their followers.
-    async fn check_all(&mut self, values: Vec<(Asked, Lease)>) {
+    async fn check_all(&mut self, values: Vec<(AskedItem, Lease)>) {
         if values.is_empty() {
             return;
         }
@@ -180,7 +180,7 @@ impl BatchAttempt<'_> {
         }
     }
 
-    fn publish(&mut self, asked: Asked, check: FenceCheck) {
+    fn publish(&mut self, asked: AskedItem, check: FenceCheck) {
         let item = &mut self.items[asked.index];
         let may_have_it = match check {
             FenceCheck::Passed => asked.before_asking,
@@ -198,7 +198,7 @@ impl BatchAttempt<'_> {
 }
 
 /// An item whose value the store is asked about.
-struct Asked {
+struct AskedItem {
     index: usize,
     /// The followers by then.
     before_asking: Option<JoinMark>,
@@ -209,8 +209,8 @@ struct Asked {
 /// What puts came to within the time; `None` for those that go on.
 async fn outcomes(
     at_most: Duration,
-    mut waits: Vec<(Asked, Stored)>,
-) -> Vec<(Asked, Option<Result<PutOutcome, Error>>)> {
+    mut waits: Vec<(AskedItem, PutReply)>,
+) -> Vec<(AskedItem, Option<Result<PutOutcome, Error>>)> {
     let mut ended = Vec::new();
     let in_order = async {
         for (_, stored) in &mut waits {

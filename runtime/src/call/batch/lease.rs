@@ -70,7 +70,7 @@ impl BatchAttempt<'_> {
     }
 
     /// Made before the store is asked: if the caller goes away meanwhile, its drop gives the lease back.
-    fn ask(&mut self, index: usize) -> Option<LeaseAsked> {
+    fn ask(&mut self, index: usize) -> Option<AskedLease> {
         let stampede = self.method.freshness.stampede;
         let on_held = if self.mode.read && stampede != Stampede::Off {
             OnHeldLease::Wait
@@ -99,7 +99,7 @@ impl BatchAttempt<'_> {
             tag: self.method.tag,
             seen: item.seen,
         };
-        Some(LeaseAsked {
+        Some(AskedLease {
             index,
             notified: held.wait.listener.as_ref().map(Listener::heard),
             joined: item.joined(),
@@ -110,10 +110,10 @@ impl BatchAttempt<'_> {
 
     fn answered(
         &mut self,
-        asked: LeaseAsked,
+        asked: AskedLease,
         outcome: LeaseOutcome,
     ) -> Option<(usize, FoundBytes)> {
-        let LeaseAsked {
+        let AskedLease {
             index,
             mut held,
             notified,
@@ -164,7 +164,7 @@ impl BatchAttempt<'_> {
     /// There is an entry by now.
     fn found_instead(&mut self, index: usize, found: FoundEntry) -> Option<(usize, FoundBytes)> {
         let Some((opened, _)) = self.call(index).open_entry(&found.reply) else {
-            self.items[index].ask_anew();
+            self.items[index].ask_for_another();
             return None;
         };
         self.items[index].step = ItemStep::Done;
@@ -173,7 +173,7 @@ impl BatchAttempt<'_> {
     }
 
     /// One request that fails is one failure.
-    fn refused(&mut self, mut asked: LeaseAsked, error: &Error, is_counted: &mut bool) {
+    fn refused(&mut self, mut asked: AskedLease, error: &Error, is_counted: &mut bool) {
         if !error.may_have_executed() {
             // It was refused, or never asked: there is nothing to give back.
             asked.held.lease.close();
@@ -186,7 +186,7 @@ impl BatchAttempt<'_> {
 }
 
 /// A lease that the store is asked for.
-struct LeaseAsked {
+struct AskedLease {
     index: usize,
     held: HeldElsewhere,
     request: LeaseRequest,
@@ -202,7 +202,7 @@ impl super::item::BatchItem {
     }
 
     /// What was found cannot be read: the next request accepts nothing.
-    pub(super) fn ask_anew(&mut self) {
+    pub(super) fn ask_for_another(&mut self) {
         self.accept = Some(AcceptEntry::Never);
         self.step = ItemStep::Lease;
     }

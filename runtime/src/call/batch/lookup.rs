@@ -86,7 +86,7 @@ impl BatchAttempt<'_> {
             Source::Lease(found) => {
                 let entry = found.reply.entry.as_deref();
                 self.call(index).discard_unreadable(entry);
-                self.items[index].ask_anew();
+                self.items[index].ask_for_another();
             }
         }
     }
