@@ -5,11 +5,13 @@ use std::time::Duration;
 use crate::contender::NAMES;
 use crate::load::Scenario;
 use crate::measure::Effort;
+use crate::worlds::World;
 
 #[derive(Debug)]
 pub struct Args {
     pub contenders: Vec<&'static str>,
     pub scenarios: Vec<Scenario>,
+    pub worlds: Vec<World>,
     pub callers: Vec<usize>,
     pub effort: Effort,
     /// Whether nothing is measured, and the last run's results are shown.
@@ -22,6 +24,7 @@ impl Args {
         let mut args = Self {
             contenders: NAMES.to_vec(),
             scenarios: Scenario::ALL.to_vec(),
+            worlds: World::ALL.to_vec(),
             callers: vec![1, 16, 64, 256],
             effort: Effort {
                 rounds: 15,
@@ -44,7 +47,14 @@ impl Args {
                 "--draw" => args.draw = true,
                 "--publish" => args.publish = true,
                 "--only" => args.contenders = list(&value()?, |name| named(name, &NAMES))?,
-                "--scenarios" => args.scenarios = list(&value()?, scenario)?,
+                "--scenarios" => {
+                    args.scenarios = list(&value()?, scenario)?;
+                    args.worlds.clear();
+                }
+                "--worlds" => {
+                    args.worlds = list(&value()?, world)?;
+                    args.scenarios.clear();
+                }
                 "--callers" => args.callers = list(&value()?, number)?,
                 "--rounds" => args.effort.rounds = number(&value()?)?.max(1),
                 "--slice" => {
@@ -77,6 +87,12 @@ fn scenario(name: &str) -> Result<Scenario, String> {
         .iter()
         .find(|scenario| scenario.name() == name);
     let names = Scenario::ALL.map(Scenario::name).join(", ");
+    found.copied().ok_or(format!("{name} is none of {names}"))
+}
+
+fn world(name: &str) -> Result<World, String> {
+    let found = World::ALL.iter().find(|world| world.name() == name);
+    let names = World::ALL.map(World::name).join(", ");
     found.copied().ok_or(format!("{name} is none of {names}"))
 }
 

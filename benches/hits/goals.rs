@@ -5,102 +5,148 @@ use serde::{Deserialize, Serialize};
 use crate::contender::title;
 use crate::load::Scenario;
 use crate::measure::Cell;
+use crate::worlds::WorldResult;
 
-/// One ratio, of medians of one run.
+/// A ratio of medians of one run, or a figure.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Goal {
     pub what: String,
     pub contender: String,
     pub at_least: bool,
     pub limit: f64,
-    pub ratio: f64,
+    pub figure: f64,
     pub met: bool,
 }
 
+impl Goal {
+    fn new(what: String, contender: &str, figure: f64, limit: Limit) -> Self {
+        let (at_least, limit, met) = match limit {
+            Limit::AtLeast(limit) => (true, limit, figure >= limit),
+            Limit::AtMost(limit) => (false, limit, figure <= limit),
+        };
+        Self {
+            what,
+            contender: contender.to_owned(),
+            at_least,
+            limit,
+            figure,
+            met,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Limit {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
 struct Rule {
+    scenario: Scenario,
     callers: usize,
     figure: fn(&Cell) -> f64,
     name: &'static str,
-    of: &'static str,
-    at_least: bool,
-    limit: f64,
+    /// Whose figure it is divided by, if by one.
+    of: Option<&'static str>,
+    limit: Limit,
 }
 
 const OPS: fn(&Cell) -> f64 = |cell| cell.ops_per_s;
 const P50: fn(&Cell) -> f64 = |cell| cell.p50_us;
 const CPU: fn(&Cell) -> f64 = |cell| cell.server_cpu_us;
 
-/// For hits on 1,000 keys.
-const RULES: [Rule; 6] = [
-    rule(256, OPS, "hits/s", "get", true, 2.0),
-    rule(256, OPS, "hits/s", "cached", true, 2.5),
-    rule(64, OPS, "hits/s", "get", true, 1.2),
-    rule(16, OPS, "hits/s", "get", true, 1.0),
-    rule(1, P50, "median latency", "get", false, 1.05),
-    rule(256, CPU, "server CPU", "hget", false, 0.7),
-];
+#[rustfmt::skip]
+const RULES: [Rule; 14] = {
+    use Limit::{AtLeast, AtMost};
+    use Scenario::{Hits, Misses, MissesTtl, Mixed};
+    [
+        rule(Hits, 256, "hits/s", OPS, Some("get"), AtLeast(2.0)),
+        rule(Hits, 256, "hits/s", OPS, Some("cached"), AtLeast(2.5)),
+        rule(Hits, 64, "hits/s", OPS, Some("get"), AtLeast(1.4)),
+        rule(Hits, 16, "hits/s", OPS, Some("get"), AtLeast(1.1)),
+        rule(Hits, 1, "median latency", P50, Some("get"), AtMost(1.05)),
+        rule(Hits, 256, "server CPU", CPU, Some("hget"), AtMost(0.5)),
+        rule(Mixed, 64, "mixed/s", OPS, Some("get"), AtLeast(0.9)),
+        rule(Mixed, 64, "mixed/s", OPS, Some("cached"), AtLeast(1.0)),
+        rule(Mixed, 256, "mixed/s", OPS, Some("get"), AtLeast(1.1)),
+        rule(Mixed, 256, "mixed/s", OPS, Some("cached"), AtLeast(1.0)),
+        rule(Misses, 64, "misses/s", OPS, Some("get"), AtLeast(0.45)),
+        rule(Misses, 256, "misses/s", OPS, Some("get"), AtLeast(0.45)),
+        rule(MissesTtl, 64, "server CPU of a miss, us", CPU, None, AtMost(10.0)),
+        rule(MissesTtl, 1, "server CPU of a miss, us", CPU, None, AtMost(20.0)),
+    ]
+};
 
 const fn rule(
+    scenario: Scenario,
     callers: usize,
-    figure: fn(&Cell) -> f64,
     name: &'static str,
-    of: &'static str,
-    at_least: bool,
-    limit: f64,
+    figure: fn(&Cell) -> f64,
+    of: Option<&'static str>,
+    limit: Limit,
 ) -> Rule {
     Rule {
+        scenario,
         callers,
         figure,
         name,
         of,
-        at_least,
         limit,
+    }
+}
+
+impl Rule {
+    /// Which of our caches it is for: hits are as fast with any policy.
+    fn of_ours(&self) -> &'static [&'static str] {
+        match self.scenario {
+            Scenario::Hits => &["lru_t", "fifo", "lfu"],
+            _ => &["lru_t"],
+        }
+    }
+
+    /// `None` where a side was not measured.
+    fn check(&self, ours: &str, cells: &[Cell]) -> Option<Goal> {
+        let find = |name: &str| {
+            cells.iter().find(|cell| {
+                cell.scenario == self.scenario
+                    && cell.contender == name
+                    && cell.callers == self.callers
+            })
+        };
+        let figure = |name| Some((self.figure)(find(name)?));
+        let callers = match self.callers {
+            1 => "1 caller".to_owned(),
+            more => format!("{more} callers"),
+        };
+        let what = format!("{callers}: {}", self.name);
+        Some(match self.of {
+            Some(of) => {
+                let ratio = figure(ours)? / figure(of)?;
+                Goal::new(format!("{what} / {}", title(of)), ours, ratio, self.limit)
+            }
+            None => Goal::new(what, ours, figure(ours)?, self.limit),
+        })
     }
 }
 
 /// A miss is to wait for the server three times at the most.
 pub fn miss(round_trips: f64) -> Goal {
-    Goal {
-        what: "1 caller: round trips of a miss".into(),
-        contender: "lru_t".into(),
-        at_least: false,
-        limit: 3.0,
-        ratio: round_trips,
-        met: round_trips <= 3.0,
-    }
+    let what = "1 caller: round trips of a miss".into();
+    Goal::new(what, "lru_t", round_trips, Limit::AtMost(3.0))
+}
+
+/// Hits in another world, against `GET` there.
+pub fn world(result: &WorldResult) -> Goal {
+    let what = format!("{}: hits/s / raw GET", result.world.title());
+    let ratio = result.ours.ops_per_s / result.raw.ops_per_s;
+    Goal::new(what, "lru_t", ratio, Limit::AtLeast(0.8))
 }
 
 /// The goals of which this run measured both sides.
 pub fn check(cells: &[Cell]) -> Vec<Goal> {
-    let find = |name: &str, callers| {
-        cells.iter().find(|cell| {
-            cell.scenario == Scenario::Hits && cell.contender == name && cell.callers == callers
-        })
+    let each = |rule: &'static Rule| {
+        let ours = rule.of_ours().iter();
+        ours.filter_map(|ours| rule.check(ours, cells))
     };
-    let mut goals = Vec::new();
-    for rule in RULES {
-        for ours in ["lru_t", "fifo", "lfu"] {
-            let Some((ours, of)) = find(ours, rule.callers).zip(find(rule.of, rule.callers)) else {
-                continue;
-            };
-            let ratio = (rule.figure)(ours) / (rule.figure)(of);
-            let callers = match rule.callers {
-                1 => "1 caller".to_owned(),
-                more => format!("{more} callers"),
-            };
-            goals.push(Goal {
-                what: format!("{callers}: {} / {}", rule.name, title(rule.of)),
-                contender: ours.contender.clone(),
-                at_least: rule.at_least,
-                limit: rule.limit,
-                ratio,
-                met: if rule.at_least {
-                    ratio >= rule.limit
-                } else {
-                    ratio <= rule.limit
-                },
-            });
-        }
-    }
-    goals
+    RULES.iter().flat_map(each).collect()
 }

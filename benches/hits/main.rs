@@ -1,10 +1,11 @@
 //! Hits and misses beside what else there is, side by side in one run on a private server.
 //!
-//!     cargo bench -p redis-func-cache-benches --bench hits                 # two minutes
-//!     cargo bench -p redis-func-cache-benches --bench hits -- --quick      # below one
+//!     cargo bench -p redis-func-cache-benches --bench hits                 # below four minutes
+//!     cargo bench -p redis-func-cache-benches --bench hits -- --quick      # below two
 //!     cargo bench -p redis-func-cache-benches --bench hits -- --only get,lru_t --scenarios hits --callers 1,256
+//!     cargo bench -p redis-func-cache-benches --bench hits -- --worlds sync,cluster
 //!
-//! Further arguments: `--rounds N`; `--slice MILLISECONDS`; `--publish`, which renews the charts in `docs/` and the table
+//! `--scenarios` measures no worlds, and `--worlds` no scenarios. Further arguments: `--rounds N`; `--slice MILLISECONDS`; `--publish`, which renews the charts in `docs/` and the tables
 //! in the guide's chapter on performance; `--draw`, which measures nothing and shows the last results. Results: `target/bench/hits.json`.
 
 // Figures are for people: what a float cannot hold exactly does not matter here.
@@ -25,6 +26,8 @@ mod publish;
 mod round_trips;
 #[path = "../support/mod.rs"]
 mod support;
+mod tables;
+mod worlds;
 
 use args::Args;
 use contender::Entrant;
@@ -33,6 +36,7 @@ use load::Scenario;
 use measure::{Cell, Memory};
 use serde::{Deserialize, Serialize};
 use support::Server;
+use worlds::WorldResult;
 
 /// Everything that one run found out.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -43,6 +47,7 @@ struct Results {
     slice_ms: u64,
     cells: Vec<Cell>,
     memory: Vec<Memory>,
+    worlds: Vec<WorldResult>,
     goals: Vec<Goal>,
 }
 
@@ -81,7 +86,15 @@ async fn run(args: &Args) -> Results {
         results.server = server.binary().to_string();
         measure(*scenario, args, &server, &mut results).await;
     }
+    for world in &args.worlds {
+        let measured = worlds::measure(*world, args.effort);
+        measured.iter().for_each(print::world);
+        results.worlds.extend(measured);
+    }
     results.goals = goals::check(&results.cells);
+    results
+        .goals
+        .extend(results.worlds.iter().map(goals::world));
     let (hit, miss) = round_trips::count(&Server::start()).await;
     println!("\nround trips: {hit:.2} a hit, {miss:.2} a miss");
     results.goals.push(goals::miss(miss));
@@ -89,25 +102,24 @@ async fn run(args: &Args) -> Results {
 }
 
 async fn measure(scenario: Scenario, args: &Args, server: &Server, results: &mut Results) {
-    let mut connection = server.connection();
+    let mut connections = [server.connection()];
     let mut entrants = Vec::new();
     for name in &args.contenders {
-        // Never waits, so the one more caller would not get a turn.
-        if *name == "memory" && scenario == Scenario::Large {
-            continue;
+        let mut callers = args.callers.iter();
+        if callers.any(|callers| scenario.includes(name, *callers)) {
+            entrants.push(Entrant::enter(name, scenario, server).await);
         }
-        entrants.push(Entrant::enter(name, scenario, server).await);
     }
     if scenario == Scenario::Hits {
         results.memory = measure::memory(&entrants, server);
     }
     for callers in &args.callers {
-        // Enough to keep one connection busy with small values.
-        if scenario == Scenario::Large && *callers != 16 {
+        let mut names = args.contenders.iter();
+        if !names.any(|name| scenario.includes(name, *callers)) {
             continue;
         }
         let cells =
-            measure::cells(&entrants, scenario, *callers, args.effort, &mut connection).await;
+            measure::cells(&entrants, scenario, *callers, args.effort, &mut connections).await;
         print::cells(&cells);
         results.cells.extend(cells);
     }

@@ -63,7 +63,7 @@ pub async fn cells(
     scenario: Scenario,
     callers: usize,
     effort: Effort,
-    server: &mut redis::Connection,
+    servers: &mut [redis::Connection],
 ) -> Vec<Cell> {
     let mut samples: Vec<_> = entrants.iter().map(|_| Samples::default()).collect();
     let mut load = Load {
@@ -90,7 +90,7 @@ pub async fn cells(
             } else {
                 &mut samples[turn]
             };
-            slice(&entrants[turn], &load, server, samples).await;
+            slice(&entrants[turn], &load, servers, samples).await;
         }
     }
     let named = entrants.iter().zip(samples);
@@ -116,18 +116,18 @@ pub async fn cells(
 async fn slice(
     entrant: &Entrant,
     load: &Load,
-    server: &mut redis::Connection,
+    servers: &mut [redis::Connection],
     samples: &mut Samples,
 ) {
     let before = (
-        server_cpu(server),
+        servers.iter_mut().map(server_cpu).sum::<Duration>(),
         client_cpu(),
         entrant.runs.load(Ordering::Relaxed),
     );
     let mut calls = entrant.run(load.clone()).await;
     tokio::time::sleep(SETTLE).await;
     let after = (
-        server_cpu(server),
+        servers.iter_mut().map(server_cpu).sum::<Duration>(),
         client_cpu(),
         entrant.runs.load(Ordering::Relaxed),
     );
@@ -149,7 +149,7 @@ async fn slice(
     let client = before
         .1
         .zip(after.1)
-        .map(|(from, to)| per_op(to.saturating_sub(from)));
+        .map(|(from, to)| per_op(to.saturating_sub(from) + calls.ended_cpu));
     samples.client_cpu_us.extend(client);
     if load.scenario.all_stored() {
         let ran = (after.2 - before.2) as f64;

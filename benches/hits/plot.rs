@@ -87,6 +87,34 @@ pub fn latency(results: &Results) -> Chart {
     }
 }
 
+/// Calls of all kinds, from hits alone to misses alone.
+pub fn mixed(results: &Results) -> Chart {
+    const SHARES: [(Scenario, &str); 5] = [
+        (Scenario::Hits, "0"),
+        (Scenario::Mixed99, "1"),
+        (Scenario::Mixed, "10"),
+        (Scenario::Mixed50, "50"),
+        (Scenario::Misses, "100"),
+    ];
+    let panel = |callers: usize| Panel {
+        title: format!("misses in 100 calls, {callers} callers"),
+        labels: SHARES.map(|(_, share)| share.to_owned()).into(),
+        lines: lines(|name| {
+            let values = SHARES.iter().map(|(scenario, _)| {
+                let cell = of_scenario(results, *scenario, name, callers)?;
+                Some(cell.ops_per_s)
+            });
+            values.collect()
+        }),
+    };
+    Chart {
+        title: "Calls per second by their share of misses (log scale)".into(),
+        subtitle: about(results),
+        scale: Scale::Log,
+        panels: [64, 256].map(panel).into(),
+    }
+}
+
 fn lines(values: impl Fn(&str) -> Option<Vec<f64>>) -> Vec<Line> {
     let line = |(name, colour, dashes): (&str, _, _)| {
         Some(Line {
@@ -112,9 +140,19 @@ fn callers(results: &Results) -> Vec<usize> {
 }
 
 fn cell<'r>(results: &'r Results, name: &str, callers: usize) -> Option<&'r Cell> {
-    results.cells.iter().find(|cell| {
-        cell.scenario == Scenario::Hits && cell.contender == name && cell.callers == callers
-    })
+    of_scenario(results, Scenario::Hits, name, callers)
+}
+
+fn of_scenario<'r>(
+    results: &'r Results,
+    scenario: Scenario,
+    name: &str,
+    callers: usize,
+) -> Option<&'r Cell> {
+    results
+        .cells
+        .iter()
+        .find(|cell| cell.scenario == scenario && cell.contender == name && cell.callers == callers)
 }
 
 fn about(results: &Results) -> String {

@@ -3,6 +3,7 @@
 use crate::contender::title;
 use crate::goals::Goal;
 use crate::measure::{Cell, Memory};
+use crate::worlds::WorldResult;
 
 fn heading(cell: &Cell) {
     println!(
@@ -16,6 +17,12 @@ fn heading(cell: &Cell) {
         "server us/op",
         "client us/op"
     );
+}
+
+pub fn world(result: &WorldResult) {
+    let WorldResult { world, raw, ours } = result;
+    println!("\n{}", world.title());
+    cells(&[raw.clone(), ours.clone()]);
 }
 
 pub fn cells(cells: &[Cell]) {
@@ -57,13 +64,13 @@ pub fn memory(memory: &[Memory]) {
 }
 
 pub fn goals(goals: &[Goal]) {
-    println!("\ngoals: hits on 1,000 keys, ratios of medians");
+    println!("\ngoals: ratios of medians, or microseconds");
     for goal in goals {
         println!(
-            "{:<42} {:<8} {:>6.2}  {} {:<5} {}",
+            "{:<52} {:<8} {:>6.2}  {} {:<5} {}",
             goal.what,
             goal.contender,
-            goal.ratio,
+            goal.figure,
             if goal.at_least { ">=" } else { "<=" },
             goal.limit,
             if goal.met { "met" } else { "NOT MET" }

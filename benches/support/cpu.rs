@@ -21,7 +21,18 @@ pub fn client_cpu() -> Option<Duration> {
         let Ok(schedstat) = fs::read_to_string(task.path().join("schedstat")) else {
             continue;
         };
-        nanoseconds += schedstat.split(' ').next()?.parse::<u64>().ok()?;
+        nanoseconds += running(&schedstat)?;
     }
     (nanoseconds > 0).then(|| Duration::from_nanos(nanoseconds))
+}
+
+/// What this thread has used, for one that ends.
+pub fn thread_cpu() -> Duration {
+    let schedstat = fs::read_to_string("/proc/thread-self/schedstat");
+    let nanoseconds = schedstat.ok().and_then(|schedstat| running(&schedstat));
+    Duration::from_nanos(nanoseconds.unwrap_or(0))
+}
+
+fn running(schedstat: &str) -> Option<u64> {
+    schedstat.split(' ').next()?.parse().ok()
 }

@@ -14,7 +14,7 @@ mod output;
 mod product;
 pub mod svg;
 
-pub use cpu::{client_cpu, server_cpu};
+pub use cpu::{client_cpu, server_cpu, thread_cpu};
 pub use output::{load, save, target};
 pub use product::Product;
 pub use servers::random::{Random, zipf};

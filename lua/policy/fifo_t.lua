@@ -1,12 +1,12 @@
 -- lua/policy/fifo_t.lua
--- needs: RANKING, newest, pop
--- gives: admit, hit, victims, OVERWRITE_IS_HIT, HIT_SCORE
+-- needs: newest, rank, take
+-- gives: admit_all, hit, victims, OVERWRITE_IS_HIT, HIT_SCORE
 -- First in, first out, by the instant of arrival.
 local OVERWRITE_IS_HIT = false
 local HIT_SCORE = false
 
-local function admit(field, now_us)
-  redis.call('ZADD', RANKING, newest(now_us), field)
+local function admit_all(fields, now_us)
+  rank(fields, newest(now_us), 0)
 end
 
 local function hit(field, now_us, n)
@@ -14,5 +14,5 @@ local function hit(field, now_us, n)
 end
 
 local function victims(n)
-  return pop('ZPOPMIN', n)
+  return take(0, n - 1)
 end

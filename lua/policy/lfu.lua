@@ -1,12 +1,12 @@
 -- lua/policy/lfu.lua
--- needs: RANKING, pop
--- gives: admit, hit, victims, OVERWRITE_IS_HIT, HIT_SCORE
+-- needs: RANKING, rank, take
+-- gives: admit_all, hit, victims, OVERWRITE_IS_HIT, HIT_SCORE
 -- Evicts the least frequently used; ties by the bytes of the field.
 local OVERWRITE_IS_HIT = false
 local HIT_SCORE = false
 
-local function admit(field, now_us)
-  redis.call('ZADD', RANKING, 1, field)
+local function admit_all(fields, now_us)
+  rank(fields, '1', 0)
 end
 
 local function hit(field, now_us, n)
@@ -14,5 +14,5 @@ local function hit(field, now_us, n)
 end
 
 local function victims(n)
-  return pop('ZPOPMIN', n)
+  return take(0, n - 1)
 end

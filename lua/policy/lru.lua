@@ -1,12 +1,12 @@
 -- lua/policy/lru.lua
--- needs: RANKING, above_all, pop
--- gives: admit, hit, victims, OVERWRITE_IS_HIT, HIT_SCORE
+-- needs: RANKING, above_all, rank, take
+-- gives: admit_all, hit, victims, OVERWRITE_IS_HIT, HIT_SCORE
 -- Evicts the least recently used, by a running number: exact, one more lookup a hit than lru_t.
 local OVERWRITE_IS_HIT = true
 local HIT_SCORE = 'above'
 
-local function admit(field, now_us)
-  redis.call('ZADD', RANKING, above_all(), field)
+local function admit_all(fields, now_us)
+  rank(fields, above_all(), 1)
 end
 
 local function hit(field, now_us, n)
@@ -14,5 +14,5 @@ local function hit(field, now_us, n)
 end
 
 local function victims(n)
-  return pop('ZPOPMIN', n)
+  return take(0, n - 1)
 end

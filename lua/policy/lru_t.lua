@@ -1,12 +1,12 @@
 -- lua/policy/lru_t.lua
--- needs: RANKING, newest, pop
--- gives: admit, hit, victims, OVERWRITE_IS_HIT, HIT_SCORE
+-- needs: RANKING, newest, rank, take
+-- gives: admit_all, hit, victims, OVERWRITE_IS_HIT, HIT_SCORE
 -- Evicts the least recently used, by the instant of the last use, which never moves back.
 local OVERWRITE_IS_HIT = true
 local HIT_SCORE = 'instant'
 
-local function admit(field, now_us)
-  redis.call('ZADD', RANKING, newest(now_us), field)
+local function admit_all(fields, now_us)
+  rank(fields, newest(now_us), 0)
 end
 
 local function hit(field, now_us, n)
@@ -14,5 +14,5 @@ local function hit(field, now_us, n)
 end
 
 local function victims(n)
-  return pop('ZPOPMIN', n)
+  return take(0, n - 1)
 end

@@ -1,12 +1,12 @@
 -- lua/policy/rr.lua
--- needs: RANKING
--- gives: admit, hit, victims, OVERWRITE_IS_HIT, HIT_SCORE
+-- needs: RANKING, rank
+-- gives: admit_all, hit, victims, OVERWRITE_IS_HIT, HIT_SCORE
 -- Random replacement, uniform.
 local OVERWRITE_IS_HIT = false
 local HIT_SCORE = false
 
-local function admit(field, now_us)
-  redis.call('ZADD', RANKING, 0, field)
+local function admit_all(fields, now_us)
+  rank(fields, '0', 0)
 end
 
 local function hit(field, now_us, n)

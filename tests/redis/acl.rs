@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use redis_func_cache::{
-    Cache, CacheBuilder, CacheExt as _, Codec, Policy, StructureTtl, Touch, cache_impl,
+    Cache, CacheBuilder, CacheExt as _, Codec, CustomPolicy, Policy, StructureTtl, Touch,
+    cache_impl,
 };
 use support::{Binary, Cluster, PATIENT, Server, binaries, check_pairs, eventually, root};
 
@@ -96,6 +97,7 @@ async fn everything(builder: CacheBuilder) -> Vec<String> {
     note("ping", cache.ping().await.err());
     let entry = || repo.entry().find(7);
     note("put", entry().put(&7).await.err());
+    note("overwriting", entry().put(&7).await.err());
     note("peek", entry().peek().await.err());
     note("ttl", entry().ttl().await.err());
     note("invalidate", entry().invalidate().await.err());
@@ -240,12 +242,13 @@ async fn calls_succeed_when_any_one_command_is_forbidden() {
                 .collect();
             grant(&server, &rest);
             let failed = all_of(few_kinds(), &url(&server)).await;
-            // Asked for and not insisted on; one that repairs what is seldom broken; and two that
+            // Asked for and not insisted on; two that repair what is seldom broken; and two that
             // wake who waits for another process, which looks again by itself.
             let quiet = [
                 "+command|info",
                 "+hpexpire",
                 "+ping",
+                "+hexists",
                 "+hrandfield",
                 "+publish",
                 "+subscribe",
@@ -256,6 +259,37 @@ async fn calls_succeed_when_any_one_command_is_forbidden() {
             );
             let _: () = server.query(&["FLUSHALL"]);
             let _: () = server.query(&["SCRIPT", "FLUSH"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_custom_policy_needs_the_commands_of_its_own_lua() {
+    let policy = |command: &str| {
+        CustomPolicy::new("own")
+            .victims(format!("return pop('{command}', n)"))
+            .in_memory(Policy::Fifo)
+            .build()
+            .unwrap()
+    };
+    for binary in binaries() {
+        let server = Server::start_on(&binary);
+        let mut commands = commands_for(&binary);
+        commands.extend(self::commands("acl-custom"));
+        for (command, needed) in [("ZPOPMIN", "+zpopmin"), ("ZPOPMAX", "+zpopmax")] {
+            for is_granted in [true, false] {
+                let granted = commands.iter().map(String::as_str);
+                let granted = granted.filter(|command| is_granted || *command != needed);
+                grant(&server, &granted.collect::<Vec<_>>());
+                let kinds = vec![(policy(command), Touch::BEHIND)];
+                let failed = all_of(kinds, &url(&server)).await;
+                assert_eq!(
+                    failed.is_empty(),
+                    is_granted,
+                    "{binary}, {command}: {failed:?}"
+                );
+                let _: () = server.query(&["FLUSHALL"]);
+            }
         }
     }
 }

@@ -1,16 +1,13 @@
 //! TLS with real servers, and certificates of a CA of the test's own.
 #![cfg(feature = "tls-rustls")]
 
-mod authority;
-
 use std::io::Read as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use self::authority::Authority;
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
-use support::tls::{Identity, TlsServer, tls_binary, tls_cluster, tls_sentinel};
+use support::tls::{Authority, Identity, TlsServer, tls_binary, tls_cluster, tls_sentinel};
 use support::{Binary, eventually, skipped, unique};
 
 const HERE: [&str; 2] = ["127.0.0.1", "localhost"];

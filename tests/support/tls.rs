@@ -1,5 +1,8 @@
 //! Servers that speak TLS.
 
+#[cfg(feature = "tls-rustls")]
+mod authority;
+
 use std::cell::Cell;
 use std::fs;
 use std::process::Command;
@@ -7,6 +10,9 @@ use std::time::Duration;
 
 use crate::server::{data_arguments, free_port};
 use crate::{Binary, Server, binaries, eventually};
+
+#[cfg(feature = "tls-rustls")]
+pub use authority::Authority;
 
 /// A certificate, its private key, and the CA that signed it, as PEM.
 #[derive(Debug, Clone)]

@@ -1,8 +1,9 @@
 //! The scripts: fragments of `lua/`, joined at compile time by the tables below.
 //!
 //! It imports nothing of the store on Redis; `client` runs the scripts. Start with the tables, then
-//! [`reply`]: what they return.
+//! [`reply`]: what they return. [`put_args`] is both sides of the put.
 
+pub(crate) mod put_args;
 pub(crate) mod reply;
 
 use std::borrow::Cow;
@@ -11,7 +12,7 @@ use std::sync::{Arc, LazyLock};
 
 use sha1::{Digest as _, Sha1};
 
-use crate::policy::PolicyLua;
+use crate::policy::{CustomPolicy, Policy, PolicyLua};
 
 /// The text of a script and its SHA-1 in hexadecimal, by which the server knows it.
 #[derive(Debug, Clone)]
@@ -79,12 +80,16 @@ macro_rules! put_script {
             "shared/ttl",
             "shared/rank",
             $policy,
-            "shared/epoch",
-            "shared/lease",
             "shared/touch",
             "shared/heal",
+            "shared/stamp",
+            "shared/fence",
+            "shared/current",
+            "shared/overwrite",
             "shared/sweep",
             "shared/evict",
+            "shared/field_ttl",
+            "shared/lease_life",
             "op/put",
         )
     };
@@ -157,12 +162,17 @@ pub(crate) fn custom(lua: PolicyLua<'_>) -> PolicyScripts {
             .split_once(policy)
             .expect("the script holds its policy");
         format!(
-            "{before}local OVERWRITE_IS_HIT = {}\n\
+            "{before}{}local OVERWRITE_IS_HIT = {}\n\
              local HIT_SCORE = false\n\
              local function admit(field, now_us)\n{}\nend\n\
              local function hit(field, now_us, n)\n{}\nend\n\
-             local function victims(n)\n{}\nend\n{after}",
-            lua.overwrite_is_hit, lua.admit, lua.hit, lua.victims
+             local function victims(n)\n{}\nend\n{}{after}",
+            join!("shared/pop"),
+            lua.overwrite_is_hit,
+            lua.admit,
+            lua.hit,
+            lua.victims,
+            join!("shared/one_by_one"),
         )
     };
     PolicyScripts {
@@ -172,13 +182,17 @@ pub(crate) fn custom(lua: PolicyLua<'_>) -> PolicyScripts {
     }
 }
 
-/// Every script under a name, for the tests that load and check them.
+/// Every script under a name, for the tests that load and check them; `custom` is the default of a custom policy.
 pub(crate) fn all() -> Vec<(String, String)> {
     let mut scripts: Vec<_> = operations()
         .into_iter()
         .map(|(name, script)| (name.to_lowercase(), script.text().to_owned()))
         .collect();
-    for (tag, policy) in POLICIES.iter() {
+    let mut policies = POLICIES.clone();
+    if let Ok(Policy::Custom(policy)) = CustomPolicy::new("custom").build() {
+        policies.push(("custom", Arc::new(custom(policy.lua()))));
+    }
+    for (tag, policy) in policies {
         scripts.push((format!("get-{tag}"), policy.get.text().to_owned()));
         scripts.push((format!("put-{tag}"), policy.put.text().to_owned()));
         scripts.push((format!("touch-{tag}"), policy.touch.text().to_owned()));

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redis::Value;
-
 use crate::error::Error;
 use crate::settings::ms;
-use crate::store::redis::client::{Client, text};
+use crate::store::redis::client::Client;
 use crate::store::redis::health::endpoint::Side;
-use crate::store::redis::script::reply::{array, number, unexpected};
+use crate::store::redis::script::put_args::{PutHeader, PutItem, put_args, put_reply};
 use crate::store::{Pair, Put, PutOutcome};
 
 /// The timeout of a put once its turn has come.
@@ -36,31 +34,28 @@ impl Client {
 
     pub(crate) async fn put(&self, pair: &Pair, put: Put) -> Result<PutOutcome, Error> {
         let script = self.scripts(&pair.policy).put.clone();
-        let field = put.field;
         let sweeps = &self.pair_state(pair).sweeps;
-        let mut args = self.common_args(pair, field);
-        args.extend([
-            text(pair.maxsize.get()),
-            text(put.soft_ms),
-            text(put.hard_ms),
-            text(u64::from(self.connection.has_field_ttl())),
-            text(u64::from(put.hard_ms > 0 && sweeps.is_due())),
-            put.entry.head.to_vec(),
-            put.entry.tail,
-            put.token.map_or_else(Vec::new, |token| token.0.to_vec()),
-        ]);
-        args.extend(self.take_pending_hits(pair, field));
-        match self.script(&script, &pair.stem, &args).await? {
-            Value::Int(-1) => Ok(PutOutcome::Fenced),
-            counts => {
-                let [evicted, swept] = &array(counts)?[..] else {
-                    return Err(unexpected());
-                };
-                if *swept != Value::Int(0) {
-                    sweeps.again();
-                }
-                Ok(PutOutcome::Stored(number(evicted)?))
-            }
+        let header = PutHeader {
+            maxsize: pair.maxsize.get(),
+            structure: pair.structure,
+            sweeps: put.hard_ms > 0 && sweeps.is_due(),
+            has_field_ttl: self.connection.has_field_ttl(),
+        };
+        let forced_us = Some(self.clock.forced_us()).filter(|&us| us > 0);
+        let known = put.now.map(|known| self.clock.now_us(known));
+        let item = PutItem {
+            put: &put,
+            now_us: forced_us.or(known),
+        };
+        let touches = self.take_pending_hits(pair, put.field);
+        let args = put_args(header, &[item], touches);
+        let reply = put_reply(self.script(&script, &pair.stem, &args).await?)?;
+        if reply.sweep_again {
+            sweeps.again();
         }
+        Ok(match reply.overtaken[..] {
+            [] => PutOutcome::Stored(reply.evicted),
+            _ => PutOutcome::Fenced,
+        })
     }
 }

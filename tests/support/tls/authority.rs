@@ -5,15 +5,17 @@ use rcgen::{
     KeyUsagePurpose, date_time_ymd,
 };
 
-use support::tls::Identity;
+use super::Identity;
 
 /// A CA of the test's own.
+#[derive(Debug)]
 pub struct Authority {
     pub pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
+    #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();

@@ -1,0 +1,160 @@
+//! The arguments of the put script, and its reply: `lua/op/put.lua`.
+
+use redis::Value;
+
+use super::reply::{array, unexpected};
+use crate::entry::header::{self, Times};
+use crate::error::Error;
+use crate::settings::StructureTtl;
+use crate::store::Put;
+
+/// What the puts of one script have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PutHeader {
+    pub(crate) maxsize: u64,
+    pub(crate) structure: StructureTtl,
+    /// Whether to look for expired entries.
+    pub(crate) sweeps: bool,
+    pub(crate) has_field_ttl: bool,
+}
+
+/// A put, and the server's clock where it is known.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PutItem<'a> {
+    pub(crate) put: &'a Put,
+    pub(crate) now_us: Option<u64>,
+}
+
+/// What became of the puts of one script.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PutReply {
+    /// How many entries the policy evicted.
+    pub(crate) evicted: u64,
+    /// Whether the next put should sweep as well: this one found something, or there was room.
+    pub(crate) sweep_again: bool,
+    /// Which puts were not stored, by their places.
+    pub(crate) overtaken: Vec<usize>,
+}
+
+/// The arguments for puts of different fields. If one of them does not know the server's clock, the script
+/// stamps them all.
+pub(crate) fn put_args(
+    header: PutHeader,
+    puts: &[PutItem<'_>],
+    touches: impl Iterator<Item = Vec<u8>>,
+) -> Vec<Vec<u8>> {
+    let clocks: Option<Vec<u64>> = puts.iter().map(|item| item.now_us).collect();
+    let now_us = clocks.and_then(|clocks| clocks.into_iter().max());
+    let mut args = Vec::with_capacity(2 + 4 * puts.len());
+    args.push(packed(header, puts));
+    args.push(now_us.map_or_else(Vec::new, text));
+    for item in puts {
+        args.push(item.put.field.0.to_vec());
+        args.push(entry(item.put, now_us.and(item.now_us)));
+    }
+    let tokens = puts.iter().map(|item| item.put.token);
+    args.extend(tokens.map(|token| token.map_or_else(Vec::new, |token| token.0.to_vec())));
+    if header.has_field_ttl {
+        args.extend(puts.iter().map(|item| text(item.put.hard_ms)));
+    }
+    args.extend(touches);
+    args
+}
+
+/// The numbers that the script begins with.
+fn packed(header: PutHeader, puts: &[PutItem<'_>]) -> Vec<u8> {
+    let longest_ms = puts.iter().map(|item| item.put.hard_ms).max();
+    let count = u16::try_from(puts.len()).expect("a script stores a few entries");
+    let mut packed = Vec::with_capacity(29);
+    for number in [
+        header.maxsize,
+        header.structure.ms(),
+        longest_ms.unwrap_or_default(),
+    ] {
+        packed.extend_from_slice(&number.to_le_bytes());
+    }
+    packed.extend_from_slice(&count.to_le_bytes());
+    packed.extend([
+        u8::from(header.structure.is_sliding()),
+        u8::from(header.sweeps),
+        u8::from(header.has_field_ttl),
+    ]);
+    packed
+}
+
+/// The bytes of an entry, with instants, or with lives where its soft and hard expiry belong.
+fn entry(put: &Put, now_us: Option<u64>) -> Vec<u8> {
+    let now_ms = now_us.unwrap_or_default() / 1000;
+    let after = |life_ms| if life_ms > 0 { now_ms + life_ms } else { 0 };
+    let times = Times {
+        created_ms: now_ms,
+        soft_ms: after(put.soft_ms),
+        hard_ms: after(put.hard_ms),
+    };
+    header::stamp(&put.entry, times)
+}
+
+pub(crate) fn put_reply(reply: Value) -> Result<PutReply, Error> {
+    let numbers = match reply {
+        Value::Int(evicted) => vec![evicted],
+        parts => array(parts)?
+            .into_iter()
+            .map(int)
+            .collect::<Result<_, _>>()?,
+    };
+    let place = |index: &i64| usize::try_from(*index - 1).map_err(|_| unexpected());
+    Ok(PutReply {
+        evicted: numbers
+            .first()
+            .and_then(|&evicted| u64::try_from(evicted).ok())
+            .ok_or_else(unexpected)?,
+        sweep_again: numbers.get(1).is_some_and(|&swept| swept != 0),
+        overtaken: numbers
+            .iter()
+            .skip(2)
+            .map(place)
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn int(part: Value) -> Result<i64, Error> {
+    match part {
+        Value::Int(number) => Ok(number),
+        _ => Err(unexpected()),
+    }
+}
+
+fn text(number: u64) -> Vec<u8> {
+    number.to_string().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_are_a_number_or_a_list() {
+        let list = |numbers: &[i64]| Value::Array(numbers.iter().map(|&n| Value::Int(n)).collect());
+        let reply = |evicted, sweep_again, overtaken: &[usize]| PutReply {
+            evicted,
+            sweep_again,
+            overtaken: overtaken.to_vec(),
+        };
+        assert_eq!(put_reply(Value::Int(3)).unwrap(), reply(3, false, &[]));
+        assert_eq!(put_reply(list(&[0, -1])).unwrap(), reply(0, true, &[]));
+        assert_eq!(put_reply(list(&[1, 2])).unwrap(), reply(1, true, &[]));
+        assert_eq!(
+            put_reply(list(&[0, 0, 1, 16])).unwrap(),
+            reply(0, false, &[0, 15])
+        );
+        for broken in [
+            Value::Nil,
+            list(&[]),
+            list(&[-1]),
+            list(&[0, 0, 0]),
+            Value::Array(vec![Value::Nil]),
+        ] {
+            assert!(put_reply(broken).is_err());
+        }
+    }
+}
