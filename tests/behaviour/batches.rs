@@ -1,6 +1,12 @@
 //! Batch methods: many ids in one call, each cached as a call of its own.
 
 mod basics;
+mod each;
+mod ends;
+mod joins;
+mod properties;
+mod repo;
+mod wire;
 
 use std::future::Future;
 use std::rc::Rc;
@@ -19,4 +25,13 @@ pub(crate) async fn everywhere<F: Future<Output = ()>>(
         test(cache.deadline(PATIENT), Some(server.clone())).await;
         check_pairs(&server);
     }
+}
+
+/// Two caches of one name, each as if it were in a process of its own.
+pub(crate) fn two_caches(server: &Server) -> [Cache; 2] {
+    let name = unique("batches");
+    [(); 2].map(|()| {
+        let cache = Cache::builder(&name).redis(server.url());
+        cache.deadline(PATIENT).build().unwrap()
+    })
 }

@@ -8,6 +8,7 @@ struct Repo;
 impl Repo {
     #[cache(batch = ids, batch = names)]
     async fn find_many(&self, ids: &[u64], names: &[String]) -> HashMap<u64, String> {
+        let _ = names;
         ids.iter().map(|id| (*id, id.to_string())).collect()
     }
 }

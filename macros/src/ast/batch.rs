@@ -75,8 +75,11 @@ pub(crate) enum BatchItem<'a> {
 impl<'a> BatchItem<'a> {
     /// `None` where only the compiler knows: behind an alias.
     pub(crate) fn of(returned: &'a Type) -> Option<Self> {
-        let returned = types::ok_by_name(returned).unwrap_or(returned);
-        let segment = types::last_segment(returned)?;
+        let mut segment = types::last_segment(returned)?;
+        // An alias of `Result`, which the compiler sees through, is one by its name here.
+        if segment.ident.to_string().ends_with("Result") {
+            segment = types::last_segment(types::arguments(segment).first().copied()?)?;
+        }
         let arguments = types::arguments(segment);
         match (segment.ident.to_string().as_str(), &arguments[..]) {
             ("HashMap" | "BTreeMap", [_, value, ..]) => Some(Self::Mapped(value)),

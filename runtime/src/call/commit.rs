@@ -128,7 +128,7 @@ impl Attempt<'_> {
 }
 
 /// What a put comes to, for a caller that waits for it.
-pub(super) type PutReply = oneshot::Receiver<Result<PutOutcome, Error>>;
+pub(super) type PutAnswer = oneshot::Receiver<Result<PutOutcome, Error>>;
 
 impl KeyedCall<'_> {
     /// What the store is given for a value under its lease. `None` if too many wait to be stored.
@@ -136,7 +136,7 @@ impl KeyedCall<'_> {
         &self,
         mut lease: Lease,
         mut put: Put,
-    ) -> Option<(Put, PutDone, PutReply)> {
+    ) -> Option<(Put, PutDone, PutAnswer)> {
         let Some(room) = backlog::room(put.entry.tail.len()) else {
             self.failed(&Error::unavailable("too many values wait to be stored"));
             return None;

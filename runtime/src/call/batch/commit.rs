@@ -6,7 +6,7 @@ use std::time::Duration;
 use erased_serde::Serialize;
 use futures_util::future::{BoxFuture, join_all};
 
-use super::super::commit::{PutReply, count_put};
+use super::super::commit::{PutAnswer, count_put};
 use super::super::encoding;
 use super::super::failure;
 use super::super::lease::{FenceCheck, Lease};
@@ -209,7 +209,7 @@ struct AskedItem {
 /// What puts came to within the time; `None` for those that go on.
 async fn outcomes(
     at_most: Duration,
-    mut waits: Vec<(AskedItem, PutReply)>,
+    mut waits: Vec<(AskedItem, PutAnswer)>,
 ) -> Vec<(AskedItem, Option<Result<PutOutcome, Error>>)> {
     let mut ended = Vec::new();
     let in_order = async {
