@@ -10,7 +10,7 @@ use redis_func_cache::{Cache, CacheExt as _, Mode, cache_impl};
 use serde::{Deserialize, Serialize};
 use support::{PATIENT, Server, check_pairs, unique};
 
-/// What is behind the cache: each step has values of its own, so that an old one is told from a new one.
+/// What is behind the cache: each step has values of its own, so that old ones are seen.
 #[derive(Debug, Default)]
 struct Source {
     step: AtomicU64,
