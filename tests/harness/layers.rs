@@ -60,6 +60,7 @@ const RUNTIME: Layers = Layers {
                 "read/lane",
                 "read/queue",
                 "read/pipeline",
+                "write/pipeline",
                 "pipeline",
                 "health/endpoint",
                 "health/breaker",

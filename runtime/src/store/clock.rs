@@ -38,13 +38,3 @@ impl ServerTime {
         self.us.saturating_add(elapsed - elapsed / 1000)
     }
 }
-
-impl Clock {
-    /// What an entry is stamped with, and what ranks it.
-    pub(crate) fn now_us(&self, known: ServerTime) -> u64 {
-        match self.forced_us() {
-            0 => known.now_us(),
-            forced => forced,
-        }
-    }
-}

@@ -14,6 +14,7 @@ pub(crate) struct Pair {
     pub(crate) stem: String,
     pub(crate) ranking: String,
     pub(crate) values: String,
+    pub(crate) leases: String,
     pub(crate) policy: Policy,
     pub(crate) structure: StructureTtl,
     pub(crate) maxsize: Arc<MaxSize>,
@@ -33,6 +34,7 @@ impl Pair {
         Self {
             ranking: format!("{stem}:0"),
             values: format!("{stem}:1"),
+            leases: format!("{stem}:2"),
             stem,
             policy,
             structure,

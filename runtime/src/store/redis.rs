@@ -16,12 +16,13 @@ mod write;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use redis::Value;
 
-use self::client::{BATCH, Client, REMOVAL, STEP, text, timed};
+use self::client::{BATCH, Client, REMOVAL, STEP, timed};
 pub(crate) use self::connection::target::Target;
 pub(crate) use self::connection::tls::Tls;
 use self::health::endpoint::Side;
@@ -38,7 +39,6 @@ use crate::deadline::Timeout;
 use crate::entry::header;
 use crate::error::Error;
 use crate::key::digest::Field;
-use crate::rt::background;
 use crate::settings::{Touch, ms};
 
 /// The store. Its connection is owned by a thread of this crate: see [`background`].
@@ -118,6 +118,20 @@ impl Store for Redis {
         self.lookup(script, pair, args, deadline).await
     }
 
+    async fn get_many(
+        &self,
+        pair: &Arc<Pair>,
+        fields: &[Field],
+        deadline: Duration,
+    ) -> Result<Vec<LookupReply>, Error> {
+        if let Touch::Behind(_) = pair.touch {
+            let wait = Timeout::new(deadline);
+            return self.client.read_many(pair, fields, wait).await;
+        }
+        let each = fields.iter().map(|field| self.get(pair, *field, deadline));
+        join_all(each).await.into_iter().collect()
+    }
+
     async fn peek(
         &self,
         pair: &Arc<Pair>,
@@ -131,11 +145,11 @@ impl Store for Redis {
     }
 
     fn put(&self, pair: &Arc<Pair>, put: Put, done: PutDone) {
-        let (client, pair) = (self.client.clone(), pair.clone());
-        // Without the background thread `done` is dropped, which is an error.
-        let _ = background::spawn(async move {
-            done.finish(client.put_in_turn(&pair, put).await);
-        });
+        self.client.store(pair, vec![(put, done)]);
+    }
+
+    fn put_all(&self, pair: &Arc<Pair>, puts: Vec<(Put, PutDone)>) {
+        self.client.store(pair, puts);
     }
 
     async fn acquire_lease(
@@ -144,13 +158,35 @@ impl Store for Redis {
         request: LeaseRequest,
         deadline: Duration,
     ) -> Result<LeaseOutcome, Error> {
-        // Before it is sent, so that the drop of a caller meanwhile is noticed.
-        self.client.leases.track(request.token, pair, request.field);
-        let its = pair.clone();
-        let outcome = self.client.run(None, |client| async move {
-            client.acquire_lease_in_time(&its, request, deadline).await
-        });
-        outcome.await
+        let mut outcomes = self.acquire_leases(pair, vec![request], deadline).await;
+        outcomes.pop().unwrap_or_else(|| Err(unexpected()))
+    }
+
+    async fn acquire_leases(
+        &self,
+        pair: &Arc<Pair>,
+        requests: Vec<LeaseRequest>,
+        deadline: Duration,
+    ) -> Vec<Result<LeaseOutcome, Error>> {
+        // Before they are sent, so that the drop of a caller meanwhile is noticed.
+        for request in &requests {
+            self.client.leases.track(request.token, pair, request.field);
+        }
+        let since = Instant::now();
+        let claimed = self.client.claim(pair, &requests, deadline).await;
+        let left = deadline.saturating_sub(since.elapsed());
+        let each = requests.into_iter().zip(claimed);
+        join_all(each.map(|(request, claimed)| async move {
+            if let Some(outcome) = claimed? {
+                return Ok(outcome);
+            }
+            let its = pair.clone();
+            let outcome = self.client.run(None, |client| async move {
+                client.acquire_lease_in_time(&its, request, left).await
+            });
+            outcome.await
+        }))
+        .await
     }
 
     async fn is_current(
@@ -173,15 +209,8 @@ impl Store for Redis {
     }
 
     fn release_lease(&self, pair: &Arc<Pair>, field: Field, token: Token, pause: Duration) {
-        let (client, pair) = (self.client.clone(), pair.clone());
-        client.leases.forget_lease(token);
-        // Without the background thread there was no lease.
-        let _ = background::spawn(async move {
-            let args = [field.0.to_vec(), token.0.to_vec(), text(ms(pause))];
-            // Calls that wait for a lease that could not be ended wait until their deadline.
-            let abandon = timed(client.script(&script::ABANDON, &pair.stem, &args));
-            let _ = client.ask(Side::Write, &pair, STEP, abandon).await;
-        });
+        self.client.leases.forget_lease(token);
+        self.client.abandon(pair, field, token, ms(pause));
     }
 
     fn forget_lease(&self, token: Token) {

@@ -22,6 +22,7 @@ use super::read::pipeline::request::Hits;
 use super::script::PolicyScripts;
 use super::write::discards::Discards;
 use super::write::leases::Leases;
+use super::write::pipeline::context::WriteContext;
 use super::write::put_slots::PutSlots;
 use crate::error::Error;
 use crate::rt::background;
@@ -41,6 +42,8 @@ pub(crate) struct Client {
     pub(super) target: Arc<Target>,
     /// The connection of the background thread; lanes have their own.
     pub(super) connection: ConnectionManager,
+    /// For values that are large: whatever else is sent does not wait for them.
+    pub(super) bulk: ConnectionManager,
     pub(super) lanes: Arc<Lanes>,
     pub(super) endpoints: Endpoints,
     pub(super) clock: Clock,
@@ -59,11 +62,18 @@ impl Client {
         Arc::new_cyclic(|this: &Weak<Self>| Self {
             this: this.clone(),
             connection: ConnectionManager::new(target.clone(), None),
-            lanes: Lanes::new(PipelineContext {
-                target: target.clone(),
-                clock: clock.clone(),
-                sink: this.clone(),
-            }),
+            bulk: ConnectionManager::new(target.clone(), None),
+            lanes: Lanes::new(
+                PipelineContext {
+                    target: target.clone(),
+                    clock: clock.clone(),
+                    sink: this.clone(),
+                },
+                WriteContext {
+                    target: target.clone(),
+                    sink: this.clone(),
+                },
+            ),
             endpoints: Endpoints::default(),
             target,
             clock,
@@ -101,6 +111,7 @@ impl Client {
 
     pub(crate) fn close(&self) {
         self.connection.close();
+        self.bulk.close();
         self.lanes.close();
         self.lease_events.close();
     }

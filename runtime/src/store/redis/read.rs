@@ -1,6 +1,6 @@
 //! Lookups: reads that come together are sent together, as one `HMGET` with the server's clock.
 //!
-//! There is no timer, so a lone caller waits for no other. [`lookup`] and [`fallback`] import `client`; all
+//! There is no timer, so a lone caller waits for no other. [`lookup`], [`many`] and [`fallback`] import `client`; all
 //! else here is what the client holds, and imports `script` and `connection`. Start with [`lookup`]: the
 //! fast way is a [`pipeline`] on a [`lane`], the other one a [`queue`] on the background thread.
 
@@ -9,5 +9,6 @@ mod fallback;
 mod hmget;
 pub(crate) mod lane;
 pub(crate) mod lookup;
+mod many;
 pub(crate) mod pipeline;
 pub(crate) mod queue;

@@ -10,6 +10,7 @@ use crate::key::digest::Field;
 use crate::policy::Policy;
 use crate::store::Pair;
 use crate::store::redis::connection::classify::Failure;
+use crate::store::redis::connection::manager::ConnectionManager;
 use crate::store::redis::script::{self, PolicyScripts, Script};
 
 impl Client {
@@ -23,20 +24,31 @@ impl Client {
         Ok(self.try_script(script, stem, args).await?)
     }
 
+    /// [`script`](Self::script) by one of the client's connections.
+    pub(crate) async fn script_on(
+        &self,
+        connection: &ConnectionManager,
+        script: &Script,
+        stem: &str,
+        args: &[Vec<u8>],
+    ) -> Result<Value, Failure> {
+        let by_sha = command("EVALSHA", script.sha(), stem, args);
+        match connection.send(&by_sha).await {
+            Err(failure) if failure.is_no_script() => {
+                let by_text = command("EVAL", script.text(), stem, args);
+                connection.send(&by_text).await
+            }
+            other => other,
+        }
+    }
+
     pub(crate) async fn try_script(
         &self,
         script: &Script,
         stem: &str,
         args: &[Vec<u8>],
     ) -> Result<Value, Failure> {
-        let by_sha = command("EVALSHA", script.sha(), stem, args);
-        match self.connection.send(&by_sha).await {
-            Err(failure) if failure.is_no_script() => {
-                let by_text = command("EVAL", script.text(), stem, args);
-                self.connection.send(&by_text).await
-            }
-            other => other,
-        }
+        self.script_on(&self.connection, script, stem, args).await
     }
 
     /// `EVAL`: the text is sent too, so the script runs in its place among the commands.

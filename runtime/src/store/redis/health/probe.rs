@@ -99,7 +99,10 @@ impl Prober {
                     .hmget(&client.connection, &self.pair, &[FIELD])
                     .await
                     .map(drop),
-                Side::Write => client.put(&self.pair, put()?).await.map(drop),
+                Side::Write => client
+                    .put(&client.connection, &self.pair, put()?, None)
+                    .await
+                    .map(drop),
             }
         };
         match tokio::time::timeout(self.timeout, call).await {

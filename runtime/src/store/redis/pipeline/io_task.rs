@@ -124,7 +124,7 @@ impl<T: Traffic, S: AsyncRead + AsyncWrite + Unpin> IoTask<T, S> {
         }
     }
 
-    /// Sends what there is to send; ready when callers were answered, with how many.
+    /// Sends what there is to send; ready when replies have come, with how many callers were answered.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, ConnectionEnd>> {
         let goes_on = self.load(context)?;
         self.write(context)?;
@@ -133,8 +133,8 @@ impl<T: Traffic, S: AsyncRead + AsyncWrite + Unpin> IoTask<T, S> {
         }
         let mut wanted = 1;
         loop {
-            let answered = self.deliver(&mut wanted)?;
-            if answered > 0 {
+            // After a reply it looks at the queue again.
+            if let Some(answered) = self.deliver(&mut wanted)? {
                 return Poll::Ready(Ok(answered));
             }
             if self.reply.capacity() - self.reply.len() < wanted.max(LEAST_ROOM) {
@@ -189,9 +189,9 @@ impl<T: Traffic, S: AsyncRead + AsyncWrite + Unpin> IoTask<T, S> {
         Ok(())
     }
 
-    /// Distributes the replies that are complete; returns to how many callers.
-    fn deliver(&mut self, wanted: &mut usize) -> Result<usize, ConnectionEnd> {
-        let mut answered = 0;
+    /// Distributes the replies that are complete, if there are any; returns to how many callers.
+    fn deliver(&mut self, wanted: &mut usize) -> Result<Option<usize>, ConnectionEnd> {
+        let mut answered = None;
         while !self.reply.is_empty() {
             let traffic = &self.state.traffic;
             // A reply without a request: from here on replies would reach the wrong callers.
@@ -207,7 +207,8 @@ impl<T: Traffic, S: AsyncRead + AsyncWrite + Unpin> IoTask<T, S> {
             let sent = self.in_flight.pop_front().ok_or(ConnectionEnd)?;
             self.state.end_request();
             // Without the store there are no callers.
-            answered += traffic.deliver(sent, reply, bytes).ok_or(ConnectionEnd)?;
+            let callers = traffic.deliver(sent, reply, bytes).ok_or(ConnectionEnd)?;
+            answered = Some(answered.unwrap_or(0) + callers);
         }
         Ok(answered)
     }

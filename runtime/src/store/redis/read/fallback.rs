@@ -26,9 +26,11 @@ pub(super) async fn read(client: &Arc<Client>, query: Query<'_>) -> PacedResult<
     let state = client.pair_state(pair);
     let found = match client.lanes.here(&state.lanes) {
         Some((lane, queue)) => match &lane.transport {
-            Transport::Pipeline(pipeline) => {
-                let ticket =
-                    poll_fn(|context| Poll::Ready(pipeline.enqueue(&query, context.waker()))).await;
+            Transport::Pipelines(pipelines) => {
+                let ticket = poll_fn(|context| {
+                    Poll::Ready(pipelines.reads.enqueue(&query, context.waker()))
+                })
+                .await;
                 let reply = match ticket {
                     Some(Ok(ticket)) => Some(ticket.reply(wait).await),
                     Some(Err(error)) => Some(Err(error)),

@@ -1,4 +1,4 @@
-//! Lanes: connections on the runtimes of callers, for reads.
+//! Lanes: connections on the runtimes of callers, for reads, claims and puts.
 //!
 //! The [`background`] thread serves every call, but each reply crosses from its thread to the caller's,
 //! which costs more than the read itself. So a multi-thread runtime that reads gets a connection of its
@@ -20,9 +20,15 @@ use super::pipeline::by_size::PipelinesBySize;
 use super::pipeline::context::PipelineContext;
 use super::pipeline::query::Query;
 use super::queue::ReadQueue;
+use crate::deadline::Timeout;
 use crate::error::Error;
+use crate::key::digest::Field;
 use crate::rt::{background, blocking};
+use crate::store::Pair;
 use crate::store::redis::connection::manager::ConnectionManager;
+use crate::store::redis::pipeline::handle::Pipeline;
+use crate::store::redis::write::pipeline::context::WriteContext;
+use crate::store::redis::write::pipeline::traffic::WriteTraffic;
 
 /// How often callers that have timed out are looked for.
 const TICK: Duration = Duration::from_millis(25);
@@ -35,6 +41,7 @@ pub(crate) struct Lanes {
     /// Never that of another store, as an address might be.
     store: u64,
     context: PipelineContext,
+    writes: WriteContext,
     open: Mutex<HashMap<Id, Arc<Lane>>>,
     is_watched: AtomicBool,
     is_closed: AtomicBool,
@@ -54,9 +61,16 @@ pub(crate) struct Lane {
 /// How a lane reaches the store.
 #[derive(Debug)]
 pub(crate) enum Transport {
-    Pipeline(PipelinesBySize),
+    Pipelines(Box<LanePipelines>),
     /// Through the redis crate: for clusters, and for TLS.
     Manager(ConnectionManager),
+}
+
+/// A lane's connections to one server.
+#[derive(Debug)]
+pub(crate) struct LanePipelines {
+    pub(crate) reads: PipelinesBySize,
+    writes: Pipeline<WriteTraffic>,
 }
 
 /// The lane of a pair, found without a lock: that of the first runtime that read the pair, which is the
@@ -80,11 +94,12 @@ impl Drop for Lanes {
 }
 
 impl Lanes {
-    pub(crate) fn new(context: PipelineContext) -> Arc<Self> {
+    pub(crate) fn new(context: PipelineContext, writes: WriteContext) -> Arc<Self> {
         static STORES: AtomicU64 = AtomicU64::new(0);
         Arc::new(Self {
             store: STORES.fetch_add(1, Ordering::Relaxed),
             context,
+            writes,
             open: Mutex::default(),
             is_watched: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
@@ -103,7 +118,26 @@ impl Lanes {
         }
         HERE.with_borrow(|here| match here {
             Some((store, lane)) if *store == self.store => match &lane.transport {
-                Transport::Pipeline(pipeline) => pipeline.enqueue(query, waker),
+                Transport::Pipelines(pipelines) => pipelines.reads.enqueue(query, waker),
+                Transport::Manager(_) => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// The same for many fields of a pair, in one step. `None` as well where they cannot be queued together.
+    pub(crate) fn enqueue_all(
+        &self,
+        pair: &Arc<Pair>,
+        fields: &[Field],
+        wait: Timeout,
+        waker: &Waker,
+    ) -> Option<Vec<Ticket>> {
+        HERE.with_borrow(|here| match here {
+            Some((store, lane)) if *store == self.store => match &lane.transport {
+                Transport::Pipelines(pipelines) => {
+                    pipelines.reads.enqueue_all(pair, fields, wait, waker)
+                }
                 Transport::Manager(_) => None,
             },
             _ => None,
@@ -128,15 +162,47 @@ impl Lanes {
             (lane, queue)
         });
         let is_up = match &lane.transport {
-            Transport::Pipeline(pipeline) => {
+            Transport::Pipelines(pipelines) => {
                 if tokio::task::try_id().is_some() {
                     HERE.set(Some((self.store, lane.clone())));
                 }
-                pipeline.is_up(&handle)
+                pipelines.reads.is_up(&handle)
             }
             Transport::Manager(connection) => connection.is_up(),
         };
         is_up.then_some((lane, queue))
+    }
+
+    /// Queues something with the write pipeline of the runtime that polls the caller, if that is up. `queue` says
+    /// whether its I/O task has to be woken.
+    pub(crate) fn write<T>(
+        self: &Arc<Self>,
+        pair: &PairLanes,
+        queue: impl FnOnce(&WriteTraffic) -> (T, bool),
+    ) -> Option<T> {
+        let (lane, _) = self.here(pair)?;
+        let Transport::Pipelines(pipelines) = &lane.transport else {
+            return None;
+        };
+        let writes = &pipelines.writes;
+        if !writes.is_up(&Handle::try_current().ok()?) {
+            return None;
+        }
+        self.watch();
+        let (queued, wakes) = queue(writes.traffic()?);
+        if wakes {
+            writes.wake();
+        }
+        Some(queued)
+    }
+
+    /// Has the write pipelines look at what waits.
+    pub(crate) fn wake_writes(&self) {
+        for lane in self.lanes().values() {
+            if let Transport::Pipelines(pipelines) = &lane.transport {
+                pipelines.writes.wake();
+            }
+        }
     }
 
     fn open(self: &Arc<Self>, id: Id, handle: &Handle) -> Arc<Lane> {
@@ -144,7 +210,13 @@ impl Lanes {
         let lane = Arc::new(Lane {
             id,
             transport: if self.context.target.is_plain() {
-                Transport::Pipeline(PipelinesBySize::new(&self.context))
+                Transport::Pipelines(Box::new(LanePipelines {
+                    reads: PipelinesBySize::new(&self.context),
+                    writes: Pipeline::new(
+                        self.context.target.clone(),
+                        WriteTraffic::new(&self.writes),
+                    ),
+                }))
             } else {
                 let target = self.context.target.clone();
                 Transport::Manager(ConnectionManager::new(target, Some(handle.clone())))
@@ -177,7 +249,10 @@ impl Lanes {
         self.is_closed.store(true, Ordering::Relaxed);
         for lane in self.lanes().values() {
             match &lane.transport {
-                Transport::Pipeline(pipeline) => pipeline.close(),
+                Transport::Pipelines(pipelines) => {
+                    pipelines.reads.close();
+                    pipelines.writes.close();
+                }
                 Transport::Manager(connection) => connection.close(),
             }
         }
@@ -187,7 +262,10 @@ impl Lanes {
     pub(crate) fn reconnect(&self) {
         for lane in self.lanes().values() {
             match &lane.transport {
-                Transport::Pipeline(pipeline) => pipeline.reconnect(),
+                Transport::Pipelines(pipelines) => {
+                    pipelines.reads.reconnect();
+                    pipelines.writes.reconnect();
+                }
                 Transport::Manager(connection) => connection.reconnect_in_background(),
             }
         }
@@ -245,8 +323,9 @@ impl Lanes {
         let mut is_busy = false;
         for lane in self.all_lanes() {
             let connection = match &lane.transport {
-                Transport::Pipeline(pipeline) => {
-                    is_busy |= pipeline.expire_waiters(now);
+                Transport::Pipelines(pipelines) => {
+                    is_busy |= pipelines.reads.expire_waiters(now);
+                    is_busy |= pipelines.writes.expire_waiters(now);
                     continue;
                 }
                 Transport::Manager(connection) => connection,
@@ -274,7 +353,7 @@ impl Lane {
     pub(crate) fn connection(&self) -> Option<&ConnectionManager> {
         match &self.transport {
             Transport::Manager(connection) => Some(connection),
-            Transport::Pipeline(_) => None,
+            Transport::Pipelines(_) => None,
         }
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use redis::Value;
 
-use self::pending::{FieldHits, MOST, Significance, args_of};
+use self::pending::{FieldHits, MOST, PendingHits, Significance, args_of};
 use crate::error::Error;
 use crate::key::digest::Field;
 use crate::rt::background;
@@ -19,6 +19,7 @@ use crate::settings::Touch;
 use crate::store::Pair;
 use crate::store::redis::client::{Client, STEP, text, timed};
 use crate::store::redis::health::endpoint::Side;
+use crate::store::redis::pair_state::RecordingGuard;
 use crate::store::redis::script::reply::array;
 
 /// How often hits that wait are looked for.
@@ -113,34 +114,50 @@ impl Client {
         });
     }
 
-    /// The hits that are not recorded yet, for the script that stores this field.
+    /// The hits that are not recorded yet, for the script that stores these fields.
     pub(crate) fn take_pending_hits(
         &self,
         pair: &Pair,
-        field: Field,
-    ) -> impl Iterator<Item = Vec<u8>> {
-        let mut pending = self.pair_state(pair).pending_hits();
-        let taken = pending.take(Significance::of(&pair.policy));
-        pending.reset(field);
-        args_of(taken)
+        fields: impl Iterator<Item = Field>,
+    ) -> Vec<Vec<u8>> {
+        take(&mut self.pair_state(pair).pending_hits(), pair, fields)
+    }
+
+    /// The same for a script that goes another way than recorded hits do. `None` while some are on their way.
+    pub(super) fn take_unless_recording(
+        &self,
+        pair: &Pair,
+        fields: impl Iterator<Item = Field>,
+    ) -> Option<Vec<Vec<u8>>> {
+        let state = self.pair_state(pair);
+        let mut pending = state.pending_hits();
+        (!state.is_recording()).then(|| take(&mut pending, pair, fields))
     }
 
     async fn send_pending_hits(self: &Arc<Self>, pair: &Arc<Pair>) {
         if Significance::of(&pair.policy) != Significance::Each {
             return self.send_in_steps(pair).await;
         }
-        let hits = {
-            let mut pending = self.pair_state(pair).pending_hits();
+        let (hits, recording) = {
+            let state = self.pair_state(pair);
+            let mut pending = state.pending_hits();
             pending.is_scheduled = false;
-            pending.take(Significance::Each)
+            (pending.take(Significance::Each), state.begin_recording())
         };
         if hits.is_empty() && pair.policy.counts_hits() {
-            return;
+            return self.end_recording(recording);
         }
         let count = hits.len() as u64;
         if self.send_script(pair, hits).await.is_err() {
             self.dropped_touches.fetch_add(count, Ordering::Relaxed);
         }
+        self.end_recording(recording);
+    }
+
+    /// Puts of the pair may have waited for it.
+    fn end_recording(&self, recording: RecordingGuard) {
+        drop(recording);
+        self.lanes.wake_writes();
     }
 
     /// Where the policy is order-insensitive. A put meanwhile sends what is left.
@@ -152,8 +169,13 @@ impl Client {
             pending.start_sending(significance)
         };
         loop {
-            let step = self.pair_state(pair).pending_hits().step(significance);
+            let (step, recording) = {
+                let state = self.pair_state(pair);
+                let mut pending = state.pending_hits();
+                (pending.step(significance), state.begin_recording())
+            };
             if step.is_empty() {
+                self.end_recording(recording);
                 break;
             }
             let hits = step.len() as u64;
@@ -161,6 +183,7 @@ impl Client {
                 // With all that is left: a server in trouble is not asked again and again.
                 dropped += hits + self.pair_state(pair).pending_hits().drop_rest();
             }
+            self.end_recording(recording);
         }
         self.dropped_touches.fetch_add(dropped, Ordering::Relaxed);
     }
@@ -225,6 +248,16 @@ impl Client {
         let send = timed(self.script_by_text(&script, &pair.stem, &args));
         self.ask(Side::Write, pair, STEP, send).await.map(drop)
     }
+}
+
+fn take(
+    pending: &mut PendingHits,
+    pair: &Pair,
+    fields: impl Iterator<Item = Field>,
+) -> Vec<Vec<u8>> {
+    let taken = pending.take(Significance::of(&pair.policy));
+    fields.for_each(|field| pending.reset(field));
+    args_of(taken).collect()
 }
 
 /// The score of the first entry of a ranking, which is an instant.

@@ -7,8 +7,10 @@ use redis::Value;
 
 use super::leases::LEASE;
 use crate::error::{Error, Fault};
+use crate::key::digest::Field;
+use crate::rt::background;
 use crate::settings::{Touch, ms};
-use crate::store::redis::client::{Client, text, timed};
+use crate::store::redis::client::{Client, STEP, text, timed};
 use crate::store::redis::health::endpoint::Side;
 use crate::store::redis::script;
 use crate::store::redis::script::reply::{array, unexpected};
@@ -53,18 +55,54 @@ impl Client {
         let LeaseRequest { field, token, .. } = request;
         let args = self.lease_args(request);
         let reply = self.script(&script::BEGIN, &pair.stem, &args).await;
-        let (now_us, outcome) = lease_outcome(reply?)?;
+        let (now_us, outcome) = lease_outcome(reply?, token)?;
         match &outcome {
-            LeaseOutcome::Hit(_) if pair.touch == Touch::Exact => {
-                let get = &self.scripts(&pair.policy).get;
-                let args = &self.common_args(pair, field)[..4];
-                let _ = self.script(get, &pair.stem, args).await;
-            }
-            LeaseOutcome::Hit(_) => self.record_hits(pair, now_us, std::iter::once((field, 1))),
-            LeaseOutcome::Granted { .. } if self.leases.grant(token) => self.renew_in_background(),
-            LeaseOutcome::Granted { .. } | LeaseOutcome::Held { .. } => {}
+            LeaseOutcome::Hit(_) => self.record_found(pair, field, now_us).await,
+            LeaseOutcome::Granted { .. } => self.grant(token),
+            LeaseOutcome::Held { .. } => {}
         }
         Ok(outcome)
+    }
+
+    /// An entry was found where there was none at the look-up.
+    pub(super) async fn record_found(
+        self: &Arc<Self>,
+        pair: &Arc<Pair>,
+        field: Field,
+        now_us: u64,
+    ) {
+        if pair.touch == Touch::Exact {
+            let get = &self.scripts(&pair.policy).get;
+            let args = &self.common_args(pair, field)[..4];
+            let _ = self.script(get, &pair.stem, args).await;
+        } else {
+            self.record_hits(pair, now_us, std::iter::once((field, 1)));
+        }
+    }
+
+    /// The lease is this process's, and is to be renewed while its computation runs.
+    pub(super) fn grant(self: &Arc<Self>, token: Token) {
+        if self.leases.grant(token) {
+            self.renew_in_background();
+        }
+    }
+
+    /// Gives a lease back, in the background.
+    pub(crate) fn abandon(
+        self: &Arc<Self>,
+        pair: &Arc<Pair>,
+        field: Field,
+        token: Token,
+        pause_ms: u64,
+    ) {
+        let (client, pair) = (self.clone(), pair.clone());
+        // Without the background thread there was no lease.
+        let _ = background::spawn(async move {
+            let args = [field.0.to_vec(), token.0.to_vec(), text(pause_ms)];
+            // Calls that wait for a lease that could not be ended wait until their deadline.
+            let abandon = timed(client.script(&script::ABANDON, &pair.stem, &args));
+            let _ = client.ask(Side::Write, &pair, STEP, abandon).await;
+        });
     }
 
     fn lease_args(&self, request: LeaseRequest) -> [Vec<u8>; 7] {
@@ -90,7 +128,8 @@ impl Client {
     }
 }
 
-fn lease_outcome(reply: Value) -> Result<(u64, LeaseOutcome), Error> {
+/// A claim may have set this very lease before.
+fn lease_outcome(reply: Value, token: Token) -> Result<(u64, LeaseOutcome), Error> {
     let mut parts = array(reply)?.into_iter();
     let (Some(Value::Int(now_us)), Some(Value::BulkString(what))) = (parts.next(), parts.next())
     else {
@@ -98,6 +137,11 @@ fn lease_outcome(reply: Value) -> Result<(u64, LeaseOutcome), Error> {
     };
     let now_us = u64::try_from(now_us).unwrap_or_default();
     let outcome = match (&what[..], parts.next(), parts.next()) {
+        (b"wait", _, Some(Value::BulkString(holder))) if holder == token.0 => {
+            LeaseOutcome::Granted {
+                at: ServerTime::of_reply(now_us),
+            }
+        }
         (b"lead", ..) => LeaseOutcome::Granted {
             at: ServerTime::of_reply(now_us),
         },

@@ -11,7 +11,10 @@ use super::context::PipelineContext;
 use super::large_fields::LargeFields;
 use super::query::Query;
 use super::traffic::ReadTraffic;
+use crate::deadline::Timeout;
 use crate::error::Error;
+use crate::key::digest::Field;
+use crate::store::Pair;
 use crate::store::redis::pipeline::handle::Pipeline;
 
 /// The pipelines of a lane. The one for large entries is opened when the first has been read.
@@ -50,6 +53,29 @@ impl PipelinesBySize {
             return enqueue(&self.large, query, waker);
         }
         enqueue(&self.small, query, waker)
+    }
+
+    /// Adds reads of many fields in one step. `None` where there is no connection, or a field is large.
+    pub(crate) fn enqueue_all(
+        &self,
+        pair: &Arc<Pair>,
+        fields: &[Field],
+        wait: Timeout,
+        waker: &Waker,
+    ) -> Option<Vec<Ticket>> {
+        if fields
+            .iter()
+            .any(|field| self.large_fields.contains(*field))
+        {
+            return None;
+        }
+        let queries = fields.iter().map(|&field| Query { pair, field, wait });
+        let queued = self.small.traffic()?.enqueue_all(queries, waker);
+        let (tickets, is_first) = queued.ok()?;
+        if is_first {
+            self.small.wake();
+        }
+        Some(tickets)
     }
 
     /// Wakes callers that have timed out; returns whether reads are under way.

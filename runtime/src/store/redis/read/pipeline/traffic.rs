@@ -53,6 +53,15 @@ impl ReadTraffic {
         self.shards.enqueue(query, waker)
     }
 
+    /// The same for many reads, in one step.
+    pub(super) fn enqueue_all<'q>(
+        &self,
+        queries: impl Iterator<Item = Query<'q>>,
+        waker: &Waker,
+    ) -> Result<(Vec<Ticket>, bool), Error> {
+        self.shards.enqueue_all(queries, waker)
+    }
+
     fn in_flight(&self) -> MutexGuard<'_, VecDeque<Arc<Batch>>> {
         self.in_flight
             .lock()

@@ -1,0 +1,67 @@
+//! Looking many entries of a pair up at once.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use futures_util::future::join_all;
+
+use super::fallback::is_disconnected;
+use super::lookup::Lookup;
+use super::pipeline::batch::Ticket;
+use crate::deadline::Timeout;
+use crate::error::Error;
+use crate::key::digest::Field;
+use crate::store::redis::client::Client;
+use crate::store::redis::health::endpoint::{AdmittedCall, Side};
+use crate::store::{LookupReply, Pair};
+
+impl Client {
+    /// Reads many entries, in one request where there is a pipeline at hand and no field is known to be large.
+    pub(crate) async fn read_many(
+        self: &Arc<Self>,
+        pair: &Arc<Pair>,
+        fields: &[Field],
+        wait: Timeout,
+    ) -> Result<Vec<LookupReply>, Error> {
+        self.admit(Side::Read, pair)?;
+        let one = |field: Field| Lookup::new(self, pair, field, wait);
+        let Some(tickets) = self.tickets(pair, fields, wait).await else {
+            return join_all(fields.iter().copied().map(one))
+                .await
+                .into_iter()
+                .collect();
+        };
+        let mut found = Vec::with_capacity(fields.len());
+        for (field, ticket) in fields.iter().zip(tickets) {
+            let reply = ticket.reply(wait).await;
+            found.push(if is_disconnected(&reply) {
+                one(*field).await?
+            } else {
+                let call = AdmittedCall {
+                    admission: self.admit(Side::Read, pair)?,
+                    side: Side::Read,
+                    pair,
+                    deadline: wait.at_most,
+                };
+                self.account(&call, reply)?
+            });
+        }
+        Ok(found)
+    }
+
+    async fn tickets(
+        self: &Arc<Self>,
+        pair: &Arc<Pair>,
+        fields: &[Field],
+        wait: Timeout,
+    ) -> Option<Vec<Ticket>> {
+        self.lanes.watch();
+        // Has this thread remember its lane.
+        self.lanes.here(&self.pair_state(pair).lanes)?;
+        let queued = poll_fn(|context| {
+            Poll::Ready(self.lanes.enqueue_all(pair, fields, wait, context.waker()))
+        });
+        queued.await
+    }
+}

@@ -1,0 +1,54 @@
+//! The claims and puts that wait to be sent over a write pipeline, and what is under way.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::claims::QueuedClaim;
+use super::puts::QueuedPut;
+use crate::error::{Error, Fault};
+use crate::store::Pair;
+
+/// Callers that may wait; more than that are refused.
+const LONGEST: usize = 32_768;
+
+#[derive(Debug, Default)]
+pub(super) struct WriteQueue {
+    pub(super) is_open: bool,
+    pub(super) claims: Vec<QueuedClaim>,
+    pub(super) puts: VecDeque<QueuedPut>,
+    /// Pairs whose keys of leases are to be given their ends.
+    pub(super) unended: Vec<Arc<Pair>>,
+    /// A request of that kind is under way: what comes meanwhile goes together with the next one.
+    pub(super) claims_are_sent: bool,
+    pub(super) puts_are_sent: bool,
+    /// When the requests under way were sent.
+    pub(super) sent: VecDeque<Instant>,
+}
+
+impl WriteQueue {
+    pub(super) fn has_waiters(&self) -> bool {
+        !self.unended.is_empty()
+            || (!self.claims_are_sent && !self.claims.is_empty())
+            || (!self.puts_are_sent && !self.puts.is_empty())
+    }
+
+    /// Adds claims. Returns whether the I/O task has to be woken.
+    pub(super) fn push_claims(&mut self, claims: Vec<QueuedClaim>) -> Result<bool, Error> {
+        if self.claims.len() >= LONGEST {
+            return Err(
+                Error::unavailable("too many calls wait for the store").with_fault(Fault::Refused)
+            );
+        }
+        let wakes = self.claims.is_empty();
+        self.claims.extend(claims);
+        Ok(wakes)
+    }
+
+    /// A key of leases that has just been made has no end.
+    pub(super) fn end_leases_of(&mut self, pair: Arc<Pair>) {
+        if !self.unended.iter().any(|known| known.stem == pair.stem) {
+            self.unended.push(pair);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Claims and puts as the traffic of a pipeline.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+
+use super::claims::{self, ClaimGroup, QueuedClaim};
+use super::context::WriteContext;
+use super::puts::{PutScripts, QueuedPut};
+use super::queue::WriteQueue;
+use super::reply::{PartsParser, ReplyPart};
+use crate::error::Error;
+use crate::store::redis::pipeline::resp::ProtocolError;
+use crate::store::redis::pipeline::traffic::{Traffic, Waiters};
+
+/// Claims of one transaction or several.
+const CLAIMS: usize = 256;
+/// A server that has not answered for so long is gone.
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+pub(crate) struct WriteTraffic {
+    context: WriteContext,
+    queue: Mutex<WriteQueue>,
+}
+
+/// What one request holds.
+pub(crate) enum SentWrites {
+    Claims(Vec<ClaimGroup>),
+    Puts(PutScripts),
+    /// Ends of so many keys.
+    Ends(usize),
+}
+
+impl WriteTraffic {
+    pub(crate) fn new(context: &WriteContext) -> Self {
+        Self {
+            context: context.clone(),
+            queue: Mutex::default(),
+        }
+    }
+
+    /// Adds claims. Returns whether the I/O task has to be woken.
+    pub(crate) fn claim(&self, claims: Vec<QueuedClaim>) -> Result<bool, Error> {
+        let mut queue = self.queue();
+        if !queue.is_open {
+            return Err(claims::disconnected());
+        }
+        queue.push_claims(claims)
+    }
+
+    /// Adds puts; hands them back if the connection is lost. Returns whether the I/O task has to be woken.
+    pub(crate) fn put(&self, puts: Vec<QueuedPut>) -> Result<bool, Vec<QueuedPut>> {
+        let mut queue = self.queue();
+        if !queue.is_open {
+            return Err(puts);
+        }
+        let wakes = queue.puts.is_empty();
+        queue.puts.extend(puts);
+        Ok(wakes)
+    }
+
+    fn queue(&self) -> MutexGuard<'_, WriteQueue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Traffic for WriteTraffic {
+    type Sent = SentWrites;
+    type Parser = PartsParser;
+    type Reply = Vec<ReplyPart>;
+
+    // One of each kind.
+    const REQUESTS: usize = 3;
+    const MOST_LATE: u32 = 1;
+
+    fn has_waiters(&self) -> bool {
+        self.queue().has_waiters()
+    }
+
+    fn next(&self, turn: usize, out: &mut BytesMut) -> Option<SentWrites> {
+        let mut queue = self.queue();
+        let sent = queue.next(&self.context, turn, out)?;
+        queue.sent.push_back(Instant::now());
+        Some(sent)
+    }
+
+    fn parse(
+        &self,
+        parser: &mut PartsParser,
+        sent: &SentWrites,
+        bytes: &[u8],
+    ) -> Result<Result<(usize, Vec<ReplyPart>), usize>, ProtocolError> {
+        parser.read(bytes, sent.replies())
+    }
+
+    fn deliver(&self, sent: SentWrites, parts: Vec<ReplyPart>, bytes: Bytes) -> Option<usize> {
+        let sink = self.context.sink.upgrade()?;
+        self.queue().sent.pop_front();
+        match sent {
+            SentWrites::Ends(_) => Some(0),
+            SentWrites::Claims(groups) => {
+                self.queue().claims_are_sent = false;
+                let (mut callers, mut rest) = (0, &parts[..]);
+                for group in groups {
+                    let (own, others) = rest.split_at_checked(group.replies())?;
+                    rest = others;
+                    let pair = group.pair.clone();
+                    let (more, any_set) = group.deliver(own, &bytes, &*sink)?;
+                    callers += more;
+                    if any_set {
+                        self.queue().end_leases_of(pair);
+                    }
+                }
+                Some(callers)
+            }
+            SentWrites::Puts(scripts) => {
+                self.queue().puts_are_sent = false;
+                let (callers, again) = scripts.deliver(&parts, &bytes, &*sink)?;
+                let mut queue = self.queue();
+                for put in again.into_iter().rev() {
+                    queue.puts.push_front(put);
+                }
+                Some(callers)
+            }
+        }
+    }
+
+    fn open(&self) {
+        self.queue().is_open = true;
+    }
+
+    fn close(&self) {
+        let lost = std::mem::take(&mut *self.queue());
+        for claim in lost.claims {
+            let _ = claim.reply.send(Err(claims::disconnected()));
+        }
+        // Without the store no caller waits.
+        if let Some(sink) = self.context.sink.upgrade() {
+            lost.puts
+                .into_iter()
+                .for_each(|put| sink.put_elsewhere(put));
+        }
+    }
+
+    fn expire(&self, now: Instant) -> Waiters {
+        let queue = self.queue();
+        let oldest = queue.sent.front();
+        Waiters {
+            were_late: oldest.is_some_and(|sent| now.saturating_duration_since(*sent) > TIMEOUT),
+            are_left: oldest.is_some() || queue.has_waiters(),
+        }
+    }
+}
+
+impl WriteQueue {
+    fn next(
+        &mut self,
+        context: &WriteContext,
+        turn: usize,
+        out: &mut BytesMut,
+    ) -> Option<SentWrites> {
+        if !self.unended.is_empty() {
+            let pairs = std::mem::take(&mut self.unended);
+            pairs
+                .iter()
+                .for_each(|pair| claims::write_expiry(pair, out));
+            return Some(SentWrites::Ends(pairs.len()));
+        }
+        // By turns, where both wait.
+        let puts_first = turn.is_multiple_of(2);
+        if puts_first && let Some(sent) = self.next_puts(context, out) {
+            return Some(sent);
+        }
+        let claims = self.next_claims(context, out);
+        claims.or_else(|| self.next_puts(context, out))
+    }
+
+    fn next_claims(&mut self, context: &WriteContext, out: &mut BytesMut) -> Option<SentWrites> {
+        if self.claims_are_sent || self.claims.is_empty() {
+            return None;
+        }
+        let sink = context.sink.upgrade()?;
+        let later = self.claims.split_off(self.claims.len().min(CLAIMS));
+        let claims = std::mem::replace(&mut self.claims, later);
+        let groups = claims::groups(claims, &*sink);
+        if groups.is_empty() {
+            return None;
+        }
+        groups.iter().for_each(|group| group.write(out));
+        self.claims_are_sent = true;
+        Some(SentWrites::Claims(groups))
+    }
+
+    fn next_puts(&mut self, context: &WriteContext, out: &mut BytesMut) -> Option<SentWrites> {
+        if self.puts_are_sent || self.puts.is_empty() {
+            return None;
+        }
+        let scripts = PutScripts::send(&mut self.puts, &context.sink, out)?;
+        self.puts_are_sent = true;
+        Some(SentWrites::Puts(scripts))
+    }
+}
+
+impl SentWrites {
+    fn replies(&self) -> usize {
+        match self {
+            Self::Claims(groups) => groups.iter().map(ClaimGroup::replies).sum(),
+            Self::Puts(scripts) => scripts.len(),
+            Self::Ends(pairs) => *pairs,
+        }
+    }
+}
