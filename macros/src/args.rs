@@ -3,6 +3,7 @@
 //! Imports nothing of the crate: options are read, and checked only by themselves and by each other.
 //! Start at [`BlockArgs`] and [`of_block`]; each kind of value has a file.
 
+mod batch;
 mod cacheability;
 mod choice;
 mod duration;
@@ -20,6 +21,7 @@ use darling::ast::NestedMeta;
 use proc_macro2::TokenStream;
 use syn::{Error, Expr, Ident, Meta, MetaNameValue, Path};
 
+pub(crate) use batch::{BatchOver, OnlyOnOneMethod, Shares};
 pub(crate) use cacheability::{CacheIf, CacheNone, OnlyOnBlocks, OnlyOnMethods, TtlFn};
 pub(crate) use choice::{ByDefault, Codec, Policy, Touch};
 pub(crate) use duration::{Ttl, TtlNone};
@@ -60,6 +62,8 @@ pub(crate) struct BlockArgs {
     pub(crate) vis: Option<Vis>,
     pub(crate) cache_if: Option<OnlyOnMethods>,
     pub(crate) ttl_fn: Option<OnlyOnMethods>,
+    pub(crate) batch: Option<OnlyOnOneMethod>,
+    pub(crate) shares: Option<OnlyOnOneMethod>,
     #[darling(rename = "crate")]
     pub(crate) krate: Option<Krate>,
     #[darling(rename = "default")]
@@ -102,6 +106,9 @@ pub(crate) struct MethodArgs {
     pub(crate) codec: Option<Codec>,
     pub(crate) touch: Option<Touch>,
     pub(crate) version: Option<Version>,
+    /// Cached item by item.
+    pub(crate) batch: Option<BatchOver>,
+    pub(crate) shares: Option<Shares>,
 }
 
 /// `#[cache_fn(…)]`

@@ -4,6 +4,7 @@
 //! plan. Start at [`Block`] and [`Method`].
 
 mod argument;
+mod batch;
 mod conversion;
 mod helper;
 mod recursion;
@@ -15,6 +16,7 @@ use syn::{
 use crate::args::{BlockArgs, HandleName, Skip};
 use crate::{names, types};
 pub(crate) use argument::{Arg, bindings, key, typed};
+pub(crate) use batch::{Batch, BatchForm, BatchItem};
 pub(crate) use conversion::{Conversion, Environment, Form, Obstacle};
 pub(crate) use helper::{Helpers, Invalidates, helper, invalidates, late, strip, strip_function};
 pub(crate) use recursion::box_recursion;

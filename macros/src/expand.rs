@@ -7,6 +7,7 @@
 mod access;
 mod argument;
 mod attributes;
+mod batch;
 mod body;
 mod cacheability;
 mod context;
@@ -17,6 +18,7 @@ mod fragment;
 mod function;
 mod handle;
 mod in_place;
+mod invalidation;
 mod original;
 mod owned;
 mod reads;

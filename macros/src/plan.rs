@@ -3,6 +3,7 @@
 //! Imports [`valid`](crate::valid) and what is below it: rules for one method stand there, and which of them apply is
 //! decided here, as are rules between methods. Start at [`Plan::new`].
 
+mod batch;
 mod siblings;
 
 use std::ops::Deref;
@@ -12,6 +13,7 @@ use syn::{Error, Ident, ImplItem};
 use crate::args::{self, MethodArgs};
 use crate::ast::{self, Block, EntryPoint, Helpers, Invalidates, Method};
 use crate::valid;
+pub(crate) use batch::BatchPlan;
 
 /// A block, with what becomes of its methods.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub(crate) struct Plan<'a> {
 pub(crate) struct MethodPlan<'a> {
     method: Method<'a>,
     pub(crate) kind: Kind,
+    /// It is cached item by item.
+    pub(crate) batch: Option<BatchPlan>,
 }
 
 #[derive(Debug)]
@@ -81,6 +85,7 @@ impl<'a> Plan<'a> {
             joined: Vec::new(),
         };
         errors.extend(siblings::collisions(&mut plan));
+        plan.resolve_shares(errors);
         errors.extend(plan.wrong_invalidations());
         plan.check_lists(errors);
         plan.check_refreshes(errors);
@@ -113,10 +118,10 @@ impl<'a> Plan<'a> {
         errors.extend(valid::unknown_arguments(&block, &[&method]));
         valid::cached(&block, &method, None, true, errors);
         errors.extend(valid::cache_expression(&block, &method).err());
-        errors.extend(valid::options(&block.args, &args));
-        errors.extend(valid::owned(&block, &method, &args));
+        let batch = options(&block, &method, &args, before, errors);
         errors.extend(valid::unboxed_recursion(&method));
         if errors.len() == before {
+            errors.extend(valid::unknown_shared(&args, false, true));
             errors.extend(valid::keyed(&method, args.version.is_some()));
         }
         let kind = if errors.len() > before {
@@ -124,7 +129,11 @@ impl<'a> Plan<'a> {
         } else {
             Kind::Cached(Box::new(args))
         };
-        let methods = vec![MethodPlan { method, kind }];
+        let methods = vec![MethodPlan {
+            method,
+            kind,
+            batch,
+        }];
         Ok(Self {
             block,
             methods,
@@ -189,7 +198,9 @@ impl<'a> Plan<'a> {
     fn check_refreshes(&mut self, errors: &mut Vec<Error>) {
         let refreshed = self.methods.iter().find_map(|method| match &method.kind {
             Kind::Cached(args) => {
-                args::outlives_calls(&self.block.args, args).then_some((method, args))
+                let outlives =
+                    method.batch.is_none() && args::outlives_calls(&self.block.args, args);
+                outlives.then_some((method, args))
             }
             _ => None,
         });
@@ -226,19 +237,30 @@ fn method<'a>(
         EntryPoint::Wrapper => kind(block, &method, errors),
         EntryPoint::InPlace | EntryPoint::Function => kind_in_place(block, &method, errors),
     };
-    let kind = found.unwrap_or_else(|error| {
+    let (kind, batch) = found.unwrap_or_else(|error| {
         errors.push(error);
-        Kind::Refused
+        (Kind::Refused, None)
     });
     let kind = if errors.len() > before {
         Kind::Refused
     } else {
         kind
     };
-    MethodPlan { method, kind }
+    MethodPlan {
+        method,
+        kind,
+        batch,
+    }
 }
 
-fn kind(block: &Block<'_>, method: &Method<'_>, errors: &mut Vec<Error>) -> Result<Kind, Error> {
+/// What becomes of a method, and how it is split if it is a batch.
+type Decision = (Kind, Option<BatchPlan>);
+
+fn kind(
+    block: &Block<'_>,
+    method: &Method<'_>,
+    errors: &mut Vec<Error>,
+) -> Result<Decision, Error> {
     let item = method.item;
     valid::no_late_helpers(item)?;
     let helpers = Helpers::new(item)?;
@@ -257,11 +279,12 @@ fn kind(block: &Block<'_>, method: &Method<'_>, errors: &mut Vec<Error>) -> Resu
              associated functions: `#[cache_impl(cache = …)]`",
         )?;
         let is_wanted = block.trait_.is_some();
-        return Ok(if is_wanted {
+        let kind = if is_wanted {
             Kind::Associated
         } else {
             Kind::Omitted
-        });
+        };
+        return Ok((kind, None));
     };
     valid::skip_on_receiver(receiver)?;
     if is_delegated {
@@ -271,10 +294,12 @@ fn kind(block: &Block<'_>, method: &Method<'_>, errors: &mut Vec<Error>) -> Resu
             helpers.without_effect(
                 "a method that needs more than `&self` is not in the wrapper; remove this attribute",
             )?;
-            return Ok(Kind::Omitted);
+            return Ok((Kind::Omitted, None));
         }
         let calls = helpers.invalidates.map(ast::invalidates).transpose()?;
-        return Ok(Kind::Delegated(calls.unwrap_or_default()));
+        let calls = calls.unwrap_or_default();
+        errors.extend(wrong_lists(&calls, method));
+        return Ok((Kind::Delegated(calls), None));
     }
     Ok(cached(block, method, &helpers, errors))
 }
@@ -284,7 +309,7 @@ fn kind_in_place(
     block: &Block<'_>,
     method: &Method<'_>,
     errors: &mut Vec<Error>,
-) -> Result<Kind, Error> {
+) -> Result<Decision, Error> {
     let item = method.item;
     valid::no_late_helpers(item)?;
     let helpers = Helpers::new(item)?;
@@ -300,19 +325,27 @@ fn kind_in_place(
     if !is_cached {
         let calls = helpers.invalidates.map(ast::invalidates).transpose()?;
         let Some(calls) = calls else {
-            return Ok(Kind::Omitted);
+            return Ok((Kind::Omitted, None));
         };
         valid::cache_expression(block, method)?;
-        return Ok(Kind::Delegated(calls));
+        errors.extend(wrong_lists(&calls, method));
+        return Ok((Kind::Delegated(calls), None));
     }
     let before = errors.len();
-    let kind = cached(block, method, &helpers, errors);
+    let found = cached(block, method, &helpers, errors);
     if errors.len() == before {
         valid::cache_expression(block, method)?;
         valid::self_in_key(block, method)?;
         errors.extend(valid::unboxed_recursion(method));
     }
-    Ok(kind)
+    Ok(found)
+}
+
+fn wrong_lists(calls: &[Invalidates], method: &Method<'_>) -> Vec<Error> {
+    let lists = calls.iter().filter(|call| call.each);
+    lists
+        .filter_map(|call| valid::list_of_each(call, method).err())
+        .collect()
 }
 
 fn cached(
@@ -320,7 +353,8 @@ fn cached(
     method: &Method<'_>,
     helpers: &Helpers<'_>,
     errors: &mut Vec<Error>,
-) -> Kind {
+) -> Decision {
+    let before = errors.len();
     let receiver = method.item.sig.receiver();
     let is_marked = is_marked(block, method, helpers);
     valid::cached(block, method, receiver, is_marked, errors);
@@ -329,9 +363,32 @@ fn cached(
         .cache
         .map(|cache| args::of_method(&cache.meta, errors))
         .unwrap_or_default();
-    errors.extend(valid::options(&block.args, &args));
-    errors.extend(valid::owned(block, method, &args));
-    Kind::Cached(Box::new(args))
+    let batch = options(block, method, &args, before, errors);
+    (Kind::Cached(Box::new(args)), batch)
+}
+
+/// What is wrong with the options of a method; how it is split if it is a batch. `before` there were so many errors:
+/// one mistake, one error.
+fn options(
+    block: &Block<'_>,
+    method: &Method<'_>,
+    args: &MethodArgs,
+    before: usize,
+    errors: &mut Vec<Error>,
+) -> Option<BatchPlan> {
+    errors.extend(valid::options(&block.args, args));
+    if args.batch.is_none() && args.shares.is_none() {
+        errors.extend(valid::owned(block, method, args));
+        return None;
+    }
+    if errors.len() > before {
+        return None;
+    }
+    let batch = valid::batch(block, method, args, errors)?;
+    Some(BatchPlan {
+        batch,
+        shares: None,
+    })
 }
 
 /// Whether someone has said that a method is to be cached.

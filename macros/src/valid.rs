@@ -4,8 +4,10 @@
 //! decided by the next stage; start at [`cached`], the rules for a method that is to be cached.
 
 mod argument;
+mod batch;
 mod block;
 mod callable;
+mod each;
 mod error;
 mod in_place;
 mod listed;
@@ -13,6 +15,7 @@ mod name;
 mod receiver;
 mod refresh;
 mod returned;
+mod sharing;
 
 use syn::{Attribute, Error, Receiver};
 
@@ -20,9 +23,11 @@ use crate::ast::{Block, Method};
 use error::{at, leave_out};
 
 pub(crate) use argument::{arguments, no_late_helpers};
+pub(crate) use batch::batch;
 pub(crate) use block::{
     block, forwardable, no_entries, not_a_block, nothing_cached, own_type, unknown_item, wrapper,
 };
+pub(crate) use each::list_of_each;
 pub(crate) use in_place::{
     cache_expression, function, handle_of_wrapper, helper_on_function, is_constructor, keyed,
     not_a_function, options_in_place, refreshed_in_place, self_in_key, self_key_without_methods,
@@ -32,6 +37,7 @@ pub(crate) use listed::{marked, only_methods, unknown_arguments, unknown_methods
 pub(crate) use receiver::{is_shared, omittable, skip_on_receiver};
 pub(crate) use refresh::{options, outlived, owned, refreshed_owner};
 pub(crate) use returned::nothing;
+pub(crate) use sharing::{sharing, unknown_shared};
 
 /// The rules for a method that is to be cached. Every broken one is reported.
 pub(crate) fn cached(

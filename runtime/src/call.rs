@@ -8,6 +8,7 @@
 pub(crate) mod acquire;
 pub(crate) mod attempt;
 mod backlog;
+pub(crate) mod batch;
 mod commit;
 mod discard;
 mod encoding;

@@ -10,19 +10,20 @@
 //! 6. [What is stored](storing)
 //! 7. [Expiry and staleness](expiry)
 //! 8. [Concurrency](concurrency)
-//! 9. [Invalidation](invalidation)
-//! 10. [Failures](failures)
-//! 11. [Eviction](eviction)
-//! 12. [Testing](testing)
-//! 13. [Modes and statistics](modes_and_stats)
-//! 14. [Traits, generics and threads](wrapping)
-//! 15. [Codecs and features](codecs)
-//! 16. [Performance](performance)
-//! 17. [Limits](limits)
-//! 18. [Servers](servers)
-//! 19. [Coming from Python's `redis_func_cache`](from_python)
-//! 20. [Coming from `cached`](from_cached)
-//! 21. [From `cached`, example by example](from_cached_examples)
+//! 9. [Batches](batches)
+//! 10. [Invalidation](invalidation)
+//! 11. [Failures](failures)
+//! 12. [Eviction](eviction)
+//! 13. [Testing](testing)
+//! 14. [Modes and statistics](modes_and_stats)
+//! 15. [Traits, generics and threads](wrapping)
+//! 16. [Codecs and features](codecs)
+//! 17. [Performance](performance)
+//! 18. [Limits](limits)
+//! 19. [Servers](servers)
+//! 20. [Coming from Python's `redis_func_cache`](from_python)
+//! 21. [Coming from `cached`](from_cached)
+//! 22. [From `cached`, example by example](from_cached_examples)
 
 pub mod getting_started {
     #![doc = include_str!("../../docs/guide/getting_started.md")]
@@ -54,6 +55,10 @@ pub mod expiry {
 
 pub mod concurrency {
     #![doc = include_str!("../../docs/guide/concurrency.md")]
+}
+
+pub mod batches {
+    #![doc = include_str!("../../docs/guide/batches.md")]
 }
 
 pub mod invalidation {

@@ -3,6 +3,7 @@
 //! Imports `store` (for the pair of keys), `entry`, `key`, `policy`, `settings`, `stats`, `rt` and
 //! `error`. Start with [`bound`]: a method with every option decided.
 
+pub(crate) mod batch_return;
 pub(crate) mod bound;
 pub(crate) mod bulkhead;
 pub(crate) mod cacheability;

@@ -4,12 +4,16 @@ use std::time::Duration;
 
 pub use crate::cache::entry_handle::{Needs, Ready, Run};
 pub use crate::cache::function::entry::GivenClosure;
-pub use crate::cache::invalidation::{Invalidation, invalidate_after, invalidate_after_blocking};
+pub use crate::cache::invalidation::{
+    Invalidation, invalidate_after, invalidate_after_blocking, pass,
+};
 pub use crate::cache::wrapper::{Core, OwnedCore};
 pub use crate::call::Call;
+pub use crate::call::batch::{BatchCall, again, chosen, ids, write_key};
 pub use crate::engine::Engine;
 pub use crate::key::digest::{KeyWriter, canonical_bytes};
 pub use crate::method::Method;
+pub use crate::method::batch_return::{BatchReturn, ItemOf, same_id, shared_with};
 pub use crate::method::cacheability::{Cacheability, IntoCacheability, cacheability_of, condition};
 pub use crate::method::options::Options;
 pub use crate::method::owned_args::ToOwnedArg;
@@ -17,6 +21,7 @@ pub use crate::method::return_type::{
     Lent, NamedAs, Owning, OwnsIs, PlainLent, PlainProbe, Probe, ReturnType, ReturnTypeOf,
     ReturnedBy, Returns, Value, named_as, owning,
 };
+pub use crate::rt::blocking::wait;
 pub use crate::settings::Early;
 
 /// What the handles of a cache share.

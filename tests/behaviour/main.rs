@@ -1,6 +1,7 @@
 //! What every store and every kind of method does.
 
 mod arguments;
+mod batches;
 mod bounds;
 mod cancellation;
 mod clock_steps;

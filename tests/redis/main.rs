@@ -7,6 +7,7 @@ mod eviction;
 mod hostile_bytes;
 mod misses;
 mod pipeline;
+mod puts;
 mod read_connections;
 mod scripts;
 mod tls;

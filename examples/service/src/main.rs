@@ -8,6 +8,7 @@
 
 mod self_test;
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +17,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::{Json, Router, routing::get};
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
-use rusqlite::{Connection, OptionalExtension as _, Result as SqlResult, params};
+use rusqlite::{Connection, OptionalExtension as _, Result as SqlResult, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -26,10 +27,18 @@ struct User {
     name: String,
 }
 
+#[derive(Serialize)]
+struct Order {
+    id: u32,
+    user: u32,
+}
+
 /// All that handlers see: whether it is cached is decided in `main`.
 #[async_trait]
 trait UserStore: Send + Sync {
     async fn find(&self, id: u32) -> SqlResult<Option<User>>;
+    async fn find_many(&self, ids: &[u32]) -> SqlResult<HashMap<u32, User>>;
+    async fn orders(&self) -> SqlResult<Vec<Order>>;
     async fn rename(&self, id: u32, name: String) -> SqlResult<()>;
 }
 
@@ -49,6 +58,38 @@ impl UserStore for Sqlite {
         .await
     }
 
+    /// The entries are those of `find`; the query is for those that are missing.
+    #[cache(batch = ids, shares = find)]
+    async fn find_many(&self, ids: &[u32]) -> SqlResult<HashMap<u32, User>> {
+        let ids = ids.to_vec();
+        self.run(move |db| {
+            println!("SQL: select users {ids:?}");
+            let places = vec!["?"; ids.len()].join(", ");
+            let users = format!("SELECT id, name FROM users WHERE id IN ({places})");
+            let mut users = db.prepare(&users)?;
+            let rows = users.query_map(params_from_iter(ids), |row| {
+                let (id, name) = (row.get(0)?, row.get(1)?);
+                Ok((id, User { id, name }))
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    #[nocache]
+    async fn orders(&self) -> SqlResult<Vec<Order>> {
+        self.run(move |db| {
+            println!("SQL: select orders");
+            let mut orders = db.prepare("SELECT id, user FROM orders ORDER BY id")?;
+            let rows = orders.query_map([], |row| {
+                let (id, user) = (row.get(0)?, row.get(1)?);
+                Ok(Order { id, user })
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
     #[nocache]
     #[invalidates(find(id))]
     async fn rename(&self, id: u32, name: String) -> SqlResult<()> {
@@ -64,7 +105,11 @@ impl UserStore for Sqlite {
 impl Sqlite {
     fn open(path: &str) -> SqlResult<Self> {
         let db = Connection::open(path)?;
-        db.execute_batch("CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, name TEXT)")?;
+        db.execute_batch(
+            "CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, name TEXT);
+             CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY, user INTEGER);
+             REPLACE INTO orders VALUES (1, 1), (2, 2), (3, 3), (4, 2), (5, 9)",
+        )?;
         Ok(Self(Arc::new(Mutex::new(db))))
     }
 
@@ -90,6 +135,33 @@ async fn get_user(State((users, _)): State<App>, Path(id): Path<u32>) -> Answer 
     user.map_or(Err(StatusCode::NOT_FOUND), |user| Ok(Json(json!(user))))
 }
 
+/// N+1: a query for the orders, and one for each of their users.
+async fn get_orders_one_by_one(State((users, _)): State<App>) -> Answer {
+    let mut found = HashMap::new();
+    let orders = users.orders().await.map_err(|_| FAILED)?;
+    for order in &orders {
+        let user = users.find(order.user).await.map_err(|_| FAILED)?;
+        found.extend(user.map(|user| (order.user, user)));
+    }
+    Ok(with_names(&orders, &found))
+}
+
+/// A query for the orders, and one for all of their users that are not in the cache.
+async fn get_orders(State((users, _)): State<App>) -> Answer {
+    let orders = users.orders().await.map_err(|_| FAILED)?;
+    let ids: Vec<_> = orders.iter().map(|order| order.user).collect();
+    let found = users.find_many(&ids).await.map_err(|_| FAILED)?;
+    Ok(with_names(&orders, &found))
+}
+
+fn with_names(orders: &[Order], users: &HashMap<u32, User>) -> Json<Value> {
+    let names = orders.iter().map(|order| {
+        let user = users.get(&order.user).map(|user| &user.name);
+        json!({ "order": order.id, "user": user })
+    });
+    Json(names.collect())
+}
+
 async fn put_user(State((users, _)): State<App>, Path(id): Path<u32>, name: String) -> Answer {
     users.rename(id, name).await.map_err(|_| FAILED)?;
     Ok(Json(json!("renamed")))
@@ -108,6 +180,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app: App = (Arc::new(users), cache.clone());
     let router = Router::new()
         .route("/users/{id}", get(get_user).put(put_user))
+        .route("/orders", get(get_orders))
+        .route("/orders/one-by-one", get(get_orders_one_by_one))
         .route("/stats", get(get_stats))
         .with_state(app);
 

@@ -11,6 +11,13 @@ pub fn run(server: SocketAddr) -> Result<()> {
         ("GET", "/users/1", ""),
         ("GET", "/users/1", ""),
         ("GET", "/stats", ""),
+        ("PUT", "/users/2", "Grace"),
+        ("PUT", "/users/3", "Edsger"),
+        ("GET", "/orders/one-by-one", ""), // a query for each user that is not in the cache
+        ("PUT", "/users/2", "Barbara"),
+        ("PUT", "/users/3", "Tony"),
+        ("GET", "/orders", ""), // one query for both
+        ("GET", "/orders", ""), // none for users
     ] {
         let answer = request(server, method, path, body)?;
         println!("{method} {path}: {answer}");

@@ -8,7 +8,7 @@ use super::access::Access;
 use super::context::Context;
 use super::fragment::{key_writer, shape};
 use super::original::{awaited, call, call_later};
-use super::{argument, cacheability, owned, returned};
+use super::{argument, batch, cacheability, invalidation, owned, returned};
 use crate::args::MethodArgs;
 use crate::ast::{CallStyle, EntryPoint, Invalidates, Method};
 use crate::plan::{Kind, MethodPlan};
@@ -35,6 +35,12 @@ fn cached(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> 
     let Access {
         prelude, engine, ..
     } = &access;
+    if let Some(batch) = &method.batch {
+        let takes = argument::takes(context, method);
+        let body = batch::body(context, method, args, batch, &access);
+        let whole = whole(&access, method, &body);
+        return quote!(#takes #whole);
+    }
     let writer = key_writer(context, method, &access.this());
     // Errors of the compiler about the value's type point there.
     let (at, _) = types::ends(&method.returned);
@@ -50,7 +56,7 @@ fn cached(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> 
     };
     let (shape, condition) = (
         shape(context, method),
-        cacheability::of_call(context, method),
+        cacheability::of_call(context, method, args),
     );
     let outlives = args::outlives_calls(&context.block.args, args);
     // `move ||` would take the core of a future, which the call borrows.
@@ -127,7 +133,7 @@ fn invalidating(context: &Context<'_>, method: &Method<'_>, calls: &[Invalidates
     let of_calls = early.as_ref().unwrap_or(&access);
     let each = calls
         .iter()
-        .filter_map(|one| invalidation(context, of_calls, one));
+        .filter_map(|one| invalidation::of(context, method, of_calls, one));
     let make = quote!(let #dropped = ::std::vec![#(#each),*];);
     let prepared = match early {
         Some(_) => quote!(#make #prelude),
@@ -165,56 +171,6 @@ fn invalidating(context: &Context<'_>, method: &Method<'_>, calls: &[Invalidates
                     #private::invalidate_after(&#holder, #dropped, #shape, #call).await
                 }
             }
-        }
-    }
-}
-
-/// `None` for a call that is wrong, which has been reported.
-fn invalidation(context: &Context<'_>, access: &Access, one: &Invalidates) -> Option<TokenStream> {
-    let Context { private, plan, .. } = context;
-    let method = &one.method;
-    let mut here = plan.named(method).peekable();
-    let of_self = here.peek().is_some_and(|method| method.has_self());
-    if here.peek().is_some() && !here.any(MethodPlan::is_cached) {
-        return None;
-    }
-    let engine = &access.engine;
-    Some(match &one.args {
-        Some(args) => {
-            let entries = entries(context, access, of_self);
-            let args = context.ty.expression(args.clone(), &access.this());
-            let handle = quote_spanned!(method.span()=> .#method(#args));
-            quote!(#entries #handle.invalidation())
-        }
-        None => {
-            let methods = context.methods_type();
-            quote!(#private::Invalidation::all(#engine, <#methods>::#method()))
-        }
-    })
-}
-
-/// What has the handles on entries, of the value in a method.
-fn entries(context: &Context<'_>, access: &Access, of_self: bool) -> TokenStream {
-    let engine = &access.engine;
-    match context.entry_point() {
-        EntryPoint::Wrapper => {
-            let (entries, field) = (context.entries_path(), names::wrapper_field());
-            quote!(#entries { #field: self })
-        }
-        _ if of_self => {
-            let (of, this) = (names::entries_of(&context.wrapper), names::this_field());
-            let (engine_field, receiver) = (names::engine_field(), access.this());
-            quote!(#of { #this: &*#receiver, #engine_field: ::core::clone::Clone::clone(#engine) })
-        }
-        _ => {
-            let (entries, engine_field) = (&context.entries, names::engine_field());
-            let types = names::types_field();
-            let (_, arguments, _) = context.own.split_for_impl();
-            let turbofish = arguments.as_turbofish();
-            quote!(#entries #turbofish {
-                #engine_field: ::core::clone::Clone::clone(#engine),
-                #types: ::core::marker::PhantomData,
-            })
         }
     }
 }

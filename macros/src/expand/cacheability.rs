@@ -7,14 +7,18 @@ use syn::{ExprPath, Ident};
 
 use super::context::Context;
 use super::fragment;
-use crate::args::NonePolicy;
-use crate::plan::{Kind, MethodPlan};
+use crate::args::{MethodArgs, NonePolicy};
+use crate::ast::Method;
 use crate::{names, types};
 
 /// What a call is given to decide whether, and for how long, a value is stored.
-pub(super) fn of_call(context: &Context<'_>, method: &MethodPlan<'_>) -> TokenStream {
+pub(super) fn of_call(
+    context: &Context<'_>,
+    method: &Method<'_>,
+    args: &MethodArgs,
+) -> TokenStream {
     let private = &context.private;
-    match condition(context, method) {
+    match condition(context, method, args) {
         Some(condition) => {
             let returned = context.ty.ty(&method.returned);
             let shape = fragment::shape(context, method);
@@ -27,11 +31,12 @@ pub(super) fn of_call(context: &Context<'_>, method: &MethodPlan<'_>) -> TokenSt
 /// The same for a handle, as a call behind its constructor, where the method has a condition.
 pub(super) fn of_handle(
     context: &Context<'_>,
-    method: &MethodPlan<'_>,
+    method: &Method<'_>,
+    args: &MethodArgs,
     shape: &TokenStream,
 ) -> Option<TokenStream> {
     let private = &context.private;
-    let condition = condition(context, method)?;
+    let condition = condition(context, method, args)?;
     let returned = names::local("__returned");
     Some(quote! {
         .with_condition(|#returned| #private::cacheability_of::<_, #shape>(#returned, #condition))
@@ -46,10 +51,7 @@ pub(super) fn of_handle(
 //         if Option::is_none(value) { return Cacheability::For(Duration::from_millis(10_000)); }
 //         IntoCacheability::into_cacheability(life(value))
 //     }
-fn condition(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<TokenStream> {
-    let Kind::Cached(args) = &method.kind else {
-        return None;
-    };
+fn condition(context: &Context<'_>, method: &Method<'_>, args: &MethodArgs) -> Option<TokenStream> {
     let private = &context.private;
     let value = names::local("__value");
     let mut parts = Vec::new();

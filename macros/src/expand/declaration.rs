@@ -5,10 +5,11 @@ use quote::quote;
 use syn::Ident;
 
 use super::attributes::{cfgs, lint_levels};
+use super::batch;
 use super::context::Context;
 use crate::args::{self, BlockArgs, MethodArgs};
 use crate::ast::Method;
-use crate::plan::Kind;
+use crate::plan::{Kind, MethodPlan};
 use crate::{fingerprint, names};
 
 // Output
@@ -28,9 +29,16 @@ pub(super) fn declarations(context: &Context<'_>) -> TokenStream {
     }
 }
 
-fn declaration(context: &Context<'_>, method: &Method<'_>, args: &MethodArgs) -> TokenStream {
+fn declaration(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> TokenStream {
     let Context { private, vis, .. } = context;
     let name = context.declaration_name(method);
+    if let Some(shared) = batch::shared_declaration(context, method) {
+        let cfgs = cfgs(&method.item.attrs);
+        return quote! {
+            #(#cfgs)*
+            #vis fn #name() -> &'static #private::Method { #shared }
+        };
+    }
     let site = context.site_of(method.name());
     let fingerprint = fingerprint(private, method);
     let (methods, in_module) = (context.methods_type(), names::in_module());

@@ -1,5 +1,7 @@
 //! The typed handles on entries: one function for each cached method.
 
+mod runner;
+
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Generics, Ident, Lifetime, Type, TypeImplTrait};
@@ -8,9 +10,10 @@ use super::access::Access;
 use super::attributes::{cfgs, lint_levels};
 use super::context::Context;
 use super::fragment::{self, is_generic};
-use super::{argument, cacheability, entries, original, returned};
-use crate::ast::{CallStyle, EntryPoint, Environment, Method};
-use crate::plan::MethodPlan;
+use super::{argument, batch, cacheability, entries, original, returned};
+use crate::args::MethodArgs;
+use crate::ast::{CallStyle, EntryPoint, Method};
+use crate::plan::Kind;
 use crate::types::{self, Namer};
 use crate::{generics, names};
 
@@ -23,8 +26,34 @@ const MOST_SKIPPED: usize = 6;
 //     }
 pub(super) fn handles(context: &Context<'_>) -> TokenStream {
     let methods = context.plan.methods.iter();
-    let cached = methods.filter(|method| method.is_cached());
-    let handles: Vec<_> = cached.map(|method| Handle::new(context, method)).collect();
+    let cached: Vec<_> = methods
+        .filter_map(|method| match &method.kind {
+            Kind::Cached(args) => Some((method, &**args)),
+            _ => None,
+        })
+        .collect();
+    // A handle of a batch method takes one id.
+    let items = cached.iter().map(|(method, _)| {
+        let of_one = |found| batch::of_one(context, method, found);
+        method.batch.as_ref().map(of_one)
+    });
+    let items: Vec<_> = items.collect();
+    let of_one = cached.iter().zip(&items).map(|((method, _), item)| {
+        let item = item.as_ref();
+        item.map(|item| batch::as_method(context, method, item))
+    });
+    let of_one: Vec<_> = of_one.collect();
+    let handles = cached
+        .iter()
+        .zip(&of_one)
+        .map(|((method, args), of_one)| match of_one {
+            Some(of_one) => {
+                let entry = batch::entry_of(context, method, of_one);
+                Handle::new(context, of_one, args, entry)
+            }
+            None => Handle::new(context, method, args, method),
+        });
+    let handles: Vec<_> = handles.collect();
     let runners = handles.iter().filter_map(Handle::runner);
     let lints = context.lints();
     let with_entry_lifetime = entries::with_entry_lifetime(context);
@@ -74,7 +103,10 @@ pub(super) fn handles(context: &Context<'_>) -> TokenStream {
 /// One method's function on the handles' type.
 struct Handle<'a> {
     context: &'a Context<'a>,
-    method: &'a MethodPlan<'a>,
+    method: &'a Method<'a>,
+    args: &'a MethodArgs,
+    /// What its entry is an entry of.
+    entry: &'a Method<'a>,
     access: Access,
     /// Of the value that the handle is made by.
     lifetime: Lifetime,
@@ -89,7 +121,12 @@ struct Handle<'a> {
 }
 
 impl<'a> Handle<'a> {
-    fn new(context: &'a Context<'a>, method: &'a MethodPlan<'a>) -> Self {
+    fn new(
+        context: &'a Context<'a>,
+        method: &'a Method<'a>,
+        args: &'a MethodArgs,
+        entry: &'a Method<'a>,
+    ) -> Self {
         let lifetime = if method.has_self() {
             names::entry_lifetime()
         } else {
@@ -105,8 +142,9 @@ impl<'a> Handle<'a> {
         // In place a trait's method has no other name by which it could be run.
         let is_runnable =
             context.entry_point() != EntryPoint::InPlace || context.block.trait_.is_none();
-        // Nor is there more than shared access to a value, by which a handle holds it.
-        let is_runnable = is_runnable && !method.takes_mut();
+        // Nor is there more than shared access to a value, by which a handle holds it. And what would run for an id of
+        // a batch is the batch.
+        let is_runnable = is_runnable && !method.takes_mut() && args.batch.is_none();
         let skipped = Some(skipped)
             .filter(|skipped| is_nameable && is_runnable && skipped.len() <= MOST_SKIPPED);
         if skipped.is_some() {
@@ -119,6 +157,8 @@ impl<'a> Handle<'a> {
             lifetime,
             context,
             method,
+            args,
+            entry,
             keyed,
             skipped,
             returned,
@@ -135,7 +175,11 @@ impl<'a> Handle<'a> {
         };
         let (returned, shape) = (&self.spelled, self.shape());
         let (run, run_type) = self.run();
-        let condition = cacheability::of_handle(self.context, self.method, &shape);
+        // It is for `refresh`.
+        let condition = self
+            .skipped
+            .as_ref()
+            .and_then(|_| cacheability::of_handle(self.context, self.method, self.args, &shape));
         let handle = match self.method.style {
             CallStyle::Sync => quote!(BlockingEntryHandle),
             CallStyle::Async | CallStyle::Future => quote!(EntryHandle),
@@ -145,7 +189,7 @@ impl<'a> Handle<'a> {
         let Access {
             prelude, engine, ..
         } = &self.access;
-        let writer = fragment::lending_key_writer(self.context, self.method, &self.access.this());
+        let writer = fragment::lending_key_writer(self.context, self.entry, &self.access.this());
         let takes = argument::takes(self.context, self.method);
         let proof = returned::named(self.context, self.method, &shape);
         let arguments = self.keyed.iter().map(|(ident, ty)| quote!(#ident: #ty));
@@ -232,103 +276,6 @@ impl<'a> Handle<'a> {
                 (run, quote!(#private::Needs<(#(#types,)*), #run_type>))
             }
         }
-    }
-
-    // A future that needs more arguments gets a type with a name, through which the compiler
-    // still sees whether the user's future is `Send`.
-    //
-    // Output
-    //     pub struct CachedUserRepoRefresh_search<W, K, P>(W, K, PhantomData<fn() -> P>);
-    //     impl Run<(&Ctx,), R> for CachedUserRepoRefresh_search<&CachedUserRepo, (&str,), ()> {
-    //         async fn run(self, (ctx,): (&Ctx,)) -> R { <UserRepo>::search(inner, ctx, self.1.0).await }
-    //     }
-    fn runner(&self) -> Option<TokenStream> {
-        let skipped = self.skipped.as_ref()?;
-        if self.method.style == CallStyle::Sync || skipped.is_empty() {
-            return None;
-        }
-        let Context { private, vis, .. } = self.context;
-        let (runner, run_type) = (self.runner_name(), self.runner_type());
-        let (names, types): (Vec<_>, Vec<_>) = skipped.iter().cloned().unzip();
-        let keyed = self.keyed.iter().map(|(ident, _)| ident);
-        let this = names::local("__value");
-        let receiver = match self.context.entry_point() {
-            EntryPoint::Wrapper => {
-                let core = &self.context.core;
-                Some(quote!(#this.#core.inner()))
-            }
-            _ if self.method.has_self() => Some(quote!(#this)),
-            _ => None,
-        };
-        let call = original::call(self.context, self.method, receiver.as_ref());
-        let lends = argument::lends(self.context, self.method);
-        let returned = &self.spelled;
-        let generics = if self.method.has_self() {
-            entries::with_entry_lifetime(self.context)
-        } else {
-            self.context.own.clone()
-        };
-        let generics = generics::join(generics, &self.generics);
-        let (impl_generics, _, where_clause) = generics.split_for_impl();
-        let cfgs = cfgs(&self.method.item.attrs);
-        let levels = lint_levels(&self.method.item.attrs);
-        let lints = self.context.lints();
-        Some(quote! {
-            #(#cfgs)*
-            #[doc(hidden)]
-            #lints
-            #vis struct #runner<W, K, P>(W, K, ::core::marker::PhantomData<fn() -> P>);
-
-            #(#cfgs)*
-            #(#levels)*
-            #lints
-            impl #impl_generics #private::Run<(#(#types,)*), #returned> for #run_type #where_clause {
-                async fn run(self, (#(#names,)*): (#(#types,)*)) -> #returned {
-                    let #this = self.0;
-                    let (#(#keyed,)*) = self.1;
-                    #lends
-                    #call.await
-                }
-            }
-        })
-    }
-
-    /// What the method is called on, as a runner holds it.
-    fn value(&self) -> TokenStream {
-        let this = names::this_field();
-        match self.context.entry_point() {
-            EntryPoint::Wrapper => {
-                let field = names::wrapper_field();
-                quote!(self.#field)
-            }
-            _ if self.method.has_self() => quote!(self.#this),
-            _ => quote!(::core::marker::PhantomData),
-        }
-    }
-
-    fn runner_type(&self) -> TokenStream {
-        let (runner, ty) = (self.runner_name(), &self.context.ty.ty);
-        let lifetime = &self.lifetime;
-        let value = match self.context.entry_point() {
-            EntryPoint::Wrapper => {
-                let wrapper = self.context.wrapper_type();
-                quote!(&#lifetime #wrapper)
-            }
-            _ if self.method.has_self() => quote!(&#lifetime #ty),
-            _ => quote!(::core::marker::PhantomData<fn() -> #ty>),
-        };
-        let env = Environment::of(&self.generics);
-        let keyed = self
-            .keyed
-            .iter()
-            .map(|(ident, ty)| argument::taken_type(self.context, self.method, ident, ty, &env));
-        // Its arguments need not mention all of the method's type parameters.
-        let parameters = self.generics.type_params().map(|param| &param.ident);
-        quote!(#runner<#value, (#(#keyed,)*), (#(#parameters,)*)>)
-    }
-
-    fn runner_name(&self) -> Ident {
-        names::runner(&self.context.wrapper, self.method.name())
     }
 }
 

@@ -18,37 +18,62 @@ use crate::stats::Event;
 /// Entries that a method with `#[invalidates(…)]` drops after it succeeded.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Invalidation(Option<(Arc<BoundMethod>, Option<CallKey>)>);
+pub struct Invalidation(Option<(Arc<BoundMethod>, DroppedEntries)>);
+
+/// What is dropped of a method.
+#[derive(Debug)]
+enum DroppedEntries {
+    All,
+    Of(Vec<CallKey>),
+}
 
 impl Invalidation {
     /// All entries of a method.
     pub fn all(engine: &Engine, method: &'static Method) -> Self {
         // Why it could not be bound has been logged; such a method has no entries.
         let bound = engine.bind(method).ok();
-        Self(bound.map(|bound| (bound.into_arc(), None)))
+        Self(bound.map(|bound| (bound.into_arc(), DroppedEntries::All)))
     }
 
     /// The entry of one call, if it has one.
     pub(super) fn of(entry: Option<(Arc<BoundMethod>, CallKey)>) -> Self {
-        Self(entry.map(|(bound, key)| (bound, Some(key))))
+        Self(entry.map(|(bound, key)| (bound, DroppedEntries::Of(vec![key]))))
+    }
+
+    /// The entries of many calls of one method, which are dropped by one request.
+    pub fn each(of_calls: Vec<Self>) -> Self {
+        let mut all = of_calls.into_iter().filter_map(|one| one.0);
+        let Some((bound, mut dropped)) = all.next() else {
+            return Self(None);
+        };
+        for (_, more) in all {
+            match (&mut dropped, more) {
+                (DroppedEntries::Of(keys), DroppedEntries::Of(more)) => keys.extend(more),
+                (dropped, _) => *dropped = DroppedEntries::All,
+            }
+        }
+        Self(Some((bound, dropped)))
     }
 
     async fn apply(self, engine: &Engine) -> Result<(), LostInvalidation> {
-        let Some((bound, key)) = self.0 else {
+        let Some((bound, dropped)) = self.0 else {
             return Ok(());
         };
-        let dropped = match key {
-            Some(key) => drop_one(engine, &bound, key).await,
-            None => drop_all(engine, &bound).await,
+        let dropped = match dropped {
+            DroppedEntries::Of(keys) => drop_entries(engine, &bound, &keys).await,
+            DroppedEntries::All => drop_all(engine, &bound).await,
         };
         dropped.map_err(|error| LostInvalidation(bound, error))
     }
 }
 
-async fn drop_one(engine: &Engine, bound: &BoundMethod, key: CallKey) -> Result<(), Error> {
-    let (store, fields) = (engine.store(), vec![key.field]);
+async fn drop_entries(engine: &Engine, bound: &BoundMethod, keys: &[CallKey]) -> Result<(), Error> {
+    let fields = keys.iter().map(|key| key.field).collect();
+    let store = engine.store();
     let dropped = store.delete(&bound.pair, fields, HANDLE_DEADLINE).await;
-    engine.flights().detach(key.field);
+    for key in keys {
+        engine.flights().detach(key.field);
+    }
     dropped.map(drop)
 }
 
@@ -155,4 +180,73 @@ pub fn invalidate_after_blocking<S: ReturnType<R>, R>(
         return_type,
         async { method() },
     ))
+}
+
+/// An element of a list as a handle takes it: by reference, or as a copy.
+#[doc(hidden)]
+pub fn pass<'e, E: ?Sized, P: PassedElement<'e, E>>(element: &'e E) -> P {
+    P::of(element)
+}
+
+/// What handles may take of an element of the type `E`.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "an element of this list is of the type `{E}`, and the method takes `{Self}`",
+    label = "`each` passes an element by reference, or clones it",
+    note = "name a list of what the method takes, such as `each find(users.iter().map(|user| user.id))`"
+)]
+pub trait PassedElement<'e, E: ?Sized> {
+    fn of(element: &'e E) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<'e, E: ?Sized> PassedElement<'e, E> for &'e E {
+    fn of(element: &'e E) -> Self {
+        element
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<'e, E: Clone> PassedElement<'e, E> for E {
+    fn of(element: &'e E) -> Self {
+        element.clone()
+    }
+}
+
+// Elements that are references themselves.
+#[diagnostic::do_not_recommend]
+impl<'e, T: Clone> PassedElement<'e, &T> for T {
+    fn of(element: &'e &T) -> Self {
+        (*element).clone()
+    }
+}
+
+macro_rules! unsized_elements {
+    ($([$($param:ident)?] $owned:ty => $lent:ty;)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<'e $(, $param)?> PassedElement<'e, $owned> for &'e $lent {
+            fn of(element: &'e $owned) -> Self {
+                element
+            }
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<'x $(, $param)?> PassedElement<'_, &'x $owned> for &'x $lent {
+            fn of(element: &&'x $owned) -> Self {
+                element
+            }
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<'e $(, $param: Clone)?> PassedElement<'e, &$lent> for $owned {
+            fn of(element: &'e &$lent) -> Self {
+                (*element).to_owned()
+            }
+        }
+    )*};
+}
+unsized_elements! {
+    [] String => str;
+    [T] Vec<T> => [T];
+    [] std::path::PathBuf => std::path::Path;
 }

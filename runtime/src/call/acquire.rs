@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, KeyedCall};
 use super::lease::Lease;
 use crate::engine::single_flight::{JoinMark, Leader, RemoteWait};
 use crate::error::Error;
@@ -36,7 +36,7 @@ impl Attempt<'_> {
         let call = &self.call;
         let mut lease = Lease::new(call.engine, &call.method.pair, call.key.field);
         let mut request = self.lease_request(lease.token(), on_held, accept);
-        let mut wait = LeaseWait::new(self.lease_wait_timeout());
+        let mut wait = LeaseWait::new(self.call.lease_wait_timeout());
         loop {
             let notified = wait.listener.as_ref().map(Listener::heard);
             let joined = self.joined();
@@ -71,7 +71,7 @@ impl Attempt<'_> {
                 continue;
             }
             match notified {
-                None => wait.begin(self),
+                None => wait.begin(&self.call, self.leader.as_ref()),
                 Some(notified) => {
                     timeout::within(wait.next_poll(left), notified).await;
                 }
@@ -114,26 +114,29 @@ impl Attempt<'_> {
         }
         outcome
     }
+}
 
-    fn lease_wait_timeout(&self) -> Duration {
-        match self.call.method.freshness.stampede {
-            Stampede::Lease => self.call.method.lease_wait_timeout(),
+impl KeyedCall<'_> {
+    /// How long to wait for another process that holds the lease.
+    pub(super) fn lease_wait_timeout(&self) -> Duration {
+        match self.method.freshness.stampede {
+            Stampede::Lease => self.method.lease_wait_timeout(),
             Stampede::Local | Stampede::Off => Duration::ZERO,
         }
     }
 }
 
 /// Waiting for the process that holds the lease.
-struct LeaseWait {
+pub(super) struct LeaseWait {
     until: Instant,
     poll: Duration,
-    listener: Option<Listener>,
+    pub(super) listener: Option<Listener>,
     /// The followers of this call wait longer meanwhile.
     remote: Option<RemoteWait>,
 }
 
 impl LeaseWait {
-    fn new(timeout: Duration) -> Self {
+    pub(super) fn new(timeout: Duration) -> Self {
         Self {
             until: Instant::now() + timeout,
             poll: FIRST_POLL,
@@ -142,19 +145,18 @@ impl LeaseWait {
         }
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         Instant::now() >= self.until
     }
 
     /// Listens first, and asks once more: the lease may have ended just before.
-    fn begin(&mut self, attempt: &Attempt<'_>) {
-        let call = &attempt.call;
+    pub(super) fn begin(&mut self, call: &KeyedCall<'_>, leader: Option<&Leader>) {
         self.listener = Some(call.store().listen(&call.method.pair, call.key.field));
-        self.remote = attempt.leader.as_ref().map(Leader::begin_remote_wait);
+        self.remote = leader.map(Leader::begin_remote_wait);
     }
 
     /// How long to wait for a message; no longer than the lease may be held without renewal.
-    fn next_poll(&mut self, left: Duration) -> Duration {
+    pub(super) fn next_poll(&mut self, left: Duration) -> Duration {
         let poll = self.poll.min(left + Duration::from_millis(1));
         self.poll = (self.poll * 2).min(LONGEST_POLL);
         poll

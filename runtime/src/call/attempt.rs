@@ -1,6 +1,5 @@
 //! The context of one call: which cache, method and key, how much time is left, and whom it leads.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::execution::Execution;
@@ -10,7 +9,7 @@ use crate::engine::Engine;
 use crate::engine::scope::Mode;
 use crate::engine::single_flight::{JoinMark, Leader};
 use crate::key::digest::CallKey;
-use crate::method::bound::{BoundMethod, BoundRef};
+use crate::method::bound::BoundRef;
 use crate::method::freshness::NeedsRefresh;
 use crate::stats::Event;
 use crate::store::{AcceptEntry, ServerTime, Store};
@@ -87,10 +86,5 @@ impl<'a> Attempt<'a> {
 
     pub(crate) fn joined(&self) -> Option<JoinMark> {
         self.leader.as_ref().map(Leader::mark)
-    }
-
-    /// For work that may outlive this call.
-    pub(crate) fn detach(&self) -> (Engine, Arc<BoundMethod>) {
-        (self.call.engine.clone(), self.call.method.to_arc())
     }
 }

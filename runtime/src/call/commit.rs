@@ -6,7 +6,7 @@ use erased_serde::Serialize;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, KeyedCall};
 use super::backlog;
 use super::encoding;
 use super::lease::{FenceCheck, Lease};
@@ -102,34 +102,18 @@ impl Attempt<'_> {
 
     /// Stores a value under its lease. The put goes on in the background once the deadline has
     /// passed, or when the caller goes away.
-    pub(crate) async fn put(&mut self, mut lease: Lease, mut put: Put) -> FenceCheck {
-        let Some(room) = backlog::room(put.entry.tail.len()) else {
-            let error = Error::unavailable("too many values wait to be stored");
-            self.call.failed(&error);
+    pub(crate) async fn put(&mut self, lease: Lease, put: Put) -> FenceCheck {
+        let Some((put, done, stored)) = self.call.begin_put(lease, put) else {
             return FenceCheck::Unknown;
         };
-        put.token = Some(lease.token());
-        put.now = lease.granted_at();
-        let (publish, stored) = oneshot::channel();
-        let (engine, method) = self.detach();
-        let done = PutDone::new(move |stored| {
-            drop(room);
-            if stored.is_ok() {
-                lease.close();
-            }
-            if let Err(late) = publish.send(stored) {
-                count_put(&engine, &method, late);
-            }
-        });
         let timeout = self.deadline.start();
         self.call.store().put(&self.call.method.pair, put, done);
         let stored = timeout::within(timeout.at_most, stored).await;
         self.deadline.stop();
-        stored
-            .and_then(Result::ok)
-            .map_or(FenceCheck::Unknown, |stored| {
-                count_put(self.call.engine, &self.call.method, stored)
-            })
+        let stored = stored.and_then(Result::ok);
+        stored.map_or(FenceCheck::Unknown, |stored| {
+            count_put(self.call.engine, &self.call.method, stored)
+        })
     }
 
     /// There is a newer value, which cannot be stored: the older one must not outlive it.
@@ -143,7 +127,38 @@ impl Attempt<'_> {
     }
 }
 
-fn count_put(
+/// What a put comes to, for a caller that waits for it.
+pub(super) type PutAnswer = oneshot::Receiver<Result<PutOutcome, Error>>;
+
+impl KeyedCall<'_> {
+    /// What the store is given for a value under its lease. `None` if too many wait to be stored.
+    pub(super) fn begin_put(
+        &self,
+        mut lease: Lease,
+        mut put: Put,
+    ) -> Option<(Put, PutDone, PutAnswer)> {
+        let Some(room) = backlog::room(put.entry.tail.len()) else {
+            self.failed(&Error::unavailable("too many values wait to be stored"));
+            return None;
+        };
+        put.token = Some(lease.token());
+        put.now = lease.granted_at();
+        let (publish, stored) = oneshot::channel();
+        let (engine, method) = (self.engine.clone(), self.method.to_arc());
+        let done = PutDone::new(move |stored| {
+            drop(room);
+            if stored.is_ok() {
+                lease.close();
+            }
+            if let Err(late) = publish.send(stored) {
+                count_put(&engine, &method, late);
+            }
+        });
+        Some((put, done, stored))
+    }
+}
+
+pub(super) fn count_put(
     engine: &Engine,
     method: &BoundMethod,
     stored: Result<PutOutcome, Error>,

@@ -20,12 +20,12 @@ use crate::store::{AcceptEntry, LookupReply, OnHeldLease, PendingRead, ServerTim
 
 /// Bytes that may be the answer of a call: those of an entry that may be served, or of another call.
 pub(crate) struct FoundBytes {
-    source: Source,
+    pub(super) source: Source,
     /// The payload, where it was sealed or compressed.
-    opened: Option<Vec<u8>>,
+    pub(super) opened: Option<Vec<u8>>,
 }
 
-enum Source {
+pub(super) enum Source {
     Lookup(LookupReply, Age),
     Flight(Arc<EncodedValue>),
     Lease(FoundEntry),
@@ -98,7 +98,7 @@ impl Attempt<'_> {
             }
         };
         let Some((opened, age)) = self.call.open_entry(&reply) else {
-            self.miss(Some(reply));
+            self.miss(Some(&reply));
             return None;
         };
         Some(FoundBytes {
@@ -159,7 +159,7 @@ impl Attempt<'_> {
         match source {
             Source::Lookup(reply, _) => {
                 self.call.discard_unreadable(reply.entry.as_deref());
-                self.miss(Some(reply));
+                self.miss(Some(&reply));
             }
             Source::Flight(_) if is_readable => self.call.count(Event::coalesced, 1),
             Source::Flight(_) => {}
@@ -183,19 +183,11 @@ impl Attempt<'_> {
     }
 
     /// What was found and is of no use must not be found again.
-    fn miss(&mut self, reply: Option<LookupReply>) {
+    fn miss(&mut self, reply: Option<&LookupReply>) {
         self.deadline.stop();
         self.call.count(Event::miss, 1);
-        self.seen = reply
-            .as_ref()
-            .map(|reply| ServerTime::of_reply(reply.now_us));
-        self.accept = reply.map(|reply| match reply.entry.as_deref() {
-            None => AcceptEntry::Any,
-            Some(entry) => match entry.get(8..16).map(<[u8; 8]>::try_from) {
-                Some(Ok(instant)) => AcceptEntry::NotCreatedAt(instant),
-                _ => AcceptEntry::Never,
-            },
-        });
+        self.seen = reply.map(|reply| ServerTime::of_reply(reply.now_us));
+        self.accept = reply.map(other_than);
     }
 
     async fn join_flight(&mut self) -> Joining {
@@ -255,6 +247,17 @@ impl Attempt<'_> {
         }
         self.call
             .count(Event::coalesced, u64::from(found.has_waited));
+    }
+}
+
+/// The entries that would do after one was found that is of no use.
+pub(super) fn other_than(reply: &LookupReply) -> AcceptEntry {
+    match reply.entry.as_deref() {
+        None => AcceptEntry::Any,
+        Some(entry) => match entry.get(8..16).map(<[u8; 8]>::try_from) {
+            Some(Ok(instant)) => AcceptEntry::NotCreatedAt(instant),
+            _ => AcceptEntry::Never,
+        },
     }
 }
 

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::key::digest::Field;
+use crate::key::digest::{Field, FieldSet};
 use crate::stats::{Counters, Event, Stats};
 
 /// What cached calls may do with the store; both by default.
@@ -41,6 +41,8 @@ pub(crate) enum Frame {
     Stats(Box<Counters>),
     /// The method of this field is executing.
     Executing(Field),
+    /// A batch method is executing for these fields.
+    ExecutingAll(FieldSet),
 }
 
 struct Node {
@@ -70,7 +72,11 @@ pub(crate) fn mode(cache: u64) -> Mode {
 pub(crate) fn is_executing(cache: u64, field: Field) -> bool {
     let mut found = false;
     each(cache, |frame| {
-        found |= matches!(frame, Frame::Executing(outer) if *outer == field);
+        found |= match frame {
+            Frame::Executing(outer) => *outer == field,
+            Frame::ExecutingAll(outer) => outer.contains(&field),
+            Frame::Mode(_) | Frame::Stats(_) => false,
+        };
     });
     found
 }
@@ -78,7 +84,9 @@ pub(crate) fn is_executing(cache: u64, field: Field) -> bool {
 /// Whether this task is inside an execution of any method of this cache.
 pub(crate) fn is_inside_execution(cache: u64) -> bool {
     let mut found = false;
-    each(cache, |frame| found |= matches!(frame, Frame::Executing(_)));
+    each(cache, |frame| {
+        found |= matches!(frame, Frame::Executing(_) | Frame::ExecutingAll(_));
+    });
     found
 }
 
@@ -134,7 +142,7 @@ impl Scope {
     pub(crate) fn stats(&self) -> Stats {
         match &self.0.frame {
             Frame::Stats(counters) => counters.snapshot(),
-            Frame::Mode(_) | Frame::Executing(_) => Stats::default(),
+            Frame::Mode(_) | Frame::Executing(_) | Frame::ExecutingAll(_) => Stats::default(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! From the arguments of a call to the 20 bytes that name its entry.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{BuildHasher as _, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,6 +20,9 @@ pub(crate) struct Field(pub(crate) [u8; 20]);
 
 /// A map from fields, which are digests and need no other hash.
 pub(crate) type Fields<V> = HashMap<Field, V, BuildHasherDefault<DigestHasher>>;
+
+/// A set of fields.
+pub(crate) type FieldSet = HashSet<Field, BuildHasherDefault<DigestHasher>>;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DigestHasher(u64);

@@ -44,6 +44,8 @@ pub(crate) struct BoundMethod {
     average_us: AtomicU64,
     /// Whether a value was seen that can never be stored.
     has_unstorable: AtomicBool,
+    /// Whether a batch has returned what does not fit its ids.
+    has_misfit: AtomicBool,
 }
 
 /// A reference to a bound method. It counts references only where it must: all calls of a method would
@@ -55,6 +57,13 @@ pub(crate) enum BoundRef<'a> {
 }
 
 impl BoundRef<'_> {
+    pub(crate) fn reborrow(&self) -> BoundRef<'_> {
+        match self {
+            Self::Borrowed(bound) => BoundRef::Borrowed(bound),
+            Self::Shared(bound) => BoundRef::Borrowed(bound),
+        }
+    }
+
     pub(crate) fn to_arc(&self) -> Arc<BoundMethod> {
         match self {
             Self::Borrowed(bound) => (*bound).clone(),
@@ -121,6 +130,7 @@ impl BoundMethod {
             bulkhead: Bulkhead::new(defaults.fallback_concurrency),
             average_us: AtomicU64::new(0),
             has_unstorable: AtomicBool::new(false),
+            has_misfit: AtomicBool::new(false),
         })
     }
 
@@ -139,6 +149,11 @@ impl BoundMethod {
     /// Records that a value cannot be stored; returns whether it is the first.
     pub(crate) fn is_first_unstorable(&self) -> bool {
         !self.has_unstorable.swap(true, Ordering::Relaxed)
+    }
+
+    /// Records that a batch returned what does not fit its ids; returns whether it is the first.
+    pub(crate) fn is_first_misfit(&self) -> bool {
+        !self.has_misfit.swap(true, Ordering::Relaxed)
     }
 
     /// How long followers wait for their leader, before one of them runs the method too.

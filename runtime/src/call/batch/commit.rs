@@ -1,0 +1,230 @@
+//! Storing the values of a batch with one put, and publishing each to its followers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use erased_serde::Serialize;
+use futures_util::future::{BoxFuture, join_all};
+
+use super::super::commit::{PutAnswer, count_put};
+use super::super::encoding;
+use super::super::failure;
+use super::super::lease::{FenceCheck, Lease};
+use super::attempt::BatchAttempt;
+use crate::engine::single_flight::{EncodedValue, JoinMark, Leader};
+use crate::error::Error;
+use crate::method::cacheability::Cacheability;
+use crate::rt::timeout;
+use crate::store::{Put, PutOutcome};
+
+/// A value that the method returned for an item, as it is stored and shared.
+pub(crate) struct ItemValue {
+    index: usize,
+    put: Result<Put, Error>,
+    is_cacheable: bool,
+}
+
+impl BatchAttempt<'_> {
+    /// Encodes a value. `None` if nothing but the caller has a use for it.
+    pub(crate) fn encode(
+        &self,
+        index: usize,
+        value: &dyn Serialize,
+        cost: Duration,
+        cacheability: Cacheability,
+    ) -> Option<ItemValue> {
+        let ttl_ms = cacheability.ttl_ms(self.method.ttl_ms);
+        let is_cacheable = ttl_ms.is_some();
+        let item = &self.items[index];
+        let has_use = (is_cacheable && item.lease.is_some())
+            || item.leader.as_ref().is_some_and(Leader::has_followers);
+        has_use.then(|| ItemValue {
+            index,
+            put: self
+                .call(index)
+                .encode(value, cost, ttl_ms.unwrap_or_default()),
+            is_cacheable,
+        })
+    }
+
+    /// There is nothing to store or share for an item that the method has run for.
+    pub(crate) fn fail_item(&mut self, index: usize) {
+        self.items[index].fail();
+    }
+
+    /// Nothing but the caller has a use for the value.
+    pub(crate) fn end_item(&mut self, index: usize) {
+        self.items[index].end();
+    }
+
+    pub(crate) fn commit(&mut self, values: Vec<ItemValue>) -> BoxFuture<'_, ()> {
+        Box::pin(self.store_and_publish(values))
+    }
+
+    /// Stores the values that are cacheable, and publishes all: to those followers that a single call would publish
+    /// its value to.
+    async fn store_and_publish(&mut self, values: Vec<ItemValue>) {
+        let (mut outdated, mut to_check, mut to_put) = (Vec::new(), Vec::new(), Vec::new());
+        for ItemValue {
+            index,
+            put,
+            is_cacheable,
+        } in values
+        {
+            match (put, self.items[index].lease.take()) {
+                (Ok(put), Some(lease)) if is_cacheable => {
+                    to_put.push((self.asked(index, &put), lease, put));
+                }
+                (Ok(put), Some(lease)) => to_check.push((self.asked(index, &put), lease)),
+                (Ok(put), None) => self.publish_to_all(index, &put),
+                (Err(error), lease) => {
+                    self.call(index).failed(&error);
+                    outdated.extend(lease.filter(|_| is_cacheable).map(|lease| (index, lease)));
+                    // What cannot be encoded cannot be shared.
+                    self.items[index].fail();
+                }
+            }
+        }
+        self.drop_outdated(outdated).await;
+        self.put_all(to_put).await;
+        self.check_all(to_check).await;
+    }
+
+    /// Before the store is asked whether a value is current.
+    fn asked(&self, index: usize, put: &Put) -> AskedItem {
+        let item = &self.items[index];
+        let before_asking = item.joined();
+        let followed = before_asking.filter(|&joined| item.is_followed_before(joined));
+        AskedItem {
+            index,
+            before_asking,
+            shared: followed.map(|_| encoding::shared(put)),
+        }
+    }
+
+    /// The store is failing, and cannot tell whether anything has overtaken the value.
+    fn publish_to_all(&mut self, index: usize, put: &Put) {
+        let item = &mut self.items[index];
+        if let Some(leader) = &mut item.leader {
+            leader.publish(encoding::shared(put), JoinMark::ALL);
+        }
+        item.end();
+    }
+
+    /// There are newer values, which cannot be stored: the older ones must not outlive them.
+    async fn drop_outdated(&mut self, outdated: Vec<(usize, Lease)>) {
+        if outdated.is_empty() {
+            return;
+        }
+        let fields = outdated
+            .iter()
+            .map(|(index, _)| self.items[*index].key.field);
+        let (store, pair) = (self.engine.store(), &self.method.pair);
+        let fields = fields.collect();
+        let dropped = self.deadline.spend(|left| store.delete(pair, fields, left));
+        if let Err(error) = dropped.await {
+            failure::record(self.engine, &self.method, &error);
+        }
+    }
+
+    /// Stores values under their leases. The puts go on in the background once the deadline has passed, or when
+    /// the caller goes away.
+    async fn put_all(&mut self, values: Vec<(AskedItem, Lease, Put)>) {
+        let (mut puts, mut waits) = (Vec::new(), Vec::new());
+        for (asked, lease, put) in values {
+            match self.call(asked.index).begin_put(lease, put) {
+                Some((put, done, stored)) => {
+                    puts.push((put, done));
+                    waits.push((asked, stored));
+                }
+                None => self.publish(asked, FenceCheck::Unknown),
+            }
+        }
+        if puts.is_empty() {
+            return;
+        }
+        let timeout = self.deadline.start();
+        self.engine.store().put_all(&self.method.pair, puts);
+        let checks = outcomes(timeout.at_most, waits).await;
+        self.deadline.stop();
+        for (asked, stored) in checks {
+            let check = stored.map_or(FenceCheck::Unknown, |stored| {
+                count_put(self.engine, &self.method, stored)
+            });
+            self.publish(asked, check);
+        }
+    }
+
+    /// Asks whether values that are not to be stored are current, for their followers.
+    async fn check_all(&mut self, values: Vec<(AskedItem, Lease)>) {
+        if values.is_empty() {
+            return;
+        }
+        let (store, pair) = (self.engine.store(), &self.method.pair);
+        let timeout = self.deadline.start();
+        let items = &self.items;
+        let each = values.into_iter().map(|(asked, lease)| async move {
+            let field = items[asked.index].key.field;
+            let check = store.is_current(pair, field, lease.token(), timeout.at_most);
+            let check = match check.await {
+                Ok(true) => FenceCheck::Passed,
+                Ok(false) => FenceCheck::Fenced,
+                Err(_) => FenceCheck::Unknown,
+            };
+            (asked, check)
+        });
+        let checks = join_all(each).await;
+        self.deadline.stop();
+        for (asked, check) in checks {
+            self.publish(asked, check);
+        }
+    }
+
+    fn publish(&mut self, asked: AskedItem, check: FenceCheck) {
+        let item = &mut self.items[asked.index];
+        let may_have_it = match check {
+            FenceCheck::Passed => asked.before_asking,
+            FenceCheck::Unknown => item.joined_before,
+            // There is, or will be, a later value for them.
+            FenceCheck::Fenced => None,
+        };
+        if let (Some(leader), Some(shared), Some(joined)) =
+            (&mut item.leader, asked.shared, may_have_it)
+        {
+            leader.publish(shared, joined);
+        }
+        item.end();
+    }
+}
+
+/// An item whose value the store is asked about.
+struct AskedItem {
+    index: usize,
+    /// The followers by then.
+    before_asking: Option<JoinMark>,
+    /// For them, if there are any.
+    shared: Option<Arc<EncodedValue>>,
+}
+
+/// What puts came to within the time; `None` for those that go on.
+async fn outcomes(
+    at_most: Duration,
+    mut waits: Vec<(AskedItem, PutAnswer)>,
+) -> Vec<(AskedItem, Option<Result<PutOutcome, Error>>)> {
+    let mut ended = Vec::new();
+    let in_order = async {
+        for (_, stored) in &mut waits {
+            ended.push(stored.await.ok());
+        }
+    };
+    let _ = timeout::within(at_most, in_order).await;
+    let mut ended = ended.into_iter();
+    let each = waits.into_iter().map(|(asked, mut stored)| {
+        let stored = match ended.next() {
+            Some(stored) => stored,
+            None => stored.try_recv().ok(),
+        };
+        (asked, stored)
+    });
+    each.collect()
+}

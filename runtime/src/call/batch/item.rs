@@ -1,0 +1,100 @@
+//! One item of a batch: a call of its own, whose steps are taken together with those of the others.
+
+use super::super::acquire::LeaseWait;
+use super::super::lease::Lease;
+use super::super::lookup::other_than;
+use crate::engine::single_flight::{JoinMark, Leader};
+use crate::key::digest::CallKey;
+use crate::store::{AcceptEntry, LookupReply, OnHeldLease, ServerTime};
+
+/// An item on its way.
+pub(super) struct BatchItem {
+    pub(super) key: CallKey,
+    pub(super) step: ItemStep,
+    /// The stored entry that would do. `None` while the store is failing: it is not asked again.
+    pub(super) accept: Option<AcceptEntry>,
+    /// The server's clock at the look-up.
+    pub(super) seen: Option<ServerTime>,
+    /// Other calls of this process wait for this item.
+    pub(super) leader: Option<Leader>,
+    /// Its value may be stored.
+    pub(super) lease: Option<Lease>,
+    /// Another process holds the lease that was asked for.
+    pub(super) held: Option<HeldElsewhere>,
+    /// The followers that had joined before the method ran.
+    pub(super) joined_before: Option<JoinMark>,
+}
+
+/// What is to be done for an item next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ItemStep {
+    /// To look its entry up.
+    Lookup,
+    /// To join its flight.
+    Flight,
+    /// To ask for its lease.
+    Lease,
+    /// To wait for another call, here or in another process.
+    Wait,
+    /// To run the method.
+    Due,
+    /// The method runs.
+    Run,
+    /// Nothing: it has its answer, or what may be one is being read.
+    Done,
+}
+
+/// A lease that was asked for in vain.
+pub(super) struct HeldElsewhere {
+    /// It is asked for with this token.
+    pub(super) lease: Lease,
+    pub(super) wait: LeaseWait,
+    pub(super) on_held: OnHeldLease,
+}
+
+impl BatchItem {
+    pub(super) fn new(key: CallKey, step: ItemStep) -> Self {
+        Self {
+            key,
+            step,
+            accept: Some(AcceptEntry::Never),
+            seen: None,
+            leader: None,
+            lease: None,
+            held: None,
+            joined_before: None,
+        }
+    }
+
+    pub(super) fn joined(&self) -> Option<JoinMark> {
+        self.leader.as_ref().map(Leader::mark)
+    }
+
+    pub(super) fn is_followed_before(&self, joined: JoinMark) -> bool {
+        let leader = self.leader.as_ref();
+        leader.is_some_and(|leader| leader.has_followers_before(joined))
+    }
+
+    /// There is nothing that could be stored or shared.
+    pub(super) fn fail(&mut self) {
+        self.step = ItemStep::Done;
+        self.lease = None;
+        if let Some(leader) = self.leader.take() {
+            leader.failed();
+        }
+    }
+
+    /// There is an answer. Followers that were not given one lead.
+    pub(super) fn end(&mut self) {
+        self.step = ItemStep::Done;
+        self.lease = None;
+        self.leader = None;
+        self.held = None;
+    }
+
+    /// What was found and is of no use must not be found again.
+    pub(super) fn missed(&mut self, reply: Option<&LookupReply>) {
+        self.step = ItemStep::Flight;
+        self.accept = reply.map(other_than);
+    }
+}

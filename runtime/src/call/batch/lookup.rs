@@ -1,0 +1,110 @@
+//! Looking the entries of a batch up, and what is made of bytes that were found.
+
+use futures_util::future::join_all;
+
+use super::super::acquire::FoundEntry;
+use super::super::encoding;
+use super::super::lookup::{FoundBytes, Source};
+use super::attempt::BatchAttempt;
+use super::item::ItemStep;
+use crate::stats::Event;
+use crate::store::{LookupReply, ServerTime};
+
+/// Entries that one request asks for.
+const FIELDS_AT_ONCE: usize = 256;
+
+impl BatchAttempt<'_> {
+    /// Looks up all that were not looked up yet. Returns the entries that may be served.
+    pub(super) async fn look_up(&mut self) -> Vec<(usize, FoundBytes)> {
+        let asked = self.at(ItemStep::Lookup);
+        self.count(Event::read, asked.len());
+        let fields: Vec<_> = asked
+            .iter()
+            .map(|&index| self.items[index].key.field)
+            .collect();
+        let timeout = self.deadline.start();
+        let (store, pair) = (self.engine.store(), &self.method.pair);
+        let requests = fields.chunks(FIELDS_AT_ONCE);
+        let requests = requests.map(|fields| store.get_many(pair, fields, timeout.at_most));
+        let answers = join_all(requests).await;
+        self.deadline.stop();
+        let mut found = Vec::new();
+        for (asked, answer) in asked.chunks(FIELDS_AT_ONCE).zip(answers) {
+            match answer {
+                Ok(replies) => {
+                    let each = asked.iter().zip(replies);
+                    found.extend(each.filter_map(|(&index, reply)| self.looked_up(index, reply)));
+                }
+                Err(error) => {
+                    self.call(asked[0]).failed(&error);
+                    self.count(Event::miss, asked.len());
+                    for &index in asked {
+                        self.items[index].missed(None);
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    fn looked_up(&mut self, index: usize, reply: LookupReply) -> Option<(usize, FoundBytes)> {
+        self.items[index].seen = Some(ServerTime::of_reply(reply.now_us));
+        let opened = self.call(index).open_entry(&reply);
+        // What is past its soft expiry is computed together with what is missing.
+        let opened = opened.filter(|(_, age)| !(self.mode.write && age.is_soft_past()));
+        let Some((opened, age)) = opened else {
+            self.miss(index, Some(&reply));
+            return None;
+        };
+        self.items[index].step = ItemStep::Done;
+        let source = Source::Lookup(reply, age);
+        Some((index, FoundBytes { source, opened }))
+    }
+
+    fn miss(&mut self, index: usize, reply: Option<&LookupReply>) {
+        self.count(Event::miss, 1);
+        self.items[index].missed(reply);
+    }
+
+    /// Bytes that were found are the answer, or cannot be read.
+    pub(crate) fn settle(&mut self, index: usize, found: FoundBytes, is_readable: bool) {
+        match found.source {
+            Source::Lookup(..) if is_readable => {
+                self.count(Event::hit, 1);
+                self.items[index].end();
+            }
+            Source::Lookup(reply, _) => {
+                self.call(index).discard_unreadable(reply.entry.as_deref());
+                self.miss(index, Some(&reply));
+            }
+            Source::Flight(_) if is_readable => {
+                self.count(Event::coalesced, 1);
+                self.items[index].end();
+            }
+            Source::Flight(_) => self.items[index].step = ItemStep::Due,
+            Source::Lease(found) if is_readable => self.publish_found(index, &found),
+            Source::Lease(found) => {
+                let entry = found.reply.entry.as_deref();
+                self.call(index).discard_unreadable(entry);
+                self.items[index].ask_for_another();
+            }
+        }
+    }
+
+    /// Gives what was found to the followers that had joined before the store was asked for it.
+    fn publish_found(&mut self, index: usize, found: &FoundEntry) {
+        let item = &mut self.items[index];
+        if let Some(joined) = found.joined
+            && item.is_followed_before(joined)
+            && let Some(value) = found.reply.entry.as_deref().and_then(encoding::shared_of)
+            && let Some(leader) = &mut item.leader
+        {
+            leader.publish(value, joined);
+        }
+        item.end();
+        for event in [Event::read, Event::hit] {
+            self.count(event, 1);
+        }
+        self.count(Event::coalesced, usize::from(found.has_waited));
+    }
+}

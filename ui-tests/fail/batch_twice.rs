@@ -1,0 +1,16 @@
+use std::collections::HashMap;
+
+use redis_func_cache::cache_impl;
+
+struct Repo;
+
+#[cache_impl]
+impl Repo {
+    #[cache(batch = ids, batch = names)]
+    async fn find_many(&self, ids: &[u64], names: &[String]) -> HashMap<u64, String> {
+        let _ = names;
+        ids.iter().map(|id| (*id, id.to_string())).collect()
+    }
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+use std::collections::HashMap;
+
+use redis_func_cache::cache_impl;
+
+struct Repo;
+
+#[cache_impl]
+impl Repo {
+    async fn find(&self, tenant: u64, id: u64) -> Option<String> {
+        Some((tenant + id).to_string())
+    }
+
+    #[cache(batch = ids, shares = find)]
+    async fn find_many(&self, tenant: u32, ids: &[u64]) -> HashMap<u64, String> {
+        ids.iter().map(|id| (*id, tenant.to_string())).collect()
+    }
+}
+
+fn main() {}
