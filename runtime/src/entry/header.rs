@@ -138,16 +138,20 @@ pub(crate) fn close(label: Label, mut tail: Vec<u8>) -> Option<UnstampedEntry> {
     Some(UnstampedEntry { head, tail })
 }
 
+/// What an entry begins with, once its instants are known: its tail follows.
+pub(crate) fn stamped_head(entry: &UnstampedEntry, times: Times) -> [u8; HEAD + STAMP] {
+    let mut head = [0; HEAD + STAMP];
+    head[..4].copy_from_slice(&entry.head);
+    head[4..8].copy_from_slice(&times_check(times).to_le_bytes());
+    head[8..16].copy_from_slice(&times.created_ms.to_le_bytes());
+    head[16..24].copy_from_slice(&times.soft_ms.to_le_bytes());
+    head[24..].copy_from_slice(&times.hard_ms.to_le_bytes());
+    head
+}
+
 /// What the put script does with the two parts: the memory store's twin of `stamp` in Lua.
 pub(crate) fn stamp(entry: &UnstampedEntry, times: Times) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(HEAD + STAMP + entry.tail.len());
-    bytes.extend_from_slice(&entry.head);
-    bytes.extend_from_slice(&times_check(times).to_le_bytes());
-    bytes.extend_from_slice(&times.created_ms.to_le_bytes());
-    bytes.extend_from_slice(&times.soft_ms.to_le_bytes());
-    bytes.extend_from_slice(&times.hard_ms.to_le_bytes());
-    bytes.extend_from_slice(&entry.tail);
-    bytes
+    [&stamped_head(entry, times)[..], &entry.tail].concat()
 }
 
 /// The entry in these bytes, or `None` if a single bit of them is not as it was written.

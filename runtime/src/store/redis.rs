@@ -74,6 +74,26 @@ impl Redis {
         Lookup::new(&self.client, pair, field, wait)
     }
 
+    /// Has the script `begin` decide, unless the claim has.
+    async fn begin(
+        &self,
+        pair: &Arc<Pair>,
+        mut request: LeaseRequest,
+        claimed: Claimed,
+        left: Duration,
+    ) -> Result<LeaseOutcome, Error> {
+        request.on_held = match claimed {
+            Claimed::Decided(outcome) => return Ok(outcome),
+            Claimed::Undecided(on_held) => on_held,
+        };
+        let its = pair.clone();
+        let outcome = self.client.run(None, |client| async move {
+            client.acquire_lease_in_time(&its, request, left).await
+        });
+        // In a box: most claims decide.
+        Box::pin(outcome).await
+    }
+
     /// Runs a script that looks an entry up.
     async fn lookup(
         &self,
@@ -159,8 +179,11 @@ impl Store for Redis {
         request: LeaseRequest,
         deadline: Duration,
     ) -> Result<LeaseOutcome, Error> {
-        let mut outcomes = self.acquire_leases(pair, vec![request], deadline).await;
-        outcomes.pop().unwrap_or_else(|| Err(unexpected()))
+        self.client.leases.track(request.token, pair, request.field);
+        let since = Instant::now();
+        let claimed = self.client.claim_one(pair, &request, deadline).await?;
+        let left = deadline.saturating_sub(since.elapsed());
+        self.begin(pair, request, claimed, left).await
     }
 
     async fn acquire_leases(
@@ -177,18 +200,10 @@ impl Store for Redis {
         let claimed = self.client.claim(pair, &requests, deadline).await;
         let left = deadline.saturating_sub(since.elapsed());
         let each = requests.into_iter().zip(claimed);
-        join_all(each.map(|(mut request, claimed)| async move {
-            request.on_held = match claimed? {
-                Claimed::Decided(outcome) => return Ok(outcome),
-                Claimed::Undecided(on_held) => on_held,
-            };
-            let its = pair.clone();
-            let outcome = self.client.run(None, |client| async move {
-                client.acquire_lease_in_time(&its, request, left).await
-            });
-            outcome.await
-        }))
-        .await
+        let each = each.map(|(request, claimed)| async move {
+            self.begin(pair, request, claimed?, left).await
+        });
+        join_all(each).await
     }
 
     async fn is_current(

@@ -2,21 +2,27 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Puts from one sweep to the next while sweeps find nothing.
+/// Puts from one sweep to the next.
 const PUTS: u32 = 16;
+/// The same after several sweeps in a row that found nothing.
+const MOST_PUTS: u32 = 64;
 
-/// When the puts of one process into one pair sweep: the first into a full pair, every sixteenth
-/// after it, and each after one that found something. A sweep costs as much as the rest of a put.
+/// When the puts of one process into one pair sweep: the first into a full pair, every sixteenth after it,
+/// and each after one that found something. While sweeps find nothing, they become four times as rare: one costs
+/// as much as the rest of a put.
 #[derive(Debug)]
 pub(crate) struct SweepSchedule {
-    /// Puts without one.
-    without: AtomicU32,
+    /// Puts until the next one.
+    left: AtomicU32,
+    /// Sweeps in a row, not one of which was followed by [`again`](Self::again).
+    in_vain: AtomicU32,
 }
 
 impl Default for SweepSchedule {
     fn default() -> Self {
         Self {
-            without: AtomicU32::new(PUTS - 1),
+            left: AtomicU32::new(1),
+            in_vain: AtomicU32::new(0),
         }
     }
 }
@@ -24,16 +30,23 @@ impl Default for SweepSchedule {
 impl SweepSchedule {
     /// Whether the next put is to sweep. Those that are on their way beside it do not.
     pub(crate) fn is_due(&self) -> bool {
-        let next = |without| Some((without + 1) % PUTS);
-        let without = self
-            .without
+        let next = |left: u32| Some(left.saturating_sub(1));
+        let left = self
+            .left
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-        without == Ok(PUTS - 1)
+        if left != Ok(1) {
+            return false;
+        }
+        let before = self.in_vain.fetch_add(1, Ordering::Relaxed).min(2);
+        self.left
+            .store((PUTS << before).min(MOST_PUTS), Ordering::Relaxed);
+        true
     }
 
     /// The sweep was not to be, or found something: the next put sweeps.
     pub(crate) fn again(&self) {
-        self.without.store(PUTS - 1, Ordering::Relaxed);
+        self.in_vain.store(0, Ordering::Relaxed);
+        self.left.store(1, Ordering::Relaxed);
     }
 }
 
@@ -42,14 +55,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_and_every_sixteenth_put_sweeps_and_each_while_it_finds_something() {
+    fn sweeps_become_rarer_while_they_find_nothing_and_follow_each_other_while_they_do() {
         let schedule = SweepSchedule::default();
-        let due = |n| (0..n).map(|_| schedule.is_due()).collect::<Vec<_>>();
-        assert!(due(1)[0]);
-        assert_eq!(due(16).iter().position(|&due| due), Some(15));
-        assert!(!due(1)[0]);
+        let puts_to_the_next = || (1..).find(|_| schedule.is_due()).unwrap();
+        let first: Vec<u32> = (0..6).map(|_| puts_to_the_next()).collect();
+        assert_eq!(first, [1, 16, 32, 64, 64, 64]);
         schedule.again();
-        assert!(due(1)[0]);
-        assert!(!due(1)[0]);
+        assert_eq!([puts_to_the_next(), puts_to_the_next()], [1, 16]);
+        schedule.again();
+        assert_eq!(puts_to_the_next(), 1);
     }
 }

@@ -35,6 +35,13 @@ pub(crate) fn bulk(out: &mut BytesMut, bytes: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// One argument, of bytes that lie apart.
+pub(crate) fn bulk_of_parts(out: &mut BytesMut, parts: &[&[u8]]) {
+    header(out, b'$', parts.iter().map(|part| part.len()).sum());
+    parts.iter().for_each(|part| out.extend_from_slice(part));
+    out.extend_from_slice(b"\r\n");
+}
+
 fn header(out: &mut BytesMut, kind: u8, len: usize) {
     out.put_u8(kind);
     let mut digits = [0; 20];

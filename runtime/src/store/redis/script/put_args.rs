@@ -36,28 +36,50 @@ pub(crate) struct PutReply {
     pub(crate) overtaken: Vec<usize>,
 }
 
-/// The arguments for puts of different fields. If one of them does not know the server's clock, the script
-/// stamps them all.
+/// How many arguments there are.
+pub(crate) fn put_args_len(header: PutHeader, puts: usize, touches: usize) -> usize {
+    2 + (3 + usize::from(header.has_field_ttl)) * puts + touches
+}
+
+/// The arguments for puts of different fields, each in parts. If one of them does not know the server's clock, the
+/// script stamps them all.
+pub(crate) fn each_put_arg(
+    header: PutHeader,
+    puts: &[PutItem<'_>],
+    touches: &[Vec<u8>],
+    mut arg: impl FnMut(&[&[u8]]),
+) {
+    let knows_clock = puts.iter().all(|item| item.now_us.is_some());
+    let now_us = puts.iter().filter_map(|item| item.now_us).max();
+    let now_us = now_us.filter(|_| knows_clock);
+    arg(&[&packed(header, puts)]);
+    arg(&[&now_us.map_or_else(Vec::new, text)]);
+    for item in puts {
+        arg(&[&item.put.field.0]);
+        let times = times(item.put, now_us.and(item.now_us));
+        let entry = &item.put.entry;
+        arg(&[&header::stamped_head(entry, times), &entry.tail]);
+    }
+    for item in puts {
+        match &item.put.token {
+            Some(token) => arg(&[&token.0]),
+            None => arg(&[]),
+        }
+    }
+    if header.has_field_ttl {
+        puts.iter().for_each(|item| arg(&[&text(item.put.hard_ms)]));
+    }
+    touches.iter().for_each(|touch| arg(&[touch]));
+}
+
+/// [`each_put_arg`] for the redis crate.
 pub(crate) fn put_args(
     header: PutHeader,
     puts: &[PutItem<'_>],
-    touches: impl Iterator<Item = Vec<u8>>,
+    touches: &[Vec<u8>],
 ) -> Vec<Vec<u8>> {
-    let clocks: Option<Vec<u64>> = puts.iter().map(|item| item.now_us).collect();
-    let now_us = clocks.and_then(|clocks| clocks.into_iter().max());
-    let mut args = Vec::with_capacity(2 + 4 * puts.len());
-    args.push(packed(header, puts));
-    args.push(now_us.map_or_else(Vec::new, text));
-    for item in puts {
-        args.push(item.put.field.0.to_vec());
-        args.push(entry(item.put, now_us.and(item.now_us)));
-    }
-    let tokens = puts.iter().map(|item| item.put.token);
-    args.extend(tokens.map(|token| token.map_or_else(Vec::new, |token| token.0.to_vec())));
-    if header.has_field_ttl {
-        args.extend(puts.iter().map(|item| text(item.put.hard_ms)));
-    }
-    args.extend(touches);
+    let mut args = Vec::with_capacity(put_args_len(header, puts.len(), touches.len()));
+    each_put_arg(header, puts, touches, |parts| args.push(parts.concat()));
     args
 }
 
@@ -82,16 +104,15 @@ fn packed(header: PutHeader, puts: &[PutItem<'_>]) -> Vec<u8> {
     packed
 }
 
-/// The bytes of an entry, with instants, or with lives where its soft and hard expiry belong.
-fn entry(put: &Put, now_us: Option<u64>) -> Vec<u8> {
+/// The instants of an entry, or lives where its soft and hard expiry belong.
+fn times(put: &Put, now_us: Option<u64>) -> Times {
     let now_ms = now_us.unwrap_or_default() / 1000;
     let after = |life_ms| if life_ms > 0 { now_ms + life_ms } else { 0 };
-    let times = Times {
+    Times {
         created_ms: now_ms,
         soft_ms: after(put.soft_ms),
         hard_ms: after(put.hard_ms),
-    };
-    header::stamp(&put.entry, times)
+    }
 }
 
 pub(crate) fn put_reply(reply: Value) -> Result<PutReply, Error> {

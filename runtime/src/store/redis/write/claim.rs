@@ -51,6 +51,21 @@ impl Client {
         join_all(each).await
     }
 
+    /// [`claim`](Self::claim) for one.
+    pub(crate) async fn claim_one(
+        self: &Arc<Self>,
+        pair: &Arc<Pair>,
+        request: &LeaseRequest,
+        deadline: Duration,
+    ) -> Result<Claimed, Error> {
+        let wait = Timeout::new(deadline);
+        let queued = self.queue_claims(pair, std::slice::from_ref(request))?;
+        match queued.into_iter().flatten().next() {
+            Some((seen, reply)) => self.claimed(pair, request, seen, wait, reply).await,
+            None => Ok(Claimed::Undecided(request.on_held)),
+        }
+    }
+
     /// What a claim came to that has been queued.
     async fn claimed(
         self: &Arc<Self>,

@@ -98,7 +98,7 @@ impl Client {
         };
         let item = PutItem { put: &put, now_us };
         let touches = self.take_pending_hits(pair, std::iter::once(put.field));
-        let args = put_args(header, &[item], touches.into_iter());
+        let args = put_args(header, &[item], &touches);
         let stored = self.script_on(connection, &script, &pair.stem, &args);
         let reply = put_reply(stored.await?)?;
         if reply.sweep_again {

@@ -11,8 +11,10 @@ use super::claims::refused;
 use super::context::{PutsOptions, WriteSink};
 use super::reply::ReplyPart;
 use crate::policy::Policy;
-use crate::store::redis::pipeline::resp::{array, bulk};
-use crate::store::redis::script::put_args::{PutHeader, PutItem, put_args, put_reply};
+use crate::store::redis::pipeline::resp::{array, bulk, bulk_of_parts};
+use crate::store::redis::script::put_args::{
+    PutHeader, PutItem, each_put_arg, put_args_len, put_reply,
+};
 use crate::store::{Clock, Pair, Put, PutDone, PutOutcome, ServerTime};
 
 /// Puts of one script: more of them save little, and others wait while a script runs.
@@ -92,7 +94,7 @@ impl PutScript {
         Some(Self { pair, puts, sink })
     }
 
-    fn write(&self, options: PutsOptions, out: &mut BytesMut) {
+    fn write(&self, options: &PutsOptions, out: &mut BytesMut) {
         let header = PutHeader {
             maxsize: self.pair.maxsize.get(),
             structure: self.pair.structure,
@@ -104,13 +106,14 @@ impl PutScript {
             now_us: queued.now_us,
         });
         let items: Vec<_> = items.collect();
-        let args = put_args(header, &items, options.touches.into_iter());
         let script = &options.scripts.put;
         let by_text = self.puts.iter().any(|put| put.by_text);
-        array(out, 6 + args.len());
-        let (command, script): (&[u8], _) = match by_text {
-            true => (b"EVAL", script.text()),
-            false => (b"EVALSHA", script.sha()),
+        let touches = &options.touches;
+        array(out, 6 + put_args_len(header, items.len(), touches.len()));
+        let (command, script): (&[u8], _) = if by_text {
+            (b"EVAL", script.text())
+        } else {
+            (b"EVALSHA", script.sha())
         };
         bulk(out, command);
         bulk(out, script.as_bytes());
@@ -118,9 +121,7 @@ impl PutScript {
         for key in [&self.pair.ranking, &self.pair.values, &self.pair.leases] {
             bulk(out, key.as_bytes());
         }
-        for arg in &args {
-            bulk(out, arg);
-        }
+        each_put_arg(header, &items, touches, |parts| bulk_of_parts(out, parts));
     }
 
     /// Reports what became of the puts. Returns those that are to be sent once more; `None` if this is no reply
@@ -197,7 +198,7 @@ impl PutScripts {
             };
             match store.begin_puts(&script.pair, &script.puts) {
                 Some(options) => {
-                    script.write(options, out);
+                    script.write(&options, out);
                     scripts.push_back(script);
                 }
                 None => stay.append(&mut script.puts),
