@@ -84,6 +84,8 @@ impl<T: Traffic> PipelineState<T> {
             if io.late_in_a_row >= T::MOST_LATE {
                 self.disconnect(io, false);
             }
+        } else if self.traffic.has_waiters() {
+            self.wake();
         }
         waiters.are_left
     }

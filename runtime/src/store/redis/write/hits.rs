@@ -7,7 +7,7 @@ pub(crate) mod pending;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::Value;
 
@@ -255,7 +255,7 @@ fn take(
     pair: &Pair,
     fields: impl Iterator<Item = Field>,
 ) -> Vec<Vec<u8>> {
-    let taken = pending.take(Significance::of(&pair.policy));
+    let taken = pending.take_for_put(Significance::of(&pair.policy), Instant::now());
     fields.for_each(|field| pending.reset(field));
     args_of(taken).collect()
 }

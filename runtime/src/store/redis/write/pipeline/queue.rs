@@ -19,6 +19,8 @@ pub(super) struct WriteQueue {
     pub(super) puts: VecDeque<QueuedPut>,
     /// Pairs whose keys of leases are to be given their ends.
     pub(super) unended: Vec<Arc<Pair>>,
+    /// They have waited for another request to go along with, or one is being made.
+    pub(super) ends_are_due: bool,
     /// A request of that kind is under way: what comes meanwhile goes together with the next one.
     pub(super) claims_are_sent: bool,
     pub(super) puts_are_sent: bool,
@@ -28,7 +30,7 @@ pub(super) struct WriteQueue {
 
 impl WriteQueue {
     pub(super) fn has_waiters(&self) -> bool {
-        !self.unended.is_empty()
+        self.ends_are_due
             || (!self.claims_are_sent && !self.claims.is_empty())
             || (!self.puts_are_sent && !self.puts.is_empty())
     }

@@ -144,7 +144,9 @@ impl Traffic for WriteTraffic {
     }
 
     fn expire(&self, now: Instant) -> Waiters {
-        let queue = self.queue();
+        let mut queue = self.queue();
+        // By now a put could have come that they would go along with.
+        queue.ends_are_due = !queue.unended.is_empty();
         let oldest = queue.sent.front();
         Waiters {
             were_late: oldest.is_some_and(|sent| now.saturating_duration_since(*sent) > TIMEOUT),
@@ -160,7 +162,7 @@ impl WriteQueue {
         turn: usize,
         out: &mut BytesMut,
     ) -> Option<SentWrites> {
-        if !self.unended.is_empty() {
+        if std::mem::take(&mut self.ends_are_due) {
             let pairs = std::mem::take(&mut self.unended);
             pairs
                 .iter()
@@ -168,12 +170,16 @@ impl WriteQueue {
             return Some(SentWrites::Ends(pairs.len()));
         }
         // By turns, where both wait.
-        let puts_first = turn.is_multiple_of(2);
-        if puts_first && let Some(sent) = self.next_puts(context, out) {
-            return Some(sent);
-        }
-        let claims = self.next_claims(context, out);
-        claims.or_else(|| self.next_puts(context, out))
+        let sent = if turn.is_multiple_of(2) {
+            let puts = self.next_puts(context, out);
+            puts.or_else(|| self.next_claims(context, out))
+        } else {
+            let claims = self.next_claims(context, out);
+            claims.or_else(|| self.next_puts(context, out))
+        };
+        // They go along.
+        self.ends_are_due = sent.is_some() && !self.unended.is_empty();
+        sent
     }
 
     fn next_claims(&mut self, context: &WriteContext, out: &mut BytesMut) -> Option<SentWrites> {

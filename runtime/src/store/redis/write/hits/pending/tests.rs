@@ -187,3 +187,34 @@ fn fields_that_come_and_go_without_a_put_are_forgotten() {
         }
     }
 }
+
+#[test]
+fn hits_that_wait_go_along_with_a_put_once_in_a_while() {
+    let mut pending = PendingHits::default();
+    let significance = Significance::Instant;
+    let hit = |pending: &mut PendingHits, n: u64, at_us: u64| {
+        pending.record(significance, field(n), at_us, 1);
+    };
+    for n in 0..3 {
+        hit(&mut pending, n, 100_000_000);
+    }
+    assert_eq!(flush(&mut pending, significance).len(), 3);
+    pending.observe_oldest(0);
+    let put = Instant::now();
+    // These are close to the ones that were sent: they wait.
+    hit(&mut pending, 0, 100_000_001);
+    assert_eq!(pending.take_for_put(significance, put).len(), 1);
+    hit(&mut pending, 1, 100_000_002);
+    // This one is the first on its field.
+    hit(&mut pending, 7, 100_000_003);
+    let taken = pending.take_for_put(significance, put + BETWEEN_PUTS / 2);
+    assert_eq!(
+        taken.iter().map(|(field, _)| *field).collect::<Vec<_>>(),
+        [field(7)]
+    );
+    let taken = pending.take_for_put(significance, put + BETWEEN_PUTS);
+    assert_eq!(
+        taken.iter().map(|(field, _)| *field).collect::<Vec<_>>(),
+        [field(1)]
+    );
+}
