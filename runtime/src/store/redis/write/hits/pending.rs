@@ -18,7 +18,7 @@ const INSTANTS: usize = 200;
 /// The same for counts, of which each is a command.
 const COUNTS: usize = 50;
 /// Hits that wait go along with puts once in this time.
-const BETWEEN_PUTS: Duration = Duration::from_millis(5);
+const BETWEEN_PUTS: Duration = Duration::from_millis(100);
 /// Fields that are remembered; past that all of them are sent and forgotten.
 const REMEMBERED: usize = 8192;
 /// The server knows an entry's last hit to such a part of the age of the entry that is evicted next,
