@@ -33,14 +33,22 @@ impl Odd {
     #[cache(batch = ids)]
     async fn more(&self, ids: &[u64]) -> HashMap<u64, u64> {
         self.ran(ids);
-        ids.iter().flat_map(|id| [(*id, 1), (id + 100, 2)]).collect()
+        ids.iter()
+            .flat_map(|id| [(*id, 1), (id + 100, 2)])
+            .collect()
     }
 
     /// Each by itself may fail.
     #[cache(batch = ids)]
     async fn each(&self, ids: &[u64]) -> Vec<Result<u64, String>> {
         self.ran(ids);
-        let one = |id: &u64| if id.is_multiple_of(2) { Ok(*id) } else { Err("odd".to_owned()) };
+        let one = |id: &u64| {
+            if id.is_multiple_of(2) {
+                Ok(*id)
+            } else {
+                Err("odd".to_owned())
+            }
+        };
         ids.iter().map(one).collect()
     }
 
@@ -71,13 +79,20 @@ async fn a_list_of_another_length_is_returned_and_not_stored() {
         odd.short(&[2, 4]).await;
         assert_eq!(cache.len().await.unwrap(), 2);
         runs.lock().unwrap().clear();
-        assert_eq!(odd.short(&[2, 1, 4, 3]).await, [2, 4], "as the method answers all");
+        assert_eq!(
+            odd.short(&[2, 1, 4, 3]).await,
+            [2, 4],
+            "as the method answers all"
+        );
         assert_eq!(*runs.lock().unwrap(), [vec![1, 3], vec![2, 1, 4, 3]]);
         assert_eq!(cache.len().await.unwrap(), 2);
     })
     .await;
     let said = log.said(Level::WARN, "another number of values");
-    assert!(!said.is_empty() && said.len() <= 1 + support::binaries().len(), "once for each cache: {said:?}");
+    assert!(
+        !said.is_empty() && said.len() <= 1 + support::binaries().len(),
+        "once for each cache: {said:?}"
+    );
 }
 
 #[tokio::test]
@@ -104,7 +119,11 @@ async fn of_results_by_position_only_those_that_are_ok_are_stored() {
             assert_eq!(odd.each(&[1, 2, 1]).await, expected);
         }
         let runs = runs.lock().unwrap().clone();
-        assert_eq!(runs, [vec![1, 2], vec![1], vec![1], vec![1]], "what is an error cannot be copied");
+        assert_eq!(
+            runs,
+            [vec![1, 2], vec![1], vec![1], vec![1]],
+            "what is an error cannot be copied"
+        );
         assert_eq!(odd.entry().each(2).peek().await.unwrap(), Some(2));
     })
     .await;
