@@ -20,13 +20,11 @@ local function fence(fields, leases, tokens, first)
   local clock_us, overtaken, ended, awaited = tonumber(leases[1] or 0), {}, {}, {}
   for i, field in ipairs(fields) do
     local lease, token = leases[i + 1], tokens[first + i]
-    local ends = lease and (token == '' or is_void(lease, clock_us))
-    local is_overtaken = token ~= '' and (not lease or ends)
-    if lease and not ends then
-      ends = string.find(lease, token, 9, true) == 9
-      is_overtaken = not ends
-    end
-    if is_overtaken then overtaken[#overtaken + 1] = i end
+    local is_over = lease and is_void(lease, clock_us)
+    -- An empty token is found in each of them.
+    local is_held = lease and not is_over and string.find(lease, token, 9, true) == 9
+    if token ~= '' and not is_held then overtaken[#overtaken + 1] = i end
+    local ends = is_held or is_over
     if ends then ended[#ended + 1] = field end
     if ends and string.byte(lease, 25) == 1 then awaited[#awaited + 1] = field end
   end

@@ -1,4 +1,6 @@
 //! The account in `SECURITY.md` is enough for all that a cache does, and none of it is too much.
+//!
+//! On runtimes with several threads, whose misses join.
 
 use std::time::Duration;
 
@@ -162,7 +164,7 @@ fn url(server: &Server) -> String {
     format!("redis://app:password@127.0.0.1:{}", server.port())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_documented_account_allows_everything_a_cache_does() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
@@ -229,7 +231,7 @@ async fn unreadable(server: &Server) {
     });
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_succeed_when_any_one_command_is_forbidden() {
     for binary in binaries() {
         let server = Server::start_on(&binary);
@@ -263,7 +265,7 @@ async fn calls_succeed_when_any_one_command_is_forbidden() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_custom_policy_needs_the_commands_of_its_own_lua() {
     let policy = |command: &str| {
         CustomPolicy::new("own")
@@ -294,7 +296,7 @@ async fn a_custom_policy_needs_the_commands_of_its_own_lua() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_cluster_the_account_needs_few_more_commands() {
     let cluster = Cluster::start();
     let mut commands = commands_for(cluster.nodes()[0].binary());

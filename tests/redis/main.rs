@@ -6,6 +6,7 @@ mod deployments;
 mod eviction;
 mod hostile_bytes;
 mod pipeline;
+mod puts;
 mod read_connections;
 mod scripts;
 mod tls;

@@ -27,6 +27,7 @@ use super::{
 use crate::entry::header;
 use crate::error::{Error, ErrorKind};
 use crate::key::digest::{Field, Fields};
+use crate::policy::Policy;
 use crate::store::Pair;
 
 /// All pairs of one cache, behind one lock: an operation is as atomic as a script.
@@ -92,16 +93,35 @@ impl Memory {
         Ok((content, now))
     }
 
-    fn store(&self, pair: &Arc<Pair>, put: &Put) -> Result<PutOutcome, Error> {
+    /// Stores entries of different fields in one step. What was evicted for all is counted by the first one.
+    fn store(&self, pair: &Arc<Pair>, puts: &[&Put]) -> Result<Vec<PutOutcome>, Error> {
         let policy = pair.policy.in_memory()?;
         let (mut guard, now) = self.content_now()?;
         let content = &mut *guard;
         let schedule = content.sweeps.entry(pair.stem.clone()).or_default();
-        let sweeps = put.hard_ms > 0 && schedule.is_due();
-        if put.token.is_some() && put.token != content.lease(&pair.stem, put.field) {
-            return Ok(PutOutcome::Fenced);
-        }
-        content.end_lease(&pair.stem, put.field);
+        let due = puts
+            .iter()
+            .filter(|put| put.hard_ms > 0 && schedule.is_due());
+        let sweeps = due.count() > 0;
+        let is_current =
+            |put: &&Put| put.token.is_none() || put.token == content.lease(&pair.stem, put.field);
+        let mut outcomes: Vec<_> = puts
+            .iter()
+            .map(|put| {
+                if is_current(put) {
+                    PutOutcome::Stored(0)
+                } else {
+                    PutOutcome::Fenced
+                }
+            })
+            .collect();
+        let current: Vec<&Put> = puts.iter().copied().filter(is_current).collect();
+        let Some(first) = outcomes
+            .iter_mut()
+            .find(|outcome| **outcome != PutOutcome::Fenced)
+        else {
+            return Ok(outcomes);
+        };
         let memory = content
             .pairs
             .entry(pair.stem.clone())
@@ -110,15 +130,25 @@ impl Memory {
                 values: Fields::default(),
                 ends_us: None,
             });
-        let (evicted, swept) = memory.put(put, pair.maxsize.get(), now.us, sweeps);
-        memory.keep_alive(pair.structure, put.hard_ms, now.own_us, false);
+        let (evicted, swept) = memory.put_all(&current, pair.maxsize.get(), now.us, sweeps);
+        let longest_ms = puts.iter().map(|put| put.hard_ms).max();
+        memory.keep_alive(
+            pair.structure,
+            longest_ms.unwrap_or_default(),
+            now.own_us,
+            false,
+        );
+        for put in current {
+            content.end_lease(&pair.stem, put.field);
+        }
         if sweeps
             && swept != Some(0)
             && let Some(schedule) = content.sweeps.get(&pair.stem)
         {
             schedule.again();
         }
-        Ok(PutOutcome::Stored(evicted))
+        *first = PutOutcome::Stored(evicted);
+        Ok(outcomes)
     }
 }
 
@@ -156,7 +186,24 @@ impl Store for Memory {
     }
 
     fn put(&self, pair: &Arc<Pair>, put: Put, done: PutDone) {
-        done.finish(self.store(pair, &put));
+        self.put_all(pair, vec![(put, done)]);
+    }
+
+    fn put_all(&self, pair: &Arc<Pair>, puts: Vec<(Put, PutDone)>) {
+        for step in steps(&pair.policy, puts) {
+            let (puts, done): (Vec<_>, Vec<_>) = step.into_iter().unzip();
+            match self.store(pair, &puts.iter().collect::<Vec<_>>()) {
+                Ok(outcomes) => {
+                    let each = done.into_iter().zip(outcomes);
+                    each.for_each(|(done, outcome)| done.finish(Ok(outcome)));
+                }
+                Err(error) => {
+                    for done in done {
+                        done.finish(Err(error.again()));
+                    }
+                }
+            }
+        }
     }
 
     async fn acquire_lease(
@@ -317,6 +364,25 @@ impl Store for Memory {
         }
         self.closed.store(true, Ordering::Relaxed);
     }
+}
+
+/// Puts that are stored in one step: of different fields, up to 16. Where the newest entry is evicted first,
+/// entries that come together would evict each other.
+fn steps(policy: &Policy, puts: Vec<(Put, PutDone)>) -> Vec<Vec<(Put, PutDone)>> {
+    let most = if *policy == Policy::Mru { 1 } else { 16 };
+    let mut steps: Vec<Vec<(Put, PutDone)>> = Vec::new();
+    for put in puts {
+        match steps.last_mut() {
+            Some(step)
+                if step.len() < most
+                    && step.iter().all(|(known, _)| known.field != put.0.field) =>
+            {
+                step.push(put);
+            }
+            _ => steps.push(vec![put]),
+        }
+    }
+    steps
 }
 
 // Entries are not for logs.

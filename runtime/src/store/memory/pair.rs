@@ -21,46 +21,51 @@ pub(super) struct MemoryPair {
 }
 
 impl MemoryPair {
-    /// As in lua/op/put.lua. How many entries the policy evicted, and how many a sweep found,
-    /// if there was one.
-    pub(super) fn put(
+    /// Stores entries of different fields, as lua/op/put.lua does: room for all that are new, then all of them.
+    /// How many entries the policy evicted, and how many a sweep found, if there was one.
+    pub(super) fn put_all(
         &mut self,
-        put: &Put,
+        puts: &[&Put],
         maxsize: u64,
         now_us: u64,
         sweeps: bool,
     ) -> (u64, Option<u64>) {
         let maxsize = usize::try_from(maxsize).unwrap_or(usize::MAX);
-        let now_ms = now_us / 1000;
-        let mut whole = self.values.contains_key(&put.field);
-        if whole && self.ranking.len() > maxsize {
-            self.remove(put.field);
-            whole = false;
+        let (known, mut new): (Vec<Field>, Vec<Field>) = puts
+            .iter()
+            .map(|put| put.field)
+            .partition(|field| self.values.contains_key(field));
+        for put in puts {
+            self.values.insert(put.field, stamped(put, now_us / 1000));
         }
-        let (mut evicted, mut swept) = (0, None);
-        if whole {
-            self.ranking.overwrite(put.field, now_us);
+        if !known.is_empty() && self.ranking.len() > maxsize {
+            // The bound was lowered: what is there counts as new.
+            for &field in &known {
+                self.ranking.remove(field);
+            }
+            new = puts.iter().map(|put| put.field).collect();
         } else {
-            if sweeps && self.ranking.len() >= maxsize {
-                swept = Some(self.sweep(now_ms));
-            }
-            while self.ranking.len() >= maxsize {
-                let Some(victim) = self.ranking.victim() else {
-                    break;
-                };
-                self.values.remove(&victim);
-                evicted += 1;
-            }
-            self.ranking.admit(put.field, now_us);
+            self.ranking.overwrite(&known, now_us);
         }
-        let times = Times {
-            created_ms: now_ms,
-            soft_ms: after(now_ms, put.soft_ms),
-            hard_ms: after(now_ms, put.hard_ms),
-        };
-        self.values
-            .insert(put.field, header::stamp(&put.entry, times).into());
+        let is_full = self.ranking.len() + new.len() > maxsize;
+        let swept = (sweeps && is_full).then(|| self.sweep(now_us / 1000));
+        let mut evicted = self.evict_down_to(maxsize.saturating_sub(new.len()));
+        if !new.is_empty() {
+            self.ranking.admit(&new, now_us);
+            evicted += self.evict_down_to(maxsize);
+        }
         (evicted, swept)
+    }
+
+    fn evict_down_to(&mut self, members: usize) -> u64 {
+        let mut evicted = 0;
+        while self.ranking.len() > members
+            && let Some(victim) = self.ranking.victim()
+        {
+            self.values.remove(&victim);
+            evicted += 1;
+        }
+        evicted
     }
 
     /// Removes expired entries of a sample; returns how many.
@@ -104,6 +109,15 @@ impl MemoryPair {
         wanted_us = wanted_us.max(entry_ms * 1000);
         self.ends_us = Some(now_us + wanted_us);
     }
+}
+
+fn stamped(put: &Put, now_ms: u64) -> Bytes {
+    let times = Times {
+        created_ms: now_ms,
+        soft_ms: after(now_ms, put.soft_ms),
+        hard_ms: after(now_ms, put.hard_ms),
+    };
+    header::stamp(&put.entry, times).into()
 }
 
 /// 0 stays 0: it never comes.

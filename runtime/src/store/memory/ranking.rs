@@ -35,14 +35,18 @@ impl Ranking {
         self.scores.len()
     }
 
-    pub(super) fn admit(&mut self, field: Field, now_us: u64) {
-        let score = match self.policy {
-            Policy::Fifo | Policy::Lru | Policy::Mru => self.above_all(),
-            Policy::FifoT | Policy::LruT => now_us.max(self.above_all()),
-            Policy::Lfu => 1,
-            Policy::Rr | Policy::Custom(_) => 0,
-        };
-        self.set(field, score);
+    /// New entries, in the order of running numbers where the policy counts, and at one instant where it ranks by it.
+    pub(super) fn admit(&mut self, fields: &[Field], now_us: u64) {
+        let newest = now_us.max(self.above_all());
+        for &field in fields {
+            let score = match self.policy {
+                Policy::Fifo | Policy::Lru | Policy::Mru => self.above_all(),
+                Policy::FifoT | Policy::LruT => newest,
+                Policy::Lfu => 1,
+                Policy::Rr | Policy::Custom(_) => 0,
+            };
+            self.set(field, score);
+        }
     }
 
     pub(super) fn hit(&mut self, field: Field, now_us: u64) {
@@ -57,9 +61,9 @@ impl Ranking {
         }
     }
 
-    pub(super) fn overwrite(&mut self, field: Field, now_us: u64) {
+    pub(super) fn overwrite(&mut self, fields: &[Field], now_us: u64) {
         if matches!(self.policy, Policy::Lru | Policy::LruT | Policy::Mru) {
-            self.admit(field, now_us);
+            self.admit(fields, now_us);
         }
     }
 

@@ -97,10 +97,7 @@ fn entry(put: &Put, now_us: Option<u64>) -> Vec<u8> {
 pub(crate) fn put_reply(reply: Value) -> Result<PutReply, Error> {
     let numbers = match reply {
         Value::Int(evicted) => vec![evicted],
-        parts => array(parts)?
-            .into_iter()
-            .map(int)
-            .collect::<Result<_, _>>()?,
+        parts => array(parts)?.iter().map(int).collect::<Result<_, _>>()?,
     };
     let place = |index: &i64| usize::try_from(*index - 1).map_err(|_| unexpected());
     Ok(PutReply {
@@ -117,9 +114,9 @@ pub(crate) fn put_reply(reply: Value) -> Result<PutReply, Error> {
     })
 }
 
-fn int(part: Value) -> Result<i64, Error> {
+fn int(part: &Value) -> Result<i64, Error> {
     match part {
-        Value::Int(number) => Ok(number),
+        Value::Int(number) => Ok(*number),
         _ => Err(unexpected()),
     }
 }
