@@ -129,20 +129,27 @@ async fn of_results_by_position_only_those_that_are_ok_are_stored() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_ids_are_one_run() {
     everywhere(|builder, _| async move {
         let cache = builder.build().unwrap();
         let (odd, runs) = odd(&cache);
+        let odd = Arc::new(odd);
         let ids: Vec<u64> = (0..10_000).collect();
-        odd.many(ids[..9_000].to_vec()).await;
+        let many = async |ids: &[u64]| {
+            let (odd, ids) = (odd.clone(), ids.to_vec());
+            let call = tokio::spawn(async move { odd.many(ids).await });
+            call.await.unwrap()
+        };
+        many(&ids[..9_000]).await;
         assert_eq!(cache.len().await.unwrap(), 9_000);
-        assert_eq!(odd.many(ids.clone()).await.len(), 10_000);
+        assert_eq!(many(&ids).await.len(), 10_000);
         assert_eq!(runs.lock().unwrap()[1], ids[9_000..]);
-        assert_eq!(odd.many(ids).await.len(), 10_000);
+        assert_eq!(many(&ids).await.len(), 10_000);
         assert_eq!(runs.lock().unwrap().len(), 2);
+        // Of so many hits at once not all are recorded, which is counted in `error`.
         let stats = cache.stats();
-        assert_eq!((stats.exec, stats.write, stats.error), (2, 10_000, 0));
+        assert_eq!((stats.exec, stats.write, stats.hit), (2, 10_000, 19_000));
     })
     .await;
 }

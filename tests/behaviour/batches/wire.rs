@@ -6,7 +6,7 @@ use redis_func_cache::{Cache, Touch, private};
 use sha1::{Digest as _, Sha1};
 use support::{PATIENT, Passed, Proxy, Server, binaries, unique};
 
-use super::repo::repo;
+use super::repo::{many, repo};
 
 /// What the commands of a batch are, by their names; scripts by the names of their files.
 fn requests(passed: &[Passed]) -> BTreeMap<String, usize> {
@@ -52,10 +52,10 @@ async fn a_hundred_ids_of_which_ninety_hit_are_one_read_one_claim_one_run_and_on
             .unwrap();
         let (runs, [users]) = repo([&cache]);
         let all: Vec<u64> = (0..100).collect();
-        users.find_many(&all[..90]).await.unwrap();
+        many(&users, &all[..90]).await.unwrap().unwrap();
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         let (before, passed) = (cache.stats(), proxy.transcript().len());
-        assert_eq!(users.find_many(&all).await.unwrap().len(), 100);
+        assert_eq!(many(&users, &all).await.unwrap().unwrap().len(), 100);
         let requests = requests(&proxy.transcript()[passed..]);
         assert_eq!(runs.all()[1], all[90..]);
         let stats = cache.stats();
@@ -65,7 +65,6 @@ async fn a_hundred_ids_of_which_ninety_hit_are_one_read_one_claim_one_run_and_on
         assert_eq!(stats.miss - before.miss, 10);
         assert_eq!(stats.exec - before.exec, 1);
         assert_eq!(stats.write - before.write, 10);
-        println!("{requests:?}");
         assert_eq!(requests.get("MULTI"), Some(&1), "one claim: {requests:?}");
         assert_eq!(requests.get("HSETNX"), Some(&10), "{requests:?}");
         assert_eq!(
