@@ -10,6 +10,7 @@ use redis::Value;
 use super::claims::refused;
 use super::context::{PutsOptions, WriteSink};
 use super::reply::ReplyPart;
+use crate::error::Fault;
 use crate::policy::Policy;
 use crate::store::redis::pipeline::resp::{array, bulk};
 use crate::store::redis::script::put_args::{PutHeader, PutItem, put_args, put_reply};
@@ -139,6 +140,13 @@ impl PutScript {
         };
         let puts = std::mem::take(&mut self.puts);
         match reply {
+            // The script has not run.
+            Err(error) if error.fault() == Fault::Moved => {
+                sink.moved();
+                for put in puts {
+                    sink.put_elsewhere(put);
+                }
+            }
             Err(error) => {
                 sink.failed(&self.pair, &error);
                 for put in puts {
@@ -146,7 +154,7 @@ impl PutScript {
                 }
             }
             Ok(reply) => {
-                sink.answered(1);
+                sink.answered(&self.pair);
                 if reply.sweep_again {
                     sink.sweep_again(&self.pair);
                 }
