@@ -105,7 +105,7 @@ async fn same_entries(server: Arc<Server>, policy: Policy) {
     let warm = redis.cache.stats().evicted;
     for step in 0..STEPS {
         clock.fetch_add(1, Ordering::SeqCst);
-        if random.draw() % 10 == 0 {
+        if random.draw().is_multiple_of(10) {
             clock.fetch_add(20 * 60_000_000, Ordering::SeqCst);
         }
         let ids = ids(random);
