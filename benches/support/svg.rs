@@ -66,7 +66,8 @@ pub struct Chart {
 
 impl Chart {
     pub fn is_empty(&self) -> bool {
-        self.panels.iter().all(|panel| panel.lines.is_empty())
+        let mut lines = self.panels.iter().flat_map(|panel| &panel.lines);
+        lines.all(|line| line.values.is_empty())
     }
 
     pub fn draw(&self) -> String {

@@ -1,5 +1,5 @@
 -- lua/shared/entry.lua
--- gives: is_alive(entry, now_ms), tag_of(entry), SKEW_MS
+-- gives: is_alive(entry, now_ms), SKEW_MS
 -- The layout is that of runtime/src/entry/header.rs.
 
 -- What was stamped later than now was stamped before the server's clock was set back: its age is
@@ -11,9 +11,4 @@ local function is_alive(entry, now_ms)
   if #entry < 64 then return true end
   local created_ms, _, hard_ms = struct.unpack('<I8I8I8', entry, 9)
   return created_ms <= now_ms + SKEW_MS and (hard_ms == 0 or hard_ms > now_ms)
-end
-
-local function tag_of(entry)
-  if #entry < 64 then return '' end
-  return string.sub(entry, 41, 48)
 end

@@ -1,13 +1,6 @@
 -- lua/shared/overwrite.lua
 -- needs: RANKING, admit_all, hit, OVERWRITE_IS_HIT, HIT_SCORE
 -- gives: overwrite(fields, members, maxsize, now_us) -> fields to be admitted, number of fields ranked
-local function record(fields, now_us)
-  if #fields == 0 or not OVERWRITE_IS_HIT then return end
-  -- Where a hit only sets a score, the new value gets that of a new entry.
-  if HIT_SCORE then return admit_all(fields, now_us) end
-  for _, field in ipairs(fields) do hit(field, tonumber(now_us), 1) end
-end
-
 local function overwrite(fields, members, maxsize, now_us)
   local ranked, others = {}, {}
   for _, field in ipairs(fields) do
@@ -18,6 +11,13 @@ local function overwrite(fields, members, maxsize, now_us)
     -- The bound was lowered: what is there counts as new.
     return fields, members - redis.call('ZREM', RANKING, unpack(ranked))
   end
-  record(ranked, now_us)
+  if #ranked > 0 and OVERWRITE_IS_HIT then
+    -- Where a hit only sets a score, the new value gets that of a new entry.
+    if HIT_SCORE then
+      admit_all(ranked, now_us)
+    else
+      for _, field in ipairs(ranked) do hit(field, tonumber(now_us), 1) end
+    end
+  end
   return others, members
 end

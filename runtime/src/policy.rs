@@ -113,6 +113,9 @@ impl fmt::Display for Policy {
 /// * *hit* (`field`, `now_us`, `n`) records `n` uses of a field that may have left the ranking (`XX`);
 /// * *victims* (`n`) takes at most `n` fields out of the ranking and returns them as a list.
 ///
+/// One script may store several entries: it calls *victims* until there is room for all of them, then *admit* for each.
+/// An account with few rights needs every command that the bodies call; `SECURITY.md` lists those of `pop`.
+///
 /// `above_all()` gives a score above every other, `newest(now_us)` the instant or, where the server's
 /// clock has been set back, a score above every other, and `pop(command, n)` runs `ZPOPMIN` or `ZPOPMAX`
 /// and returns the fields. Pass numbers as numbers: `tostring` keeps 14 digits only.

@@ -6,6 +6,7 @@ mod ends;
 mod joins;
 mod properties;
 mod repo;
+mod returns;
 mod wire;
 
 use std::future::Future;

@@ -16,6 +16,7 @@ mod function_refresh;
 mod functions;
 mod guide;
 mod identity;
+mod joined_puts;
 mod keys;
 mod method_invalidation;
 mod model;

@@ -11,3 +11,4 @@ mod puts;
 mod read_connections;
 mod scripts;
 mod tls;
+mod worlds;

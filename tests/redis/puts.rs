@@ -159,7 +159,7 @@ const BROKEN: [(&str, Check, &str, &str); 22] = [
         "redis.call('HMGET', LEASES, CLOCK, unpack(named))",
         "{false}",
     ),
-    ("lru", differential::check, "record(ranked, now_us)", ""),
+    ("lru", differential::check, "admit_all(ranked, now_us)", ""),
     (
         "lru_t",
         differential::check,

@@ -82,7 +82,8 @@ pub(super) fn body(
         CallStyle::Async | CallStyle::Future => call,
     };
     let returned = context.ty.ty(&method.returned);
-    let new = quote_spanned!(at=> #private::BatchCall::<_, #returned, _, _>::new);
+    let key_type = context.ty.ty(&batch.batch.id);
+    let new = quote_spanned!(at=> #private::BatchCall::<#key_type, #returned, _, _>::new);
     let conclude = quote_spanned!(at=> #made.conclude(#result, #condition));
     let each = quote! {
         loop {

@@ -2,8 +2,8 @@
 //! all, one request for the leases of what is missing, one execution with the ids of that, and one put.
 //!
 //! Generated code is a loop around the user's method: [`BatchCall::find`] says for which ids it is to be run, and
-//! [`BatchCall::conclude`] takes what it returned. All that knows types is in this file; [`attempt`] drives the
-//! items, and each of their steps has a file. Imports what the other files of `call` do, and those.
+//! [`BatchCall::conclude`] takes what it returned. [`attempt`] drives the items, and each of their steps has a file;
+//! [`return_types`] has what knows types. Imports what the other files of `call` do, and those.
 
 mod arguments;
 mod attempt;
@@ -12,11 +12,12 @@ mod item;
 mod keys;
 mod lease;
 mod lookup;
+mod return_types;
 mod wait;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -25,6 +26,7 @@ use futures_util::future::BoxFuture;
 pub use self::arguments::{again, chosen, ids, write_key};
 use self::attempt::{BatchAttempt, BatchStep};
 use self::keys::{ItemKeys, keys};
+use self::return_types::{ReturnTypes, SplitReturn};
 use crate::engine::Engine;
 use crate::key::digest::KeyWriter;
 use crate::method::Method;
@@ -34,29 +36,23 @@ use crate::method::cacheability::Cacheability;
 use crate::method::return_type::{ReturnType, Value};
 use crate::stats::Event;
 
-/// A call of a method that returns `R`, for ids of the type `K`; `S` and `I` say what is stored of that.
-pub struct BatchCall<'a, K: ?Sized, R, S, I>
-where
-    S: ReturnType<R>,
-    S::Stored: BatchReturn<K>,
-{
+/// A call of a method that returns `R`, for ids of the type `K`. Of each id there is an answer `A`, of which `T` is stored.
+pub struct BatchCall<'a, K: ?Sized, R, A, T> {
     engine: &'a Engine,
     method: Option<BoundRef<'a>>,
     /// `None` for a call that bypasses the cache.
     attempt: Option<BatchAttempt<'a>>,
+    types: ReturnTypes<K, R, A, T>,
     ids: Vec<&'a K>,
     /// The item of each id, and the first id of each item.
     items: Vec<usize>,
     firsts: Vec<usize>,
     /// The answers, by items.
-    answers: Vec<Option<ItemAnswer<S, R, K>>>,
+    answers: Vec<Option<A>>,
     /// The answers of ids that are there twice, by their places.
-    copies: HashMap<usize, ItemAnswer<S, R, K>>,
-    running: RunsFor,
-    _item_type: I,
+    copies: HashMap<usize, A>,
+    runs_for: RunsFor,
 }
-
-type ItemAnswer<S, R, K> = <<S as ReturnType<R>>::Stored as BatchReturn<K>>::Item;
 
 /// What the method runs for.
 #[derive(Debug)]
@@ -68,35 +64,35 @@ enum RunsFor {
     All,
 }
 
-impl<'a, K: ?Sized, R, S, I> BatchCall<'a, K, R, S, I>
-where
-    S: ReturnType<R>,
-    S::Stored: BatchReturn<K>,
-    I: ReturnType<ItemAnswer<S, R, K>>,
-    I::Stored: Value,
-{
+impl<'a, K: ?Sized, R, A, T> BatchCall<'a, K, R, A, T> {
     /// Starts a call; `write` feeds the key of each id.
-    pub fn new(
+    pub fn new<S, I>(
         engine: &'a Engine,
         method: &'static Method,
         _return_type: S,
-        item_type: I,
+        _item_type: I,
         ids: Vec<&'a K>,
         mut write: impl FnMut(&mut KeyWriter, &'a K),
-    ) -> Self {
+    ) -> Self
+    where
+        S: ReturnType<R>,
+        S::Stored: BatchReturn<K, Item = A>,
+        I: ReturnType<A, Stored = T>,
+        T: Value,
+    {
         let method = engine.bind(method).ok();
         engine.count(method.as_deref(), Event::count, 1);
         let mut call = Self {
             engine,
             method,
             attempt: None,
+            types: ReturnTypes::of::<S, I>(),
             items: Vec::new(),
             firsts: Vec::new(),
             answers: Vec::new(),
             copies: HashMap::new(),
-            running: RunsFor::All,
+            runs_for: RunsFor::All,
             ids,
-            _item_type: item_type,
         };
         if !call.ids.is_empty() {
             call.begin(&mut |writer, id| write(writer, id));
@@ -136,27 +132,26 @@ where
             match attempt.next().await {
                 BatchStep::Read(found) => {
                     for (index, bytes) in found {
-                        let answer = attempt.decode::<I::Stored>(index, bytes);
-                        self.answers[index] = answer.map(I::from_stored);
+                        self.answers[index] = (self.types.decode)(attempt, index, bytes);
                     }
                 }
                 BatchStep::Run(items) => {
                     let places = items.iter().map(|&item| self.firsts[item]).collect();
-                    self.running = RunsFor::Items(items);
+                    self.runs_for = RunsFor::Items(items);
                     return Some(places);
                 }
                 BatchStep::End => return self.copy(),
             }
         }
         self.engine.count(self.method.as_deref(), Event::exec, 1);
-        self.running = RunsFor::All;
+        self.runs_for = RunsFor::All;
         Some((0..self.ids.len()).collect())
     }
 
     /// Copies the answers of ids that are there twice, through the codec, since they need not be `Clone`. Returns those
     /// that cannot be copied.
     fn copy(&mut self) -> Option<Vec<usize>> {
-        if !S::Stored::IS_BY_POSITION {
+        if !self.types.is_by_position {
             return None;
         }
         let mut to_run = Vec::new();
@@ -164,15 +159,13 @@ where
             if self.firsts[item] == place || self.copies.contains_key(&place) {
                 continue;
             }
-            let answer = self.answers[item].as_ref().and_then(I::stored_in);
+            let answer = self.answers[item].as_ref();
             let codec = self.method.as_ref().map(|method| &method.codec);
-            let copied = answer.zip(codec).and_then(|(value, codec)| {
-                let mut bytes = Vec::new();
-                codec.encode(value, &mut bytes).ok()?;
-                codec.decode(&bytes).ok()
-            });
+            let copied = answer
+                .zip(codec)
+                .and_then(|(answer, codec)| (self.types.copy)(codec, answer));
             match copied {
-                Some(copy) => drop(self.copies.insert(place, I::from_stored(copy))),
+                Some(copy) => drop(self.copies.insert(place, copy)),
                 None => to_run.push(place),
             }
         }
@@ -180,7 +173,7 @@ where
             return None;
         }
         self.engine.count(self.method.as_deref(), Event::exec, 1);
-        self.running = RunsFor::Copies(to_run.clone());
+        self.runs_for = RunsFor::Copies(to_run.clone());
         Some(to_run)
     }
 
@@ -200,52 +193,62 @@ where
     pub fn conclude(
         &mut self,
         returned: R,
-        cacheability: impl Fn(&I::Stored) -> Cacheability,
+        cacheability: impl Fn(&T) -> Cacheability,
     ) -> Result<BoxFuture<'_, ()>, R> {
-        let places = match std::mem::replace(&mut self.running, RunsFor::All) {
+        let runs_for = std::mem::replace(&mut self.runs_for, RunsFor::All);
+        let ids: Vec<_> = match &runs_for {
             RunsFor::All => return Err(returned),
-            RunsFor::Copies(places) => return self.conclude_copies(places, returned),
-            RunsFor::Items(items) => items,
+            RunsFor::Items(items) => items
+                .iter()
+                .map(|&item| self.ids[self.firsts[item]])
+                .collect(),
+            RunsFor::Copies(places) => places.iter().map(|&place| self.ids[place]).collect(),
         };
-        let returned = S::into_stored(returned).inspect_err(|_| self.fail())?;
-        let ids: Vec<_> = places
-            .iter()
-            .map(|&item| self.ids[self.firsts[item]])
-            .collect();
-        match returned.split(&ids) {
-            Ok(split) => {
-                if split.strangers > 0 {
-                    self.warn("values of ids that were not asked for, which are left out");
-                }
-                Ok(self.commit(places, split.items, cacheability))
+        let answers = match (self.types.split)(returned, &ids) {
+            SplitReturn::Answers(answers) => answers,
+            SplitReturn::Misfit(returned) => return self.give_up(returned, ids.len()),
+            SplitReturn::Whole(returned) => {
+                self.fail();
+                return Err(returned);
             }
-            Err(whole) => self.give_up(whole, ids.len()),
+        };
+        if answers.strangers > 0 {
+            self.warn("values of ids that were not asked for, which are left out");
+        }
+        match runs_for {
+            RunsFor::Items(items) => Ok(self.commit(items, answers.items, cacheability)),
+            RunsFor::Copies(places) => {
+                self.copies.extend(places.into_iter().zip(answers.items));
+                Ok(Box::pin(ready(())))
+            }
+            RunsFor::All => Ok(Box::pin(ready(()))),
         }
     }
 
     fn commit(
         &mut self,
-        places: Vec<usize>,
-        returned: Vec<ItemAnswer<S, R, K>>,
-        cacheability: impl Fn(&I::Stored) -> Cacheability,
+        items: Vec<usize>,
+        answers: Vec<A>,
+        cacheability: impl Fn(&T) -> Cacheability,
     ) -> BoxFuture<'_, ()> {
         let Some(attempt) = &mut self.attempt else {
-            return Box::pin(std::future::ready(()));
+            return Box::pin(ready(()));
         };
-        let cost = attempt.executed() / u32::try_from(places.len().max(1)).unwrap_or(u32::MAX);
+        let cost = attempt.executed() / u32::try_from(items.len().max(1)).unwrap_or(u32::MAX);
         let mut values = Vec::new();
-        for (index, returned) in places.into_iter().zip(returned) {
-            let answer = match I::into_stored(returned) {
+        for (index, answer) in items.into_iter().zip(answers) {
+            let answer = match (self.types.into_stored)(answer) {
                 Ok(value) => {
-                    match attempt.encode(index, &value, cost, cacheability(&value)) {
+                    let is_cacheable = cacheability(&value);
+                    match (self.types.encode)(attempt, index, &value, cost, is_cacheable) {
                         Some(encoded) => values.push(encoded),
                         None => attempt.end_item(index),
                     }
-                    I::from_stored(value)
+                    (self.types.from_stored)(value)
                 }
-                Err(returned) => {
+                Err(answer) => {
                     attempt.fail_item(index);
-                    returned
+                    answer
                 }
             };
             self.answers[index] = Some(answer);
@@ -253,29 +256,17 @@ where
         attempt.commit(values)
     }
 
-    fn conclude_copies(&mut self, places: Vec<usize>, returned: R) -> Result<BoxFuture<'_, ()>, R> {
-        let returned = S::into_stored(returned)?;
-        let ids: Vec<_> = places.iter().map(|&place| self.ids[place]).collect();
-        match returned.split(&ids) {
-            Ok(split) => {
-                self.copies.extend(places.into_iter().zip(split.items));
-                Ok(Box::pin(std::future::ready(())))
-            }
-            Err(whole) => self.give_up(whole, ids.len()),
-        }
-    }
-
     /// The returned value does not fit the ids: it is the answer if they were all that were asked for. If not, the
     /// method is run for all.
-    fn give_up(&mut self, whole: S::Stored, ran_for: usize) -> Result<BoxFuture<'_, ()>, R> {
+    fn give_up(&mut self, returned: R, ran_for: usize) -> Result<BoxFuture<'_, ()>, R> {
         self.warn("another number of values than it was given ids, so none is stored");
         if let Some(mut attempt) = self.attempt.take() {
             attempt.abandon();
         }
         if ran_for == self.ids.len() {
-            return Err(S::from_stored(whole));
+            return Err(returned);
         }
-        Ok(Box::pin(std::future::ready(())))
+        Ok(Box::pin(ready(())))
     }
 
     fn fail(&mut self) {
@@ -300,21 +291,17 @@ where
 
     /// The answer, once all items have theirs.
     pub fn finish(mut self) -> R {
-        let is_by_position = S::Stored::IS_BY_POSITION;
-        let mut items = Vec::with_capacity(self.items.len());
+        let mut answers = Vec::with_capacity(self.items.len());
         for (place, &item) in self.items.iter().enumerate() {
-            let is_first = self.firsts[item] == place;
-            if !is_first && !is_by_position {
-                continue;
-            }
-            let answer = if is_first {
+            let answer = if self.firsts[item] == place {
                 self.answers[item].take()
             } else {
+                // In a map there is one for both.
                 self.copies.remove(&place)
             };
-            items.extend(answer.map(|answer| (self.ids[place], answer)));
+            answers.extend(answer.map(|answer| (self.ids[place], answer)));
         }
-        S::from_stored(S::Stored::join(items.into_iter()))
+        (self.types.join)(answers)
     }
 }
 
@@ -344,11 +331,7 @@ impl<F: Future + Unpin> Future for RunningBatch<'_, '_, F> {
 }
 
 // What is in it is not for logs.
-impl<K: ?Sized, R, S, I> fmt::Debug for BatchCall<'_, K, R, S, I>
-where
-    S: ReturnType<R>,
-    S::Stored: BatchReturn<K>,
-{
+impl<K: ?Sized, R, A, T> fmt::Debug for BatchCall<'_, K, R, A, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BatchCall").finish_non_exhaustive()
     }

@@ -16,8 +16,9 @@
 //! 56  checksum  8     of bytes 0..4, 32..56 and the payload
 //! 64  payload
 //! ```
-//! Everything is little-endian. The lines with a star are stamped by the server (or by the memory
-//! store), so that no client's clock matters: `lua/shared/entry.lua`.
+//! Everything is little-endian. The lines with a star are in the server's time, so that no client's clock
+//! matters. A client stamps them where it knows that time, else the server (`lua/shared/stamp.lua`) or the
+//! memory store.
 
 use std::fmt;
 
@@ -149,7 +150,7 @@ pub(crate) fn stamped_head(entry: &UnstampedEntry, times: Times) -> [u8; HEAD + 
     head
 }
 
-/// What the put script does with the two parts: the memory store's twin of `stamp` in Lua.
+/// The whole entry: the twin of `stamp` in Lua.
 pub(crate) fn stamp(entry: &UnstampedEntry, times: Times) -> Vec<u8> {
     [&stamped_head(entry, times)[..], &entry.tail].concat()
 }

@@ -7,6 +7,8 @@ pub(crate) enum Fault {
     Nothing,
     /// It answered: what is wrong is the data, the script or the topology.
     Answered,
+    /// A node of a cluster answered that it does not serve the slot, or not all of it.
+    Moved,
     Failed,
     /// The next call will fare no better.
     Refused,

@@ -37,7 +37,8 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Result
     Ok(())
 }
 
-fn handle() -> Result<&'static Handle, Error> {
+/// Its runtime.
+pub(crate) fn handle() -> Result<&'static Handle, Error> {
     // `get_or_try_init`: a thread may be refused now and granted later.
     RUNTIME.get_or_default().get_or_try_init(|| {
         let refused = |error: std::io::Error| {

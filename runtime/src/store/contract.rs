@@ -114,7 +114,9 @@ pub(crate) enum PutOutcome {
 }
 
 /// Is given what a put came to, once. If it is dropped before, that is an error.
-pub(crate) struct PutDone(Option<Box<dyn FnOnce(Result<PutOutcome, Error>) + Send>>);
+pub(crate) struct PutDone(Option<Box<PutCallback>>);
+
+type PutCallback = dyn FnOnce(Result<PutOutcome, Error>) + Send;
 
 impl PutDone {
     pub(crate) fn new(done: impl FnOnce(Result<PutOutcome, Error>) + Send + 'static) -> Self {

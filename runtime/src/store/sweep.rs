@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn sweeps_become_rarer_while_they_find_nothing_and_follow_each_other_while_they_do() {
         let schedule = SweepSchedule::default();
-        let puts_to_the_next = || (1..).find(|_| schedule.is_due()).unwrap();
+        let puts_to_the_next = || (1..100).find(|_| schedule.is_due()).unwrap();
         let first: Vec<u32> = (0..6).map(|_| puts_to_the_next()).collect();
         assert_eq!(first, [1, 16, 32, 64, 64, 64]);
         schedule.again();

@@ -1,5 +1,7 @@
 //! What is returned, stored and run for: every form of ids and of returned values.
 
+#![allow(clippy::ptr_arg, clippy::unnecessary_wraps)] // signatures as users write them
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 

@@ -1,5 +1,7 @@
 //! Every batch answers and stores what the same calls would, made one by one.
 
+#![allow(clippy::ptr_arg, clippy::ref_option)] // signatures as users write them, and as options want them
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

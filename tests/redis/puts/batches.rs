@@ -229,7 +229,7 @@ impl Rig<'_> {
             } else {
                 expected.overtaken.push(place);
             }
-            // One that no longer counts is in nobody's way.
+            // One that no longer counts ends as well.
             if let Some(lease) = lease.filter(|_| is_stored || !counts) {
                 expected.leases.remove(&put.field);
                 if lease[24] == 1 {
@@ -246,8 +246,11 @@ impl Rig<'_> {
         ensure(after.leases == expected.leases, "which leases are left")?;
         for field in &expected.awaited {
             let message = self.messages.get_message();
-            let message = message.map_err(|_| "who waits is not told".to_owned())?;
-            ensure(message.get_payload_bytes() == field, "who is told")?;
+            let message = message.map_err(|_| "the end of a lease is published".to_owned())?;
+            ensure(
+                message.get_payload_bytes() == field,
+                "which end is published",
+            )?;
         }
         Ok(())
     }

@@ -16,9 +16,10 @@ use super::connection::pubsub::LeaseEvents;
 use super::connection::target::Target;
 use super::health::endpoint::{Endpoints, Side};
 use super::pair_state::{PairState, PairStates};
-use super::read::lane::Lanes;
+use super::read::lanes::Lanes;
 use super::read::pipeline::context::{PipelineContext, ReplySink};
 use super::read::pipeline::request::Hits;
+use super::read::server_pipelines::LaneContext;
 use super::script::PolicyScripts;
 use super::write::discards::Discards;
 use super::write::leases::Leases;
@@ -59,22 +60,24 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(target: Arc<Target>, clock: Clock) -> Arc<Self> {
+        let endpoints = Endpoints::default();
         Arc::new_cyclic(|this: &Weak<Self>| Self {
             this: this.clone(),
             connection: ConnectionManager::new(target.clone(), None),
             bulk: ConnectionManager::new(target.clone(), None),
-            lanes: Lanes::new(
-                PipelineContext {
+            lanes: Lanes::new(LaneContext {
+                reads: PipelineContext {
                     target: target.clone(),
                     clock: clock.clone(),
+                    endpoint: endpoints.only.clone(),
                     sink: this.clone(),
                 },
-                WriteContext {
+                writes: WriteContext {
                     target: target.clone(),
                     sink: this.clone(),
                 },
-            ),
-            endpoints: Endpoints::default(),
+            }),
+            endpoints,
             target,
             clock,
             custom: Mutex::default(),
@@ -127,8 +130,8 @@ impl ReplySink for Client {
         Self::record_hits(self, pair, now_us, hits);
     }
 
-    fn answered(&self, reads: u64) {
-        self.endpoints.only.breaker(Side::Read).answered(reads);
+    fn moved(&self) {
+        self.on_moved();
     }
 }
 

@@ -5,10 +5,14 @@
 //! fast way is a [`pipeline`] on a [`lane`], the other one a [`queue`] on the background thread.
 
 mod batch_reader;
+mod by_node;
 mod fallback;
 mod hmget;
 pub(crate) mod lane;
+pub(crate) mod lanes;
 pub(crate) mod lookup;
 mod many;
 pub(crate) mod pipeline;
 pub(crate) mod queue;
+pub(crate) mod server_pipelines;
+mod transport;

@@ -140,7 +140,7 @@ operations! {
     ABANDON: "shared/keys", "shared/clock", "shared/epoch", "shared/lease", "op/abandon";
     DELETE: "shared/keys", "shared/epoch", "shared/lease", "op/delete";
     DISCARD: "shared/keys", "op/discard";
-    DELETE_METHOD: "shared/keys", "shared/clock", "shared/entry", "shared/epoch", "op/delete_method";
+    DELETE_METHOD: "shared/keys", "shared/clock", "shared/tag", "shared/epoch", "op/delete_method";
     PURGE: "shared/keys", "op/purge";
     LEN: "shared/keys", "op/len";
 }

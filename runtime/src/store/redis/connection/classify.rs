@@ -19,6 +19,7 @@ const REFUSALS: [&str; 8] = [
     "ACL failure in script",
     "The user executing the script",
 ];
+const REDIRECTIONS: [&str; 4] = ["MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN"];
 const REFUSALS_OF_WRITES: [&str; 3] = ["OOM", "MISCONF", "NOREPLICAS"];
 
 /// Why a command failed.
@@ -101,6 +102,9 @@ pub(crate) fn fault(error: &RedisError) -> Fault {
         Kind::Client => Fault::Nothing,
         Kind::AuthenticationFailed | Kind::InvalidClientConfig => Fault::Refused,
         Kind::Parse => Fault::Garbled,
+        Kind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::TryAgain) => {
+            Fault::Moved
+        }
         Kind::Server(_) | Kind::Extension => fault_of_answer(|code| says(error, code)),
         _ if error.is_connection_refusal() => Fault::Refused,
         _ => Fault::Failed,
@@ -129,6 +133,9 @@ pub(crate) fn refused(text: &str) -> Error {
     let code = text.split(' ').next().unwrap_or_default();
     if code == "WRONGTYPE" {
         return foreign();
+    }
+    if REDIRECTIONS.contains(&code) {
+        return Error::new(ErrorKind::Server, code.to_owned()).with_fault(Fault::Moved);
     }
     Error::new(ErrorKind::Server, refusal::cause_of_code(code, text))
         .with_fault(fault_of_answer(|wanted| text.contains(wanted)))

@@ -71,12 +71,30 @@ impl Target {
         false
     }
 
-    /// Whether lanes can have read pipelines: to one server, and without TLS.
+    /// A node of the cluster, to which the URLs that were named give user and password.
+    pub(crate) fn node(&self, host: &str, port: u16) -> Option<Self> {
+        match self {
+            // A node that does not know its own address has none in the topology.
+            #[cfg(feature = "cluster")]
+            Self::Cluster(_, nodes) if !host.is_empty() => {
+                let named = nodes[0].get_connection_info().clone();
+                let at = redis::ConnectionAddr::Tcp(host.to_owned(), port);
+                let client = Client::open(named.set_addr(at)).ok()?;
+                Some(Self::One(Box::new(client)))
+            }
+            _ => {
+                let _ = (host, port);
+                None
+            }
+        }
+    }
+
+    /// Whether lanes can have pipelines: without TLS.
     pub(crate) fn is_plain(&self) -> bool {
         match self {
             Self::One(client) => !is_tls(client),
             #[cfg(feature = "cluster")]
-            Self::Cluster(..) => false,
+            Self::Cluster(_, nodes) => !is_tls(&nodes[0]),
             #[cfg(feature = "sentinel")]
             Self::Sentinel(sentinels) => !is_tls(&sentinels.named[0]),
         }

@@ -55,15 +55,10 @@ impl Client {
 
     /// Admits a call to the endpoint of a pair, unless its breaker is open.
     pub(crate) fn admit(self: &Arc<Self>, side: Side, pair: &Pair) -> Result<Admission, Error> {
-        let node = if self.target.is_cluster() {
-            let node = self.node(pair);
-            if node.is_none() {
-                self.update_topology();
-            }
-            node
-        } else {
-            None
-        };
+        let node = self.node_of(pair);
+        if node.is_none() && self.target.is_cluster() {
+            self.update_topology();
+        }
         let endpoint = node.as_ref().unwrap_or(&self.endpoints.only);
         let permit = endpoint.breaker(side).admit().ok_or_else(|| {
             Error::unavailable("the store is unavailable").with_fault(Fault::Nothing)
@@ -98,6 +93,20 @@ impl Client {
         call.admission.node.as_ref().unwrap_or(&self.endpoints.only)
     }
 
+    /// The node of a cluster that serves a pair, as far as it is known.
+    pub(crate) fn node_of(&self, pair: &Pair) -> Option<Arc<Endpoint>> {
+        self.target.is_cluster().then(|| self.node(pair))?
+    }
+
+    /// A node does not serve a slot that it was asked for.
+    pub(crate) fn on_moved(&self) {
+        if self.target.is_cluster()
+            && let Some(client) = self.this.upgrade()
+        {
+            client.update_topology();
+        }
+    }
+
     fn node(&self, pair: &Pair) -> Option<Arc<Endpoint>> {
         let slot = &self.pair_state(pair).slot;
         self.endpoints
@@ -108,7 +117,7 @@ impl Client {
         let fault = error.fault();
         match fault {
             Fault::Nothing => {}
-            Fault::Answered => self.report(call, Outcome::Answered, error),
+            Fault::Answered | Fault::Moved => self.report(call, Outcome::Answered, error),
             Fault::Failed => self.report(call, Outcome::Failed, error),
             // Where a cluster's client does not know the node of a slot it asks any. So the node that
             // refuses, because it is dead or has just joined, may be another than that of the slot.
@@ -195,6 +204,7 @@ impl Client {
             };
             if let Ok(slots) = timed(client.connection.slots()).await {
                 client.endpoints.update(topology::ranges(&slots));
+                client.lanes.retain_nodes(&client.endpoints.nodes());
             }
             tokio::time::sleep(BETWEEN_QUESTIONS).await;
             client.endpoints.is_asking.store(false, Ordering::SeqCst);

@@ -85,6 +85,12 @@ impl Endpoints {
         Some(range.endpoint.clone())
     }
 
+    /// The nodes of a cluster that serve slots, as far as they are known.
+    pub(super) fn nodes(&self) -> Vec<Arc<Endpoint>> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.iter().map(|range| range.endpoint.clone()).collect()
+    }
+
     /// Updates which node serves which slots. A node that is known keeps its breakers.
     pub(super) fn update(&self, ranges: Vec<SlotRange>) {
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
@@ -116,6 +122,13 @@ pub(crate) struct Admission {
     /// Of a cluster, where it is known.
     pub(super) node: Option<Arc<Endpoint>>,
     pub(super) permit: Permit,
+}
+
+impl Admission {
+    /// Of a cluster, where it is known.
+    pub(crate) fn node(&self) -> Option<&Arc<Endpoint>> {
+        self.node.as_ref()
+    }
 }
 
 /// A call that was admitted, and what it asks for.

@@ -69,7 +69,10 @@ impl Prober {
             if matches!(&result, Err(error) if error.fault() == Fault::Garbled) {
                 client.connection.reconnect_now();
             }
-            let answered = !matches!(&result, Err(error) if error.fault() != Fault::Answered);
+            let answered = match &result {
+                Ok(()) => true,
+                Err(error) => matches!(error.fault(), Fault::Answered | Fault::Moved),
+            };
             if client.target.is_cluster() {
                 client.update_topology();
                 if matches!(&result, Err(error) if error.is_unavailable()) {

@@ -3,14 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
 use super::io_task;
-use super::state::{PipelineStage, PipelineState};
+use super::state::{FIRST_PAUSE, PipelineStage, PipelineState};
 use super::traffic::Traffic;
 use crate::store::redis::connection::target::Target;
+
+/// How long a runtime that was blocked gets no connection.
+const STALLED: Duration = Duration::from_secs(60);
 
 /// Dropped, it closes its connection.
 pub(crate) struct Pipeline<T: Traffic>(Arc<PipelineState<T>>);
@@ -26,9 +29,12 @@ impl<T: Traffic> Pipeline<T> {
             return true;
         }
         let mut io = self.0.io();
-        if let PipelineStage::Down { until, pause } = io.stage
-            && until.is_none_or(|until| Instant::now() >= until)
-        {
+        let (until, pause) = match io.stage {
+            PipelineStage::Down { until, pause } => (until, pause),
+            PipelineStage::Blocked { until } => (Some(until), FIRST_PAUSE),
+            PipelineStage::Connecting | PipelineStage::Up | PipelineStage::Closed => return false,
+        };
+        if until.is_none_or(|until| Instant::now() >= until) {
             io.stage = PipelineStage::Connecting;
             handle.spawn(io_task::run(self.0.clone(), pause));
         }
@@ -50,6 +56,26 @@ impl<T: Traffic> Pipeline<T> {
     /// Wakes callers that have timed out; returns whether others wait.
     pub(crate) fn expire_waiters(&self, now: Instant) -> bool {
         self.0.expire_waiters(now)
+    }
+
+    /// Ends the connection for a while if its runtime is blocked, as by a caller that waits for it.
+    pub(crate) fn rest_if_stalled(&self) {
+        if self.0.is_stalled() {
+            let until = Instant::now() + STALLED;
+            self.0.on_disconnected(PipelineStage::Blocked { until });
+        }
+    }
+
+    /// Whether its runtime is none for a connection: it was blocked a while ago, or has no sockets.
+    pub(crate) fn rests(&self) -> bool {
+        if self.0.is_up.load(Ordering::Relaxed) {
+            return false;
+        }
+        match self.0.io().stage {
+            PipelineStage::Closed => true,
+            PipelineStage::Blocked { until } => Instant::now() < until,
+            _ => false,
+        }
     }
 
     /// Ends the connection; the next caller starts another attempt.

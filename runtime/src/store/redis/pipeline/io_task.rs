@@ -154,6 +154,7 @@ impl<T: Traffic, S: AsyncRead + AsyncWrite + Unpin> IoTask<T, S> {
             if !matches!(io.stage, PipelineStage::Up) {
                 return Err(ConnectionEnd);
             }
+            io.looks += 1;
             // Before the queue is looked at: see `wake`.
             io.sleeper = Some(context.waker().clone());
             io.requests

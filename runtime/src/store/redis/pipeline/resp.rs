@@ -38,7 +38,9 @@ pub(crate) fn bulk(out: &mut BytesMut, bytes: &[u8]) {
 /// One argument, of bytes that lie apart.
 pub(crate) fn bulk_of_parts(out: &mut BytesMut, parts: &[&[u8]]) {
     header(out, b'$', parts.iter().map(|part| part.len()).sum());
-    parts.iter().for_each(|part| out.extend_from_slice(part));
+    for part in parts {
+        out.extend_from_slice(part);
+    }
     out.extend_from_slice(b"\r\n");
 }
 

@@ -25,6 +25,10 @@ pub(super) struct IoState {
     /// Of the I/O task, while it has nothing to do.
     pub(super) sleeper: Option<Waker>,
     pub(super) late_in_a_row: u32,
+    /// How often the I/O task has looked at what waits.
+    pub(super) looks: u64,
+    /// Of these, at the last question whether it is stalled, if requests could be sent then.
+    looks_before: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -33,6 +37,10 @@ pub(super) enum PipelineStage {
     Down {
         until: Option<Instant>,
         pause: Duration,
+    },
+    /// The thread of its runtime was found blocked: no attempt before that.
+    Blocked {
+        until: Instant,
     },
     Connecting,
     Up,
@@ -53,6 +61,8 @@ impl<T: Traffic> PipelineState<T> {
                 requests: 0,
                 sleeper: None,
                 late_in_a_row: 0,
+                looks: 0,
+                looks_before: None,
             }),
         }
     }
@@ -88,6 +98,19 @@ impl<T: Traffic> PipelineState<T> {
             self.wake();
         }
         waiters.are_left
+    }
+
+    /// Whether requests could be sent and the I/O task has not looked at them since the last question: then the
+    /// thread of its runtime blocks.
+    pub(super) fn is_stalled(&self) -> bool {
+        let mut io = self.io();
+        let is_up = matches!(io.stage, PipelineStage::Up);
+        // What waits for something else does not wake the task.
+        let is_woken = io.sleeper.is_none() && io.requests < T::REQUESTS;
+        let could_send = is_up && is_woken && self.traffic.has_waiters();
+        let looks = could_send.then_some(io.looks);
+        let before = std::mem::replace(&mut io.looks_before, looks);
+        looks.is_some() && looks == before
     }
 
     /// Has the I/O task end the connection, for good or until the next caller.
@@ -127,7 +150,11 @@ impl<T: Traffic> PipelineState<T> {
     pub(super) fn on_disconnected(&self, next: PipelineStage) {
         let mut io = self.io();
         self.is_up.store(false, Ordering::Relaxed);
-        if !matches!(io.stage, PipelineStage::Closed) {
+        // The task of a runtime that was blocked ends later.
+        if !matches!(
+            io.stage,
+            PipelineStage::Closed | PipelineStage::Blocked { .. }
+        ) {
             io.stage = next;
         }
         io.sleeper = None;

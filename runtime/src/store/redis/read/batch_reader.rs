@@ -2,15 +2,19 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::hmget::HmgetReply;
 use super::lane::Lane;
 use super::queue::{QueuedRead, ReadQueue};
-use crate::error::Error;
+use crate::error::{Error, Fault};
 use crate::key::digest::Field;
 use crate::store::redis::client::Client;
 use crate::store::{LookupReply, Pair};
+
+/// Of a read whose slot moves.
+const ATTEMPTS: u32 = 4;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(5);
 
 /// Reads until no caller waits: in a lane if it is given one.
 pub(super) async fn run(
@@ -120,10 +124,26 @@ async fn hmget_in_time(
     fields: &[Field],
     until: Instant,
 ) -> HmgetReply {
-    let reply = client.hmget(&client.connection, pair, fields);
+    let reply = hmget_while_moving(client, pair, fields);
     let Ok(reply) = tokio::time::timeout_at(until.into(), reply).await else {
         client.connection.timed_out();
         return Err(Error::unavailable("the store did not answer in time"));
     };
     reply
+}
+
+/// While a slot moves, the redis crate's client gives up where requests that it redirects come together: an
+/// `ASKING` is for the next command, whose ever that is.
+async fn hmget_while_moving(client: &Client, pair: &Pair, fields: &[Field]) -> HmgetReply {
+    let mut left = ATTEMPTS;
+    loop {
+        left -= 1;
+        let reply = client.hmget(&client.connection, pair, fields).await;
+        match reply {
+            Err(error) if error.fault() == Fault::Moved && left > 0 => {
+                tokio::time::sleep(BETWEEN_ATTEMPTS).await;
+            }
+            reply => return reply,
+        }
+    }
 }

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::batch_reader::{self, ReaderGuard};
-use super::lane::{Lane, Transport};
+use super::lane::Lane;
 use super::pipeline::query::Query;
 use super::queue::{QueuedRead, ReadQueue, ReadTurn, ReplyReceiver};
 use crate::entry::header;
@@ -18,47 +18,57 @@ use crate::rt::background;
 use crate::store::LookupReply;
 use crate::store::redis::client::Client;
 use crate::store::redis::connection::manager::ConnectionManager;
-use crate::store::redis::health::endpoint::{Pace, PacedResult};
+use crate::store::redis::health::endpoint::{Endpoint, Pace, PacedResult};
 
-/// Reads, and records the hit.
-pub(super) async fn read(client: &Arc<Client>, query: Query<'_>) -> PacedResult<LookupReply> {
-    let Query { pair, field, wait } = query;
-    let state = client.pair_state(pair);
-    let found = match client.lanes.here(&state.lanes) {
-        Some((lane, queue)) => match &lane.transport {
-            Transport::Pipelines(pipelines) => {
-                let ticket = poll_fn(|context| {
-                    Poll::Ready(pipelines.reads.enqueue(&query, context.waker()))
-                })
-                .await;
-                let reply = match ticket {
-                    Some(Ok(ticket)) => Some(ticket.reply(wait).await),
-                    Some(Err(error)) => Some(Err(error)),
-                    None => None,
-                };
-                if let Some(reply) = reply.filter(|reply| !is_disconnected(reply)) {
-                    return reply;
-                }
-                read_in_background(client, &query).await?
-            }
-            Transport::Manager(connection) => {
-                read_in_lane(client, &query, &lane, connection, &queue).await?
-            }
-        },
-        None => read_in_background(client, &query).await?,
+/// Reads, and records the hit. The pair is on this node, if that is known of a cluster.
+pub(super) async fn read(
+    client: &Arc<Client>,
+    query: Query<'_>,
+    node: Option<Arc<Endpoint>>,
+) -> PacedResult<LookupReply> {
+    let Query { pair, wait, .. } = query;
+    let node = node.as_ref();
+    let Some((lane, queue)) = client.lanes.here(&client.pair_state(pair).lanes, node) else {
+        return read_elsewhere(client, query).await;
     };
+    if let Some(connection) = lane.connection() {
+        let found = read_in_lane(client, &query, &lane, connection, &queue).await?;
+        return Ok(record(client, &query, found));
+    }
+    let ticket = poll_fn(|context| Poll::Ready(lane.enqueue(&query, node, context.waker()))).await;
+    let reply = match ticket {
+        Some(Ok(ticket)) => Some(ticket.reply(wait).await),
+        Some(Err(error)) => Some(Err(error)),
+        None => None,
+    };
+    match reply {
+        Some(reply) if !is_unanswered(&reply) => reply,
+        _ => read_elsewhere(client, query).await,
+    }
+}
+
+/// Reads on the background thread, through the redis crate's client, and records the hit.
+pub(super) async fn read_elsewhere(
+    client: &Arc<Client>,
+    query: Query<'_>,
+) -> PacedResult<LookupReply> {
+    let found = read_in_background(client, &query).await?;
+    Ok(record(client, &query, found))
+}
+
+fn record(client: &Arc<Client>, query: &Query<'_>, found: LookupReply) -> (LookupReply, Pace) {
     if let Some(entry) = &found.entry
         && header::is_alive(entry, found.now_us / 1000)
     {
-        client.record_hits(pair, found.now_us, std::iter::once((field, 1)));
+        client.record_hits(query.pair, found.now_us, std::iter::once((query.field, 1)));
     }
-    Ok((found, Pace::of(wait)))
+    (found, Pace::of(query.wait))
 }
 
-/// Whether the connection was lost, as an idle one may be at any time: the background thread has
-/// another.
-pub(super) fn is_disconnected<T>(reply: &Result<T, Error>) -> bool {
-    matches!(reply, Err(error) if error.fault() == Fault::Nothing)
+/// Whether it is to be asked again elsewhere: the connection was lost, as an idle one may be at any time, and
+/// the background thread has another; or the node does not serve the slot any more.
+pub(super) fn is_unanswered<T>(reply: &Result<T, Error>) -> bool {
+    matches!(reply, Err(error) if matches!(error.fault(), Fault::Nothing | Fault::Moved))
 }
 
 async fn read_in_background(client: &Arc<Client>, query: &Query<'_>) -> Result<LookupReply, Error> {
@@ -142,7 +152,7 @@ impl Drop for LoneReadGuard<'_> {
         let read = batch_reader::run(client, pair, Some(self.lane.clone()), reader);
         // It may be dropped elsewhere, such as by the thread that shuts the runtime down.
         match Handle::try_current() {
-            Ok(handle) if handle.id() == self.lane.id => drop(handle.spawn(read)),
+            Ok(handle) if handle.id() == self.lane.runtime.id() => drop(handle.spawn(read)),
             _ => drop(background::spawn(read)),
         }
     }

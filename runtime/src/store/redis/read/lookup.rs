@@ -55,7 +55,9 @@ impl<'r> Lookup<'r> {
             let reply = match &mut self.stage {
                 LookupStage::New => {
                     self.client.lanes.watch();
-                    match self.client.lanes.enqueue(&self.query, context.waker()) {
+                    let node = self.admission.as_ref().and_then(Admission::node);
+                    let lanes = &self.client.lanes;
+                    match lanes.enqueue(&self.query, node, context.waker()) {
                         Some(Ok(ticket)) => {
                             self.stage = LookupStage::Pipelined(ticket);
                             // Its waker was left in this very poll.
@@ -80,9 +82,14 @@ impl<'r> Lookup<'r> {
                 }
             };
             match reply {
-                Some(reply) if !fallback::is_disconnected(&reply) => return Poll::Ready(reply),
-                _ => {
-                    let read = fallback::read(self.client, self.query);
+                Some(reply) if !fallback::is_unanswered(&reply) => return Poll::Ready(reply),
+                Some(_) => {
+                    let read = fallback::read_elsewhere(self.client, self.query);
+                    self.stage = LookupStage::Fallback(Box::pin(read));
+                }
+                None => {
+                    let node = self.admission.as_ref().and_then(Admission::node);
+                    let read = fallback::read(self.client, self.query, node.cloned());
                     self.stage = LookupStage::Fallback(Box::pin(read));
                 }
             }

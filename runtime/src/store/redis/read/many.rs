@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use futures_util::future::join_all;
 
-use super::fallback::is_disconnected;
+use super::fallback::is_unanswered;
 use super::lookup::Lookup;
 use super::pipeline::batch::Ticket;
 use crate::deadline::Timeout;
@@ -35,7 +35,7 @@ impl Client {
         let mut found = Vec::with_capacity(fields.len());
         for (field, ticket) in fields.iter().zip(tickets) {
             let reply = ticket.reply(wait).await;
-            found.push(if is_disconnected(&reply) {
+            found.push(if is_unanswered(&reply) {
                 one(*field).await?
             } else {
                 let call = AdmittedCall {
@@ -57,10 +57,12 @@ impl Client {
         wait: Timeout,
     ) -> Option<Vec<Ticket>> {
         self.lanes.watch();
-        // Has this thread remember its lane.
-        self.lanes.here(&self.pair_state(pair).lanes)?;
+        let node = self.node_of(pair);
+        let node = node.as_ref();
+        let (lane, _) = self.lanes.here(&self.pair_state(pair).lanes, node)?;
         let queued = poll_fn(|context| {
-            Poll::Ready(self.lanes.enqueue_all(pair, fields, wait, context.waker()))
+            let waker = context.waker();
+            Poll::Ready(lane.enqueue_all((pair, fields), node, wait, waker))
         });
         queued.await
     }

@@ -67,9 +67,13 @@ pub(crate) fn each_put_arg(
         }
     }
     if header.has_field_ttl {
-        puts.iter().for_each(|item| arg(&[&text(item.put.hard_ms)]));
+        for item in puts {
+            arg(&[&text(item.put.hard_ms)]);
+        }
     }
-    touches.iter().for_each(|touch| arg(&[touch]));
+    for touch in touches {
+        arg(&[touch]);
+    }
 }
 
 /// [`each_put_arg`] for the redis crate.

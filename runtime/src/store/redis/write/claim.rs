@@ -142,7 +142,8 @@ impl Client {
             return Ok(queued);
         }
         let lanes = &self.pair_state(pair).lanes;
-        let pushed = self.lanes.write(lanes, |traffic| {
+        let node = self.node_of(pair);
+        let pushed = self.lanes.write(lanes, node.as_ref(), |traffic| {
             let pushed = traffic.claim(claims);
             let wakes = matches!(pushed, Ok(true));
             (pushed, wakes)

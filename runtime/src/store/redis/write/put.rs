@@ -38,7 +38,8 @@ impl Client {
             return;
         }
         // What the pipeline does not take stays here.
-        self.lanes.write(&self.pair_state(pair).lanes, |traffic| {
+        let (lanes, node) = (&self.pair_state(pair).lanes, self.node_of(pair));
+        self.lanes.write(lanes, node.as_ref(), |traffic| {
             match traffic.put(std::mem::take(&mut small)) {
                 Ok(wakes) => ((), wakes),
                 Err(back) => {

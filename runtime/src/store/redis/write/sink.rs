@@ -70,8 +70,14 @@ impl WriteSink for Client {
         });
     }
 
-    fn answered(&self, writes: u64) {
-        self.endpoints.only.breaker(Side::Write).answered(writes);
+    fn answered(&self, pair: &Pair) {
+        let node = self.node_of(pair);
+        let endpoint = node.as_ref().unwrap_or(&self.endpoints.only);
+        endpoint.breaker(Side::Write).answered(1);
+    }
+
+    fn moved(&self) {
+        self.on_moved();
     }
 
     fn failed(&self, pair: &Arc<Pair>, error: &Error) {

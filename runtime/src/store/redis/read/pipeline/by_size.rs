@@ -45,11 +45,9 @@ impl PipelinesBySize {
         &self,
         query: &Query<'_>,
         waker: &Waker,
+        runtime: &Handle,
     ) -> Option<Result<Ticket, Error>> {
-        if self.large_fields.contains(query.field)
-            && let Ok(handle) = Handle::try_current()
-            && self.large.is_up(&handle)
-        {
+        if self.large_fields.contains(query.field) && self.large.is_up(runtime) {
             return enqueue(&self.large, query, waker);
         }
         enqueue(&self.small, query, waker)
@@ -82,6 +80,17 @@ impl PipelinesBySize {
     pub(crate) fn expire_waiters(&self, now: Instant) -> bool {
         let small = self.small.expire_waiters(now);
         self.large.expire_waiters(now) || small
+    }
+
+    /// Ends the connections for a while if their runtime is blocked, as by a caller that waits for them.
+    pub(crate) fn rest_if_stalled(&self) {
+        self.small.rest_if_stalled();
+        self.large.rest_if_stalled();
+    }
+
+    /// Whether their runtime is none for connections.
+    pub(crate) fn rests(&self) -> bool {
+        self.small.rests()
     }
 
     /// Ends the connections; the next read starts another attempt.

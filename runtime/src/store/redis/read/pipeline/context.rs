@@ -5,12 +5,15 @@ use std::sync::{Arc, Weak};
 
 use super::request::Hits;
 use crate::store::redis::connection::target::Target;
+use crate::store::redis::health::endpoint::Endpoint;
 use crate::store::{Clock, Pair};
 
 #[derive(Clone)]
 pub(crate) struct PipelineContext {
     pub(crate) target: Arc<Target>,
     pub(crate) clock: Clock,
+    /// Whose breaker hears of replies.
+    pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) sink: Weak<dyn ReplySink>,
 }
 
@@ -19,8 +22,8 @@ pub(crate) trait ReplySink: Send + Sync {
     /// The hits on one pair.
     fn record_hits(&self, pair: &Arc<Pair>, now_us: u64, hits: Hits<'_>);
 
-    /// So many callers got a reply in good time.
-    fn answered(&self, reads: u64);
+    /// A node does not serve the slot that it was asked for.
+    fn moved(&self);
 }
 
 impl fmt::Debug for PipelineContext {

@@ -14,7 +14,8 @@ use super::parser::{CompleteReply, ReplyParser};
 use super::query::Query;
 use super::queue_shards::{QueueShards, SentBatch};
 use super::request::Request;
-use crate::error::Error;
+use crate::error::{Error, Fault};
+use crate::store::redis::health::endpoint::Side;
 use crate::store::redis::pipeline::resp::ProtocolError;
 use crate::store::redis::pipeline::traffic::{Traffic, Waiters};
 
@@ -72,10 +73,14 @@ impl ReadTraffic {
     /// that are large.
     fn record(&self, sink: &dyn ReplySink, request: &Request, reply: &BatchReply) {
         for (group, entries) in request.groups.iter().zip(&reply.groups) {
-            if let Ok(entries) = entries {
-                group.observe(entries, &self.large_fields);
-                let hits = group.hits(entries, &reply.bytes, reply.now_us);
-                sink.record_hits(&group.pair, reply.now_us, hits);
+            match entries {
+                Ok(entries) => {
+                    group.observe(entries, &self.large_fields);
+                    let hits = group.hits(entries, &reply.bytes, reply.now_us);
+                    sink.record_hits(&group.pair, reply.now_us, hits);
+                }
+                Err(error) if error.fault() == Fault::Moved => sink.moved(),
+                Err(_) => {}
             }
         }
     }
@@ -139,10 +144,11 @@ impl Traffic for ReadTraffic {
             groups: reply.groups,
         });
         self.record(&*sink, &request, &reply);
+        let breaker = self.context.endpoint.breaker(Side::Read);
         let mut answered = 0;
         for (batch, indices) in batches {
             let delivered = batch.deliver(&reply, indices);
-            sink.answered(delivered.quick);
+            breaker.answered(delivered.quick);
             answered += delivered.callers;
         }
         Some(answered)

@@ -13,9 +13,9 @@ use crate::store::redis::connection::classify;
 use crate::store::redis::pipeline::resp::{array, bulk, command};
 use crate::store::{Pair, RawEntry, Token};
 
-/// Where the pair's stamps are, among its leases: see lua/shared/epoch.lua.
+/// Where the pair's stamps are, among its leases: see `lua/shared/epoch.lua`.
 const CLOCK: &[u8] = b"clock";
-/// The life of the key of leases, in milliseconds: see lua/shared/lease_life.lua.
+/// The life of the key of leases, in milliseconds: see `lua/shared/lease_life.lua`.
 const LEASES_MS: &[u8] = b"600000";
 
 /// What a claim came to.
@@ -112,8 +112,14 @@ impl ClaimGroup {
                 // The cause is the error of a command that could not be queued.
                 let cause = queued.iter().find_map(ReplyPart::error).unwrap_or(aborted);
                 let error = refused(bytes, cause);
-                sink.failed(&self.pair, &error);
-                self.fail(&error);
+                if error.fault() == Fault::Moved {
+                    // Nothing was executed, and `begin` finds the node that serves the slot now.
+                    sink.moved();
+                    self.fail(&disconnected());
+                } else {
+                    sink.failed(&self.pair, &error);
+                    self.fail(&error);
+                }
                 return Some((callers, false));
             }
             _ => return None,
@@ -135,7 +141,7 @@ impl ClaimGroup {
         if clock != self.began {
             sink.set_pair_clock(&self.pair, clock);
         }
-        sink.answered(1);
+        sink.answered(&self.pair);
         let mut any_set = false;
         for (at, claim) in self.claims.into_iter().enumerate() {
             let reply = match (&set[at], &values) {

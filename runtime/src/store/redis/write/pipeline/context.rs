@@ -45,8 +45,11 @@ pub(crate) trait WriteSink: Send + Sync {
     /// The put goes another way: the connection is lost.
     fn put_elsewhere(&self, put: QueuedPut);
 
-    /// So many requests were answered in good time.
-    fn answered(&self, writes: u64);
+    /// A request was answered in good time.
+    fn answered(&self, pair: &Pair);
+
+    /// A node does not serve the slot of a request.
+    fn moved(&self);
 
     /// A request failed, for all of its callers.
     fn failed(&self, pair: &Arc<Pair>, error: &Error);

@@ -10,6 +10,7 @@ use redis::Value;
 use super::claims::refused;
 use super::context::{PutsOptions, WriteSink};
 use super::reply::ReplyPart;
+use crate::error::Fault;
 use crate::policy::Policy;
 use crate::store::redis::pipeline::resp::{array, bulk, bulk_of_parts};
 use crate::store::redis::script::put_args::{
@@ -135,7 +136,9 @@ impl PutScript {
         let reply = match part {
             ReplyPart::Error(text) if bytes[text.clone()].starts_with(b"NOSCRIPT") => {
                 let mut again = std::mem::take(&mut self.puts);
-                again.iter_mut().for_each(|put| put.by_text = true);
+                for put in &mut again {
+                    put.by_text = true;
+                }
                 return Some(again);
             }
             ReplyPart::Error(text) => Err(refused(bytes, text)),
@@ -143,6 +146,13 @@ impl PutScript {
         };
         let puts = std::mem::take(&mut self.puts);
         match reply {
+            // The script has not run.
+            Err(error) if error.fault() == Fault::Moved => {
+                sink.moved();
+                for put in puts {
+                    sink.put_elsewhere(put);
+                }
+            }
             Err(error) => {
                 sink.failed(&self.pair, &error);
                 for put in puts {
@@ -150,7 +160,7 @@ impl PutScript {
                 }
             }
             Ok(reply) => {
-                sink.answered(1);
+                sink.answered(&self.pair);
                 if reply.sweep_again {
                     sink.sweep_again(&self.pair);
                 }

@@ -21,18 +21,28 @@ pub(super) struct WriteQueue {
     pub(super) unended: Vec<Arc<Pair>>,
     /// They have waited for another request to go along with, or one is being made.
     pub(super) ends_are_due: bool,
-    /// A request of that kind is under way: what comes meanwhile goes together with the next one.
-    pub(super) claims_are_sent: bool,
-    pub(super) puts_are_sent: bool,
-    /// When the requests under way were sent.
-    pub(super) sent: VecDeque<Instant>,
+    /// The requests under way, and when they were sent. What comes while one of its kind is goes together with
+    /// the next.
+    pub(super) under_way: VecDeque<(WriteKind, Instant)>,
+}
+
+/// What a request consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WriteKind {
+    Claims,
+    Puts,
+    Ends,
 }
 
 impl WriteQueue {
+    pub(super) fn is_under_way(&self, kind: WriteKind) -> bool {
+        self.under_way.iter().any(|(sent, _)| *sent == kind)
+    }
+
     pub(super) fn has_waiters(&self) -> bool {
         self.ends_are_due
-            || (!self.claims_are_sent && !self.claims.is_empty())
-            || (!self.puts_are_sent && !self.puts.is_empty())
+            || (!self.is_under_way(WriteKind::Claims) && !self.claims.is_empty())
+            || (!self.is_under_way(WriteKind::Puts) && !self.puts.is_empty())
     }
 
     /// Adds claims. Returns whether the I/O task has to be woken.

@@ -180,7 +180,9 @@ mod tests {
                 bytes[at] ^= 1 << bit;
                 if let Ok(Ok((end, parts))) = PartsParser::default().read(&bytes, 6) {
                     assert!(end <= bytes.len());
-                    parts.iter().for_each(|part| ranges(part, end));
+                    for part in &parts {
+                        ranges(part, end);
+                    }
                 }
             }
         }

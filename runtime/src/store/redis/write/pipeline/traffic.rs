@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use super::claims::{self, ClaimGroup, QueuedClaim};
 use super::context::WriteContext;
 use super::puts::{PutScripts, QueuedPut};
-use super::queue::WriteQueue;
+use super::queue::{WriteKind, WriteQueue};
 use super::reply::{PartsParser, ReplyPart};
 use crate::error::Error;
 use crate::store::redis::pipeline::resp::ProtocolError;
@@ -81,7 +81,7 @@ impl Traffic for WriteTraffic {
     fn next(&self, turn: usize, out: &mut BytesMut) -> Option<SentWrites> {
         let mut queue = self.queue();
         let sent = queue.next(&self.context, turn, out)?;
-        queue.sent.push_back(Instant::now());
+        queue.under_way.push_back((sent.kind(), Instant::now()));
         Some(sent)
     }
 
@@ -96,11 +96,10 @@ impl Traffic for WriteTraffic {
 
     fn deliver(&self, sent: SentWrites, parts: Vec<ReplyPart>, bytes: Bytes) -> Option<usize> {
         let sink = self.context.sink.upgrade()?;
-        self.queue().sent.pop_front();
+        self.queue().under_way.pop_front();
         match sent {
             SentWrites::Ends(_) => Some(0),
             SentWrites::Claims(groups) => {
-                self.queue().claims_are_sent = false;
                 let (mut callers, mut rest) = (0, &parts[..]);
                 for group in groups {
                     let (own, others) = rest.split_at_checked(group.replies())?;
@@ -115,7 +114,6 @@ impl Traffic for WriteTraffic {
                 Some(callers)
             }
             SentWrites::Puts(scripts) => {
-                self.queue().puts_are_sent = false;
                 let (callers, again) = scripts.deliver(&parts, &bytes, &*sink)?;
                 let mut queue = self.queue();
                 for put in again.into_iter().rev() {
@@ -147,9 +145,10 @@ impl Traffic for WriteTraffic {
         let mut queue = self.queue();
         // By now a put could have come that they would go along with.
         queue.ends_are_due = !queue.unended.is_empty();
-        let oldest = queue.sent.front();
+        let oldest = queue.under_way.front();
         Waiters {
-            were_late: oldest.is_some_and(|sent| now.saturating_duration_since(*sent) > TIMEOUT),
+            were_late: oldest
+                .is_some_and(|(_, sent)| now.saturating_duration_since(*sent) > TIMEOUT),
             are_left: oldest.is_some() || queue.has_waiters(),
         }
     }
@@ -164,9 +163,9 @@ impl WriteQueue {
     ) -> Option<SentWrites> {
         if std::mem::take(&mut self.ends_are_due) {
             let pairs = std::mem::take(&mut self.unended);
-            pairs
-                .iter()
-                .for_each(|pair| claims::write_expiry(pair, out));
+            for pair in &pairs {
+                claims::write_expiry(pair, out);
+            }
             return Some(SentWrites::Ends(pairs.len()));
         }
         // By turns, where both wait.
@@ -183,7 +182,7 @@ impl WriteQueue {
     }
 
     fn next_claims(&mut self, context: &WriteContext, out: &mut BytesMut) -> Option<SentWrites> {
-        if self.claims_are_sent || self.claims.is_empty() {
+        if self.is_under_way(WriteKind::Claims) || self.claims.is_empty() {
             return None;
         }
         let sink = context.sink.upgrade()?;
@@ -193,22 +192,30 @@ impl WriteQueue {
         if groups.is_empty() {
             return None;
         }
-        groups.iter().for_each(|group| group.write(out));
-        self.claims_are_sent = true;
+        for group in &groups {
+            group.write(out);
+        }
         Some(SentWrites::Claims(groups))
     }
 
     fn next_puts(&mut self, context: &WriteContext, out: &mut BytesMut) -> Option<SentWrites> {
-        if self.puts_are_sent || self.puts.is_empty() {
+        if self.is_under_way(WriteKind::Puts) || self.puts.is_empty() {
             return None;
         }
         let scripts = PutScripts::send(&mut self.puts, &context.sink, out)?;
-        self.puts_are_sent = true;
         Some(SentWrites::Puts(scripts))
     }
 }
 
 impl SentWrites {
+    fn kind(&self) -> WriteKind {
+        match self {
+            Self::Claims(_) => WriteKind::Claims,
+            Self::Puts(_) => WriteKind::Puts,
+            Self::Ends(_) => WriteKind::Ends,
+        }
+    }
+
     fn replies(&self) -> usize {
         match self {
             Self::Claims(groups) => groups.iter().map(ClaimGroup::replies).sum(),
