@@ -9,7 +9,7 @@ use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Policy, cache_impl};
 use support::{PATIENT, Server, binaries, check_pairs, eventually, unique};
 use tokio::sync::Semaphore;
 
-/// Runs that wait until the test lets them go on.
+/// Runs that wait until the test opens the gate.
 #[derive(Clone)]
 struct Gated {
     runs: Arc<AtomicU64>,
@@ -47,7 +47,7 @@ impl Gated {
         }
     }
 
-    fn let_go(&self) {
+    fn open(&self) {
         self.waits.store(false, Ordering::SeqCst);
         self.permits.add_permits(10_000);
     }
@@ -140,7 +140,7 @@ async fn misses_that_come_together_share_claims_and_scripts() {
 
         let scripts_before = scripts(&server);
         server.stop();
-        source.let_go();
+        source.open();
         tokio::time::sleep(Duration::from_millis(50)).await;
         server.cont();
         assert_eq!(found(running).await, (0..160).collect::<Vec<_>>());
@@ -197,7 +197,7 @@ async fn the_key_of_leases_ends_by_itself_while_methods_run() {
             let left: i64 = server.query(&["PTTL", &leases]);
             (1..=600_000).contains(&left)
         });
-        source.let_go();
+        source.open();
         found(running).await;
         assert!(
             !server.keys().contains(&leases),
@@ -225,7 +225,7 @@ async fn a_claim_after_anothers_invalidation_of_a_method_still_stores() {
         let later = spawn(&repo, 10..20);
         source.have_begun(begun + 12).await;
         let stats = here.stats();
-        source.let_go();
+        source.open();
         found(running).await;
         found(later).await;
         let now = here.stats();

@@ -30,7 +30,7 @@ pub(crate) use self::read::lookup::Lookup;
 use self::script::Script;
 pub(crate) use self::script::all as scripts;
 use self::script::reply::{array, found, unexpected};
-use self::write::claim::Claimed;
+use self::write::claim::ClaimOutcome;
 use self::write::leases;
 use super::{
     Clock, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, LookupReply, Pair, Put,
@@ -79,12 +79,12 @@ impl Redis {
         &self,
         pair: &Arc<Pair>,
         mut request: LeaseRequest,
-        claimed: Claimed,
+        claimed: ClaimOutcome,
         left: Duration,
     ) -> Result<LeaseOutcome, Error> {
         request.on_held = match claimed {
-            Claimed::Decided(outcome) => return Ok(outcome),
-            Claimed::Undecided(on_held) => on_held,
+            ClaimOutcome::Decided(outcome) => return Ok(outcome),
+            ClaimOutcome::Undecided(on_held) => on_held,
         };
         let its = pair.clone();
         let outcome = self.client.run(None, |client| async move {

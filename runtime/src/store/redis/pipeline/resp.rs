@@ -9,12 +9,7 @@ const LARGEST: usize = LARGEST_ENTRY_BYTES + (1 << 12);
 /// The longest first line of a reply: a number, or the text of an error.
 pub(crate) const LONGEST_LINE: usize = 4096;
 
-/// No reply to what was asked: the connection cannot be used any more.
-#[derive(Debug)]
-pub(crate) struct ProtocolError;
-
 /// One line, of which the number or the text has been parsed.
-#[derive(Debug, Clone, Copy)]
 pub(crate) enum Line<'a> {
     Array(usize),
     Bulk(usize),
@@ -118,3 +113,7 @@ fn integer(digits: &[u8]) -> Result<i64, ProtocolError> {
     let text = std::str::from_utf8(digits).map_err(|_| ProtocolError)?;
     text.parse().map_err(|_| ProtocolError)
 }
+
+/// No reply to what was asked: the connection cannot be used any more.
+#[derive(Debug)]
+pub(crate) struct ProtocolError;

@@ -20,7 +20,7 @@ use crate::store::{
 };
 
 /// What is known of a lease after a claim.
-pub(crate) enum Claimed {
+pub(crate) enum ClaimOutcome {
     Decided(LeaseOutcome),
     /// The script `begin` decides, and does this where a computation holds the lease.
     Undecided(OnHeldLease),
@@ -33,7 +33,7 @@ impl Client {
         pair: &Arc<Pair>,
         requests: &[LeaseRequest],
         deadline: Duration,
-    ) -> Vec<Result<Claimed, Error>> {
+    ) -> Vec<Result<ClaimOutcome, Error>> {
         let wait = Timeout::new(deadline);
         let queued = match self.queue_claims(pair, requests) {
             Ok(queued) => queued,
@@ -45,7 +45,7 @@ impl Client {
             .map(|(request, queued)| async move {
                 match queued {
                     Some((seen, reply)) => self.claimed(pair, request, seen, wait, reply).await,
-                    None => Ok(Claimed::Undecided(request.on_held)),
+                    None => Ok(ClaimOutcome::Undecided(request.on_held)),
                 }
             });
         join_all(each).await
@@ -57,12 +57,12 @@ impl Client {
         pair: &Arc<Pair>,
         request: &LeaseRequest,
         deadline: Duration,
-    ) -> Result<Claimed, Error> {
+    ) -> Result<ClaimOutcome, Error> {
         let wait = Timeout::new(deadline);
         let queued = self.queue_claims(pair, std::slice::from_ref(request))?;
         match queued.into_iter().flatten().next() {
             Some((seen, reply)) => self.claimed(pair, request, seen, wait, reply).await,
-            None => Ok(Claimed::Undecided(request.on_held)),
+            None => Ok(ClaimOutcome::Undecided(request.on_held)),
         }
     }
 
@@ -74,13 +74,13 @@ impl Client {
         seen: ServerTime,
         wait: Timeout,
         reply: ClaimReceiver,
-    ) -> Result<Claimed, Error> {
+    ) -> Result<ClaimOutcome, Error> {
         let reply = match timeout::within(wait.at_most, reply).await {
             Some(Ok(Ok(reply))) => reply,
             // The connection was lost, perhaps after the lease was set: `begin` finds that.
-            Some(Err(_)) => return Ok(Claimed::Undecided(OnHeldLease::Wait)),
+            Some(Err(_)) => return Ok(ClaimOutcome::Undecided(OnHeldLease::Wait)),
             Some(Ok(Err(error))) if error.fault() == Fault::Nothing => {
-                return Ok(Claimed::Undecided(request.on_held));
+                return Ok(ClaimOutcome::Undecided(request.on_held));
             }
             Some(Ok(Err(error))) => return Err(error),
             None => {
@@ -93,21 +93,21 @@ impl Client {
         }
         let entry = match reply {
             ClaimReply::Set(entry) => entry,
-            ClaimReply::Held => return Ok(Claimed::Undecided(OnHeldLease::Wait)),
-            ClaimReply::Outdated => return Ok(Claimed::Undecided(OnHeldLease::Preempt)),
+            ClaimReply::Held => return Ok(ClaimOutcome::Undecided(OnHeldLease::Wait)),
+            ClaimReply::Outdated => return Ok(ClaimOutcome::Undecided(OnHeldLease::Preempt)),
         };
         let now_us = seen.now_us();
         if let Some(entry) = entry.filter(|entry| is_accepted(request.accept, entry, now_us)) {
             self.abandon(pair, request.field, request.token, 0);
             self.record_found(pair, request.field, now_us).await;
-            return Ok(Claimed::Decided(LeaseOutcome::Hit(LookupReply {
+            return Ok(ClaimOutcome::Decided(LeaseOutcome::Hit(LookupReply {
                 now_us,
                 entry: Some(entry),
                 pair_ms: None,
             })));
         }
         self.grant(request.token);
-        Ok(Claimed::Decided(LeaseOutcome::Granted { at: seen }))
+        Ok(ClaimOutcome::Decided(LeaseOutcome::Granted { at: seen }))
     }
 
     /// Queues the claims that can be made without the script, in one step.

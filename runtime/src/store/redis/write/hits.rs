@@ -24,6 +24,8 @@ use crate::store::redis::script::reply::array;
 
 /// How often hits that wait are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
+/// In smaller pairs a put may evict a good part of the entries: there it knows every hit of this process.
+const LARGE_PAIR: u64 = 256;
 /// The longest time until the end of a pair is moved.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -255,7 +257,12 @@ fn take(
     pair: &Pair,
     fields: impl Iterator<Item = Field>,
 ) -> Vec<Vec<u8>> {
-    let taken = pending.take_for_put(Significance::of(&pair.policy), Instant::now());
+    let significance = Significance::of(&pair.policy);
+    let taken = if pair.maxsize.get() < LARGE_PAIR {
+        pending.take(significance)
+    } else {
+        pending.take_for_put(significance, Instant::now())
+    };
     fields.for_each(|field| pending.reset(field));
     args_of(taken).collect()
 }

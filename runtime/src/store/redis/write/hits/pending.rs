@@ -137,8 +137,8 @@ impl PendingHits {
         self.due.len()
     }
 
-    /// What goes along with a put: also those that wait, unless they went along with a put just before. They would
-    /// hardly change which entry is evicted, and each costs the server a tenth of a put.
+    /// What goes along with a put into a large pair: also those that wait, unless they went along with a put just
+    /// before. They would hardly change which entry is evicted, and each costs the server a tenth of a put.
     pub(super) fn take_for_put(
         &mut self,
         significance: Significance,
