@@ -1,6 +1,6 @@
 -- lua/op/put.lua
--- needs: VALUES, LEASES, clock, keep_alive, admit_all, touch, heal, stamp, fence, end_leases, current,
---   overwrite, sweep, evict, expire, keep_leases, CLOCK
+-- needs: VALUES, LEASES, clock, keep_alive, touch, heal, stamp, fence, end_leases, current, overwrite,
+--   sweep, rank_new, expire, keep_leases, CLOCK
 -- ARGV: '<I8I8I8I2BBB' (maxsize, structure_ms, longest_ms, n, sliding, sweeps, field_ttl); now_us, or
 --   '' where the script stamps; n fields, each with its entry; n tokens, '' stores in any case; with
 --   field_ttl n lives; then touches. No field comes twice. lua/README.md says more.
@@ -31,9 +31,7 @@ end
 -- Room for all that are new, then all of them; where they are more than the bound, they evict each other.
 local excess, swept = members + #new - maxsize, -sweeps
 if excess > 0 and sweeps == 1 then swept = sweep(math.floor(now_us / 1000)) end
-local evicted = evict(excess - math.max(swept, 0))
-if #new > 0 then admit_all(new, now_us) end
-evicted = evicted + evict(#new - maxsize)
+local evicted = rank_new(new, excess - math.max(swept, 0), maxsize, now_us)
 
 if field_ttl == 1 then expire(fields, lives) end
 keep_alive(structure_ms, sliding == 1, longest_ms)

@@ -88,6 +88,7 @@ macro_rules! put_script {
             "shared/overwrite",
             "shared/sweep",
             "shared/evict",
+            "shared/rank_new",
             "shared/field_ttl",
             "shared/lease_life",
             "op/put",

@@ -131,7 +131,8 @@ fn fault_of_answer(says: impl Fn(&str) -> bool) -> Fault {
 /// The error for the text of an error reply, where the redis crate does not parse it.
 pub(crate) fn refused(text: &str) -> Error {
     let code = text.split(' ').next().unwrap_or_default();
-    if code == "WRONGTYPE" {
+    // Servers before 7.0 report the error of a command as text inside the script's own.
+    if text.contains("WRONGTYPE") {
         return foreign();
     }
     if REDIRECTIONS.contains(&code) {

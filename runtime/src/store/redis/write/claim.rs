@@ -35,7 +35,7 @@ impl Client {
         deadline: Duration,
     ) -> Vec<Result<ClaimOutcome, Error>> {
         let wait = Timeout::new(deadline);
-        let queued = match self.queue_claims(pair, requests) {
+        let queued = match self.queue_claims(pair, requests, wait) {
             Ok(queued) => queued,
             Err(error) => return requests.iter().map(|_| Err(error.again())).collect(),
         };
@@ -59,7 +59,7 @@ impl Client {
         deadline: Duration,
     ) -> Result<ClaimOutcome, Error> {
         let wait = Timeout::new(deadline);
-        let queued = self.queue_claims(pair, std::slice::from_ref(request))?;
+        let queued = self.queue_claims(pair, std::slice::from_ref(request), wait)?;
         match queued.into_iter().flatten().next() {
             Some((seen, reply)) => self.claimed(pair, request, seen, wait, reply).await,
             None => Ok(ClaimOutcome::Undecided(request.on_held)),
@@ -115,6 +115,7 @@ impl Client {
         self: &Arc<Self>,
         pair: &Arc<Pair>,
         requests: &[LeaseRequest],
+        wait: Timeout,
     ) -> Result<Vec<Option<(ServerTime, ClaimReceiver)>>, Error> {
         self.admit(Side::Write, pair)?;
         // Leases live by the server's own clock, also in tests that set the clock of entries.
@@ -134,6 +135,7 @@ impl Client {
                 token: request.token,
                 deadline_ms: seen.now_us() / 1000 + ms(LEASE),
                 tag: request.tag,
+                until: wait.until(),
                 reply,
             });
             queued.push(Some((seen, receiver)));

@@ -1,6 +1,7 @@
 //! Claims: leases of fields whose look-up found nothing of use, all of a pair in one transaction.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::oneshot;
@@ -40,6 +41,8 @@ pub(crate) struct QueuedClaim {
     pub(crate) deadline_ms: u64,
     /// Of the method.
     pub(crate) tag: u64,
+    /// When its caller stops waiting.
+    pub(crate) until: Instant,
     pub(crate) reply: oneshot::Sender<Result<ClaimReply, Error>>,
 }
 
@@ -76,6 +79,11 @@ impl ClaimGroup {
     /// How many replies there will be: to `MULTI`, to each command, to `EXEC`.
     pub(super) fn replies(&self) -> usize {
         self.claims.len() + 4
+    }
+
+    /// When the last of its callers stops waiting.
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.claims.iter().map(|claim| claim.until).max()
     }
 
     /// In one step, so that no invalidation comes between a lease and the look at its entry.

@@ -21,8 +21,8 @@ pub(super) struct WriteQueue {
     pub(super) unended: Vec<Arc<Pair>>,
     /// They have waited for another request to go along with, or one is being made.
     pub(super) ends_are_due: bool,
-    /// The requests under way, and when they were sent. What comes while one of its kind is goes together with
-    /// the next.
+    /// The requests under way, and when their replies are late. What comes while one of its kind is goes together
+    /// with the next.
     pub(super) under_way: VecDeque<(WriteKind, Instant)>,
 }
 

@@ -16,7 +16,7 @@ use crate::store::redis::pipeline::traffic::{Traffic, Waiters};
 
 /// Claims of one transaction or several.
 const CLAIMS: usize = 256;
-/// A server that has not answered for so long is gone.
+/// A server that has not answered to a put for so long is gone.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(crate) struct WriteTraffic {
@@ -72,7 +72,7 @@ impl Traffic for WriteTraffic {
 
     // One of each kind.
     const REQUESTS: usize = 3;
-    const MOST_LATE: u32 = 1;
+    const MOST_LATE: u32 = 3;
 
     fn has_waiters(&self) -> bool {
         self.queue().has_waiters()
@@ -81,7 +81,7 @@ impl Traffic for WriteTraffic {
     fn next(&self, turn: usize, out: &mut BytesMut) -> Option<SentWrites> {
         let mut queue = self.queue();
         let sent = queue.next(&self.context, turn, out)?;
-        queue.under_way.push_back((sent.kind(), Instant::now()));
+        queue.under_way.push_back((sent.kind(), sent.late_at()));
         Some(sent)
     }
 
@@ -147,8 +147,7 @@ impl Traffic for WriteTraffic {
         queue.ends_are_due = !queue.unended.is_empty();
         let oldest = queue.under_way.front();
         Waiters {
-            were_late: oldest
-                .is_some_and(|(_, sent)| now.saturating_duration_since(*sent) > TIMEOUT),
+            were_late: oldest.is_some_and(|(_, late_at)| now > *late_at),
             are_left: oldest.is_some() || queue.has_waiters(),
         }
     }
@@ -208,6 +207,14 @@ impl WriteQueue {
 }
 
 impl SentWrites {
+    fn late_at(&self) -> Instant {
+        let until = match self {
+            Self::Claims(groups) => groups.iter().filter_map(ClaimGroup::until).max(),
+            Self::Puts(_) | Self::Ends(_) => None,
+        };
+        until.unwrap_or_else(|| Instant::now() + TIMEOUT)
+    }
+
     fn kind(&self) -> WriteKind {
         match self {
             Self::Claims(_) => WriteKind::Claims,
