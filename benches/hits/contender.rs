@@ -14,7 +14,7 @@ use redis_func_cache::{Cache, Policy, Touch};
 use crate::load::{BlockingContender, Calls, Contender, Load, Scenario};
 use crate::support::Server;
 
-pub use ours::{BlockingOurs, Functions, Ours, Source};
+pub use ours::{BlockingOurs, CachedSource, Functions, Ours, Source};
 pub use raw::{BlockingPlain, Plain, connect};
 
 use peer::Peer;

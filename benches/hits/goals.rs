@@ -135,6 +135,18 @@ pub fn miss(round_trips: f64) -> Goal {
     Goal::new(what, "lru_t", round_trips, Limit::AtMost(3.0))
 }
 
+/// A batch, against the same calls one after the other and all at once.
+pub fn batch((sequence, joined): (f64, f64)) -> [Goal; 2] {
+    let goal = |than: &str, ratio, limit| {
+        let what = format!("batch of 100 with 10 misses: times faster than {than}");
+        Goal::new(what, "lru_t", ratio, Limit::AtLeast(limit))
+    };
+    [
+        goal("single calls", sequence, 10.0),
+        goal("joined single calls", joined, 1.5),
+    ]
+}
+
 /// Hits in another world, against `GET` there.
 pub fn world(result: &WorldResult) -> Goal {
     let what = format!("{}: hits/s / raw GET", result.world.title());

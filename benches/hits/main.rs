@@ -16,6 +16,7 @@
 )]
 
 mod args;
+mod batch;
 mod contender;
 mod goals;
 mod load;
@@ -98,6 +99,8 @@ async fn run(args: &Args) -> Results {
     let (hit, miss) = round_trips::count(&Server::start()).await;
     println!("\nround trips: {hit:.2} a hit, {miss:.2} a miss");
     results.goals.push(goals::miss(miss));
+    let faster = batch::measure(&Server::start()).await;
+    results.goals.extend(goals::batch(faster));
     results
 }
 

@@ -1,5 +1,6 @@
 //! This library.
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +24,13 @@ impl Source {
     pub async fn find(&self, id: u64) -> Result<Product, Absent> {
         self.runs.fetch_add(1, Ordering::Relaxed);
         Ok(Product::new(id))
+    }
+
+    /// Shares its entries with `find`.
+    #[cache(batch = ids, shares = find)]
+    pub async fn find_many(&self, ids: &[u64]) -> Result<HashMap<u64, Product>, Absent> {
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        Ok(ids.iter().map(|&id| (id, Product::new(id))).collect())
     }
 
     pub fn find_blocking(&self, id: u64) -> Product {
