@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CacheExt as _};
@@ -12,9 +12,7 @@ use crate::support::{Server, median, unique};
 
 const IDS: u64 = 100;
 const MISSES: u64 = 10;
-const ROUNDS: u64 = 60;
-/// For the tasks of the store that are behind the calls.
-const SETTLE: Duration = Duration::from_millis(2);
+const ROUNDS: u64 = 200;
 
 /// How much faster a batch is than calls one after the other, and than calls that are joined.
 pub async fn measure(server: &Server) -> (f64, f64) {
@@ -67,7 +65,6 @@ fn ids(new: Range<u64>) -> Vec<u64> {
 }
 
 async fn timed(call: impl Future<Output = ()>) -> f64 {
-    tokio::time::sleep(SETTLE).await;
     let began = Instant::now();
     call.await;
     began.elapsed().as_secs_f64()
