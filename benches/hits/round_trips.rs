@@ -51,7 +51,10 @@ fn proxy(server: u16, trips: Arc<Trips>) -> u16 {
     trips.answered.store(true, Ordering::SeqCst);
     thread::spawn(move || {
         for client in listener.incoming().flatten() {
-            let server = TcpStream::connect(("127.0.0.1", server)).unwrap();
+            // The server may have been ended by now.
+            let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else {
+                continue;
+            };
             let back = (server.try_clone().unwrap(), client.try_clone().unwrap());
             let (out, home) = (trips.clone(), trips.clone());
             thread::spawn(move || {
