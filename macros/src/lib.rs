@@ -219,7 +219,7 @@ inside_only! {
     /// | `codec` | `"cbor"` …, or an expression | How values are encoded. |
     /// | `version` | number, text, constant, `env!("…")` | Part of the key. A type that gets a field with `#[serde(default)]` needs another one, or older entries are hits without that field. |
     /// | `stampede` | `"lease"`, `"local"`, `"off"` | Which concurrent calls share one execution. |
-    /// | `batch` | name of an argument | Each element of the argument is a call of its own, and the method runs for those that are missing. The argument is `&[K]`, `Vec<K>` or `&Vec<K>`; the method returns `HashMap<K, V>` or `BTreeMap<K, V>`, or by position `Vec<T>` or `Vec<Option<T>>`, or a `Result` of one of these. Not together with `stale` or `early`. |
+    /// | `batch` | name of an argument | Each element of the argument is cached separately, and the method runs for those that are missing. The argument is `&[K]`, `Vec<K>` or `&Vec<K>`; the method returns `HashMap<K, V>` or `BTreeMap<K, V>`, or by position `Vec<T>` or `Vec<Option<T>>`, or a `Result` of one of these. Not together with `stale` or `early`. |
     /// | `shares` | name of a method | The items of a batch are the entries of this method, which takes one id, with its options. |
     ///
     /// `T` is what is stored: the returned type, or the `Ok` of a `Result`. Of two calls that share an execution, both

@@ -1,4 +1,4 @@
-//! Batch methods: many ids in one call, each cached as a call of its own.
+//! Batch methods: many ids in one call, each cached separately.
 
 mod basics;
 mod each;

@@ -1,4 +1,4 @@
-//! A call of a batch method: for many ids, each of which is a call of its own to the cache. There is one lookup for
+//! A call of a batch method: many ids, each cached as if it had been asked for by a single call. There is one lookup for
 //! all, one request for the leases of what is missing, one execution with the ids of that, and one put.
 //!
 //! Generated code is a loop around the user's method: [`BatchCall::find`] says for which ids it is to be run, and

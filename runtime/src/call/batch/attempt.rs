@@ -110,7 +110,7 @@ impl<'a> BatchAttempt<'a> {
             .collect()
     }
 
-    /// An item as the call of its own that it stands for.
+    /// An item as the single call that it stands for.
     pub(super) fn call(&self, index: usize) -> KeyedCall<'_> {
         self.call_of(self.items[index].key)
     }

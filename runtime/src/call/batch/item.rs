@@ -1,4 +1,4 @@
-//! One item of a batch: a call of its own, whose steps are taken together with those of the others.
+//! One item of a batch: a single call to the cache, whose steps are taken together with those of the others.
 
 use super::super::acquire::LeaseWait;
 use super::super::lease::Lease;

@@ -138,7 +138,7 @@ impl PendingHits {
     }
 
     /// What goes along with a put into a large pair: also those that wait, unless they went along with a put just
-    /// before. They would hardly change which entry is evicted, and each costs the server a tenth of a put.
+    /// before. They would hardly change which entry is evicted, and each costs the server a quarter of a put.
     pub(super) fn take_for_put(
         &mut self,
         significance: Significance,
