@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::attempt::{Attempt, KeyedCall};
 use super::lease::Lease;
+use crate::engine::scope::Mode;
 use crate::engine::single_flight::{JoinMark, Leader, RemoteWait};
 use crate::error::Error;
 use crate::rt::timeout;
@@ -117,6 +118,15 @@ impl Attempt<'_> {
 }
 
 impl KeyedCall<'_> {
+    /// What a call that has missed does while another process computes.
+    pub(super) fn on_held(&self, mode: Mode) -> OnHeldLease {
+        if mode.read && self.method.freshness.stampede != Stampede::Off {
+            OnHeldLease::Wait
+        } else {
+            OnHeldLease::Preempt
+        }
+    }
+
     /// How long to wait for another process that holds the lease.
     pub(super) fn lease_wait_timeout(&self) -> Duration {
         match self.method.freshness.stampede {

@@ -77,12 +77,7 @@ impl Attempt<'_> {
         } else {
             lease.check_fence(&mut self.deadline).await
         };
-        let may_have_it = match check {
-            FenceCheck::Passed => before_asking,
-            FenceCheck::Unknown => self.joined_before_execution(),
-            // There is, or will be, a later value for them.
-            FenceCheck::Fenced => None,
-        };
+        let may_have_it = check.followers(before_asking, self.joined_before_execution());
         if let (Some(leader), Some(shared), Some(joined)) = (&mut self.leader, shared, may_have_it)
         {
             leader.publish(shared, joined);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, KeyedCall};
 use super::execution::Execution;
 use super::steps::Steps;
 use crate::engine::scope::{self, Frame, InScope, Scope};
@@ -69,7 +69,7 @@ impl Steps<'_> {
 impl Attempt<'_> {
     /// Waits until the method may run, and starts its execution.
     pub(crate) async fn begin_execution(&mut self) {
-        let permit = self.enter_bulkhead().await;
+        let permit = self.call.enter_bulkhead().await;
         self.start_execution(permit);
     }
 
@@ -83,19 +83,20 @@ impl Attempt<'_> {
         });
     }
 
-    /// While the store is unavailable, waits for one of a limited number of permits.
-    async fn enter_bulkhead(&self) -> BulkheadPermit {
-        let call = &self.call;
-        let is_unavailable = call.store().is_unavailable(&call.method.pair);
-        let is_nested = is_unavailable && scope::is_inside_execution(call.engine.id());
-        call.method.bulkhead.enter(is_unavailable, is_nested).await
-    }
-
     /// The method has returned a value. Returns how long it took.
     pub(crate) fn executed(&self) -> Duration {
         let execution = self.execution.as_ref();
         let cost = execution.map_or(Duration::ZERO, |execution| execution.started.elapsed());
         self.call.method.record_execution(cost);
         cost
+    }
+}
+
+impl KeyedCall<'_> {
+    /// While the store is unavailable, waits for one of a limited number of permits.
+    pub(super) async fn enter_bulkhead(&self) -> BulkheadPermit {
+        let is_unavailable = self.store().is_unavailable(&self.method.pair);
+        let is_nested = is_unavailable && scope::is_inside_execution(self.engine.id());
+        self.method.bulkhead.enter(is_unavailable, is_nested).await
     }
 }

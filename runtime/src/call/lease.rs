@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::deadline::Deadline;
 use crate::engine::Engine;
+use crate::engine::single_flight::JoinMark;
 use crate::key::digest::Field;
 use crate::rt::fork::PerProcess;
 use crate::rt::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
@@ -45,6 +46,23 @@ pub(crate) enum FenceCheck {
     Fenced,
     /// The store is failing, or has not answered yet.
     Unknown,
+}
+
+impl FenceCheck {
+    /// Which followers may be given the value: those that had joined before the store was asked, if it is current;
+    /// those that had joined before the method ran, if the store does not know. For others it may be too old.
+    pub(super) fn followers(
+        self,
+        before_asking: Option<JoinMark>,
+        before_execution: Option<JoinMark>,
+    ) -> Option<JoinMark> {
+        match self {
+            Self::Passed => before_asking,
+            Self::Unknown => before_execution,
+            // There is, or will be, a later value for them.
+            Self::Fenced => None,
+        }
+    }
 }
 
 impl Lease {

@@ -16,7 +16,7 @@ use crate::entry::header::{self, Age};
 use crate::error::Error;
 use crate::settings::Stampede;
 use crate::stats::Event;
-use crate::store::{AcceptEntry, LookupReply, OnHeldLease, PendingRead, ServerTime};
+use crate::store::{AcceptEntry, LookupReply, PendingRead, ServerTime};
 
 /// Bytes that may be the answer of a call: those of an entry that may be served, or of another call.
 pub(crate) struct FoundBytes {
@@ -219,12 +219,7 @@ impl Attempt<'_> {
     /// have stored meanwhile.
     async fn lead(&mut self) -> Option<FoundEntry> {
         let accept = self.accept?;
-        let stampede = self.call.method.freshness.stampede;
-        let on_held = if self.mode.read && stampede != Stampede::Off {
-            OnHeldLease::Wait
-        } else {
-            OnHeldLease::Preempt
-        };
+        let on_held = self.call.on_held(self.mode);
         match self.acquire_lease(on_held, accept).await {
             Ok(LeaseOrEntry::Lease(lease)) => self.lease = Some(lease),
             Ok(LeaseOrEntry::Entry(found)) => return Some(found),

@@ -25,11 +25,14 @@ static TIMERS: LazyLock<PerProcess<Arc<Timers>>> = LazyLock::new(PerProcess::def
 pub(crate) async fn within<T>(at_most: Duration, event: impl Future<Output = T>) -> Option<T> {
     let now = Instant::now();
     let until = now.checked_add(at_most).unwrap_or(now + LONGEST);
-    let mut wait = Wait::new(until);
+    let mut wait = None;
     let mut event = pin!(event);
     poll_fn(|context| match event.as_mut().poll(context) {
         Poll::Ready(happened) => Poll::Ready(Some(happened)),
-        Poll::Pending => wait.poll(context).map(|()| None),
+        Poll::Pending => {
+            let wait = wait.get_or_insert_with(|| Wait::new(until));
+            wait.poll(context).map(|()| None)
+        }
     })
     .await
 }

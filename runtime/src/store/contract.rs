@@ -204,6 +204,17 @@ pub(crate) enum AcceptEntry {
     Never,
 }
 
+impl AcceptEntry {
+    /// Whether these bytes will do, if they are alive.
+    pub(crate) fn accepts(self, entry: &[u8]) -> bool {
+        match self {
+            Self::Any => true,
+            Self::NotCreatedAt(instant) => entry.get(8..16) != Some(&instant[..]),
+            Self::Never => false,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum LeaseOutcome {
     /// There is an entry by now.

@@ -21,8 +21,8 @@ use self::content::{Content, MemoryLease, Now};
 use self::pair::MemoryPair;
 use self::ranking::Ranking;
 use super::{
-    AcceptEntry, Clock, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, Listeners,
-    LookupReply, OnHeldLease, Put, PutDone, PutOutcome, RawEntry, ServerTime, Store, Token,
+    Clock, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, Listeners, LookupReply,
+    OnHeldLease, Put, PutDone, PutOutcome, RawEntry, ServerTime, Store, Token,
 };
 use crate::entry::header;
 use crate::error::{Error, ErrorKind};
@@ -217,11 +217,7 @@ impl Store for Memory {
             .pairs
             .get(&pair.stem)
             .and_then(|memory| memory.values.get(&request.field));
-        let is_wanted = stored.is_some_and(|entry| match request.accept {
-            AcceptEntry::Any => true,
-            AcceptEntry::NotCreatedAt(instant) => entry.get(8..16) != Some(&instant[..]),
-            AcceptEntry::Never => false,
-        });
+        let is_wanted = stored.is_some_and(|entry| request.accept.accepts(entry));
         if is_wanted {
             let found = content.lookup(now, pair, request.field);
             if found.entry.is_some() {

@@ -15,7 +15,7 @@ use super::item::{BatchItem, ItemStep};
 use super::wait::ItemWaits;
 use crate::deadline::Deadline;
 use crate::engine::Engine;
-use crate::engine::scope::{self, Frame, Mode, Scope, ScopeGuard};
+use crate::engine::scope::{Frame, Mode, Scope, ScopeGuard};
 use crate::key::digest::{CallKey, FieldSet};
 use crate::method::bound::BoundRef;
 use crate::method::return_type::Value;
@@ -134,9 +134,7 @@ impl<'a> BatchAttempt<'a> {
     /// Waits until the method may run, and starts its execution for all items that are due.
     async fn begin_execution(&mut self) -> Vec<usize> {
         let due = self.at(ItemStep::Due);
-        let is_unavailable = self.engine.store().is_unavailable(&self.method.pair);
-        let is_nested = is_unavailable && scope::is_inside_execution(self.engine.id());
-        let permit = self.method.bulkhead.enter(is_unavailable, is_nested).await;
+        let permit = self.call(due[0]).enter_bulkhead().await;
         self.count(Event::exec, 1);
         let mut fields = FieldSet::default();
         for &index in &due {

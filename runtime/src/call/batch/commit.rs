@@ -182,12 +182,7 @@ impl BatchAttempt<'_> {
 
     fn publish(&mut self, asked: AskedItem, check: FenceCheck) {
         let item = &mut self.items[asked.index];
-        let may_have_it = match check {
-            FenceCheck::Passed => asked.before_asking,
-            FenceCheck::Unknown => item.joined_before,
-            // There is, or will be, a later value for them.
-            FenceCheck::Fenced => None,
-        };
+        let may_have_it = check.followers(asked.before_asking, item.joined_before);
         if let (Some(leader), Some(shared), Some(joined)) =
             (&mut item.leader, asked.shared, may_have_it)
         {

@@ -71,12 +71,7 @@ impl BatchAttempt<'_> {
 
     /// Made before the store is asked: if the caller goes away meanwhile, its drop gives the lease back.
     fn ask(&mut self, index: usize) -> Option<AskedLease> {
-        let stampede = self.method.freshness.stampede;
-        let on_held = if self.mode.read && stampede != Stampede::Off {
-            OnHeldLease::Wait
-        } else {
-            OnHeldLease::Preempt
-        };
+        let on_held = self.call(index).on_held(self.mode);
         let item = &mut self.items[index];
         let Some(accept) = item.accept else {
             item.step = ItemStep::Due;

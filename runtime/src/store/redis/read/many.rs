@@ -24,9 +24,14 @@ impl Client {
         fields: &[Field],
         wait: Timeout,
     ) -> Result<Vec<LookupReply>, Error> {
-        self.admit(Side::Read, pair)?;
+        let call = AdmittedCall {
+            admission: self.admit(Side::Read, pair)?,
+            side: Side::Read,
+            pair,
+            deadline: wait.at_most,
+        };
         let one = |field: Field| Lookup::new(self, pair, field, wait);
-        let Some(tickets) = self.tickets(pair, fields, wait).await else {
+        let Some(tickets) = self.tickets(&call, fields, wait).await else {
             return join_all(fields.iter().copied().map(one))
                 .await
                 .into_iter()
@@ -38,12 +43,6 @@ impl Client {
             found.push(if is_unanswered(&reply) {
                 one(*field).await?
             } else {
-                let call = AdmittedCall {
-                    admission: self.admit(Side::Read, pair)?,
-                    side: Side::Read,
-                    pair,
-                    deadline: wait.at_most,
-                };
                 self.account(&call, reply)?
             });
         }
@@ -52,13 +51,12 @@ impl Client {
 
     async fn tickets(
         self: &Arc<Self>,
-        pair: &Arc<Pair>,
+        call: &AdmittedCall<'_>,
         fields: &[Field],
         wait: Timeout,
     ) -> Option<Vec<Ticket>> {
         self.lanes.watch();
-        let node = self.node_of(pair);
-        let node = node.as_ref();
+        let (pair, node) = (call.pair, call.admission.node());
         let (lane, _) = self.lanes.here(&self.pair_state(pair).lanes, node)?;
         let queued = poll_fn(|context| {
             let waker = context.waker();

@@ -14,10 +14,8 @@ use crate::error::{Error, Fault};
 use crate::rt::timeout;
 use crate::settings::ms;
 use crate::store::redis::client::Client;
-use crate::store::redis::health::endpoint::{AdmittedCall, Pace, PacedResult, Side};
-use crate::store::{
-    AcceptEntry, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Pair, RawEntry, ServerTime,
-};
+use crate::store::redis::health::endpoint::{AdmittedCall, Pace, Side};
+use crate::store::{LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Pair, ServerTime};
 
 /// What is known of a lease after a claim.
 pub(crate) enum ClaimOutcome {
@@ -34,21 +32,17 @@ impl Client {
         requests: &[LeaseRequest],
         deadline: Duration,
     ) -> Vec<Result<ClaimOutcome, Error>> {
-        let wait = Timeout::new(deadline);
-        let queued = match self.queue_claims(pair, requests, wait) {
+        let queued = self.admit_claims(pair, deadline).and_then(|claims| {
+            let queued = self.queue_claims(&claims, requests)?;
+            Ok((claims, queued))
+        });
+        let (claims, queued) = match queued {
             Ok(queued) => queued,
             Err(error) => return requests.iter().map(|_| Err(error.again())).collect(),
         };
-        let each = requests
-            .iter()
-            .zip(queued)
-            .map(|(request, queued)| async move {
-                match queued {
-                    Some((seen, reply)) => self.claimed(pair, request, seen, wait, reply).await,
-                    None => Ok(ClaimOutcome::Undecided(request.on_held)),
-                }
-            });
-        join_all(each).await
+        let claims = &claims;
+        let each = requests.iter().zip(queued);
+        join_all(each.map(|(request, queued)| self.claimed(claims, request, queued))).await
     }
 
     /// [`claim`](Self::claim) for one.
@@ -58,23 +52,23 @@ impl Client {
         request: &LeaseRequest,
         deadline: Duration,
     ) -> Result<ClaimOutcome, Error> {
-        let wait = Timeout::new(deadline);
-        let queued = self.queue_claims(pair, std::slice::from_ref(request), wait)?;
-        match queued.into_iter().flatten().next() {
-            Some((seen, reply)) => self.claimed(pair, request, seen, wait, reply).await,
-            None => Ok(ClaimOutcome::Undecided(request.on_held)),
-        }
+        let claims = self.admit_claims(pair, deadline)?;
+        let queued = self.queue_claims(&claims, std::slice::from_ref(request))?;
+        let queued = queued.into_iter().flatten().next();
+        self.claimed(&claims, request, queued).await
     }
 
-    /// What a claim came to that has been queued.
+    /// What a claim came to, if it has been queued.
     async fn claimed(
         self: &Arc<Self>,
-        pair: &Arc<Pair>,
+        claims: &AdmittedClaims<'_>,
         request: &LeaseRequest,
-        seen: ServerTime,
-        wait: Timeout,
-        reply: ClaimReceiver,
+        queued: Option<(ServerTime, ClaimReceiver)>,
     ) -> Result<ClaimOutcome, Error> {
+        let AdmittedClaims { call, wait } = claims;
+        let Some((seen, reply)) = queued else {
+            return Ok(ClaimOutcome::Undecided(request.on_held));
+        };
         let reply = match timeout::within(wait.at_most, reply).await {
             Some(Ok(Ok(reply))) => reply,
             // The connection was lost, perhaps after the lease was set: `begin` finds that.
@@ -85,11 +79,11 @@ impl Client {
             Some(Ok(Err(error))) => return Err(error),
             None => {
                 let late = Error::unavailable("the store did not answer in time");
-                return self.account_claim(pair, wait, Err(late));
+                return self.account(call, Err(late));
             }
         };
         if Instant::now() > wait.half() {
-            self.account_claim(pair, wait, Ok(((), Pace::Slow)))?;
+            self.account(call, Ok(((), Pace::Slow)))?;
         }
         let entry = match reply {
             ClaimReply::Set(entry) => entry,
@@ -97,9 +91,11 @@ impl Client {
             ClaimReply::Outdated => return Ok(ClaimOutcome::Undecided(OnHeldLease::Preempt)),
         };
         let now_us = seen.now_us();
-        if let Some(entry) = entry.filter(|entry| is_accepted(request.accept, entry, now_us)) {
-            self.abandon(pair, request.field, request.token, 0);
-            self.record_found(pair, request.field, now_us).await;
+        if let Some(entry) = entry
+            .filter(|entry| request.accept.accepts(entry) && header::is_alive(entry, now_us / 1000))
+        {
+            self.abandon(call.pair, request.field, request.token, 0);
+            self.record_found(call.pair, request.field, now_us).await;
             return Ok(ClaimOutcome::Decided(LeaseOutcome::Hit(LookupReply {
                 now_us,
                 entry: Some(entry),
@@ -113,11 +109,11 @@ impl Client {
     /// Queues the claims that can be made without the script, in one step.
     fn queue_claims(
         self: &Arc<Self>,
-        pair: &Arc<Pair>,
+        claims: &AdmittedClaims<'_>,
         requests: &[LeaseRequest],
-        wait: Timeout,
     ) -> Result<Vec<Option<(ServerTime, ClaimReceiver)>>, Error> {
-        self.admit(Side::Write, pair)?;
+        let AdmittedClaims { call, wait } = claims;
+        let pair = call.pair;
         // Leases live by the server's own clock, also in tests that set the clock of entries.
         let is_forced = self.clock.forced_us() > 0;
         let (mut claims, mut queued) = (Vec::with_capacity(requests.len()), Vec::new());
@@ -144,8 +140,7 @@ impl Client {
             return Ok(queued);
         }
         let lanes = &self.pair_state(pair).lanes;
-        let node = self.node_of(pair);
-        let pushed = self.lanes.write(lanes, node.as_ref(), |traffic| {
+        let pushed = self.lanes.write(lanes, call.admission.node(), |traffic| {
             let pushed = traffic.claim(claims);
             let wakes = matches!(pushed, Ok(true));
             (pushed, wakes)
@@ -157,30 +152,26 @@ impl Client {
         }
     }
 
-    fn account_claim<T>(
+    fn admit_claims<'p>(
         self: &Arc<Self>,
-        pair: &Arc<Pair>,
-        wait: Timeout,
-        result: PacedResult<T>,
-    ) -> Result<T, Error> {
+        pair: &'p Arc<Pair>,
+        deadline: Duration,
+    ) -> Result<AdmittedClaims<'p>, Error> {
         let call = AdmittedCall {
             admission: self.admit(Side::Write, pair)?,
             side: Side::Write,
             pair,
-            deadline: wait.at_most,
+            deadline,
         };
-        self.account(&call, result)
+        let wait = Timeout::new(deadline);
+        Ok(AdmittedClaims { call, wait })
     }
 }
 
-type ClaimReceiver = oneshot::Receiver<Result<ClaimReply, Error>>;
-
-/// Whether an entry that is there by now will do.
-fn is_accepted(accept: AcceptEntry, entry: &RawEntry, now_us: u64) -> bool {
-    let is_wanted = match accept {
-        AcceptEntry::Any => true,
-        AcceptEntry::NotCreatedAt(instant) => entry.get(8..16) != Some(&instant[..]),
-        AcceptEntry::Never => false,
-    };
-    is_wanted && header::is_alive(entry, now_us / 1000)
+/// Claims that the breaker has let through, and how long they may take.
+struct AdmittedClaims<'p> {
+    call: AdmittedCall<'p>,
+    wait: Timeout,
 }
+
+type ClaimReceiver = oneshot::Receiver<Result<ClaimReply, Error>>;

@@ -21,12 +21,17 @@ const LARGE: usize = 64 << 10;
 impl Client {
     /// Stores values: together with others by the write pipeline at hand, or each by itself in the background.
     pub(crate) fn store(self: &Arc<Self>, pair: &Arc<Pair>, puts: Vec<(Put, PutDone)>) {
+        let admission = match self.admit(Side::Write, pair) {
+            Ok(admission) => admission,
+            Err(error) => {
+                for (_, done) in puts {
+                    done.finish(Err(error.again()));
+                }
+                return;
+            }
+        };
         let mut small = Vec::with_capacity(puts.len());
         for (put, done) in puts {
-            if let Err(error) = self.admit(Side::Write, pair) {
-                done.finish(Err(error));
-                continue;
-            }
             let queued = QueuedPut::new(pair, put, done, &self.clock);
             if is_large(&queued.put) {
                 self.put_elsewhere(queued);
@@ -38,8 +43,8 @@ impl Client {
             return;
         }
         // What the pipeline does not take stays here.
-        let (lanes, node) = (&self.pair_state(pair).lanes, self.node_of(pair));
-        self.lanes.write(lanes, node.as_ref(), |traffic| {
+        let lanes = &self.pair_state(pair).lanes;
+        self.lanes.write(lanes, admission.node(), |traffic| {
             match traffic.put(std::mem::take(&mut small)) {
                 Ok(wakes) => ((), wakes),
                 Err(back) => {
