@@ -29,6 +29,13 @@ impl Gated {
         id + 1
     }
 
+    /// 256 KiB, for a tenth of a second.
+    #[cache(ttl = "100ms")]
+    async fn document(&self, id: u32) -> String {
+        self.run().await;
+        id.to_string().repeat(256 << 10)
+    }
+
     #[nocache]
     async fn run(&self) {
         self.runs.fetch_add(1, Ordering::SeqCst);
@@ -279,5 +286,41 @@ async fn misses_survive_lost_connections() {
         }
         assert_eq!(source.runs.load(Ordering::SeqCst), cache.stats().exec);
         check_pairs(&server);
+    }
+}
+
+/// An entry that has expired is read by the lookup. A claim that reads it again would hold back the claims and puts
+/// that come with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_does_not_read_a_large_entry_again() {
+    let server = Server::start();
+    let (_cache, source, repo) = build(builder(&server));
+    until_joined(&server, &repo).await;
+    let sent = || {
+        let info: String = server.query(&["INFO", "stats"]);
+        let line = info
+            .lines()
+            .find_map(|line| line.strip_prefix("total_net_output_bytes:"));
+        line.unwrap().parse::<u64>().unwrap()
+    };
+    let task = |repo: &CachedGated| {
+        let repo = repo.clone();
+        tokio::spawn(async move { repo.document(1).await.len() })
+    };
+    // Stored, and read once, so that its size is known.
+    for _ in 0..2 {
+        assert_eq!(task(&repo).await.unwrap(), 256 << 10);
+    }
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        let (before, runs) = (sent(), source.runs.load(Ordering::SeqCst));
+        assert_eq!(task(&repo).await.unwrap(), 256 << 10);
+        assert_eq!(
+            source.runs.load(Ordering::SeqCst),
+            runs + 1,
+            "it had expired"
+        );
+        let read = (sent() - before) >> 10;
+        assert!((256..400).contains(&read), "{read} KiB");
     }
 }

@@ -11,6 +11,7 @@
 pub(crate) mod handle;
 mod handshake;
 mod io_task;
+pub(crate) mod large_fields;
 pub(crate) mod resp;
 mod state;
 pub(crate) mod traffic;

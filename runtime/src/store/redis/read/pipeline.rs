@@ -6,7 +6,6 @@
 pub(crate) mod batch;
 pub(crate) mod by_size;
 pub(crate) mod context;
-mod large_fields;
 mod parser;
 pub(crate) mod query;
 mod queue_shards;

@@ -7,6 +7,7 @@ use super::pipeline::by_size::PipelinesBySize;
 use super::pipeline::context::PipelineContext;
 use crate::store::redis::health::endpoint::Endpoint;
 use crate::store::redis::pipeline::handle::Pipeline;
+use crate::store::redis::pipeline::large_fields::LargeFields;
 use crate::store::redis::write::pipeline::context::WriteContext;
 use crate::store::redis::write::pipeline::traffic::WriteTraffic;
 
@@ -46,9 +47,13 @@ impl LaneContext {
 impl ServerPipelines {
     pub(super) fn new(context: &LaneContext) -> Self {
         let LaneContext { reads, writes } = context;
+        let large_fields = Arc::<LargeFields>::default();
         Self {
-            reads: PipelinesBySize::new(reads),
-            writes: Pipeline::new(writes.target.clone(), WriteTraffic::new(writes)),
+            reads: PipelinesBySize::new(reads, large_fields.clone()),
+            writes: Pipeline::new(
+                writes.target.clone(),
+                WriteTraffic::new(writes, large_fields),
+            ),
         }
     }
 

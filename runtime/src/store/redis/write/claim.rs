@@ -71,7 +71,7 @@ impl Client {
         };
         let reply = match timeout::within(wait.at_most, reply).await {
             Some(Ok(Ok(reply))) => reply,
-            // The connection was lost, perhaps after the lease was set: `begin` finds that.
+            // There was no claim, or the connection was lost, perhaps after the lease was set: `begin` finds that.
             Some(Err(_)) => return Ok(ClaimOutcome::Undecided(OnHeldLease::Wait)),
             Some(Ok(Err(error))) if error.fault() == Fault::Nothing => {
                 return Ok(ClaimOutcome::Undecided(request.on_held));

@@ -10,13 +10,12 @@ use crate::settings::ms;
 use crate::store::redis::client::Client;
 use crate::store::redis::connection::manager::ConnectionManager;
 use crate::store::redis::health::endpoint::Side;
+use crate::store::redis::pipeline::large_fields::LARGE;
 use crate::store::redis::script::put_args::{PutHeader, PutItem, put_args, put_reply};
 use crate::store::{Pair, Put, PutDone, PutOutcome};
 
 /// The timeout of a put once its turn has come.
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// From this size on a value goes alone, by a connection for large ones.
-const LARGE: usize = 64 << 10;
 
 impl Client {
     /// Stores values: together with others by the write pipeline at hand, or each by itself in the background.
@@ -117,6 +116,7 @@ impl Client {
     }
 }
 
+/// Whether a value goes alone, by the connection for large ones.
 fn is_large(put: &Put) -> bool {
     put.entry.tail.len() >= LARGE
 }

@@ -8,7 +8,6 @@ use tokio::runtime::Handle;
 
 use super::batch::Ticket;
 use super::context::PipelineContext;
-use super::large_fields::LargeFields;
 use super::query::Query;
 use super::traffic::ReadTraffic;
 use crate::deadline::Timeout;
@@ -16,6 +15,7 @@ use crate::error::Error;
 use crate::key::digest::Field;
 use crate::store::Pair;
 use crate::store::redis::pipeline::handle::Pipeline;
+use crate::store::redis::pipeline::large_fields::LargeFields;
 
 /// The pipelines of a lane. The one for large entries is opened when the first has been read.
 #[derive(Debug)]
@@ -26,8 +26,7 @@ pub(crate) struct PipelinesBySize {
 }
 
 impl PipelinesBySize {
-    pub(crate) fn new(context: &PipelineContext) -> Self {
-        let large_fields = Arc::<LargeFields>::default();
+    pub(crate) fn new(context: &PipelineContext, large_fields: Arc<LargeFields>) -> Self {
         Self {
             small: pipeline(context, &large_fields),
             large: pipeline(context, &large_fields),

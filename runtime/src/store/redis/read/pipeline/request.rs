@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use super::large_fields::LargeFields;
 use crate::entry::header;
 use crate::key::digest::Field;
 use crate::store::Pair;
+use crate::store::redis::pipeline::large_fields::LargeFields;
 use crate::store::redis::pipeline::resp::{array, bulk};
 
 /// Fields that are asked for together.

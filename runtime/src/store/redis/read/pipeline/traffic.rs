@@ -9,13 +9,13 @@ use bytes::{Bytes, BytesMut};
 
 use super::batch::{Batch, BatchReply, Ticket, disconnected};
 use super::context::{PipelineContext, ReplySink};
-use super::large_fields::LargeFields;
 use super::parser::{CompleteReply, ReplyParser};
 use super::query::Query;
 use super::queue_shards::{QueueShards, SentBatch};
 use super::request::Request;
 use crate::error::{Error, Fault};
 use crate::store::redis::health::endpoint::Side;
+use crate::store::redis::pipeline::large_fields::LargeFields;
 use crate::store::redis::pipeline::resp::ProtocolError;
 use crate::store::redis::pipeline::traffic::{Traffic, Waiters};
 

@@ -1,6 +1,6 @@
 //! Claims and puts as the traffic of a pipeline.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -11,6 +11,7 @@ use super::puts::{PutScripts, QueuedPut};
 use super::queue::{WriteKind, WriteQueue};
 use super::reply::{PartsParser, ReplyPart};
 use crate::error::Error;
+use crate::store::redis::pipeline::large_fields::LargeFields;
 use crate::store::redis::pipeline::resp::ProtocolError;
 use crate::store::redis::pipeline::traffic::{Traffic, Waiters};
 
@@ -21,6 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(crate) struct WriteTraffic {
     context: WriteContext,
+    large_fields: Arc<LargeFields>,
     queue: Mutex<WriteQueue>,
 }
 
@@ -33,15 +35,22 @@ pub(crate) enum SentWrites {
 }
 
 impl WriteTraffic {
-    pub(crate) fn new(context: &WriteContext) -> Self {
+    pub(crate) fn new(context: &WriteContext, large_fields: Arc<LargeFields>) -> Self {
         Self {
             context: context.clone(),
+            large_fields,
             queue: Mutex::default(),
         }
     }
 
-    /// Adds claims. Returns whether the I/O task has to be woken.
-    pub(crate) fn claim(&self, claims: Vec<QueuedClaim>) -> Result<bool, Error> {
+    /// Adds claims, but for those of fields with large entries: to read such an entry again would hold back the
+    /// others, and the script `begin` does not. Returns whether the I/O task has to be woken.
+    pub(crate) fn claim(&self, mut claims: Vec<QueuedClaim>) -> Result<bool, Error> {
+        // Without its claim a caller asks `begin`.
+        claims.retain(|claim| !self.large_fields.contains(claim.field));
+        if claims.is_empty() {
+            return Ok(false);
+        }
         let mut queue = self.queue();
         if !queue.is_open {
             return Err(claims::disconnected());

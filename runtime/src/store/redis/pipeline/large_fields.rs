@@ -8,23 +8,23 @@ use crate::key::digest::Field;
 
 /// From this size on an entry takes the server and the socket longer than a whole batch of small
 /// ones does.
-const LARGE: usize = 64 << 10;
+pub(crate) const LARGE: usize = 64 << 10;
 /// Fields that are remembered; past that all are forgotten, and found large again.
 const MOST: usize = 4096;
 
 #[derive(Debug, Default)]
-pub(super) struct LargeFields {
+pub(crate) struct LargeFields {
     any: AtomicBool,
     fields: Mutex<HashSet<Field>>,
 }
 
 impl LargeFields {
-    pub(super) fn contains(&self, field: Field) -> bool {
+    pub(crate) fn contains(&self, field: Field) -> bool {
         self.any.load(Ordering::Relaxed) && self.fields().contains(&field)
     }
 
     /// Remembers a field if its entry is large.
-    pub(super) fn observe(&self, field: Field, bytes: usize) {
+    pub(crate) fn observe(&self, field: Field, bytes: usize) {
         if bytes < LARGE {
             return;
         }
