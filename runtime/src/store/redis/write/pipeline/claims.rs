@@ -1,5 +1,8 @@
 //! Claims: leases of fields whose look-up found nothing of use, all of a pair in one transaction.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -114,59 +117,21 @@ impl ClaimGroup {
     ) -> Option<(usize, bool)> {
         let (exec, queued) = parts.split_last()?;
         let callers = self.claims.len();
-        let executed = match exec {
-            ReplyPart::Array(executed) if executed.len() == callers + 2 => executed,
-            ReplyPart::Error(aborted) => {
-                // The cause is the error of a command that could not be queued.
-                let cause = queued.iter().find_map(ReplyPart::error).unwrap_or(aborted);
-                let error = refused(bytes, cause);
-                if error.fault() == Fault::Moved {
-                    // Nothing was executed, and `begin` finds the node that serves the slot now.
-                    sink.moved();
-                    self.fail(&disconnected());
-                } else {
-                    sink.failed(&self.pair, &error);
-                    self.fail(&error);
-                }
-                return Some((callers, false));
-            }
-            _ => return None,
-        };
-        let (set, rest) = executed.split_at(callers);
-        let values = match &rest[0] {
-            ReplyPart::Array(values) if values.len() == callers => Ok(values),
-            ReplyPart::Error(range) => Err(refused(bytes, range)),
-            _ => return None,
-        };
-        let clock = match &rest[1] {
-            ReplyPart::Bulk(None) | ReplyPart::Error(_) => 0,
-            ReplyPart::Bulk(Some(range)) => {
-                let digits = std::str::from_utf8(&bytes[range.clone()]).ok()?;
-                digits.parse().ok()?
-            }
-            _ => return None,
-        };
-        if clock != self.began {
-            sink.set_pair_clock(&self.pair, clock);
+        if let ReplyPart::Error(aborted) = exec {
+            // The cause is the error of a command that could not be queued.
+            let cause = queued.iter().find_map(ReplyPart::error).unwrap_or(aborted);
+            self.abort(refused(bytes, cause), sink);
+            return Some((callers, false));
+        }
+        let executed = ExecutedClaims::of(exec, callers, bytes)?;
+        if executed.clock != self.began {
+            sink.set_pair_clock(&self.pair, executed.clock);
         }
         sink.answered(&self.pair);
         let mut any_set = false;
         for (at, claim) in self.claims.into_iter().enumerate() {
-            let reply = match (&set[at], &values) {
-                (ReplyPart::Error(range), _) => Err(refused(bytes, range)),
-                (ReplyPart::Int(1), Err(error)) => Err(error.again()),
-                (ReplyPart::Int(1), Ok(values)) if clock == self.began => match &values[at] {
-                    ReplyPart::Bulk(value) => {
-                        let value = value.clone().map(|range| bytes.slice(range));
-                        Ok(ClaimReply::Set(value.map(RawEntry::Own)))
-                    }
-                    _ => return None,
-                },
-                (ReplyPart::Int(1), Ok(_)) => Ok(ClaimReply::Outdated),
-                (ReplyPart::Int(_), _) => Ok(ClaimReply::Held),
-                _ => return None,
-            };
-            let is_set = matches!(set[at], ReplyPart::Int(1));
+            let reply = executed.reply(at, self.began, bytes)?;
+            let is_set = executed.is_set(at);
             any_set |= is_set;
             let is_leased = reply.is_ok();
             let is_received = claim.reply.send(reply).is_ok();
@@ -177,11 +142,77 @@ impl ClaimGroup {
         Some((callers, any_set))
     }
 
+    /// Nothing was executed.
+    fn abort(self, error: Error, sink: &dyn WriteSink) {
+        if error.fault() == Fault::Moved {
+            // `begin` finds the node that serves the slot now.
+            sink.moved();
+            self.fail(&disconnected());
+        } else {
+            sink.failed(&self.pair, &error);
+            self.fail(&error);
+        }
+    }
+
     pub(super) fn fail(self, error: &Error) {
         for claim in self.claims {
             // It fails where the caller was dropped.
             let _ = claim.reply.send(Err(error.again()));
         }
+    }
+}
+
+/// The reply to `EXEC`.
+struct ExecutedClaims<'p> {
+    set: &'p [ReplyPart],
+    values: Result<&'p [ReplyPart], Error>,
+    /// Of the pair.
+    clock: u64,
+}
+
+impl<'p> ExecutedClaims<'p> {
+    fn of(exec: &'p ReplyPart, callers: usize, bytes: &Bytes) -> Option<Self> {
+        let ReplyPart::Array(parts) = exec else {
+            return None;
+        };
+        let (set, [values, clock]) = parts.split_at_checked(callers)? else {
+            return None;
+        };
+        let values = match values {
+            ReplyPart::Array(values) if values.len() == callers => Ok(&values[..]),
+            ReplyPart::Error(text) => Err(refused(bytes, text)),
+            _ => return None,
+        };
+        let clock = match clock {
+            ReplyPart::Bulk(None) | ReplyPart::Error(_) => 0,
+            ReplyPart::Bulk(Some(range)) => {
+                let digits = std::str::from_utf8(&bytes[range.clone()]).ok()?;
+                digits.parse().ok()?
+            }
+            _ => return None,
+        };
+        Some(Self { set, values, clock })
+    }
+
+    fn is_set(&self, at: usize) -> bool {
+        matches!(self.set[at], ReplyPart::Int(1))
+    }
+
+    fn reply(&self, at: usize, began: u64, bytes: &Bytes) -> Option<Result<ClaimReply, Error>> {
+        Some(match (&self.set[at], &self.values) {
+            (ReplyPart::Error(text), _) => Err(refused(bytes, text)),
+            (ReplyPart::Int(1), Err(error)) => Err(error.again()),
+            (ReplyPart::Int(1), Ok(_)) if self.clock != began => Ok(ClaimReply::Outdated),
+            (ReplyPart::Int(1), Ok(values)) => match &values[at] {
+                ReplyPart::Bulk(value) => {
+                    let value = value.clone().map(|range| bytes.slice(range));
+                    Ok(ClaimReply::Set(value.map(RawEntry::Own)))
+                }
+                _ => return None,
+            },
+            (ReplyPart::Int(_), _) => Ok(ClaimReply::Held),
+            _ => return None,
+        })
     }
 }
 
