@@ -9,5 +9,7 @@ pub(crate) mod claims;
 pub(crate) mod context;
 pub(crate) mod puts;
 mod queue;
+#[cfg(test)]
+mod recording_sink;
 mod reply;
 pub(crate) mod traffic;

@@ -1,5 +1,8 @@
 //! Puts: those of a pair that come together are one script.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::Instant;

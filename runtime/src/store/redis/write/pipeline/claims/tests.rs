@@ -1,66 +1,11 @@
-use std::sync::Mutex;
-
-use super::super::context::PutsOptions;
-use super::super::puts::QueuedPut;
+use super::super::recording_sink::RecordingSink;
 use super::super::reply::PartsParser;
 use super::*;
-
-/// A store that remembers what it heard.
-#[derive(Default)]
-struct Heard {
-    clock: u64,
-    events: Mutex<Vec<String>>,
-}
-
-impl Heard {
-    fn note(&self, event: String) {
-        self.events.lock().unwrap().push(event);
-    }
-
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.events.lock().unwrap())
-    }
-}
-
-impl WriteSink for Heard {
-    fn begin_puts(&self, _: &Arc<Pair>, _: &[QueuedPut]) -> Option<PutsOptions> {
-        None
-    }
-
-    fn sweep_again(&self, _: &Pair) {}
-
-    fn pair_clock(&self, _: &Pair) -> u64 {
-        self.clock
-    }
-
-    fn set_pair_clock(&self, _: &Pair, clock: u64) {
-        self.note(format!("clock {clock}"));
-    }
-
-    fn release(&self, _: &Arc<Pair>, field: Field, token: Token) {
-        assert_eq!(field.0[0], token.0[0]);
-        self.note(format!("release {}", field.0[0]));
-    }
-
-    fn put_elsewhere(&self, _: QueuedPut) {}
-
-    fn answered(&self, _: &Pair) {
-        self.note("answered".to_owned());
-    }
-
-    fn moved(&self) {
-        self.note("moved".to_owned());
-    }
-
-    fn failed(&self, _: &Arc<Pair>, error: &Error) {
-        self.note(format!("failed {:?}", error.fault()));
-    }
-}
 
 type Receiver = oneshot::Receiver<Result<ClaimReply, Error>>;
 
 /// So many claims of one pair; the field and the token of each begin with its number.
-fn claims(n: u8, sink: &Heard) -> (ClaimGroup, Vec<Receiver>) {
+fn claims(n: u8, sink: &RecordingSink) -> (ClaimGroup, Vec<Receiver>) {
     let pair = Pair::for_test("claims");
     let (claims, receivers) = (0..n)
         .map(|at| {
@@ -81,7 +26,12 @@ fn claims(n: u8, sink: &Heard) -> (ClaimGroup, Vec<Receiver>) {
 }
 
 /// What a group makes of the reply to `EXEC`, and of those to the commands before it.
-fn deliver(group: ClaimGroup, queued: &str, exec: &str, sink: &Heard) -> Option<(usize, bool)> {
+fn deliver(
+    group: ClaimGroup,
+    queued: &str,
+    exec: &str,
+    sink: &RecordingSink,
+) -> Option<(usize, bool)> {
     let bytes = Bytes::from([queued, exec].concat().into_bytes());
     let replies = group.replies();
     let (_, parts) = PartsParser::default()
@@ -97,7 +47,7 @@ fn queued(claims: usize) -> String {
 
 #[test]
 fn each_caller_gets_what_became_of_its_claim() {
-    let sink = Heard::default();
+    let sink = RecordingSink::default();
     let (group, receivers) = claims(3, &sink);
     let exec = "*5\r\n:1\r\n:1\r\n:0\r\n*3\r\n$-1\r\n$5\r\nentry\r\n$-1\r\n$-1\r\n";
     assert_eq!(deliver(group, &queued(3), exec, &sink), Some((3, true)));
@@ -113,7 +63,7 @@ fn each_caller_gets_what_became_of_its_claim() {
 
 #[test]
 fn a_lease_that_no_caller_was_given_is_released() {
-    let sink = Heard::default();
+    let sink = RecordingSink::default();
     let (group, mut receivers) = claims(3, &sink);
     // Its claim has been sent: it goes away before the reply.
     drop(receivers.remove(1));
@@ -138,9 +88,9 @@ fn a_lease_that_no_caller_was_given_is_released() {
 #[test]
 fn a_claim_by_another_clock_is_outdated() {
     for (known, clock) in [(0, "$2\r\n42\r\n"), (42, "$-1\r\n")] {
-        let sink = Heard {
+        let sink = RecordingSink {
             clock: known,
-            ..Heard::default()
+            ..RecordingSink::default()
         };
         let (group, mut receivers) = claims(1, &sink);
         let exec = format!("*3\r\n:1\r\n*1\r\n$-1\r\n{clock}");
@@ -165,7 +115,7 @@ fn an_aborted_transaction_fails_all_once_and_one_that_moved_is_asked_another_way
         ),
         ("-MOVED 1 127.0.0.1:1\r\n", "moved", Fault::Nothing),
     ] {
-        let sink = Heard::default();
+        let sink = RecordingSink::default();
         let (group, receivers) = claims(2, &sink);
         let queued = format!("+OK\r\n{cause}+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n");
         assert_eq!(deliver(group, &queued, abort, &sink), Some((2, false)));
@@ -187,7 +137,7 @@ fn replies_to_something_else_end_the_connection() {
         "*3\r\n+OK\r\n*1\r\n$-1\r\n$-1\r\n",
         "*3\r\n:1\r\n*1\r\n:1\r\n$-1\r\n",
     ] {
-        let sink = Heard::default();
+        let sink = RecordingSink::default();
         let (group, _receivers) = claims(1, &sink);
         assert_eq!(deliver(group, &queued(1), exec, &sink), None, "{exec}");
     }
@@ -206,7 +156,7 @@ fn callers_that_have_gone_are_not_sent() {
         until: Instant::now(),
         reply,
     };
-    let sink = Heard::default();
+    let sink = RecordingSink::default();
     let groups = groups(vec![claim(0, gone.0), claim(1, stays.0)], &sink);
     let mut out = BytesMut::new();
     groups.iter().for_each(|group| group.write(&mut out));
