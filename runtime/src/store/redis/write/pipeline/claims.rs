@@ -1,4 +1,7 @@
 //! Claims: leases of fields whose look-up found nothing of use, all of a pair in one transaction.
+//!
+//! The bytes of the transaction, and what each caller is given of the reply. It knows the store only as a
+//! [`WriteSink`]. Start with [`ClaimGroup`].
 
 #[cfg(test)]
 mod tests;
@@ -120,7 +123,7 @@ impl ClaimGroup {
         if let ReplyPart::Error(aborted) = exec {
             // The cause is the error of a command that could not be queued.
             let cause = queued.iter().find_map(ReplyPart::error).unwrap_or(aborted);
-            self.abort(refused(bytes, cause), sink);
+            self.abort(&refused(bytes, cause), sink);
             return Some((callers, false));
         }
         let executed = ExecutedClaims::of(exec, callers, bytes)?;
@@ -143,14 +146,14 @@ impl ClaimGroup {
     }
 
     /// Nothing was executed.
-    fn abort(self, error: Error, sink: &dyn WriteSink) {
+    fn abort(self, error: &Error, sink: &dyn WriteSink) {
         if error.fault() == Fault::Moved {
             // `begin` finds the node that serves the slot now.
             sink.moved();
             self.fail(&disconnected());
         } else {
-            sink.failed(&self.pair, &error);
-            self.fail(&error);
+            sink.failed(&self.pair, error);
+            self.fail(error);
         }
     }
 

@@ -1,4 +1,7 @@
 //! Puts: those of a pair that come together are one script.
+//!
+//! Which of them go together, the bytes of the script, and what each of them came to. It knows the store only
+//! as a [`WriteSink`]. Start with [`PutScript`].
 
 #[cfg(test)]
 mod tests;

@@ -159,7 +159,9 @@ fn callers_that_have_gone_are_not_sent() {
     let sink = RecordingSink::default();
     let groups = groups(vec![claim(0, gone.0), claim(1, stays.0)], &sink);
     let mut out = BytesMut::new();
-    groups.iter().for_each(|group| group.write(&mut out));
+    for group in &groups {
+        group.write(&mut out);
+    }
     let text = String::from_utf8_lossy(&out);
     assert_eq!((groups.len(), text.matches("HSETNX").count()), (1, 1));
 }
