@@ -1,4 +1,4 @@
-//! Values that are read by hand and stored under a fencing token, and what `inspect` tells of an entry.
+//! Values that are read manually and stored under a fencing token, and what `inspect` tells of an entry.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::entry_point::{Method, Place, Source, every_entry_point};
 use crate::fencing::{OVERTAKES, Row};
 
 every_entry_point! {
-    a_value_read_by_hand_is_stored_unless_something_has_overtaken_it;
+    a_value_read_manually_is_stored_unless_something_has_overtaken_it;
     a_call_that_stores_a_value_overtakes_a_token;
     a_token_that_is_dropped_is_given_back;
     a_token_of_another_entry_is_an_error;
@@ -19,7 +19,7 @@ every_entry_point! {
     inspect_tells_of_the_entry_and_not_of_its_value;
 }
 
-async fn a_value_read_by_hand_is_stored_unless_something_has_overtaken_it(place: Place) {
+async fn a_value_read_manually_is_stored_unless_something_has_overtaken_it(place: Place) {
     for is_other_process in [false, true] {
         for how in OVERTAKES.into_iter().filter(|how| how.is_offered(&place)) {
             let [cache, other] = place.of_two_processes(|builder| builder);
@@ -151,20 +151,23 @@ async fn inspect_tells_of_the_entry_and_not_of_its_value(place: Place) {
     let before = SystemTime::now() - Duration::from_secs(1);
     subject.call(Method::Minutes10, id).await.unwrap();
     let hits = cache.stats().hit;
-    let told = entry.inspect().await.unwrap().unwrap();
+    let inspection = entry.inspect().await.unwrap().unwrap();
     let after = SystemTime::now() + Duration::from_secs(1);
-    assert!((before..after).contains(&told.stored_at), "{told:?}");
-    let left = told.expires_in.unwrap();
+    assert!(
+        (before..after).contains(&inspection.stored_at),
+        "{inspection:?}"
+    );
+    let left = inspection.expires_in.unwrap();
     let whole = Duration::from_secs(600);
-    assert!(left <= whole && left > whole / 2, "{told:?}");
-    assert!(matches!(told.codec, Codec::Cbor));
+    assert!(left <= whole && left > whole / 2, "{inspection:?}");
+    assert!(matches!(inspection.codec, Codec::Cbor));
     // A header, and nine bytes of CBOR.
-    assert!((60..200).contains(&told.size), "{told:?}");
+    assert!((60..200).contains(&inspection.size), "{inspection:?}");
     let cost = Duration::from_millis(20)..Duration::from_secs(5);
-    assert!(cost.contains(&told.cost), "{told:?}");
+    assert!(cost.contains(&inspection.cost), "{inspection:?}");
     let is_hex = |c: char| c.is_ascii_hexdigit();
-    assert!((4..=16).contains(&told.build.len()) && told.build.chars().all(is_hex));
-    let shown = format!("{told:?}");
+    assert!((4..=16).contains(&inspection.build.len()) && inspection.build.chars().all(is_hex));
+    let shown = format!("{inspection:?}");
     assert!(!shown.contains(&id.to_string()), "{shown}");
     assert!(
         shown.contains("stored_at") && shown.contains("build"),
@@ -172,12 +175,15 @@ async fn inspect_tells_of_the_entry_and_not_of_its_value(place: Place) {
     );
     assert_eq!(cache.stats().hit, hits);
 
-    // The time since `begin` is what a value by hand has cost.
+    // The time since `begin` is what a value from outside has cost.
     let token = entry.begin().await.unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(entry.put_if_current((Some(3), token)).await.unwrap());
-    let told = entry.inspect().await.unwrap().unwrap();
-    assert!(told.cost >= Duration::from_millis(50), "{told:?}");
+    let inspection = entry.inspect().await.unwrap().unwrap();
+    assert!(
+        inspection.cost >= Duration::from_millis(50),
+        "{inspection:?}"
+    );
 }
 
 struct Repo;

@@ -18,7 +18,7 @@ use crate::rt::timeout;
 use crate::stats::Event;
 use crate::store::{AcceptEntry, OnHeldLease, Put, PutDone, PutOutcome};
 
-/// The right to store a value that was read by hand, until something overtakes it:
+/// The right to store a value that was read manually, until something overtakes it:
 /// [`EntryHandle::begin`] takes it before the value is read, and
 /// [`put_if_current`](EntryHandle::put_if_current) uses it up.
 ///
@@ -113,7 +113,7 @@ where
     S: ReturnType<R>,
     S::Stored: Value,
 {
-    /// Takes a fencing token, to be taken *before* a value is read by hand and stored by
+    /// Takes a fencing token, to be taken *before* a value is read manually and stored by
     /// [`put_if_current`](Self::put_if_current): so nothing that is older than an invalidation lands
     /// after it.
     ///
