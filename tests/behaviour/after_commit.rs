@@ -85,14 +85,17 @@ impl Test {
         self.row.store(value, Ordering::SeqCst);
     }
 
-    async fn stored(&self) -> Option<u64> {
-        let entry = self.others.entry(Method::Plain, 1);
-        entry.peek().await.unwrap().flatten()
+    /// What is stored, as it is outside of the transaction: on a thread of its own.
+    fn stored(&self) -> Option<u64> {
+        let others = self.others.clone();
+        let peek = move || pollster::block_on(others.entry(Method::Plain, 1).peek());
+        let peeked = std::thread::spawn(peek).join().unwrap();
+        peeked.unwrap().flatten()
     }
 
     async fn is_removed(&self, why: &str) {
         for _ in 0..500 {
-            if self.stored().await.is_none() {
+            if self.stored().is_none() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -108,11 +111,11 @@ async fn invalidations_wait_for_the_end_of_the_transaction(place: Place) {
             let ended = test.cache.after_commit(async {
                 test.set(1);
                 way.invalidate(&test.subject).await;
-                assert_eq!(test.stored().await, Some(0), "{way:?}");
+                assert_eq!(test.stored(), Some(0), "{way:?}");
                 end
             });
             assert_eq!(ended.await, end);
-            let left = test.stored().await;
+            let left = test.stored();
             assert_eq!(left, end.is_err().then_some(0), "{way:?}, {end:?}");
             assert_eq!(test.cache.stats().error, 0);
         }
@@ -123,7 +126,7 @@ async fn invalidations_wait_for_the_end_of_the_transaction(place: Place) {
             let task = tokio::spawn(async move {
                 let transaction = its.cache.after_commit(async {
                     way.invalidate(&its.subject).await;
-                    assert_eq!(its.stored().await, Some(0), "{way:?}");
+                    assert_eq!(its.stored(), Some(0), "{way:?}");
                     signal.add_permits(1);
                     assert!(!panics, "a bug in the transaction");
                     std::future::pending::<Result<(), ()>>().await
@@ -162,21 +165,24 @@ async fn a_transaction_reads_its_own_writes_and_keeps_them_from_others(place: Pl
             if place.offers(Need::Refresh) {
                 assert_eq!(entry.refresh().await, Ok(Some(1)));
             }
-            assert_eq!(test.stored().await, Some(0), "{way:?}");
+            assert_eq!(test.stored(), Some(0), "{way:?}");
             // Of other entries everything is as it always is.
             assert_eq!(subject.call(Method::Other, 1).await, Ok(Some(1)));
             let other = test.others.entry(Method::Other, 1).peek().await;
             assert_eq!(other.unwrap(), Some(Some(1)));
             // So it is of this entry, for others.
             let runs = subject.source.runs();
-            assert_eq!(test.others.spawn(Method::Plain, 1).await.unwrap(), Ok(Some(0)));
+            assert_eq!(
+                test.others.spawn(Method::Plain, 1).await.unwrap(),
+                Ok(Some(0))
+            );
             assert_eq!(subject.source.runs(), runs);
             Ok::<_, ()>(())
         });
         inside.await.unwrap();
-        assert_eq!(test.stored().await, None);
+        assert_eq!(test.stored(), None);
         assert_eq!(subject.call(Method::Plain, 1).await, Ok(Some(1)));
-        assert_eq!(test.stored().await, Some(1));
+        assert_eq!(test.stored(), Some(1));
     }
     joins_no_other_call(&place).await;
 }
@@ -184,7 +190,11 @@ async fn a_transaction_reads_its_own_writes_and_keeps_them_from_others(place: Pl
 /// That may have begun before the write, and may be what the transaction itself keeps from going on.
 async fn joins_no_other_call(place: &Place) {
     let test = Test::new(place).await;
-    test.subject.entry(Method::Plain, 1).invalidate().await.unwrap();
+    test.subject
+        .entry(Method::Plain, 1)
+        .invalidate()
+        .await
+        .unwrap();
     let (began, go_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let its = (began.clone(), go_on.clone());
     test.subject.source.runs_from_now_on(move |_| {
@@ -197,7 +207,9 @@ async fn joins_no_other_call(place: &Place) {
     });
     let reader = test.subject.spawn(Method::Plain, 1);
     began.acquire().await.unwrap().forget();
-    test.subject.source.runs_from_now_on(|_| async { Ok(Some(1)) });
+    test.subject
+        .source
+        .runs_from_now_on(|_| async { Ok(Some(1)) });
     let inside = test.cache.after_commit(async {
         let entry = test.subject.entry(Method::Plain, 1);
         assert!(!entry.invalidate().await.unwrap());
@@ -209,7 +221,7 @@ async fn joins_no_other_call(place: &Place) {
     inside.await.unwrap();
     go_on.add_permits(1);
     assert_eq!(reader.await.unwrap(), Ok(Some(0)));
-    assert_eq!(test.stored().await, None, "the reader was overtaken");
+    assert_eq!(test.stored(), None, "the reader was overtaken");
 }
 
 async fn an_inner_transaction_hands_its_invalidations_to_the_outer_one(place: Place) {
@@ -223,14 +235,14 @@ async fn an_inner_transaction_hands_its_invalidations_to_the_outer_one(place: Pl
                     end(inner)
                 });
                 assert_eq!(inside.await, end(inner));
-                assert_eq!(test.stored().await, Some(0), "{way:?}");
+                assert_eq!(test.stored(), Some(0), "{way:?}");
                 let peek = test.subject.entry(Method::Plain, 1).peek().await;
                 assert_eq!(peek.unwrap().is_none(), inner, "{way:?}");
                 end(outer)
             });
             assert_eq!(ended.await, end(outer));
             let is_invalidated = inner && outer;
-            let left = test.stored().await.is_none();
+            let left = test.stored().is_none();
             assert_eq!(left, is_invalidated, "{way:?}: {inner}, {outer}");
         }
         // Whether the inner one has committed is not known: the outer one's end is not waited for.
@@ -244,11 +256,14 @@ async fn an_inner_transaction_hands_its_invalidations_to_the_outer_one(place: Pl
             assert!(late.is_err());
             test.is_removed("the inner one was dropped").await;
             // A reader from before the commit of the outer one.
-            assert_eq!(test.others.spawn(Method::Plain, 1).await.unwrap(), Ok(Some(0)));
+            assert_eq!(
+                test.others.spawn(Method::Plain, 1).await.unwrap(),
+                Ok(Some(0))
+            );
             Ok::<_, ()>(())
         });
         ended.await.unwrap();
-        assert_eq!(test.stored().await, None, "{way:?}");
+        assert_eq!(test.stored(), None, "{way:?}");
     }
 }
 
@@ -258,20 +273,24 @@ async fn transactions_of_several_caches_nest(place: Place) {
         let ended = one.cache.after_commit(two.cache.after_commit(async {
             way.invalidate(&one.subject).await;
             way.invalidate(&two.subject).await;
-            assert_eq!((one.stored().await, two.stored().await), (Some(0), Some(0)));
+            assert_eq!((one.stored(), two.stored()), (Some(0), Some(0)));
             Ok::<_, ()>(())
         }));
         ended.await.unwrap();
-        assert_eq!((one.stored().await, two.stored().await), (None, None));
+        assert_eq!((one.stored(), two.stored()), (None, None));
         // Of a cache without a scope, at once.
         let [one, two] = [Test::new(&place).await, Test::new(&place).await];
         let ended = one.cache.after_commit(async {
-            two.subject.entry(Method::Plain, 1).invalidate().await.unwrap();
-            assert_eq!(two.stored().await, None);
+            two.subject
+                .entry(Method::Plain, 1)
+                .invalidate()
+                .await
+                .unwrap();
+            assert_eq!(two.stored(), None);
             Err::<(), _>(Failure)
         });
         assert_eq!(ended.await, Err(Failure));
-        assert_eq!(one.stored().await, Some(0));
+        assert_eq!(one.stored(), Some(0));
     }
 }
 
@@ -284,7 +303,7 @@ async fn tasks_that_are_spawned_are_in_no_transaction(place: Place) {
             assert!(entry.invalidate().await.unwrap());
         });
         task.await.unwrap();
-        assert_eq!(test.stored().await, None);
+        assert_eq!(test.stored(), None);
         Err::<(), _>(())
     });
     assert_eq!(ended.await, Err(()));
@@ -300,11 +319,11 @@ async fn a_write_that_is_dropped_inside_may_have_written(place: Place) {
             let late = tokio::time::timeout(Duration::from_millis(30), write).await;
             assert!(late.is_err());
             tokio::time::sleep(Duration::from_millis(30)).await;
-            assert_eq!(test.stored().await, Some(0), "it waits for the commit");
+            assert_eq!(test.stored(), Some(0), "it waits for the commit");
             if is_committed { Ok(()) } else { Err(()) }
         });
         assert_eq!(ended.await.is_ok(), is_committed);
-        assert_eq!(test.stored().await.is_none(), is_committed);
+        assert_eq!(test.stored().is_none(), is_committed);
     }
 }
 
@@ -315,13 +334,13 @@ fn a_transaction_of_a_closure_waits_as_well(place: &Place) {
             test.set(1);
             let invalidated = test.subject.entry(Method::Plain, 1);
             assert!(!pollster::block_on(invalidated.invalidate()).unwrap());
-            assert_eq!(pollster::block_on(test.stored()), Some(0));
+            assert_eq!(test.stored(), Some(0));
             let call = pollster::block_on(test.subject.call(Method::Plain, 1));
             assert_eq!(call, Ok(Some(1)));
             end
         });
         assert_eq!(ended, end);
-        let left = pollster::block_on(test.stored());
+        let left = test.stored();
         assert_eq!(left, end.is_err().then_some(0));
     }
 }

@@ -15,7 +15,8 @@ impl Database {
         let file = std::env::temp_dir().join(unique("transactions"));
         let database = Self(file);
         let connection = database.connect();
-        let schema = "PRAGMA journal_mode = wal; CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT);
+        let schema =
+            "PRAGMA journal_mode = wal; CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT);
             INSERT INTO users VALUES (1, 'Ann'), (2, 'Ben')";
         connection.execute_batch(schema).unwrap();
         database
@@ -145,7 +146,7 @@ fn a_transaction_reads_what_it_has_written_and_no_one_else_does() {
             let ended = test.cache.after_commit_sync(|| {
                 let transaction = writer.transaction().unwrap();
                 let (users, elsewhere) = (&test.users, &test.elsewhere);
-                assert_eq!(users.named(&transaction, "Zoe").unwrap(), []);
+                assert!(users.named(&transaction, "Zoe").unwrap().is_empty());
                 for id in [1, 2] {
                     users.rename(&transaction, id, "Zoe").unwrap();
                     let found = users.find(&transaction, id).unwrap();
@@ -157,7 +158,7 @@ fn a_transaction_reads_what_it_has_written_and_no_one_else_does() {
                         let reader = test.database.connect();
                         elsewhere.named(&reader, "Zoe").unwrap()
                     };
-                    assert_eq!(scope.spawn(read).join().unwrap(), []);
+                    assert!(scope.spawn(read).join().unwrap().is_empty());
                 });
                 if is_committed {
                     transaction.commit().map_err(drop)
@@ -190,7 +191,8 @@ fn many_transactions_and_readers_leave_nothing_old() {
                             let transaction = writer.transaction_with_behavior(
                                 rusqlite::TransactionBehavior::Immediate,
                             )?;
-                            test.users.rename(&transaction, 1, &format!("{name} {round}"))?;
+                            test.users
+                                .rename(&transaction, 1, &format!("{name} {round}"))?;
                             if round % 4 == 3 {
                                 return transaction.rollback();
                             }
