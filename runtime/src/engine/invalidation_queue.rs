@@ -12,7 +12,7 @@ use crate::method::bound::BoundMethod;
 /// What the queue of one cache holds. Calls do not read what is in it from the store.
 #[derive(Debug, Default)]
 pub(crate) struct InvalidationQueue {
-    state: Mutex<QueueState>,
+    state: Mutex<InvalidationQueueState>,
     /// Whether there is anything in it: calls look here first.
     is_used: AtomicBool,
     /// It is to be sent now.
@@ -22,7 +22,7 @@ pub(crate) struct InvalidationQueue {
 }
 
 #[derive(Debug, Default)]
-struct QueueState {
+struct InvalidationQueueState {
     waiting: PendingEntries,
     /// What is being sent. An invalidation of the same entry that comes meanwhile waits beside it.
     sending: PendingEntries,
@@ -41,7 +41,7 @@ pub(crate) enum QueueReply {
 }
 
 impl InvalidationQueue {
-    fn state(&self) -> MutexGuard<'_, QueueState> {
+    fn state(&self) -> MutexGuard<'_, InvalidationQueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
