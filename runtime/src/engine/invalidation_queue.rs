@@ -36,8 +36,8 @@ pub(crate) enum QueueReply {
     Queued,
     /// It is the caller who has to start the task that sends.
     NeedsSender,
-    /// The cache was closed.
-    Refused,
+    /// The cache was closed: it is lost.
+    Refused(MethodEntries),
 }
 
 impl InvalidationQueue {
@@ -48,15 +48,15 @@ impl InvalidationQueue {
     /// Queues an invalidation. Beyond `at_most` entries, methods are named as a whole.
     pub(crate) fn add(
         &self,
-        bound: Arc<BoundMethod>,
+        bound: &Arc<BoundMethod>,
         entries: MethodEntries,
         at_most: usize,
     ) -> QueueReply {
         let mut state = self.state();
         if state.is_closed {
-            return QueueReply::Refused;
+            return QueueReply::Refused(entries);
         }
-        state.waiting.add(bound, entries);
+        state.waiting.add(bound.clone(), entries);
         while state.waiting.named() > 0 && state.waiting.named() + state.sending.named() > at_most {
             state.waiting.widen();
         }
