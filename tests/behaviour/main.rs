@@ -30,4 +30,5 @@ mod settings;
 mod single_flight;
 mod staleness;
 mod storing;
+mod tokens;
 mod unstorable;
