@@ -35,6 +35,11 @@ pub(crate) fn uncached(method: &Ident) -> Ident {
     format_ident!("__uncached_{}", method.unraw(), span = method.span())
 }
 
+/// What a method is called in its fingerprint, where `name` says what it is called in keys.
+pub(crate) fn renamed() -> Ident {
+    Ident::new("__named", Span::call_site())
+}
+
 /// What a function is called on the type of its handles, where it runs without the cache.
 pub(crate) fn uncached_function() -> Ident {
     Ident::new("uncached", Span::call_site())

@@ -4,6 +4,8 @@
 //! decided here, as are rules between methods. Start at [`Plan::new`].
 
 mod batch;
+mod invalidation;
+mod named;
 mod siblings;
 
 use std::ops::Deref;
@@ -14,6 +16,7 @@ use crate::args::{self, MethodArgs};
 use crate::ast::{self, Block, EntryPoint, Helpers, Invalidates, Method};
 use crate::valid;
 pub(crate) use batch::BatchPlan;
+use invalidation::wrong_lists;
 
 /// A block, with what becomes of its methods.
 #[derive(Debug)]
@@ -86,6 +89,7 @@ impl<'a> Plan<'a> {
         };
         errors.extend(siblings::collisions(&mut plan));
         plan.resolve_shares(errors);
+        errors.extend(plan.names_given_twice());
         errors.extend(plan.wrong_invalidations());
         plan.check_lists(errors);
         plan.check_refreshes(errors);
@@ -146,22 +150,6 @@ impl<'a> Plan<'a> {
         self.methods
             .iter()
             .filter(move |method| method.name() == name)
-    }
-
-    /// Calls in `#[invalidates]` that name a method of this block which has no entries. Methods that
-    /// are not here may be in another block: those the compiler looks up.
-    fn wrong_invalidations(&self) -> Vec<Error> {
-        let calls = self.methods.iter().flat_map(|method| match &method.kind {
-            Kind::Delegated(calls) => &calls[..],
-            _ => &[],
-        });
-        let is_wrong = |call: &&Invalidates| {
-            let mut named = self.named(&call.method).peekable();
-            let mut has_entries =
-                |method: &MethodPlan<'_>| matches!(method.kind, Kind::Cached(_) | Kind::Refused);
-            named.peek().is_some() && !named.any(&mut has_entries)
-        };
-        calls.filter(is_wrong).map(valid::no_entries).collect()
     }
 
     /// Names in `only` and `skip` that nothing here has. Without the right list an argument may be in the key that is not
@@ -339,13 +327,6 @@ fn kind_in_place(
         errors.extend(valid::unboxed_recursion(method));
     }
     Ok(found)
-}
-
-fn wrong_lists(calls: &[Invalidates], method: &Method<'_>) -> Vec<Error> {
-    let lists = calls.iter().filter(|call| call.each);
-    lists
-        .filter_map(|call| valid::list_of_each(call, method).err())
-        .collect()
 }
 
 fn cached(

@@ -25,7 +25,8 @@ use error::{at, leave_out};
 pub(crate) use argument::{arguments, no_late_helpers};
 pub(crate) use batch::batch;
 pub(crate) use block::{
-    block, forwardable, no_entries, not_a_block, nothing_cached, own_type, unknown_item, wrapper,
+    block, forwardable, named_twice, no_entries, not_a_block, nothing_cached, own_type,
+    unknown_item, wrapper,
 };
 pub(crate) use each::list_of_each;
 pub(crate) use in_place::{

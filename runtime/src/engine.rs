@@ -6,6 +6,7 @@
 pub(crate) mod detached;
 mod functions;
 pub(crate) mod limits;
+mod named_methods;
 pub(crate) mod refreshes;
 pub(crate) mod scope;
 pub(crate) mod single_flight;
@@ -17,6 +18,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use self::functions::Functions;
 use self::limits::Limits;
+use self::named_methods::NamedMethods;
 use self::refreshes::Refreshes;
 use self::scope::Mode;
 use self::single_flight::Flights;
@@ -54,6 +56,7 @@ struct State {
     refreshes: Arc<Refreshes>,
     methods: RwLock<HashMap<usize, Result<Arc<BoundMethod>, Error>>>,
     functions: Functions,
+    named_methods: NamedMethods,
     maxsizes: MaxSizes,
     /// Counts what happens to methods that could not be bound.
     unbound: Counters,
@@ -68,6 +71,7 @@ impl State {
             refreshes: Arc::default(),
             methods: RwLock::default(),
             functions,
+            named_methods: NamedMethods::default(),
             maxsizes: MaxSizes::default(),
             unbound: Counters::default(),
         }
@@ -275,6 +279,7 @@ impl Engine {
     }
 
     fn bind_new(&self, declaration: Declaration<'_>) -> Result<Arc<BoundMethod>, Error> {
+        self.state().named_methods.claim(&declaration)?;
         let bound = BoundMethod::new(declaration, &self.0.defaults, &self.state().maxsizes)?;
         if self.0.kind == StoreKind::Memory {
             bound.pair.policy.in_memory()?;

@@ -20,6 +20,7 @@ mod joined_puts;
 mod keys;
 mod method_invalidation;
 mod model;
+mod named;
 mod owned_values;
 mod public_api;
 mod runtimes;

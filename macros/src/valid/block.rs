@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use quote::ToTokens as _;
 use syn::visit::{self, Visit};
-use syn::{Error, Ident, ImplItem, Item, ItemImpl, PathArguments, ReturnType};
+use syn::{Error, Ident, ImplItem, Item, ItemImpl, LitStr, PathArguments, ReturnType};
 
 use super::error::at;
 use crate::ast::{Block, Invalidates, Method};
@@ -195,6 +195,16 @@ pub(crate) fn no_entries(call: &Invalidates) -> Error {
         format!(
             "`{}` is not cached, so it has no entries to drop; name a cached method",
             call.method
+        ),
+    )
+}
+
+/// Two methods of a block with one name in keys.
+pub(crate) fn named_twice(name: &LitStr, first: &Ident) -> Error {
+    at(
+        name,
+        format!(
+            "`{first}` has this name too, and each would be given values of the other; give each method a name of its own"
         ),
     )
 }

@@ -1,0 +1,32 @@
+//! What is wrong with the calls in `#[invalidates(…)]`, as far as the block shows it.
+
+use syn::Error;
+
+use super::{Kind, MethodPlan, Plan};
+use crate::ast::{Invalidates, Method};
+use crate::valid;
+
+impl Plan<'_> {
+    /// Calls in `#[invalidates]` that name a method of this block which has no entries. Methods that
+    /// are not here may be in another block: those the compiler looks up.
+    pub(super) fn wrong_invalidations(&self) -> Vec<Error> {
+        let calls = self.methods.iter().flat_map(|method| match &method.kind {
+            Kind::Delegated(calls) => &calls[..],
+            _ => &[],
+        });
+        let is_wrong = |call: &&Invalidates| {
+            let mut named = self.named(&call.method).peekable();
+            let mut has_entries =
+                |method: &MethodPlan<'_>| matches!(method.kind, Kind::Cached(_) | Kind::Refused);
+            named.peek().is_some() && !named.any(&mut has_entries)
+        };
+        calls.filter(is_wrong).map(valid::no_entries).collect()
+    }
+}
+
+pub(super) fn wrong_lists(calls: &[Invalidates], method: &Method<'_>) -> Vec<Error> {
+    let lists = calls.iter().filter(|call| call.each);
+    lists
+        .filter_map(|call| valid::list_of_each(call, method).err())
+        .collect()
+}
