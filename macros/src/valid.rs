@@ -10,6 +10,7 @@ mod callable;
 mod each;
 mod error;
 mod in_place;
+mod invalidation;
 mod listed;
 mod name;
 mod receiver;
@@ -25,8 +26,7 @@ use error::{at, leave_out};
 pub(crate) use argument::{arguments, no_late_helpers};
 pub(crate) use batch::batch;
 pub(crate) use block::{
-    block, forwardable, named_twice, no_entries, not_a_block, nothing_cached, own_type,
-    unknown_item, wrapper,
+    block, forwardable, named_twice, not_a_block, nothing_cached, own_type, unknown_item, wrapper,
 };
 pub(crate) use each::list_of_each;
 pub(crate) use in_place::{
@@ -34,6 +34,7 @@ pub(crate) use in_place::{
     not_a_function, options_in_place, refreshed_in_place, self_in_key, self_key_without_methods,
     unboxed_recursion, without_cache,
 };
+pub(crate) use invalidation::{no_entries, result, used_with_ok};
 pub(crate) use listed::{marked, only_methods, unknown_arguments, unknown_methods};
 pub(crate) use receiver::{is_shared, omittable, skip_on_receiver};
 pub(crate) use refresh::{options, outlived, owned, refreshed_owner};

@@ -280,7 +280,7 @@ impl<'a> Handle<'a> {
 }
 
 /// The arguments that are skipped, or those that are not, each with a name.
-fn typed<'a>(
+pub(super) fn typed<'a>(
     context: &Context<'_>,
     method: &'a Method<'_>,
     skipped: bool,
@@ -294,7 +294,7 @@ fn typed<'a>(
 }
 
 /// The generics that the wrapper does not have: the trait's, the method's, and what got a name.
-fn own_generics(
+pub(super) fn own_generics(
     context: &Context<'_>,
     method: &Method<'_>,
     named: &Namer,

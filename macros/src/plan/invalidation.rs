@@ -3,7 +3,7 @@
 use syn::Error;
 
 use super::{Kind, MethodPlan, Plan};
-use crate::ast::{Invalidates, Method};
+use crate::ast::{Invalidates, Method, Owner};
 use crate::valid;
 
 impl Plan<'_> {
@@ -15,6 +15,9 @@ impl Plan<'_> {
             _ => &[],
         });
         let is_wrong = |call: &&Invalidates| {
+            if !matches!(call.owner, Owner::Block) {
+                return false;
+            }
             let mut named = self.named(&call.method).peekable();
             let mut has_entries =
                 |method: &MethodPlan<'_>| matches!(method.kind, Kind::Cached(_) | Kind::Refused);
@@ -24,9 +27,15 @@ impl Plan<'_> {
     }
 }
 
-pub(super) fn wrong_lists(calls: &[Invalidates], method: &Method<'_>) -> Vec<Error> {
-    let lists = calls.iter().filter(|call| call.each);
-    lists
-        .filter_map(|call| valid::list_of_each(call, method).err())
-        .collect()
+/// What is wrong with single calls: lists that are not seen, results that are none.
+pub(super) fn wrong_calls(calls: &[Invalidates], method: &Method<'_>) -> Vec<Error> {
+    let each = calls.iter().filter_map(|call| {
+        let is_right = valid::result(call, method);
+        let is_right = is_right.and_then(|()| match call.each {
+            true => valid::list_of_each(call, method).map(drop),
+            false => Ok(()),
+        });
+        is_right.err()
+    });
+    each.collect()
 }

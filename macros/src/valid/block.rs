@@ -6,7 +6,7 @@ use syn::visit::{self, Visit};
 use syn::{Error, Ident, ImplItem, Item, ItemImpl, LitStr, PathArguments, ReturnType};
 
 use super::error::at;
-use crate::ast::{Block, Invalidates, Method};
+use crate::ast::{Block, Method};
 use crate::types;
 
 pub(crate) fn not_a_block(item: &Item) -> Error {
@@ -186,17 +186,6 @@ pub(crate) fn forwardable(method: &Method<'_>, wrapper: &Ident) -> Result<(), Er
         )),
         None => Ok(()),
     }
-}
-
-/// For a call in `#[invalidates]` whose method is of the same block, and not cached.
-pub(crate) fn no_entries(call: &Invalidates) -> Error {
-    at(
-        &call.method,
-        format!(
-            "`{}` is not cached, so it has no entries to drop; name a cached method",
-            call.method
-        ),
-    )
 }
 
 /// Two methods of a block with one name in keys.
