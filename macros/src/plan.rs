@@ -286,7 +286,7 @@ fn kind(
         }
         let calls = helpers.invalidates.map(ast::invalidates).transpose()?;
         let calls = calls.unwrap_or_default();
-        errors.extend(wrong_calls(&calls, method));
+        errors.extend(wrong_calls(block, &calls, method));
         return Ok((Kind::Delegated(calls), None));
     }
     Ok(cached(block, method, &helpers, errors))
@@ -316,7 +316,7 @@ fn kind_in_place(
             return Ok((Kind::Omitted, None));
         };
         valid::cache_expression(block, method)?;
-        errors.extend(wrong_calls(&calls, method));
+        errors.extend(wrong_calls(block, &calls, method));
         return Ok((Kind::Delegated(calls), None));
     }
     let before = errors.len();

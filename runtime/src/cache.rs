@@ -5,11 +5,13 @@
 
 pub(crate) mod all_entries;
 pub(crate) mod builder;
+pub(crate) mod by_path;
 pub(crate) mod entry_handle;
 pub(crate) mod function;
 pub(crate) mod invalidation;
 mod scopes;
 pub(crate) mod wrapper;
+pub(crate) mod write;
 
 use std::collections::BTreeMap;
 use std::fmt;

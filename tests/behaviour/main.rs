@@ -8,6 +8,7 @@ mod clock_steps;
 mod codecs;
 mod contract;
 mod debug;
+mod declared;
 mod entry_point;
 mod expiry;
 mod fencing;

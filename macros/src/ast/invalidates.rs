@@ -130,7 +130,11 @@ fn named(call: &ExprPath) -> Option<(Owner, Ident, PathArguments)> {
                     path,
                 }))
             }
-            Some(_) => Owner::Function(call.path.clone()),
+            Some(_) => {
+                let name = syn::PathSegment::from(last.ident.clone());
+                path.segments.push_value(name);
+                Owner::Function(path)
+            }
         }
     };
     if matches!(owner, Owner::Block) && !last.arguments.is_none() {
@@ -144,30 +148,33 @@ fn is_type(segment: &syn::PathSegment) -> bool {
     !segment.arguments.is_none() || name.starts_with(char::is_uppercase)
 }
 
-/// `ok` in an expression, also inside of a macro call.
+/// `ok` in an expression.
 pub(crate) fn names_ok(expr: &Expr) -> Option<Ident> {
-    struct Search(Option<Ident>);
-    impl Visit<'_> for Search {
+    names_variable(expr, |name| name == "ok")
+}
+
+/// A variable in an expression, also inside of a macro call.
+pub(crate) fn names_variable(expr: &Expr, is_wanted: impl Fn(&Ident) -> bool) -> Option<Ident> {
+    struct Search<F>(F, Option<Ident>);
+    impl<F: Fn(&Ident) -> bool> Visit<'_> for Search<F> {
         fn visit_expr_path(&mut self, path: &ExprPath) {
-            if path.path.is_ident("ok") {
-                let found = path.path.get_ident().cloned();
-                self.0 = self.0.take().or(found);
-            }
+            let found = path.path.get_ident().filter(|name| (self.0)(name));
+            self.1 = self.1.take().or_else(|| found.cloned());
             visit::visit_expr_path(self, path);
         }
 
         fn visit_macro(&mut self, called: &Macro) {
-            let found = in_tokens(called.tokens.clone());
-            self.0 = self.0.take().or(found);
+            let found = in_tokens(called.tokens.clone(), &self.0);
+            self.1 = self.1.take().or(found);
         }
     }
-    let mut search = Search(None);
+    let mut search = Search(is_wanted, None);
     search.visit_expr(expr);
-    search.0
+    search.1
 }
 
 /// A name of its own: not `x.ok`, `x::ok` or `ok::x`.
-fn in_tokens(tokens: TokenStream) -> Option<Ident> {
+fn in_tokens(tokens: TokenStream, is_wanted: &impl Fn(&Ident) -> bool) -> Option<Ident> {
     let tokens: Vec<_> = tokens.into_iter().collect();
     let is = |at: Option<usize>, wanted: &[char]| {
         let token = at.and_then(|at| tokens.get(at));
@@ -177,9 +184,9 @@ fn in_tokens(tokens: TokenStream) -> Option<Ident> {
         .iter()
         .enumerate()
         .find_map(|(at, token)| match token {
-            TokenTree::Group(group) => in_tokens(group.stream()),
+            TokenTree::Group(group) => in_tokens(group.stream(), is_wanted),
             TokenTree::Ident(ident)
-                if ident == "ok"
+                if is_wanted(ident)
                     && !is(at.checked_sub(1), &['.', ':'])
                     && !is(Some(at + 1), &[':']) =>
             {

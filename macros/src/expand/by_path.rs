@@ -44,9 +44,7 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
     let given = names::local("__engine");
     let (prelude, engine) = match context.entry_point() {
         EntryPoint::Wrapper => (TokenStream::new(), given.to_token_stream()),
-        EntryPoint::InPlace | EntryPoint::Function => {
-            access::cache(context, &TokenStream::new())
-        }
+        EntryPoint::InPlace | EntryPoint::Function => access::cache(context, &TokenStream::new()),
     };
     let engine = quote!(#engine_field: ::core::clone::Clone::clone(#engine));
     let (generics, arguments, where_clause) = context.own.split_for_impl();
@@ -123,7 +121,10 @@ fn function(
     entry: &Method<'_>,
 ) -> Option<TokenStream> {
     let this = [Ident::new("self", proc_macro2::Span::call_site())];
-    let mut keys = entry.args.iter().filter_map(|argument| argument.key.as_ref());
+    let mut keys = entry
+        .args
+        .iter()
+        .filter_map(|argument| argument.key.as_ref());
     if keys.any(|key| types::find(key.to_token_stream(), &this).is_some()) {
         return None;
     }
@@ -141,8 +142,8 @@ fn function(
             .predicates
             .push(syn::parse_quote!(for<'__any> #methods: #private::WithoutSelfKey<'__any>));
     }
-    let self_key = (method.has_self() && says_self_key(context))
-        .then(|| names::local("__self_key"));
+    let self_key =
+        (method.has_self() && says_self_key(context)).then(|| names::local("__self_key"));
     let self_key_type = names::self_key_type();
     if self_key.is_some() {
         generics

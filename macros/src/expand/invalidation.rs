@@ -88,10 +88,6 @@ impl Site<'_> {
                 quote!(#entries #entry)
             }
             Owner::Function(path) => {
-                let mut path = path.clone();
-                if let Some(last) = path.segments.last_mut() {
-                    last.arguments = syn::PathArguments::None;
-                }
                 let entry = quote_spanned!(at=> ::entry #turbofish (#args));
                 quote!(#path #entry.invalidation())
             }
@@ -188,10 +184,7 @@ fn of_block<'p>(
     call: &'p Invalidates,
 ) -> impl Iterator<Item = &'p MethodPlan<'p>> {
     let is_own = matches!(call.owner, Owner::Block);
-    context
-        .plan
-        .named(&call.method)
-        .filter(move |_| is_own)
+    context.plan.named(&call.method).filter(move |_| is_own)
 }
 
 /// Whether the method takes this argument in any form, so that only the element says its type.

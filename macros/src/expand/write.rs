@@ -51,7 +51,9 @@ pub(super) fn body(
     };
     let (of_ok, plain): (Vec<_>, Vec<_>) = calls.iter().partition(|call| call.ok.is_some());
     let early = plain.into_iter().filter_map(|call| site.dropped(call));
-    let otherwise = of_ok.iter().filter_map(|call| site.dropped_without_ok(call));
+    let otherwise = of_ok
+        .iter()
+        .filter_map(|call| site.dropped_without_ok(call));
     let engine = &of_calls.engine;
     let (keep, again) = kept(context, method, &of_ok);
     let found = of_ok.iter().filter_map(|call| site.dropped(call));

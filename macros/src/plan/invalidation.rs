@@ -3,7 +3,7 @@
 use syn::Error;
 
 use super::{Kind, MethodPlan, Plan};
-use crate::ast::{Invalidates, Method, Owner};
+use crate::ast::{Block, Invalidates, Method, Owner};
 use crate::valid;
 
 impl Plan<'_> {
@@ -28,9 +28,13 @@ impl Plan<'_> {
 }
 
 /// What is wrong with single calls: lists that are not seen, results that are none.
-pub(super) fn wrong_calls(calls: &[Invalidates], method: &Method<'_>) -> Vec<Error> {
+pub(super) fn wrong_calls(
+    block: &Block<'_>,
+    calls: &[Invalidates],
+    method: &Method<'_>,
+) -> Vec<Error> {
     let each = calls.iter().filter_map(|call| {
-        let is_right = valid::result(call, method);
+        let is_right = valid::result(block, call, method);
         let is_right = is_right.and_then(|()| match call.each {
             true => valid::list_of_each(call, method).map(drop),
             false => Ok(()),

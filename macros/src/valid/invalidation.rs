@@ -1,10 +1,9 @@
 //! Rules for the calls in `#[invalidates(…)]`.
 
-use quote::ToTokens as _;
-use syn::{Error, Expr, Ident, Type};
+use syn::{Error, Ident, Type};
 
 use super::error::at;
-use crate::ast::{self, Arg, Invalidates, Method};
+use crate::ast::{self, Arg, Block, EntryPoint, Invalidates, Method, Owner};
 use crate::types;
 
 /// For a call whose method is of the same block, and not cached.
@@ -19,7 +18,11 @@ pub(crate) fn no_entries(call: &Invalidates) -> Error {
 }
 
 /// `ok`, where it cannot be what the method has returned.
-pub(crate) fn result(call: &Invalidates, method: &Method<'_>) -> Result<(), Error> {
+pub(crate) fn result(
+    block: &Block<'_>,
+    call: &Invalidates,
+    method: &Method<'_>,
+) -> Result<(), Error> {
     let Some(ok) = &call.ok else { return Ok(()) };
     let name = method.name();
     let bound = method.args.iter().flat_map(|one| ast::bindings(one.pat));
@@ -37,6 +40,16 @@ pub(crate) fn result(call: &Invalidates, method: &Method<'_>) -> Result<(), Erro
             format!(
                 "`ok` stands for what `{name}` returns, and it returns nothing; use its arguments, or let it return what it has \
                  written"
+            ),
+        ));
+    }
+    let of_wrapper = block.entry_point == EntryPoint::Wrapper;
+    if of_wrapper && method.takes_value() && matches!(call.owner, Owner::Block) {
+        return Err(at(
+            ok,
+            format!(
+                "`{name}` takes `self`, so the wrapper is gone when there is an `ok`; use its arguments, or `{}(..)`",
+                call.method
             ),
         ));
     }
@@ -61,14 +74,10 @@ pub(crate) fn used_with_ok<'m>(
     if call.ok.is_none() {
         return Vec::new();
     }
-    let all: proc_macro2::TokenStream = call
-        .args
-        .iter()
-        .flatten()
-        .map(Expr::to_token_stream)
-        .collect();
     let used = method.args.iter().filter_map(|argument| {
-        let found = types::find(all.clone(), std::slice::from_ref(&argument.ident))?;
+        let is_it = |name: &Ident| *name == argument.ident;
+        let mut all = call.args.iter().flatten();
+        let found = all.find_map(|one| ast::names_variable(one, is_it))?;
         Some((argument, found))
     });
     used.collect()

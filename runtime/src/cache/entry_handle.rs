@@ -276,7 +276,7 @@ impl<S, R, Run> EntryHandle<'_, S, R, Run> {
 
     pub fn invalidation(self) -> Invalidation {
         let entry = self.entry.ok();
-        Invalidation::of(entry.map(|entry| (entry.method, entry.key)))
+        Invalidation::of(entry.map(|entry| (entry.engine, entry.method, entry.key)))
     }
 }
 

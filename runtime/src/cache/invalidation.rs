@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::call::Call;
 use crate::deadline::HANDLE_DEADLINE;
 use crate::engine::Engine;
 use crate::engine::detached;
@@ -18,7 +19,7 @@ use crate::stats::Event;
 /// Entries that a method with `#[invalidates(…)]` drops after it succeeded.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Invalidation(Option<(Arc<BoundMethod>, DroppedEntries)>);
+pub struct Invalidation(Option<(Engine, Arc<BoundMethod>, DroppedEntries)>);
 
 /// What is dropped of a method.
 #[derive(Debug)]
@@ -32,31 +33,41 @@ impl Invalidation {
     pub fn all(engine: &Engine, method: &'static Method) -> Self {
         // Why it could not be bound has been logged; such a method has no entries.
         let bound = engine.bind(method).ok();
-        Self(bound.map(|bound| (bound.into_arc(), DroppedEntries::All)))
+        Self(bound.map(|bound| (engine.clone(), bound.into_arc(), DroppedEntries::All)))
     }
 
     /// The entry of one call, if it has one.
-    pub(super) fn of(entry: Option<(Arc<BoundMethod>, CallKey)>) -> Self {
-        Self(entry.map(|(bound, key)| (bound, DroppedEntries::Of(vec![key]))))
+    pub(super) fn of(entry: Option<(Engine, Arc<BoundMethod>, CallKey)>) -> Self {
+        Self(entry.map(|(engine, bound, key)| (engine, bound, DroppedEntries::Of(vec![key]))))
+    }
+
+    /// The same, by its path.
+    pub fn of_call(call: Call<'_>) -> Self {
+        let call = call.entry().ok();
+        Self::of(call.map(|call| (call.engine.clone(), call.method.into_arc(), call.key)))
+    }
+
+    pub(super) fn engine(&self) -> Option<&Engine> {
+        self.0.as_ref().map(|(engine, ..)| engine)
     }
 
     /// The entries of many calls of one method, which are dropped by one request.
     pub fn each(of_calls: Vec<Self>) -> Self {
         let mut all = of_calls.into_iter().filter_map(|one| one.0);
-        let Some((bound, mut dropped)) = all.next() else {
+        let Some((engine, bound, mut dropped)) = all.next() else {
             return Self(None);
         };
-        for (_, more) in all {
+        for (_, _, more) in all {
             match (&mut dropped, more) {
                 (DroppedEntries::Of(keys), DroppedEntries::Of(more)) => keys.extend(more),
                 (dropped, _) => *dropped = DroppedEntries::All,
             }
         }
-        Self(Some((bound, dropped)))
+        Self(Some((engine, bound, dropped)))
     }
 
     async fn apply(self, engine: &Engine) -> Result<(), LostInvalidation> {
-        let Some((bound, dropped)) = self.0 else {
+        let Some((_, bound, dropped)) = self.0 else {
             return Ok(());
         };
         let dropped = match dropped {
@@ -110,25 +121,52 @@ fn count(engine: &Engine, lost: Vec<LostInvalidation>) {
 
 /// A method that has not ended. If it is dropped or panics, it may have written, so its entries are
 /// dropped in the background.
-struct Running<'a> {
-    engine: &'a Engine,
+pub(super) struct Running {
+    engine: Engine,
     invalidations: Vec<Invalidation>,
 }
 
-impl Running<'_> {
+impl Running {
+    pub(super) fn begin(engine: &Engine) -> Self {
+        Self {
+            engine: engine.clone(),
+            invalidations: Vec::new(),
+        }
+    }
+    pub(super) fn is_of(&self, engine: &Engine) -> bool {
+        self.engine.id() == engine.id()
+    }
+    pub(super) fn add(&mut self, one: Invalidation) {
+        self.invalidations.push(one);
+    }
+    pub(super) fn cancel(mut self) {
+        self.invalidations.clear();
+    }
+    pub(super) async fn succeed(mut self) {
+        let invalidations = std::mem::take(&mut self.invalidations);
+        let engine = &self.engine;
+        let late = {
+            let engine = engine.clone();
+            move |lost| count(&engine, lost)
+        };
+        let applied = apply(engine.clone(), invalidations);
+        if let Some(lost) = detached::within(engine, Duration::MAX, applied, late).await {
+            count(engine, lost);
+        }
+    }
     fn ended(mut self) -> Vec<Invalidation> {
         std::mem::take(&mut self.invalidations)
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for Running {
     fn drop(&mut self) {
         let invalidations = std::mem::take(&mut self.invalidations);
         if invalidations.is_empty() {
             return;
         }
         let engine = self.engine.clone();
-        detached::start(self.engine, async move {
+        detached::start(&self.engine, async move {
             let lost = apply(engine.clone(), invalidations).await;
             count(&engine, lost);
         });
@@ -145,7 +183,7 @@ pub async fn invalidate_after<S: ReturnType<R>, R>(
     method: impl Future<Output = R>,
 ) -> R {
     let running = Running {
-        engine,
+        engine: engine.clone(),
         invalidations,
     };
     let returned = method.await;

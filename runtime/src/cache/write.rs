@@ -37,7 +37,10 @@ impl Write {
     }
 
     fn cache(&mut self, engine: &Engine) -> &mut (Running, Running) {
-        let known = self.caches.iter().position(|(running, _)| running.is_of(engine));
+        let known = self
+            .caches
+            .iter()
+            .position(|(running, _)| running.is_of(engine));
         let at = known.unwrap_or_else(|| {
             let begin = || Running::begin(engine);
             self.caches.push((begin(), begin()));
@@ -65,8 +68,9 @@ impl Write {
                 self.add(one);
             }
         }
-        for (running, otherwise) in self.caches {
-            otherwise.cancel();
+        let (running, otherwise): (Vec<_>, Vec<_>) = self.caches.into_iter().unzip();
+        otherwise.into_iter().for_each(Running::cancel);
+        for running in running {
             if done.is_ok() {
                 running.succeed().await;
             } else {
@@ -92,7 +96,10 @@ impl Write {
 
 /// What `ok` stands for, if there is one.
 #[doc(hidden)]
-pub fn stored_in<'r, S: ReturnType<R>, R>(_return_type: &S, returned: &'r R) -> Option<&'r S::Stored> {
+pub fn stored_in<'r, S: ReturnType<R>, R>(
+    _return_type: &S,
+    returned: &'r R,
+) -> Option<&'r S::Stored> {
     S::stored_in(returned)
 }
 

@@ -4,12 +4,12 @@ struct Repo;
 
 #[cache_impl]
 impl Repo {
-    async fn find(&self, id: u64) -> u64 {
-        id
+    async fn by_email(&self, email: &str) -> usize {
+        email.len()
     }
 
     #[nocache]
-    #[invalidates(Self::find(id))]
+    #[invalidates(orders!(id))]
     async fn rename(&self, id: u64) -> u64 {
         id
     }
