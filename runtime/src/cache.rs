@@ -3,6 +3,7 @@
 //! Imports `call`, `engine` and the wings below them.
 //! Start here with [`Cache`], then [`builder`] and [`entry_handle`].
 
+mod after_commit;
 pub(crate) mod all_entries;
 pub(crate) mod builder;
 pub(crate) mod by_path;
@@ -10,6 +11,7 @@ pub(crate) mod entry_handle;
 pub(crate) mod function;
 pub(crate) mod invalidation;
 mod scopes;
+pub(crate) mod updates;
 pub(crate) mod wrapper;
 pub(crate) mod write;
 
@@ -17,6 +19,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use self::invalidation::retry;
 use crate::deadline::HANDLE_DEADLINE;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -127,9 +130,13 @@ impl Cache {
 
     /// Closes the connections. From now on calls on its wrappers run their methods, without the cache.
     ///
+    /// Declared invalidations that could not be sent are sent now, where that takes no longer than a second. The rest
+    /// is [lost](crate::CacheBuilder::on_lost_invalidation).
+    ///
     /// # Concurrency
     /// Calls that are waiting for the store run their methods. Closing twice is harmless.
     pub async fn close(&self) {
+        retry::drain(&self.0).await;
         self.0.store().close().await;
     }
 

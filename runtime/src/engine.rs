@@ -3,10 +3,14 @@
 //! Imports `method`, `store` and the wings below them.
 //! Start with [`single_flight`]: calls that share one execution.
 
+pub(crate) mod commit_scope;
 pub(crate) mod detached;
 mod functions;
+pub(crate) mod invalidation_queue;
 pub(crate) mod limits;
+pub(crate) mod lost_invalidation;
 mod named_methods;
+pub(crate) mod pending;
 pub(crate) mod refreshes;
 pub(crate) mod scope;
 pub(crate) mod single_flight;
@@ -17,12 +21,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use self::functions::Functions;
+use self::invalidation_queue::InvalidationQueue;
 use self::limits::Limits;
 use self::named_methods::NamedMethods;
 use self::refreshes::Refreshes;
 use self::scope::Mode;
 use self::single_flight::Flights;
 use crate::error::Error;
+use crate::key::digest::Field;
 use crate::method::Method;
 use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::descriptor::Declaration;
@@ -54,6 +60,7 @@ struct State {
     store: AnyStore,
     flights: Arc<Flights>,
     refreshes: Arc<Refreshes>,
+    invalidations: InvalidationQueue,
     methods: RwLock<HashMap<usize, Result<Arc<BoundMethod>, Error>>>,
     functions: Functions,
     named_methods: NamedMethods,
@@ -69,6 +76,7 @@ impl State {
             store,
             flights: Flights::new(),
             refreshes: Arc::default(),
+            invalidations: InvalidationQueue::default(),
             methods: RwLock::default(),
             functions,
             named_methods: NamedMethods::default(),
@@ -153,6 +161,19 @@ impl Engine {
 
     pub(crate) fn refreshes(&self) -> &Arc<Refreshes> {
         &self.state().refreshes
+    }
+
+    /// Declared invalidations that could not be sent.
+    #[inline]
+    pub(crate) fn invalidations(&self) -> &InvalidationQueue {
+        &self.state().invalidations
+    }
+
+    /// Whether the entry is to be invalidated, so that what the store holds does not count: in a transaction that this
+    /// task is inside of, or as soon as the store can be reached.
+    pub(crate) fn is_invalidated(&self, bound: &BoundMethod, field: Field) -> bool {
+        scope::is_invalidated(self.0.id, bound, field)
+            || self.invalidations().contains(bound, field)
     }
 
     #[inline]

@@ -12,6 +12,7 @@ pub use crate::cache::function::entry::GivenClosure;
 pub use crate::cache::invalidation::{
     Invalidation, invalidate_after, invalidate_after_blocking, pass,
 };
+pub use crate::cache::updates::{Update, storing};
 pub use crate::cache::wrapper::{Core, OwnedCore};
 pub use crate::cache::write::{Write, stored_in};
 pub use crate::call::Call;
