@@ -13,7 +13,7 @@ use std::ops::Deref;
 use syn::{Error, Ident, ImplItem};
 
 use crate::args::{self, MethodArgs};
-use crate::ast::{self, Block, EntryPoint, Helpers, Invalidates, Method};
+use crate::ast::{self, Block, EntryPoint, Helpers, Method, Writes};
 use crate::valid;
 pub(crate) use batch::BatchPlan;
 use invalidation::wrong_calls;
@@ -38,8 +38,8 @@ pub(crate) struct MethodPlan<'a> {
 #[derive(Debug)]
 pub(crate) enum Kind {
     Cached(Box<MethodArgs>),
-    /// Handed through; the entries of these calls are dropped after a success.
-    Delegated(Vec<Invalidates>),
+    /// Handed through; what it says of entries is done after a success.
+    Delegated(Writes),
     /// Not in the wrapper.
     Omitted,
     /// No receiver, in a trait: the trait wants it.
@@ -284,10 +284,9 @@ fn kind(
             )?;
             return Ok((Kind::Omitted, None));
         }
-        let calls = helpers.invalidates.map(ast::invalidates).transpose()?;
-        let calls = calls.unwrap_or_default();
-        errors.extend(wrong_calls(block, &calls, method));
-        return Ok((Kind::Delegated(calls), None));
+        let writes = helpers.writes()?.unwrap_or_default();
+        errors.extend(wrong_calls(block, &writes, method));
+        return Ok((Kind::Delegated(writes), None));
     }
     Ok(cached(block, method, &helpers, errors))
 }
@@ -311,13 +310,12 @@ fn kind_in_place(
         valid::skip_on_receiver(receiver)?;
     }
     if !is_cached {
-        let calls = helpers.invalidates.map(ast::invalidates).transpose()?;
-        let Some(calls) = calls else {
+        let Some(writes) = helpers.writes()? else {
             return Ok((Kind::Omitted, None));
         };
         valid::cache_expression(block, method)?;
-        errors.extend(wrong_calls(block, &calls, method));
-        return Ok((Kind::Delegated(calls), None));
+        errors.extend(wrong_calls(block, &writes, method));
+        return Ok((Kind::Delegated(writes), None));
     }
     let before = errors.len();
     let found = cached(block, method, &helpers, errors);
@@ -339,7 +337,8 @@ fn cached(
     let receiver = method.item.sig.receiver();
     let is_marked = is_marked(block, method, helpers);
     valid::cached(block, method, receiver, is_marked, errors);
-    errors.extend(helpers.invalidates.map(valid::invalidates_on_cached));
+    let writes = helpers.invalidates.or(helpers.updates);
+    errors.extend(writes.map(valid::writes_on_cached));
     let args = helpers
         .cache
         .map(|cache| args::of_method(&cache.meta, errors))

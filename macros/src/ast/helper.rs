@@ -5,8 +5,17 @@ use syn::{
     Attribute, Error, FnArg, ImplItem, ImplItemFn, ItemFn, ItemImpl, Meta, Path, Signature, Token,
 };
 
+use super::invalidates::{Writes, invalidates, updates};
+
 /// What only `#[cache_impl]` understands.
-const HELPERS: [&str; 5] = ["cache", "nocache", "cache_skip", "cache_key", "invalidates"];
+const HELPERS: [&str; 6] = [
+    "cache",
+    "nocache",
+    "cache_skip",
+    "cache_key",
+    "invalidates",
+    "updates",
+];
 
 /// The helpers on one method.
 #[derive(Debug, Default)]
@@ -14,6 +23,7 @@ pub(crate) struct Helpers<'a> {
     pub(crate) cache: Option<&'a Attribute>,
     pub(crate) nocache: Option<&'a Attribute>,
     pub(crate) invalidates: Option<&'a Attribute>,
+    pub(crate) updates: Option<&'a Attribute>,
 }
 
 /// Which helper an attribute is, with or without the name of the crate in front.
@@ -72,6 +82,7 @@ impl<'a> Helpers<'a> {
                 "cache" => &mut helpers.cache,
                 "nocache" => &mut helpers.nocache,
                 "invalidates" => &mut helpers.invalidates,
+                "updates" => &mut helpers.updates,
                 "cache_key" => {
                     return Err(Error::new_spanned(
                         attribute,
@@ -115,9 +126,25 @@ impl<'a> Helpers<'a> {
         }
     }
 
+    /// What the method does to entries, if it says so.
+    ///
+    /// # Errors
+    /// An attribute that cannot be read.
+    pub(crate) fn writes(&self) -> Result<Option<Writes>, Error> {
+        if self.invalidates.or(self.updates).is_none() {
+            return Ok(None);
+        }
+        let invalidates = self.invalidates.map(invalidates).transpose()?;
+        let updates = self.updates.map(updates).transpose()?;
+        Ok(Some(Writes {
+            invalidates: invalidates.unwrap_or_default(),
+            updates: updates.unwrap_or_default(),
+        }))
+    }
+
     /// For what has no call to cache or to follow up.
     pub(crate) fn without_effect(&self, message: &str) -> Result<(), Error> {
-        match self.cache.or(self.invalidates) {
+        match self.cache.or(self.invalidates).or(self.updates) {
             Some(attribute) => Err(Error::new_spanned(attribute, message)),
             None => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! The calls in `#[invalidates(…)]`: whose entries they name, and by which values.
+//! The calls in `#[invalidates(…)]` and `#[updates(…)]`: whose entries they name, and by which values.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
@@ -10,7 +10,7 @@ use syn::{
     Type, TypePath,
 };
 
-/// `find(id)`, `each find(ids)`, `search(..)`, `Orders::of(id)` or `crate::rates::rate(code)`.
+/// A call that names entries: `find(id)`, `each find(ids)`, `search(..)`, `Orders::of(id)` or `crate::rates::rate(code)`.
 #[derive(Debug)]
 pub(crate) struct Invalidates {
     pub(crate) owner: Owner,
@@ -35,10 +35,34 @@ pub(crate) enum Owner {
     Function(Path),
 }
 
+/// What a method that writes does to entries.
+#[derive(Debug, Default)]
+pub(crate) struct Writes {
+    pub(crate) invalidates: Vec<Invalidates>,
+    /// Entries that are to hold what it returns.
+    pub(crate) updates: Vec<Invalidates>,
+}
+
+impl Writes {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.invalidates.is_empty() && self.updates.is_empty()
+    }
+}
+
 /// Reads `#[invalidates(find(id), search(..))]`.
-pub(crate) fn invalidates(attribute: &Attribute) -> Result<Vec<Invalidates>, Error> {
+pub(super) fn invalidates(attribute: &Attribute) -> Result<Vec<Invalidates>, Error> {
     let form =
         "write the calls whose entries are to go, such as `#[invalidates(find(id), search(..))]`";
+    calls(attribute, form)
+}
+
+/// Reads `#[updates(find(id))]`.
+pub(super) fn updates(attribute: &Attribute) -> Result<Vec<Invalidates>, Error> {
+    let form = "write the calls whose entries are to hold what the method returns, such as `#[updates(find(id))]`";
+    calls(attribute, form)
+}
+
+fn calls(attribute: &Attribute, form: &str) -> Result<Vec<Invalidates>, Error> {
     let Meta::List(list) = &attribute.meta else {
         return Err(Error::new_spanned(attribute, form));
     };

@@ -19,11 +19,11 @@ pub(super) fn of(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<Token
     match &method.kind {
         Kind::Omitted => None,
         Kind::Cached(args) => Some(cached(context, method, args)),
-        Kind::Delegated(calls) if calls.is_empty() => Some(delegated(context, method)),
-        Kind::Delegated(calls) if calls.iter().all(invalidation::is_plain) => {
-            Some(invalidating(context, method, calls))
+        Kind::Delegated(writes) if writes.is_empty() => Some(delegated(context, method)),
+        Kind::Delegated(writes) if invalidation::is_plain(writes) => {
+            Some(invalidating(context, method, &writes.invalidates))
         }
-        Kind::Delegated(calls) => Some(write::body(context, method, calls)),
+        Kind::Delegated(writes) => Some(write::body(context, method, writes)),
         Kind::Associated => Some(awaited(method, &call(context, method, None))),
         Kind::Refused => refused(context, method),
     }

@@ -7,13 +7,14 @@ use syn::{Expr, Ident, Type};
 
 use super::access::Access;
 use super::context::Context;
-use crate::ast::{EntryPoint, Invalidates, Method, Owner};
+use crate::ast::{EntryPoint, Invalidates, Method, Owner, Writes};
 use crate::plan::MethodPlan;
 use crate::{names, types, valid};
 
-/// Whether what a call needs is known when the method begins, and the call is of this cache.
-pub(super) fn is_plain(call: &Invalidates) -> bool {
-    call.ok.is_none() && matches!(call.owner, Owner::Block)
+/// Whether all that is to be dropped is known when the method begins, and is in this cache.
+pub(super) fn is_plain(writes: &Writes) -> bool {
+    let is_plain = |call: &Invalidates| call.ok.is_none() && matches!(call.owner, Owner::Block);
+    writes.updates.is_empty() && writes.invalidates.iter().all(is_plain)
 }
 
 /// Where calls stand.
@@ -43,6 +44,24 @@ impl Site<'_> {
         let list = valid::list_of_each(call, self.writer).ok()?;
         let each = self.each(call, &args.iter().collect::<Vec<_>>(), list);
         Some(quote!(#private::Invalidation::each(#each)))
+    }
+
+    // Output
+    //     storing(&shape, CachedUserRepoEntry { … }.find(id).update())
+    /// The entry that is to hold what the method returns.
+    pub(super) fn updated(&self, call: &Invalidates, shape: &Ident) -> Option<TokenStream> {
+        let (context, private) = (self.context, &self.context.private);
+        if is_wrong(context, call) {
+            return None;
+        }
+        let this = self.access.this();
+        let args = call.args.to_token_stream();
+        let args = context.ty.expression(args, &this);
+        let handle = self.handle(call, &args);
+        let returned = context.ty.ty(&self.writer.returned);
+        let at = Span::mixed_site().located_at(call.method.span());
+        let given = quote_spanned!(at=> (&#shape, #handle.update()));
+        Some(quote_spanned!(at=> #private::storing::<_, #returned, _> #given))
     }
 
     /// What is dropped in place of those of `ok`, where the method has not returned.
@@ -76,11 +95,8 @@ impl Site<'_> {
         let at = method.span();
         match &call.owner {
             Owner::Block => {
-                let mut here = of_block(self.context, call);
-                let of_self = here.next().is_some_and(|method| method.has_self());
-                let entries = self.entries(of_self);
-                let handle = quote_spanned!(at=> .#method(#args));
-                quote!(#entries #handle.invalidation())
+                let handle = self.handle(call, args);
+                quote!(#handle.invalidation())
             }
             Owner::Type(ty) => {
                 let entries = self.elsewhere(ty, "entries_by_path");
@@ -92,6 +108,17 @@ impl Site<'_> {
                 quote!(#path #entry.invalidation())
             }
         }
+    }
+
+    // Output
+    //     CachedUserRepoEntry { … }.find(id)
+    /// A handle on an entry of this block.
+    fn handle(&self, call: &Invalidates, args: &TokenStream) -> TokenStream {
+        let mut here = of_block(self.context, call);
+        let of_self = here.next().is_some_and(|method| method.has_self());
+        let (entries, method) = (self.entries(of_self), &call.method);
+        let handle = quote_spanned!(method.span()=> .#method(#args));
+        quote!(#entries #handle)
     }
 
     // Output

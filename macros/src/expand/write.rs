@@ -9,24 +9,20 @@ use super::context::Context;
 use super::fragment::shape;
 use super::invalidation::Site;
 use super::original::{awaited, call};
-use crate::ast::{Arg, CallStyle, EntryPoint, Invalidates, Method};
+use crate::ast::{Arg, CallStyle, EntryPoint, Invalidates, Method, Writes};
 use crate::{names, valid};
 
 // Output
 //     let kept = (kept(&id),);
-//     let write = Write::begin(engine, vec![…], vec![Invalidation::all(…)]);
 //     let shape = …;
+//     let write = Write::begin(engine, vec![…], vec![Invalidation::all(…)]);
 //     let returned = <UserRepo>::rename(self.core.inner(), id, name).await;
 //     let late = match stored_in(&shape, &returned) {
 //         Some(ok) => { let (id,) = kept; vec![CachedUserRepoEntry { … }.by_email(&ok.email).invalidation()] }
 //         None => vec![],
 //     };
 //     write.end(shape, returned, late).await
-pub(super) fn body(
-    context: &Context<'_>,
-    method: &Method<'_>,
-    calls: &[Invalidates],
-) -> TokenStream {
+pub(super) fn body(context: &Context<'_>, method: &Method<'_>, writes: &Writes) -> TokenStream {
     let private = &context.private;
     let access = Access::of_call(context, method);
     // What the wrapper owns is lent to the method, and is whole again when that has returned.
@@ -49,7 +45,8 @@ pub(super) fn body(
         access: of_calls,
         wrapper: &this,
     };
-    let (of_ok, plain): (Vec<_>, Vec<_>) = calls.iter().partition(|call| call.ok.is_some());
+    let calls = writes.invalidates.iter();
+    let (of_ok, plain): (Vec<_>, Vec<_>) = calls.partition(|call| call.ok.is_some());
     let early = plain.into_iter().filter_map(|call| site.dropped(call));
     let otherwise = of_ok
         .iter()
@@ -70,6 +67,17 @@ pub(super) fn body(
         },
         None => quote!(::std::vec::Vec::new()),
     };
+    let updates = writes.updates.iter();
+    let updates: Vec<_> = updates
+        .filter_map(|call| site.updated(call, &shape_))
+        .collect();
+    let updating = (!updates.is_empty()).then(|| {
+        let updates = quote!(::std::vec![#(#updates),*]);
+        match method.style {
+            CallStyle::Sync => quote!(.updating_blocking(#updates)),
+            CallStyle::Async | CallStyle::Future => quote!(.updating(#updates).await),
+        }
+    });
     let shape = shape(context, method);
     let call = call(context, method, access.receiver.as_ref());
     let call = match method.style {
@@ -79,12 +87,12 @@ pub(super) fn body(
     let run = quote! {
         #wrapper
         #keep
+        let #shape_ = #shape;
         let #write = {
             #of_cache
-            #private::Write::begin(#engine, ::std::vec![#(#early),*], ::std::vec![#(#otherwise),*])
+            #private::Write::begin(#engine, ::std::vec![#(#early),*], ::std::vec![#(#otherwise),*]) #updating
         };
         #of_call
-        let #shape_ = #shape;
         let #returned = #call;
         let #late = #found;
     };

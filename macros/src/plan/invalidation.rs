@@ -1,19 +1,20 @@
-//! What is wrong with the calls in `#[invalidates(…)]`, as far as the block shows it.
+//! What is wrong with the calls in `#[invalidates(…)]` and `#[updates(…)]`, as far as the block shows it.
 
 use syn::Error;
 
 use super::{Kind, MethodPlan, Plan};
-use crate::ast::{Block, Invalidates, Method, Owner};
+use crate::ast::{Block, Invalidates, Method, Owner, Writes};
 use crate::valid;
 
 impl Plan<'_> {
     /// Calls in `#[invalidates]` that name a method of this block which has no entries. Methods that
     /// are not here may be in another block: those the compiler looks up.
     pub(super) fn wrong_invalidations(&self) -> Vec<Error> {
-        let calls = self.methods.iter().flat_map(|method| match &method.kind {
-            Kind::Delegated(calls) => &calls[..],
-            _ => &[],
+        let calls = self.methods.iter().filter_map(|method| match &method.kind {
+            Kind::Delegated(writes) => Some(writes.invalidates.iter().chain(&writes.updates)),
+            _ => None,
         });
+        let calls = calls.flatten();
         let is_wrong = |call: &&Invalidates| {
             if !matches!(call.owner, Owner::Block) {
                 return false;
@@ -28,18 +29,15 @@ impl Plan<'_> {
 }
 
 /// What is wrong with single calls: lists that are not seen, results that are none.
-pub(super) fn wrong_calls(
-    block: &Block<'_>,
-    calls: &[Invalidates],
-    method: &Method<'_>,
-) -> Vec<Error> {
-    let each = calls.iter().filter_map(|call| {
-        let is_right = valid::result(block, call, method);
-        let is_right = is_right.and_then(|()| match call.each {
-            true => valid::list_of_each(call, method).map(drop),
-            false => Ok(()),
-        });
-        is_right.err()
+pub(super) fn wrong_calls(block: &Block<'_>, writes: &Writes, method: &Method<'_>) -> Vec<Error> {
+    let invalidates = writes.invalidates.iter().map(|call| {
+        valid::result(block, call, method)?;
+        if call.each {
+            valid::list_of_each(call, method)?;
+        }
+        Ok(())
     });
-    each.collect()
+    let updates = writes.updates.iter();
+    let updates = updates.map(|call| valid::update(call, method));
+    invalidates.chain(updates).filter_map(Result::err).collect()
 }

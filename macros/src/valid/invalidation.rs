@@ -1,4 +1,4 @@
-//! Rules for the calls in `#[invalidates(…)]`.
+//! Rules for the calls in `#[invalidates(…)]` and `#[updates(…)]`.
 
 use syn::{Error, Ident, Type};
 
@@ -64,6 +64,50 @@ pub(crate) fn result(
         )),
         None => Ok(()),
     }
+}
+
+/// A call in `#[updates(…)]`: one entry of this block, that is known before the method runs.
+pub(crate) fn update(call: &Invalidates, method: &Method<'_>) -> Result<(), Error> {
+    let (name, named) = (method.name(), &call.method);
+    if !matches!(call.owner, Owner::Block) {
+        return Err(at(
+            named,
+            format!(
+                "`updates` stores what `{name}` returns in the cache of this block; name one of its methods, or write \
+                 `#[invalidates(…)]`"
+            ),
+        ));
+    }
+    if call.each || call.args.is_none() {
+        return Err(at(
+            named,
+            format!(
+                "`updates` stores what `{name}` returns as one entry, and this names several; name the arguments of one call, or \
+                 write `#[invalidates(…)]`"
+            ),
+        ));
+    }
+    let bound = method.args.iter().flat_map(|one| ast::bindings(one.pat));
+    let is_argument = bound.into_iter().any(|bound| bound == "ok");
+    if let Some(ok) = call.ok.as_ref().filter(|_| !is_argument) {
+        return Err(at(
+            ok,
+            format!(
+                "an entry that is updated must be known before `{name}` runs, and there is no `ok` then; use its arguments, or \
+                 write `#[invalidates({named}(…))]`"
+            ),
+        ));
+    }
+    if types::is_unit(types::ok_by_name(&method.returned).unwrap_or(&method.returned)) {
+        return Err(at(
+            named,
+            format!(
+                "`updates` stores what `{name}` returns, and it returns nothing; return what `{named}` would, or write \
+                 `#[invalidates(…)]`"
+            ),
+        ));
+    }
+    Ok(())
 }
 
 /// The arguments of the method that stand in a call together with `ok`, where they are named first.
