@@ -133,9 +133,10 @@ fn invalidating(context: &Context<'_>, method: &Method<'_>, calls: &[Invalidates
         .block
         .owns_value()
         .then(|| Access::of_shared(context));
-    let this = match method.takes_value() {
-        true => quote!(&self),
-        false => quote!(self),
+    let this = if method.takes_value() {
+        quote!(&self)
+    } else {
+        quote!(self)
     };
     let site = invalidation::Site {
         context,
