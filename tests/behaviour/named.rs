@@ -177,6 +177,7 @@ mod twins {
                 #[cache_impl]
                 impl Repo {
                     #[cache(name = "repo.find")]
+                    #[allow(clippy::cast_possible_truncation)] // It tells the types apart.
                     pub(crate) async fn find(&self, id: u64) -> Row {
                         id as Row
                     }
