@@ -16,7 +16,6 @@ use crate::args::{self, MethodArgs};
 use crate::ast::{self, Block, EntryPoint, Helpers, Method, Writes};
 use crate::valid;
 pub(crate) use batch::BatchPlan;
-use invalidation::wrong_calls;
 
 /// A block, with what becomes of its methods.
 #[derive(Debug)]
@@ -285,7 +284,7 @@ fn kind(
             return Ok((Kind::Omitted, None));
         }
         let writes = helpers.writes()?.unwrap_or_default();
-        errors.extend(wrong_calls(block, &writes, method));
+        errors.extend(valid::writes(block, &writes, method));
         return Ok((Kind::Delegated(writes), None));
     }
     Ok(cached(block, method, &helpers, errors))
@@ -314,7 +313,7 @@ fn kind_in_place(
             return Ok((Kind::Omitted, None));
         };
         valid::cache_expression(block, method)?;
-        errors.extend(wrong_calls(block, &writes, method));
+        errors.extend(valid::writes(block, &writes, method));
         return Ok((Kind::Delegated(writes), None));
     }
     let before = errors.len();

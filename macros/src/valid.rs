@@ -34,7 +34,7 @@ pub(crate) use in_place::{
     not_a_function, options_in_place, refreshed_in_place, self_in_key, self_key_without_methods,
     unboxed_recursion, without_cache,
 };
-pub(crate) use invalidation::{no_entries, result, update, used_with_ok};
+pub(crate) use invalidation::{no_entries, used_with_ok, writes};
 pub(crate) use listed::{marked, only_methods, unknown_arguments, unknown_methods};
 pub(crate) use receiver::{is_shared, omittable, skip_on_receiver};
 pub(crate) use refresh::{options, outlived, owned, refreshed_owner};

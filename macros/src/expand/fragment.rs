@@ -51,7 +51,7 @@ pub(super) fn key_writer(
     method: &Method<'_>,
     inner: &TokenStream,
 ) -> TokenStream {
-    writer(context, method, &SelfKey::Of(inner), None)
+    writer(context, method, &KeyOfSelf::Of(inner), None)
 }
 
 /// The same for a handle, whose arguments are only taken.
@@ -63,7 +63,7 @@ pub(super) fn lending_key_writer(
     writer(
         context,
         method,
-        &SelfKey::Of(inner),
+        &KeyOfSelf::Of(inner),
         Some(&argument::lends(context, method)),
     )
 }
@@ -75,11 +75,11 @@ pub(super) fn writer_by_path(
     self_key: Option<&Ident>,
 ) -> TokenStream {
     let lends = argument::lends(context, method);
-    writer(context, method, &SelfKey::Given(self_key), Some(&lends))
+    writer(context, method, &KeyOfSelf::Given(self_key), Some(&lends))
 }
 
 /// What of `self` is in a key.
-enum SelfKey<'a> {
+enum KeyOfSelf<'a> {
     /// As the block says it of this value.
     Of(&'a TokenStream),
     Given(Option<&'a Ident>),
@@ -88,7 +88,7 @@ enum SelfKey<'a> {
 fn writer(
     context: &Context<'_>,
     method: &Method<'_>,
-    self_key: &SelfKey<'_>,
+    self_key: &KeyOfSelf<'_>,
     lends: Option<&TokenStream>,
 ) -> TokenStream {
     let writer = names::local("__writer");
@@ -109,11 +109,11 @@ fn writer(
     }
     let nothing = TokenStream::new();
     let inner = match self_key {
-        SelfKey::Of(inner) => {
+        KeyOfSelf::Of(inner) => {
             parts.extend(self_key_parts(context, method, inner, &writer));
             *inner
         }
-        SelfKey::Given(given) => {
+        KeyOfSelf::Given(given) => {
             parts.extend(given.map(|given| quote!(#writer.add(&#given);)));
             &nothing
         }

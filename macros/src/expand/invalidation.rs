@@ -88,7 +88,7 @@ impl Site<'_> {
 
     // Output
     //     CachedUserRepoEntry { … }.find(id).invalidation()
-    //     entries_by_path::<Orders, _>(engine).of(id)
+    //     entries_by_path::<Orders, _, _>(engine).of(id)
     //     rate::entry(code).invalidation()
     fn one(&self, call: &Invalidates, args: &TokenStream) -> TokenStream {
         let (method, turbofish) = (&call.method, &call.turbofish);
@@ -122,12 +122,12 @@ impl Site<'_> {
     }
 
     // Output
-    //     entries_by_path::<Orders, _>(engine)
+    //     entries_by_path::<Orders, _, _>(engine)
     fn elsewhere(&self, ty: &Type, function: &str) -> TokenStream {
         let (private, engine, at) = (&self.context.private, &self.access.engine, ty.span());
         let function = Ident::new(function, Span::call_site().located_at(at));
         let ty = self.context.ty.ty(ty);
-        quote_spanned!(at=> #private::#function::<#ty, _>(#engine))
+        quote_spanned!(at=> #private::#function::<#ty, _, _>(#engine))
     }
 
     // Output

@@ -3,7 +3,7 @@
 use syn::Error;
 
 use super::{Kind, MethodPlan, Plan};
-use crate::ast::{Block, Invalidates, Method, Owner, Writes};
+use crate::ast::{Invalidates, Owner};
 use crate::valid;
 
 impl Plan<'_> {
@@ -26,18 +26,4 @@ impl Plan<'_> {
         };
         calls.filter(is_wrong).map(valid::no_entries).collect()
     }
-}
-
-/// What is wrong with single calls: lists that are not seen, results that are none.
-pub(super) fn wrong_calls(block: &Block<'_>, writes: &Writes, method: &Method<'_>) -> Vec<Error> {
-    let invalidates = writes.invalidates.iter().map(|call| {
-        valid::result(block, call, method)?;
-        if call.each {
-            valid::list_of_each(call, method)?;
-        }
-        Ok(())
-    });
-    let updates = writes.updates.iter();
-    let updates = updates.map(|call| valid::update(call, method));
-    invalidates.chain(updates).filter_map(Result::err).collect()
 }

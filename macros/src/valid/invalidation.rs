@@ -2,8 +2,9 @@
 
 use syn::{Error, Ident, Type};
 
+use super::each::list_of_each;
 use super::error::at;
-use crate::ast::{self, Arg, Block, EntryPoint, Invalidates, Method, Owner};
+use crate::ast::{self, Arg, Block, EntryPoint, Invalidates, Method, Owner, Writes};
 use crate::types;
 
 /// For a call whose method is of the same block, and not cached.
@@ -11,18 +12,27 @@ pub(crate) fn no_entries(call: &Invalidates) -> Error {
     at(
         &call.method,
         format!(
-            "`{}` is not cached, so it has no entries to drop; name a cached method",
+            "`{}` is not cached, so it has no entries; name a cached method",
             call.method
         ),
     )
 }
 
+/// What is wrong with single calls.
+pub(crate) fn writes(block: &Block<'_>, writes: &Writes, method: &Method<'_>) -> Vec<Error> {
+    let invalidates = writes.invalidates.iter().map(|call| {
+        result(block, call, method)?;
+        if call.each {
+            list_of_each(call, method)?;
+        }
+        Ok(())
+    });
+    let updates = writes.updates.iter().map(|call| update(call, method));
+    invalidates.chain(updates).filter_map(Result::err).collect()
+}
+
 /// `ok`, where it cannot be what the method has returned.
-pub(crate) fn result(
-    block: &Block<'_>,
-    call: &Invalidates,
-    method: &Method<'_>,
-) -> Result<(), Error> {
+fn result(block: &Block<'_>, call: &Invalidates, method: &Method<'_>) -> Result<(), Error> {
     let Some(ok) = &call.ok else { return Ok(()) };
     let name = method.name();
     let bound = method.args.iter().flat_map(|one| ast::bindings(one.pat));
@@ -67,7 +77,7 @@ pub(crate) fn result(
 }
 
 /// A call in `#[updates(…)]`: one entry of this block, that is known before the method runs.
-pub(crate) fn update(call: &Invalidates, method: &Method<'_>) -> Result<(), Error> {
+fn update(call: &Invalidates, method: &Method<'_>) -> Result<(), Error> {
     let (name, named) = (method.name(), &call.method);
     if !matches!(call.owner, Owner::Block) {
         return Err(at(

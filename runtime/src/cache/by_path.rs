@@ -21,13 +21,19 @@ pub trait EntriesByPath<M> {
 
 /// What has a function for each cached method of a type, which names one entry.
 #[doc(hidden)]
-pub fn entries_by_path<T: EntriesByPath<M>, M>(of_caller: &Engine) -> T::Entries {
+pub fn entries_by_path<T, M, E>(of_caller: &Engine) -> E
+where
+    T: EntriesByPath<M, Entries = E>,
+{
     T::entries(of_caller)
 }
 
 /// What has handles on all entries of a method.
 #[doc(hidden)]
-pub fn all_by_path<T: EntriesByPath<M>, M>(of_caller: &Engine) -> T::All {
+pub fn all_by_path<T, M, A>(of_caller: &Engine) -> A
+where
+    T: EntriesByPath<M, All = A>,
+{
     T::all(of_caller)
 }
 

@@ -193,7 +193,7 @@ async fn read(cache: &Cache, id: u64) -> Vec<String> {
             rates::rate("EUR").await,
             rates::limit("EUR", id),
             Clerk::look(id).await.to_string(),
-            // From here on nobody names them.
+            // From here on no call names them.
             carts[1].of(id).await.to_string(),
             Store(0_u16).cached(cache).get(id).await.to_string(),
             rates::rate("USD").await,

@@ -49,7 +49,7 @@ impl Db {
         match outcome {
             Outcome::Succeeds => Ok(changed),
             Outcome::Fails => Err("no".to_owned()),
-            Outcome::Panics => panic!("as it was told"),
+            Outcome::Panics => panic!("as the test asks"),
             Outcome::NeverEnds => std::future::pending().await,
         }
     }
@@ -157,7 +157,7 @@ async fn the_result_of_a_future_and_of_a_sync_method_names_entries() {
     assert_eq!(found(&users).await, renamed);
 }
 
-/// It may have written, and nobody knows which entries: so all of those methods are dropped.
+/// It may have written, and no one knows which entries: so all of those methods are dropped.
 #[tokio::test]
 async fn without_a_result_all_entries_that_it_might_name_are_dropped() {
     let all = [Some(101), Some(2), None, None];

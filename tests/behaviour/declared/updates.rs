@@ -106,7 +106,7 @@ impl Users {
     #[updates(find(id))]
     async fn fail(&self, id: u64, panics: bool) -> Written {
         self.db.write(id, "half");
-        assert!(!panics, "as it was told");
+        assert!(!panics, "as the test asks");
         Err("no".to_owned())
     }
 }
