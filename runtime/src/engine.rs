@@ -3,7 +3,6 @@
 //! Imports `method`, `store` and the wings below them.
 //! Start with [`single_flight`]: calls that share one execution.
 
-pub(crate) mod commit_scope;
 pub(crate) mod detached;
 mod functions;
 pub(crate) mod invalidation_queue;
@@ -14,6 +13,7 @@ pub(crate) mod pending;
 pub(crate) mod refreshes;
 pub(crate) mod scope;
 pub(crate) mod single_flight;
+pub(crate) mod transaction;
 
 use std::collections::HashMap;
 use std::fmt;

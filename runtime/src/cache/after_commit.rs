@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::Cache;
 use super::invalidation::{apply_later, apply_now};
 use crate::engine::Engine;
-use crate::engine::commit_scope::CommitScope;
 use crate::engine::pending::PendingEntries;
 use crate::engine::scope::{self, Frame, Scope};
+use crate::engine::transaction::TransactionScope;
 use crate::rt::blocking;
 
 impl Cache {
@@ -73,16 +73,16 @@ impl Cache {
         &self,
         future: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        let commit = OpenCommit::begin(&self.0);
+        let open = OpenTransaction::begin(&self.0);
         // A box, or the future would stand in this one three times.
-        let returned = commit.scope.run(Box::pin(future)).await;
+        let returned = open.scope.run(Box::pin(future)).await;
         match returned {
             Ok(value) => {
-                commit.succeeded().await;
+                open.succeeded().await;
                 Ok(value)
             }
             Err(error) => {
-                commit.failed();
+                open.failed();
                 Err(error)
             }
         }
@@ -93,45 +93,45 @@ impl Cache {
     /// # Errors
     /// Those of the closure, and no others.
     pub fn after_commit_sync<T, E>(&self, run: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        let commit = OpenCommit::begin(&self.0);
-        let guard = commit.scope.enter();
+        let open = OpenTransaction::begin(&self.0);
+        let guard = open.scope.enter();
         let returned = run();
         drop(guard);
         match &returned {
-            Ok(_) => blocking::wait(commit.succeeded()),
-            Err(_) => commit.failed(),
+            Ok(_) => blocking::wait(open.succeeded()),
+            Err(_) => open.failed(),
         }
         returned
     }
 }
 
 /// A transaction that has not ended. If it is dropped, it may have been committed.
-struct OpenCommit<'a> {
+struct OpenTransaction<'a> {
     engine: &'a Engine,
     scope: Scope,
-    commit: Arc<CommitScope>,
-    outer: Option<Arc<CommitScope>>,
+    transaction: Arc<TransactionScope>,
+    outer: Option<Arc<TransactionScope>>,
 }
 
-impl<'a> OpenCommit<'a> {
+impl<'a> OpenTransaction<'a> {
     fn begin(engine: &'a Engine) -> Self {
-        let outer = scope::commit(engine.id());
-        let commit = CommitScope::new();
+        let outer = scope::transaction(engine.id());
+        let transaction = TransactionScope::new();
         Self {
             engine,
-            scope: Scope::new(engine.id(), Frame::Commit(commit.clone())),
-            commit,
+            scope: Scope::new(engine.id(), Frame::Transaction(transaction.clone())),
+            transaction,
             outer,
         }
     }
 
     async fn succeeded(self) {
-        let entries = self.commit.end();
+        let entries = self.transaction.end();
         apply_now(self.engine, self.hand_out(entries)).await;
     }
 
     fn failed(self) {
-        drop(self.commit.end());
+        drop(self.transaction.end());
     }
 
     /// Gives the entries to the outer transaction. Returns what there is none for.
@@ -143,9 +143,9 @@ impl<'a> OpenCommit<'a> {
     }
 }
 
-impl Drop for OpenCommit<'_> {
+impl Drop for OpenTransaction<'_> {
     fn drop(&mut self) {
-        let entries = self.commit.end();
+        let entries = self.transaction.end();
         // Whether or not the outer one commits, this one may have.
         drop(self.hand_out(entries.clone()));
         apply_later(self.engine, entries);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::call::Call;
 use crate::deadline::HANDLE_DEADLINE;
-use crate::engine::commit_scope::CommitScope;
 use crate::engine::pending::{MethodEntries, PendingEntries};
+use crate::engine::transaction::TransactionScope;
 use crate::engine::{Engine, detached, scope};
 use crate::error::{Error, ErrorKind};
 use crate::key::digest::{CallKey, FieldSet};
@@ -171,12 +171,12 @@ pub(super) fn is_deferred(
     bound: Arc<BoundMethod>,
     entries: MethodEntries,
 ) -> bool {
-    let Some(commit) = scope::commit(engine.id()) else {
+    let Some(transaction) = scope::transaction(engine.id()) else {
         return false;
     };
     let mut deferred = PendingEntries::default();
     deferred.add(bound, entries);
-    commit.defer(deferred).is_empty()
+    transaction.defer(deferred).is_empty()
 }
 
 /// What a method declares, from its start on. If the method is dropped or panics, it may have written, so
@@ -184,7 +184,7 @@ pub(super) fn is_deferred(
 pub(super) struct RunningWrite {
     pub(super) engine: Engine,
     /// The transaction that it is a part of.
-    pub(super) commit: Option<Arc<CommitScope>>,
+    pub(super) transaction: Option<Arc<TransactionScope>>,
     entries: PendingEntries,
 }
 
@@ -192,7 +192,7 @@ impl RunningWrite {
     pub(super) fn begin(engine: &Engine, invalidations: Vec<Invalidation>) -> Self {
         let mut running = Self {
             engine: engine.clone(),
-            commit: scope::commit(engine.id()),
+            transaction: scope::transaction(engine.id()),
             entries: PendingEntries::default(),
         };
         running.add(invalidations);
@@ -213,13 +213,13 @@ impl RunningWrite {
     /// The method has succeeded. Returns what is to be dropped now: nothing in a transaction.
     pub(super) fn succeeded(mut self) -> PendingEntries {
         let entries = std::mem::take(&mut self.entries);
-        self.outside_of_commit(entries)
+        self.outside_of_transaction(entries)
     }
 
     /// Has the transaction drop the entries. Returns what is not in one.
-    fn outside_of_commit(&self, entries: PendingEntries) -> PendingEntries {
-        match &self.commit {
-            Some(commit) => commit.defer(entries),
+    fn outside_of_transaction(&self, entries: PendingEntries) -> PendingEntries {
+        match &self.transaction {
+            Some(transaction) => transaction.defer(entries),
             None => entries,
         }
     }
@@ -228,7 +228,7 @@ impl RunningWrite {
 impl Drop for RunningWrite {
     fn drop(&mut self) {
         let entries = std::mem::take(&mut self.entries);
-        apply_later(&self.engine, self.outside_of_commit(entries));
+        apply_later(&self.engine, self.outside_of_transaction(entries));
     }
 }
 

@@ -80,7 +80,7 @@ impl<'u, T> Write<'u, T> {
     pub async fn updating(mut self, mut updates: Vec<Update<'u, T>>) -> Self {
         let (running, _) = &mut self.caches[0];
         running.add(updates.iter().map(Update::invalidation).collect());
-        if running.commit.is_none() && running.engine.mode().write {
+        if running.transaction.is_none() && running.engine.mode().write {
             begin_all(&mut updates).await;
         }
         self.updates = updates;

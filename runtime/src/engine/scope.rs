@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::commit_scope::CommitScope;
+use super::transaction::TransactionScope;
 use crate::key::digest::{Field, FieldSet};
 use crate::method::bound::BoundMethod;
 use crate::stats::{Counters, Event, Stats};
@@ -46,7 +46,7 @@ pub(crate) enum Frame {
     /// A batch method is executing for these fields.
     ExecutingAll(FieldSet),
     /// Invalidations wait for a commit.
-    Commit(Arc<CommitScope>),
+    Transaction(Arc<TransactionScope>),
 }
 
 struct Node {
@@ -79,7 +79,7 @@ pub(crate) fn is_executing(cache: u64, field: Field) -> bool {
         found |= match frame {
             Frame::Executing(outer) => *outer == field,
             Frame::ExecutingAll(outer) => outer.contains(&field),
-            Frame::Mode(_) | Frame::Stats(_) | Frame::Commit(_) => false,
+            Frame::Mode(_) | Frame::Stats(_) | Frame::Transaction(_) => false,
         };
     });
     found
@@ -95,10 +95,12 @@ pub(crate) fn is_inside_execution(cache: u64) -> bool {
 }
 
 /// The innermost transaction of this cache that this task is inside of.
-pub(crate) fn commit(cache: u64) -> Option<Arc<CommitScope>> {
+pub(crate) fn transaction(cache: u64) -> Option<Arc<TransactionScope>> {
     let mut innermost = None;
     each(cache, |frame| match frame {
-        Frame::Commit(commit) if innermost.is_none() => innermost = Some(commit.clone()),
+        Frame::Transaction(transaction) if innermost.is_none() => {
+            innermost = Some(transaction.clone())
+        }
         _ => {}
     });
     innermost
@@ -109,8 +111,8 @@ pub(crate) fn commit(cache: u64) -> Option<Arc<CommitScope>> {
 pub(crate) fn is_invalidated(cache: u64, bound: &BoundMethod, field: Field) -> bool {
     let mut found = false;
     each(cache, |frame| {
-        if let Frame::Commit(commit) = frame {
-            found |= commit.contains(bound, field);
+        if let Frame::Transaction(transaction) = frame {
+            found |= transaction.contains(bound, field);
         }
     });
     found
@@ -168,9 +170,10 @@ impl Scope {
     pub(crate) fn stats(&self) -> Stats {
         match &self.0.frame {
             Frame::Stats(counters) => counters.snapshot(),
-            Frame::Mode(_) | Frame::Executing(_) | Frame::ExecutingAll(_) | Frame::Commit(_) => {
-                Stats::default()
-            }
+            Frame::Mode(_)
+            | Frame::Executing(_)
+            | Frame::ExecutingAll(_)
+            | Frame::Transaction(_) => Stats::default(),
         }
     }
 }

@@ -8,9 +8,9 @@ use crate::method::bound::BoundMethod;
 
 /// What is invalidated when a scope has ended; `None` once it has.
 #[derive(Debug)]
-pub(crate) struct CommitScope(Mutex<Option<PendingEntries>>);
+pub(crate) struct TransactionScope(Mutex<Option<PendingEntries>>);
 
-impl CommitScope {
+impl TransactionScope {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self(Mutex::new(Some(PendingEntries::default()))))
     }
