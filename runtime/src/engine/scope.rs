@@ -99,7 +99,7 @@ pub(crate) fn transaction(cache: u64) -> Option<Arc<TransactionScope>> {
     let mut innermost = None;
     each(cache, |frame| match frame {
         Frame::Transaction(transaction) if innermost.is_none() => {
-            innermost = Some(transaction.clone())
+            innermost = Some(transaction.clone());
         }
         _ => {}
     });
