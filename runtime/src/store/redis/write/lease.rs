@@ -58,6 +58,8 @@ impl Client {
         let (now_us, outcome) = lease_outcome(reply?, token)?;
         match &outcome {
             LeaseOutcome::Hit(_) => self.record_found(pair, field, now_us).await,
+            // To renew it would have others wait.
+            LeaseOutcome::Granted { .. } if request.on_held == OnHeldLease::PreemptAndYield => {}
             LeaseOutcome::Granted { .. } => self.grant(token),
             LeaseOutcome::Held { .. } => {}
         }
@@ -107,10 +109,11 @@ impl Client {
 
     fn lease_args(&self, request: LeaseRequest) -> [Vec<u8>; 7] {
         let on_held = match request.on_held {
-            OnHeldLease::Preempt => b"0",
+            OnHeldLease::Preempt | OnHeldLease::PreemptAndYield => b"0",
             OnHeldLease::Wait => b"1",
             OnHeldLease::GiveUp => b"2",
         };
+        let yields = request.on_held == OnHeldLease::PreemptAndYield;
         let accept = match request.accept {
             AcceptEntry::Any => Vec::new(),
             AcceptEntry::NotCreatedAt(instant) => instant.to_vec(),
@@ -120,7 +123,7 @@ impl Client {
             request.field.0.to_vec(),
             text(self.clock.forced_us()),
             request.token.0.to_vec(),
-            text(ms(LEASE)),
+            text(if yields { 0 } else { ms(LEASE) }),
             on_held.to_vec(),
             accept,
             request.tag.to_le_bytes().to_vec(),
