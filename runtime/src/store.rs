@@ -9,6 +9,7 @@ mod contract;
 mod listener;
 pub(crate) mod maxsize;
 pub(crate) mod memory;
+mod method_state;
 mod pair;
 pub(crate) mod redis;
 pub(crate) mod sweep;
@@ -18,7 +19,7 @@ pub(crate) use self::any::{AnyStore, PendingRead};
 pub(crate) use self::clock::{Clock, ServerTime};
 pub(crate) use self::contract::{
     AcceptEntry, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease,
-    Put, PutDone, PutOutcome, RawEntry, ReplyBytes, Store, Token,
+    Put, PutDone, PutOutcome, RawEntry, ReplyBytes, Store, StoreView, Token,
 };
 pub(crate) use self::listener::{Listener, Listeners};
 pub(crate) use self::pair::Pair;

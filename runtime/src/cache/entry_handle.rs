@@ -169,8 +169,7 @@ where
             Ok(LeaseOrEntry::Lease(mut lease)) => {
                 let mut put = call.encode(&stored, cost, ttl_ms);
                 if let Ok(put) = &mut put {
-                    put.token = Some(lease.token());
-                    put.now = lease.granted_at();
+                    lease.covers(put);
                 }
                 match store(&call, put).await {
                     Ok(()) => lease.close(),

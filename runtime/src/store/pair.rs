@@ -11,6 +11,8 @@ use crate::settings::{StructureTtl, Touch};
 /// The layout decides which methods share a pair.
 #[derive(Debug)]
 pub(crate) struct Pair {
+    /// The method whose entries this object is for; others may share the keys. A digest of its path.
+    pub(crate) method: u64,
     pub(crate) stem: String,
     pub(crate) ranking: String,
     pub(crate) values: String,
@@ -25,6 +27,7 @@ pub(crate) struct Pair {
 
 impl Pair {
     pub(crate) fn new(
+        method: u64,
         stem: String,
         policy: Policy,
         structure: StructureTtl,
@@ -35,6 +38,7 @@ impl Pair {
             ranking: format!("{stem}:0"),
             values: format!("{stem}:1"),
             leases: format!("{stem}:2"),
+            method,
             stem,
             policy,
             structure,
@@ -48,12 +52,25 @@ impl Pair {
     #[cfg(test)]
     pub(crate) fn for_test(stem: &str) -> Arc<Self> {
         Arc::new(Self::new(
+            7,
             stem.to_owned(),
             Policy::default(),
             StructureTtl::default(),
             MaxSize::new(1024),
             Touch::default(),
         ))
+    }
+
+    /// Where the state of its method is among the leases: see `lua/shared/epoch.lua`.
+    pub(crate) fn method_name(&self) -> [u8; 9] {
+        Self::name_of_method(self.method)
+    }
+
+    /// The same for any method.
+    pub(crate) fn name_of_method(method: u64) -> [u8; 9] {
+        let mut name = [b'm'; 9];
+        name[1..].copy_from_slice(&method.to_le_bytes());
+        name
     }
 
     /// The store's state for this pair. A store keeps one type only.

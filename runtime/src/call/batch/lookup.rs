@@ -8,7 +8,7 @@ use super::super::lookup::{FoundBytes, Source};
 use super::attempt::BatchAttempt;
 use super::item::ItemStep;
 use crate::stats::Event;
-use crate::store::{LookupReply, ServerTime};
+use crate::store::LookupReply;
 
 /// Entries that one request asks for.
 const FIELDS_AT_ONCE: usize = 256;
@@ -48,7 +48,7 @@ impl BatchAttempt<'_> {
     }
 
     fn looked_up(&mut self, index: usize, reply: LookupReply) -> Option<(usize, FoundBytes)> {
-        self.items[index].seen = Some(ServerTime::of_reply(reply.now_us));
+        self.items[index].seen = reply.view();
         let opened = self.call(index).open_entry(&reply);
         // What is past its soft expiry is computed together with what is missing.
         let opened = opened.filter(|(_, age)| !(self.mode.write && age.is_soft_past()));

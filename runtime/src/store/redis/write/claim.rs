@@ -15,7 +15,7 @@ use crate::rt::timeout;
 use crate::settings::ms;
 use crate::store::redis::client::Client;
 use crate::store::redis::health::endpoint::{AdmittedCall, Pace, Side};
-use crate::store::{LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Pair, ServerTime};
+use crate::store::{LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Pair, StoreView};
 
 /// What is known of a lease after a claim.
 pub(crate) enum ClaimOutcome {
@@ -63,7 +63,7 @@ impl Client {
         self: &Arc<Self>,
         claims: &AdmittedClaims<'_>,
         request: &LeaseRequest,
-        queued: Option<(ServerTime, ClaimReceiver)>,
+        queued: Option<(StoreView, ClaimReceiver)>,
     ) -> Result<ClaimOutcome, Error> {
         let AdmittedClaims { call, wait } = claims;
         let Some((seen, reply)) = queued else {
@@ -90,20 +90,18 @@ impl Client {
             ClaimReply::Held => return Ok(ClaimOutcome::Undecided(OnHeldLease::Wait)),
             ClaimReply::Outdated => return Ok(ClaimOutcome::Undecided(OnHeldLease::Preempt)),
         };
-        let now_us = seen.now_us();
-        if let Some(entry) = entry
-            .filter(|entry| request.accept.accepts(entry) && header::is_alive(entry, now_us / 1000))
-        {
+        let now_us = seen.at.now_us();
+        let found = LookupReply::new(now_us, Some(seen.epoch), entry);
+        let entry = found.entry.as_ref();
+        if entry.is_some_and(|entry| {
+            request.accept.accepts(entry) && header::is_alive(entry, now_us / 1000)
+        }) {
             self.abandon(call.pair, request.field, request.token, 0);
             self.record_found(call.pair, request.field, now_us).await;
-            return Ok(ClaimOutcome::Decided(LeaseOutcome::Hit(LookupReply {
-                now_us,
-                entry: Some(entry),
-                pair_ms: None,
-            })));
+            return Ok(ClaimOutcome::Decided(LeaseOutcome::Hit(found)));
         }
         self.grant(request.token);
-        Ok(ClaimOutcome::Decided(LeaseOutcome::Granted { at: seen }))
+        Ok(ClaimOutcome::Decided(LeaseOutcome::Granted(seen)))
     }
 
     /// Queues the claims that can be made without the script, in one step.
@@ -111,7 +109,7 @@ impl Client {
         self: &Arc<Self>,
         claims: &AdmittedClaims<'_>,
         requests: &[LeaseRequest],
-    ) -> Result<Vec<Option<(ServerTime, ClaimReceiver)>>, Error> {
+    ) -> Result<Vec<Option<(StoreView, ClaimReceiver)>>, Error> {
         let AdmittedClaims { call, wait } = claims;
         let pair = call.pair;
         // Leases live by the server's own clock, also in tests that set the clock of entries.
@@ -129,8 +127,8 @@ impl Client {
                 pair: pair.clone(),
                 field: request.field,
                 token: request.token,
-                deadline_ms: seen.now_us() / 1000 + ms(LEASE),
-                tag: request.tag,
+                deadline_ms: seen.at.now_us() / 1000 + ms(LEASE),
+                epoch: seen.epoch,
                 until: wait.until(),
                 reply,
             });
