@@ -3,6 +3,7 @@
 mod arguments;
 mod batches;
 mod bounds;
+mod builds;
 mod cancellation;
 mod clock_steps;
 mod codecs;

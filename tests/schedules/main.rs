@@ -20,6 +20,12 @@ mod key {
     pub(crate) mod digest {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub(crate) struct Field(pub(crate) [u8; 20]);
+
+        impl Field {
+            pub(crate) fn call(&self) -> &[u8] {
+                &self.0[..16]
+            }
+        }
     }
 }
 
