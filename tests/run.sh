@@ -124,13 +124,19 @@ check_lua() {
 }
 
 # Tests on one server, whose program is the first argument; the others choose the tests. What fails is run once more,
-# alone: many tests have deadlines, and other programs may have taken the processor meanwhile. Twice is a failure.
+# alone: many tests have deadlines, and other programs may have taken the processor meanwhile. Twice is a failure, and
+# so is a test that hangs.
 test_on() {
-  local server=$1 log started=$SECONDS
+  local server=$1 log started=$SECONDS status=0
   shift
   heading "cargo test $* on $("$server" --version)"
   log=$(mktemp)
-  if ! run_tests "$server" "$@" 2>&1 | tee "$log"; then
+  run_tests "$server" "$@" 2>&1 | tee "$log" || status=$?
+  if was_killed "$status"; then
+    NOTES+=("$(still_running "$log") on $("$server" --version)")
+    tail -n 1 <<<"${NOTES[@]: -1}"
+    FAILED=1
+  elif [[ $status -ne 0 ]]; then
     repeat_alone "$server" "$log" || FAILED=1
   fi
   RESULTS+=("$(result "$server" "$log" $((SECONDS - started)))")
@@ -140,12 +146,37 @@ test_on() {
 run_tests() {
   local server=$1
   shift
-  REDIS_FUNC_CACHE_SERVERS=$server cargo test --locked --workspace --all-features --no-fail-fast "$@"
+  REDIS_FUNC_CACHE_SERVERS=$server limited cargo test --locked --workspace --all-features --no-fail-fast "$@"
+}
+
+# Kills a command that has not ended in time, with all that it has started.
+limited() {
+  if command -v timeout >/dev/null; then
+    timeout --kill-after=30s "$LIMIT" "$@"
+  else
+    "$@"
+  fi
+}
+
+was_killed() {
+  [[ $1 -eq 124 || $1 -eq 137 ]]
+}
+
+# What had not ended when the tests of a log were killed.
+still_running() {
+  awk -v limit="$LIMIT" '
+    /^ +(Running|Doc-tests) / { binary = $2; delete slow }
+    /^test .* has been running for over / { slow[$2] }
+    /^test .* \.\.\. / { delete slow[$2] }
+    END {
+      printf "killed after %s: %s", limit, binary
+      for (test in slow) printf ", %s", test
+    }' "$1"
 }
 
 # Tests that a log says have failed. A crash, or a failure that names no test, counts at once.
 repeat_alone() {
-  local server=$1 log=$2 test again failed=0
+  local server=$1 log=$2 test again status failed=0
   local -a tests
   mapfile -t tests < <(sed -n 's/^test \(.*\) \.\.\. FAILED$/\1/p' "$log" | sed 's/ - should panic$//' | sort -u)
   if [[ ${#tests[@]} -eq 0 ]] || grep -qE '^error: could not compile|\(signal: ' "$log"; then
@@ -154,12 +185,14 @@ repeat_alone() {
   again=$(mktemp)
   for test in "${tests[@]}"; do
     heading "once more, alone: $test"
-    if run_tests "$server" --tests -- --exact "$test" --test-threads 1 >"$again" 2>&1 &&
-      grep -qxF "test $test ... ok" "$again"; then
-      REPEATED+=("passed when repeated alone: $test on $("$server" --version)")
-      tail -n 1 <<<"${REPEATED[@]: -1}"
+    status=0
+    run_tests "$server" --tests -- --exact "$test" --test-threads 1 >"$again" 2>&1 || status=$?
+    if [[ $status -eq 0 ]] && grep -qxF "test $test ... ok" "$again"; then
+      NOTES+=("passed when repeated alone: $test on $("$server" --version)")
+      tail -n 1 <<<"${NOTES[@]: -1}"
     else
       cat "$again"
+      ! was_killed "$status" || NOTES+=("$(still_running "$again") on $("$server" --version)")
       failed=1
     fi
   done
@@ -190,11 +223,15 @@ check cargo clippy --locked --workspace --all-targets --all-features -- -D warni
 check cargo check --locked --no-default-features
 check env RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --all-features --no-deps
 
+# Built before, so that the limit is one for tests alone, which take a few minutes on each server.
+LIMIT=25m
+check cargo test --locked --workspace --all-features --no-run
+
 # Every test on the first server; on the others, those that a server can make a difference to. Shares of hits are the
 # client's doing, what examples print is the same everywhere, and keys are made without a server.
 FAILED=0
 RESULTS=()
-REPEATED=()
+NOTES=()
 test_on "${SERVERS[0]}"
 for server in "${SERVERS[@]:1}"; do
   test_on "$server" --test behaviour --test redis --test faults --test processes --test memory --test logging \
@@ -202,6 +239,6 @@ for server in "${SERVERS[@]:1}"; do
 done
 
 heading 'results'
-printf '%s\n' "${RESULTS[@]}" ${REPEATED[@]+"${REPEATED[@]}"}
+printf '%s\n' "${RESULTS[@]}" ${NOTES[@]+"${NOTES[@]}"}
 printf '%d min %d s\n' $((SECONDS / 60)) $((SECONDS % 60))
 exit "$FAILED"

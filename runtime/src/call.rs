@@ -15,7 +15,7 @@ mod encoding;
 mod execute;
 mod execution;
 pub(crate) mod failure;
-mod lease;
+pub(crate) mod lease;
 mod lookup;
 mod refresh;
 mod steps;

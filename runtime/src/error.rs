@@ -40,6 +40,8 @@ pub enum ErrorKind {
     Encode,
     /// The arguments of a call could not be turned into a key.
     Key,
+    /// A fencing token was given to the handle of another entry.
+    Token,
     /// A value is larger than the limit of an entry.
     TooLarge,
     /// The cache was closed.
@@ -130,6 +132,7 @@ impl fmt::Display for ErrorKind {
             Self::Foreign => "foreign",
             Self::Encode => "encode",
             Self::Key => "key",
+            Self::Token => "token",
             Self::TooLarge => "too large",
             Self::Closed => "closed",
         })

@@ -25,6 +25,8 @@ pub use cache::all_entries::{AllEntries, BlockingAllEntries};
 pub use cache::builder::CacheBuilder;
 pub use cache::entry_handle::EntryHandle;
 pub use cache::entry_handle::blocking::BlockingEntryHandle;
+pub use cache::entry_handle::inspection::Inspection;
+pub use cache::entry_handle::token::EntryToken;
 pub use cache::function::CachedFunction;
 pub use cache::function::builder::FunctionBuilder;
 pub use cache::function::entry::{BlockingFunctionEntry, FunctionEntry};

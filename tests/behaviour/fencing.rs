@@ -23,7 +23,7 @@ every_entry_point! {
 }
 
 /// A row that changes, and executions that have read it and have not returned yet.
-struct Row {
+pub(crate) struct Row {
     value: AtomicU64,
     read: Semaphore,
     go_on: Semaphore,
@@ -31,7 +31,7 @@ struct Row {
 
 impl Row {
     /// The row, and a source that reads it.
-    fn slow() -> (Arc<Self>, Arc<Source>) {
+    pub(crate) fn slow() -> (Arc<Self>, Arc<Source>) {
         let row = Arc::new(Self {
             value: AtomicU64::new(0),
             read: Semaphore::new(0),
@@ -50,23 +50,23 @@ impl Row {
         (row, source)
     }
 
-    fn set(&self, value: u64) {
+    pub(crate) fn set(&self, value: u64) {
         self.value.store(value, Ordering::SeqCst);
     }
 
-    async fn is_read(&self) {
+    pub(crate) async fn is_read(&self) {
         self.read.acquire().await.unwrap().forget();
     }
 
     /// So many executions may return.
-    fn go_on(&self, executions: usize) {
+    pub(crate) fn go_on(&self, executions: usize) {
         self.go_on.add_permits(executions);
     }
 }
 
 /// What drops, or replaces, what was stored.
-#[derive(Debug, Clone, Copy)]
-enum Overtake {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Overtake {
     Handle,
     AllHandle,
     Declared,
@@ -76,7 +76,7 @@ enum Overtake {
     Refresh,
 }
 
-const OVERTAKES: [Overtake; 7] = [
+pub(crate) const OVERTAKES: [Overtake; 7] = [
     Overtake::Handle,
     Overtake::AllHandle,
     Overtake::Declared,
@@ -87,7 +87,7 @@ const OVERTAKES: [Overtake; 7] = [
 ];
 
 impl Overtake {
-    fn is_offered(self, place: &Place) -> bool {
+    pub(crate) fn is_offered(self, place: &Place) -> bool {
         match self {
             Self::Declared | Self::DeclaredAll => place.offers(Need::DeclaredInvalidations),
             Self::Refresh => place.offers(Need::Refresh),
@@ -96,7 +96,7 @@ impl Overtake {
     }
 
     /// Of a row that is 1 by now.
-    async fn happens(self, row: &Row, subject: &Subject) {
+    pub(crate) async fn happens(self, row: &Row, subject: &Subject) {
         let entry = subject.entry(Method::Plain, 1);
         match self {
             Self::Handle => drop(entry.invalidate().await.unwrap()),

@@ -31,4 +31,5 @@ mod settings;
 mod single_flight;
 mod staleness;
 mod storing;
+mod tokens;
 mod unstorable;

@@ -2,6 +2,7 @@
 //! of its threads, and locks that those held stay locked. Their calls are answered all the same.
 
 use std::env;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,13 +10,17 @@ use std::time::{Duration, Instant};
 
 use fork::{Fork, fork};
 use redis_func_cache::{Cache, CacheExt as _, CachedFunction, cache_impl};
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
 
 use support::{Server, check_pairs, unique};
 
 /// Names the variable that holds the server and the name of the cache.
 const ORDERS: &str = "REDIS_FUNC_CACHE_FORK";
 const FORKS: u64 = 20;
+/// How long a child may take.
+const CHILD: Duration = Duration::from_secs(20);
+/// All children together take a few seconds, and the first that fails ends its parent.
+const PARENT: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 struct Repo(AtomicU64);
@@ -46,13 +51,38 @@ fn forked_children_answer_in_memory() {
 }
 
 fn in_a_process_of_its_own(orders: &str) {
-    let status = Command::new(env::current_exe().unwrap())
+    let mut parent = Command::new(env::current_exe().unwrap())
         .args(["--exact", "fork::a_parent", "--ignored", "--nocapture"])
         .env(ORDERS, orders)
         .stdout(Stdio::null())
-        .status()
+        // With all its descendants.
+        .process_group(0)
+        .spawn()
         .unwrap();
+    let group = Pid::from_child(&parent);
+    let until = Instant::now() + PARENT;
+    let status = loop {
+        match parent.try_wait().unwrap() {
+            None if Instant::now() < until => std::thread::sleep(Duration::from_millis(5)),
+            status => break status,
+        }
+    };
+    // Of those that a failure leaves behind, none may go on.
+    let _ = kill_process_group(group, Signal::KILL);
+    let Some(status) = status else {
+        parent.wait().unwrap();
+        panic!("the parent was killed: it had not ended after {PARENT:?}");
+    };
     assert!(status.success(), "{status}");
+}
+
+/// Tells the tasks of a runtime to end, also where a child has failed: the drop of the runtime waits for them.
+struct EndGuard(Arc<AtomicBool>);
+
+impl Drop for EndGuard {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 #[test]
@@ -94,8 +124,9 @@ fn a_parent() {
             }
         });
     }
+    let end = EndGuard(has_ended);
     each_child(&cache, &repo, &function, "while threads call");
-    has_ended.store(true, Ordering::SeqCst);
+    drop(end);
     assert_eq!(repo.find_sync(2), 2, "the parent is as it was");
 }
 
@@ -180,7 +211,7 @@ fn blocking<F: Future>(future: F) -> F::Output {
 /// Whether a child ends by itself, without an error.
 fn ends_well(pid: i32) -> bool {
     let pid = Pid::from_raw(pid).unwrap();
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + CHILD;
     loop {
         if let Some((_, status)) = waitpid(Some(pid), WaitOptions::NOHANG).unwrap() {
             return status.exit_status() == Some(0);

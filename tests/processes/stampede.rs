@@ -11,7 +11,7 @@ use std::{env, fs};
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
 use rustix::process::{Pid, Signal, kill_process};
-use support::{Server, check_pairs, eventually, unique};
+use support::{PATIENT, Server, check_pairs, eventually, unique};
 
 const PROCESSES: usize = 4;
 const CALLERS: usize = 100;
@@ -165,6 +165,12 @@ impl Drop for Process {
     }
 }
 
+/// With the default deadline, a process that the machine keeps waiting goes on without the store, and computes alone.
+fn build(name: &str, url: &str) -> Cache {
+    let builder = Cache::builder(name).redis(url).deadline(PATIENT);
+    builder.build().unwrap()
+}
+
 /// Names the variable that holds the part of a process.
 const PART: &str = "REDIS_FUNC_CACHE_STAMPEDE";
 
@@ -173,7 +179,7 @@ const PART: &str = "REDIS_FUNC_CACHE_STAMPEDE";
 async fn one_of_four() {
     let Ok(part) = env::var(PART) else { return };
     let words: Vec<&str> = part.split(' ').collect();
-    let cache = Cache::builder(words[1]).redis(words[0]).build().unwrap();
+    let cache = build(words[1], words[0]);
     let directory = Path::new(words[2]).to_owned();
     let repo = Repo { directory }.cached(&cache);
     // The connection is there, if it can be.
@@ -262,7 +268,7 @@ async fn a_suspended_leader_never_overwrites_a_later_value() {
     leader.signal(Signal::CONT);
     assert_eq!(leader.answer().0, later, "its followers are given that too");
 
-    let cache = Cache::builder(&name).redis(server.url()).build().unwrap();
+    let cache = build(&name, &server.url());
     let directory = place.0.clone();
     let repo = Repo { directory }.cached(&cache);
     assert_eq!(repo.find(1).await, later, "what was stored stays");

@@ -293,34 +293,52 @@ async fn misses_survive_lost_connections() {
 /// that come with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_does_not_read_a_large_entry_again() {
-    let server = Server::start();
-    let (_cache, source, repo) = build(builder(&server));
-    until_joined(&server, &repo).await;
-    let sent = || {
-        let info: String = server.query(&["INFO", "stats"]);
-        let line = info
-            .lines()
-            .find_map(|line| line.strip_prefix("total_net_output_bytes:"));
-        line.unwrap().parse::<u64>().unwrap()
-    };
-    let task = |repo: &CachedGated| {
-        let repo = repo.clone();
-        tokio::spawn(async move { repo.document(1).await.len() })
-    };
-    // Stored, and read once, so that its size is known.
-    for _ in 0..2 {
-        assert_eq!(task(&repo).await.unwrap(), 256 << 10);
+    for binary in binaries() {
+        let server = Server::start_on(&binary);
+        let (_cache, source, repo) = build(builder(&server));
+        until_joined(&server, &repo).await;
+        // The first lookup that finds it learns its size, too late for the claim that follows.
+        let (mut lookups, mut is_there) = (0, false);
+        while lookups < 3 {
+            let (before, runs) = (sent(&server), source.runs.load(Ordering::SeqCst));
+            let repo = repo.clone();
+            let call = tokio::spawn(async move { repo.document(1).await.len() });
+            assert_eq!(call.await.unwrap(), 256 << 10);
+            let runs = source.runs.load(Ordering::SeqCst) - runs;
+            assert_eq!(runs, 1, "{binary}: it had expired");
+            if is_there {
+                lookups += 1;
+                let read = (sent(&server) - before) >> 10;
+                assert!(
+                    lookups == 1 || (256..400).contains(&read),
+                    "{binary}: {read} KiB"
+                );
+            }
+            is_there = are_kept(&server);
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
     }
-    for _ in 0..3 {
-        tokio::time::sleep(Duration::from_millis(150)).await;
-        let (before, runs) = (sent(), source.runs.load(Ordering::SeqCst));
-        assert_eq!(task(&repo).await.unwrap(), 256 << 10);
-        assert_eq!(
-            source.runs.load(Ordering::SeqCst),
-            runs + 1,
-            "it had expired"
-        );
-        let read = (sent() - before) >> 10;
-        assert!((256..400).contains(&read), "{read} KiB");
-    }
+}
+
+/// Has a server that removes expired fields keep them. `false` if one is gone already.
+fn are_kept(server: &Server) -> bool {
+    let persist = "
+        local gone = 0
+        for _, key in ipairs(redis.call('KEYS', '*:1')) do
+          for _, field in ipairs(redis.call('HKEYS', key)) do
+            redis.pcall('HPERSIST', key, 'FIELDS', 1, field)
+          end
+          gone = gone + redis.call('ZCARD', (string.gsub(key, '1$', '0'))) - redis.call('HLEN', key)
+        end
+        return gone";
+    server.query::<i64>(&["EVAL", persist, "0"]) == 0
+}
+
+/// How many bytes the server has sent.
+fn sent(server: &Server) -> u64 {
+    let info: String = server.query(&["INFO", "stats"]);
+    let line = info
+        .lines()
+        .find_map(|line| line.strip_prefix("total_net_output_bytes:"));
+    line.unwrap().parse().unwrap()
 }

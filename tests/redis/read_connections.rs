@@ -1,5 +1,6 @@
 //! Reads of a multi-thread runtime go through a connection of its own, which no call depends on.
 
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{join_all, poll_immediate};
@@ -83,6 +84,30 @@ fn a_runtime_has_one_lane_which_ends_with_it() {
     assert_eq!(cache.stats().hit, before + 2);
     drop((repo, cache));
     eventually("nothing is left open", SOON, || connections(&server) == 0);
+}
+
+/// Its first call, after the tasks of its runtime were dropped: the task that the lane would live by is dropped at once.
+#[test]
+fn a_call_of_a_runtime_that_shuts_down_is_answered() {
+    let server = Server::start();
+    let (_cache, repo) = build_with(&server, PATIENT);
+    let runtime = runtime(2);
+    let (was_dropped, dropped) = mpsc::channel::<()>();
+    runtime.spawn(async move {
+        let _was_dropped = was_dropped;
+        std::future::pending::<()>().await;
+    });
+    let (begin, begun) = mpsc::channel();
+    let (answer, answered) = mpsc::channel();
+    runtime.spawn(async move {
+        begin.send(()).unwrap();
+        // Blocks one thread of the runtime; the other one shuts down.
+        assert_eq!(dropped.recv(), Err(mpsc::RecvError));
+        answer.send(pollster::block_on(repo.find(1))).unwrap();
+    });
+    begun.recv_timeout(SOON).unwrap();
+    runtime.shutdown_background();
+    assert_eq!(answered.recv_timeout(SOON), Ok(1));
 }
 
 #[test]

@@ -21,7 +21,7 @@ const SOMETIME: Duration = Duration::ZERO;
 struct Calls {
     flights: Arc<Flights>,
     /// `None` while it is unavailable.
-    store: Option<Mutex<Store>>,
+    store: Option<Arc<Mutex<Store>>>,
     follower_timeout: Duration,
     world: Mutex<World>,
     tally: Mutex<Tally>,
@@ -45,12 +45,12 @@ struct World {
 }
 
 /// The right to store, given back at its drop.
-struct Lease<'a> {
-    store: &'a Mutex<Store>,
+struct Lease {
+    store: Arc<Mutex<Store>>,
     token: u64,
 }
 
-impl Drop for Lease<'_> {
+impl Drop for Lease {
     fn drop(&mut self) {
         let mut store = self.store.lock().unwrap();
         if store.token == Some(self.token) {
@@ -68,6 +68,7 @@ struct Tally {
     running: u64,
     most: u64,
     failed: u64,
+    /// Cancelled or panicked before they had a value for others.
     vanished: u64,
 }
 
@@ -78,17 +79,30 @@ enum Fate {
     Panics,
 }
 
-/// A run of the method: gone without an end if it is dropped.
+/// A run of the method, and what becomes of its value.
 struct Run<'a> {
     calls: &'a Calls,
-    has_ended: bool,
+    is_running: bool,
+    is_concluded: bool,
+}
+
+impl Run<'_> {
+    fn end(&mut self) {
+        self.is_running = false;
+        self.calls.tally.lock().unwrap().running -= 1;
+    }
+
+    /// There is a value for others, or there will be none.
+    fn conclude(mut self) {
+        self.is_concluded = true;
+    }
 }
 
 impl Drop for Run<'_> {
     fn drop(&mut self) {
         let mut tally = self.calls.tally.lock().unwrap();
-        tally.running -= 1;
-        tally.vanished += u64::from(!self.has_ended);
+        tally.running -= u64::from(self.is_running);
+        tally.vanished += u64::from(!self.is_concluded);
     }
 }
 
@@ -96,7 +110,7 @@ impl Calls {
     fn new(store: Option<Mutex<Store>>, follower_timeout: Duration) -> Arc<Self> {
         Arc::new(Self {
             flights: Flights::new(),
-            store,
+            store: store.map(Arc::new),
             follower_timeout,
             world: Mutex::default(),
             tally: Mutex::default(),
@@ -142,11 +156,11 @@ impl Calls {
     }
 
     /// The right to store, or what is there by now, which is given to those who had joined before.
-    async fn begin<'s>(
+    async fn begin(
         &self,
-        store: &'s Mutex<Store>,
+        store: &Arc<Mutex<Store>>,
         mut lead: Leader,
-    ) -> Result<(Leader, Lease<'s>), u64> {
+    ) -> Result<(Leader, Lease), u64> {
         let joined = lead.mark();
         on_its_way().await;
         let begun = begin(store);
@@ -160,7 +174,7 @@ impl Calls {
         }
     }
 
-    async fn run(&self, mut lead: Leader, lease: Option<Lease<'_>>, fate: Fate) -> Option<u64> {
+    async fn run(&self, mut lead: Leader, lease: Option<Lease>, fate: Fate) -> Option<u64> {
         let before_run = lead.mark();
         let mut run = self.start();
         let state = self.world.lock().unwrap().state;
@@ -170,10 +184,10 @@ impl Calls {
         if matches!(fate, Fate::Panics) {
             return None;
         }
-        run.has_ended = true;
-        drop(run);
+        run.end();
         if matches!(fate, Fate::Fails) {
             self.tally.lock().unwrap().failed += 1;
+            run.conclude();
             drop(lease);
             lead.failed();
             return None;
@@ -182,9 +196,7 @@ impl Calls {
             None => Some(JoinMark::ALL),
             Some(lease) => {
                 let before_put = lead.mark();
-                on_its_way().await;
-                let is_current = put(&lease, state);
-                on_its_way().await;
+                let is_current = put(lease, state).await.unwrap();
                 let is_late = thread_rng().gen_range(0..4) == 0;
                 match (is_late, is_current) {
                     (true, _) => Some(before_run),
@@ -196,6 +208,7 @@ impl Calls {
         if let Some(joined) = joined {
             lead.publish(value(state), joined);
         }
+        run.conclude();
         Some(state)
     }
 
@@ -206,7 +219,8 @@ impl Calls {
         tally.most = tally.most.max(tally.running);
         Run {
             calls: self,
-            has_ended: false,
+            is_running: true,
+            is_concluded: false,
         }
     }
 
@@ -244,7 +258,7 @@ impl Calls {
 }
 
 /// What is there by now, or the right to store, which those who lead together share.
-fn begin(store: &Mutex<Store>) -> Result<Lease<'_>, u64> {
+fn begin(store: &Arc<Mutex<Store>>) -> Result<Lease, u64> {
     let mut held = store.lock().unwrap();
     if let Some(found) = held.value {
         return Err(found);
@@ -255,17 +269,25 @@ fn begin(store: &Mutex<Store>) -> Result<Lease<'_>, u64> {
     }
     held.holders += 1;
     let token = held.tokens;
+    let store = store.clone();
     Ok(Lease { store, token })
 }
 
-/// Whether the value could be stored, or something has overtaken it.
-fn put(lease: &Lease, state: u64) -> bool {
-    let mut store = lease.store.lock().unwrap();
-    let may_store = store.token == Some(lease.token);
-    if may_store {
-        (store.value, store.token) = (Some(state), None);
-    }
-    may_store
+/// Whether the value could be stored, or something has overtaken it. It goes on when its caller goes away.
+fn put(lease: Lease, state: u64) -> JoinHandle<bool> {
+    spawn(async move {
+        on_its_way().await;
+        let may_store = {
+            let mut store = lease.store.lock().unwrap();
+            let may_store = store.token == Some(lease.token);
+            if may_store {
+                (store.value, store.token) = (Some(state), None);
+            }
+            may_store
+        };
+        on_its_way().await;
+        may_store
+    })
 }
 
 /// What is sent arrives later, and so does the answer.
@@ -321,7 +343,7 @@ fn executions_are_bounded_by_failures_and_cancellations() {
     under_many_schedules(|| {
         let calls = Calls::new(Some(Mutex::default()), NEVER);
         let all: Vec<_> = (0..5).map(|_| calls.spawn(any_fate())).collect();
-        // Anywhere: before it joins, as it waits, as it gets an outcome, as its method runs.
+        // Anywhere: before it joins, as it waits, as it gets an outcome, as its method runs, as its value is stored.
         for call in &all {
             if thread_rng().gen_range(0..4) == 0 {
                 call.abort();

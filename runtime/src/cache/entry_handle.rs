@@ -1,6 +1,8 @@
 //! Typed handles on the entries of calls.
 
 pub(crate) mod blocking;
+pub(crate) mod inspection;
+pub(crate) mod token;
 
 use std::fmt;
 use std::future::Future;
@@ -8,23 +10,20 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-
+use self::token::EntryToken;
 use super::invalidation::Invalidation;
-use crate::call::acquire::LeaseOrEntry;
-use crate::call::attempt::{Attempt, KeyedCall};
+use crate::call::attempt::KeyedCall;
 use crate::call::{Call, failure};
 use crate::deadline::HANDLE_DEADLINE;
 use crate::engine::Engine;
-use crate::engine::scope::Mode;
+use crate::entry::header::{Times, VerifiedEntry};
 use crate::error::Error;
 use crate::key::digest::CallKey;
 use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::cacheability::Cacheability;
 use crate::method::return_type::{ReturnType, Value};
-use crate::rt::timeout;
 use crate::stats::Event;
-use crate::store::{AcceptEntry, LookupReply, OnHeldLease, Put, PutDone, PutOutcome};
+use crate::store::LookupReply;
 
 /// Decides whether what a method returned is stored.
 pub(in crate::cache) type Condition<R> = fn(&R) -> Cacheability;
@@ -103,20 +102,6 @@ where
         removed
     }
 
-    /// Stores a value as if the method had returned it.
-    ///
-    /// # Concurrency
-    /// It fences off every computation of this entry that is under way: what those return is not
-    /// stored. Of two callers at the same time, the value of the later put stays.
-    ///
-    /// # Errors
-    /// The value cannot be encoded or is too large, or the store does not answer.
-    pub async fn put(&self, value: &S::Stored) -> Result<(), Error> {
-        let call = self.call()?;
-        let entry = call.encode(value, Duration::ZERO, call.method.ttl_ms);
-        store(&call, entry).await
-    }
-
     /// The time until the entry expires, by the server's clock: `None` if there is no live entry,
     /// [`Duration::MAX`] if it never expires.
     ///
@@ -128,15 +113,9 @@ where
     pub async fn ttl(&self) -> Result<Option<Duration>, Error> {
         let call = self.call()?;
         let reply = lookup(&call).await?;
-        let verified = reply.entry.as_deref().and_then(|bytes| call.verify(bytes));
-        let now_ms = reply.now_us / 1000;
-        let Some(verified) = verified.filter(|verified| verified.times.are_alive(now_ms)) else {
-            return Ok(None);
-        };
-        let hard_ms = verified.times.hard_ms;
-        let own = (hard_ms > 0).then(|| hard_ms - now_ms);
-        let left = own.into_iter().chain(reply.pair_ms).min();
-        Ok(Some(left.map_or(Duration::MAX, Duration::from_millis)))
+        let alive = call.alive(&reply);
+        let left = alive.map(|(_, verified)| time_left(&reply, verified.times));
+        Ok(left.map(|left| left.unwrap_or(Duration::MAX)))
     }
 
     pub(in crate::cache) async fn execute<Fut: Future<Output = R>>(
@@ -149,14 +128,10 @@ where
         };
         let call = entry.call();
         call.count(Event::exec, 1);
-        let mut attempt = Attempt::new(call, Mode::default(), HANDLE_DEADLINE);
-        let acquired = attempt
-            .acquire_lease(OnHeldLease::Preempt, AcceptEntry::Never)
-            .await;
+        let token = EntryToken::take(entry.call()).await;
         let started = Instant::now();
         let returned = run().await;
         let cost = started.elapsed();
-        let call = attempt.call;
         let Some(ttl_ms) = cacheability(&returned).ttl_ms(call.method.ttl_ms) else {
             return returned;
         };
@@ -165,21 +140,13 @@ where
             Err(returned) => return returned,
         };
         // The caller asked for the method's answer: trouble with the store is counted, not returned.
-        match acquired {
-            Ok(LeaseOrEntry::Lease(mut lease)) => {
-                let mut put = call.encode(&stored, cost, ttl_ms);
-                if let Ok(put) = &mut put {
-                    lease.covers(put);
-                }
-                match store(&call, put).await {
-                    Ok(()) => lease.close(),
-                    Err(error) if failure::is_unstorable(&error) => {
-                        failure::warn_unstorable(&call.method, &error);
-                    }
-                    Err(_) => {}
-                }
+        let put = token.and_then(|token| Ok((token, call.encode(&stored, cost, ttl_ms)?)));
+        match put {
+            Ok((token, put)) => drop(token.put(&call, put).await),
+            Err(error) if failure::is_unstorable(&error) => {
+                drop(call.outdated(&error).await);
+                failure::warn_unstorable(&call.method, &error);
             }
-            Ok(_) => {}
             Err(_) => call.count(Event::error, 1),
         }
         S::from_stored(stored)
@@ -198,32 +165,27 @@ async fn lookup(call: &KeyedCall<'_>) -> Result<LookupReply, Error> {
         .await
 }
 
-async fn store(call: &KeyedCall<'_>, entry: Result<Put, Error>) -> Result<(), Error> {
-    let stored = match entry {
-        Ok(put) => {
-            let (publish, stored) = oneshot::channel();
-            // If this caller goes away, the put goes on without it.
-            let done = PutDone::new(|stored| drop(publish.send(stored)));
-            call.store().put(&call.method.pair, put, done);
-            let in_time = timeout::within(HANDLE_DEADLINE, stored).await;
-            in_time
-                .and_then(Result::ok)
-                .unwrap_or_else(|| Err(Error::unavailable("the store did not answer in time")))
-        }
-        // There is a newer value, which cannot be stored: the older one must not outlive it.
-        Err(error) => call.drop_entry(HANDLE_DEADLINE).await.and(Err(error)),
-    };
-    match stored {
-        Ok(PutOutcome::Stored(evicted)) => {
-            call.count(Event::write, 1);
-            call.count(Event::evicted, evicted);
-            Ok(())
-        }
-        Ok(PutOutcome::Fenced) => Ok(()),
-        Err(error) => {
-            call.count(Event::error, 1);
-            Err(error)
-        }
+/// What the entry has left to live; `None` if it never expires.
+fn time_left(reply: &LookupReply, times: Times) -> Option<Duration> {
+    let own = (times.hard_ms > 0).then(|| times.hard_ms.saturating_sub(reply.now_us / 1000));
+    let left = own.into_iter().chain(reply.pair_ms).min();
+    left.map(Duration::from_millis)
+}
+
+impl KeyedCall<'_> {
+    /// The entry that was found, if it is this call's, whole and alive.
+    fn alive<'e>(&self, reply: &'e LookupReply) -> Option<(&'e [u8], VerifiedEntry<'e>)> {
+        let bytes = reply.entry.as_deref()?;
+        let verified = self.verify(bytes)?;
+        let is_alive = verified.times.are_alive(reply.now_us / 1000);
+        is_alive.then_some((bytes, verified))
+    }
+
+    /// There is a newer value, which cannot be stored: the older one must not outlive it.
+    async fn outdated(&self, error: &Error) -> Error {
+        self.count(Event::error, 1);
+        let dropped = self.drop_entry(HANDLE_DEADLINE).await;
+        dropped.err().unwrap_or_else(|| error.again())
     }
 }
 

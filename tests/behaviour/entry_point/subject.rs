@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use redis_func_cache::{Cache, Error};
+use redis_func_cache::{Cache, EntryToken, Error, Inspection};
 
 use super::{Answer, Failure, Method, Source, Write};
 
@@ -41,10 +41,13 @@ pub(super) trait CachedMethods: Send + Sync {
 }
 
 /// What is asked of a handle on an entry.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) enum Request {
     Peek,
     Put(Option<u64>),
+    Begin,
+    PutIfCurrent((Option<u64>, EntryToken)),
+    Inspect,
     Invalidate,
     Refresh,
     Ttl,
@@ -53,6 +56,9 @@ pub(super) enum Request {
 pub(super) enum Reply {
     Peek(Result<Option<Option<u64>>, Error>),
     Put(Result<(), Error>),
+    Begin(Result<EntryToken, Error>),
+    PutIfCurrent(Result<bool, Error>),
+    Inspect(Result<Option<Inspection>, Error>),
     Invalidate(Result<bool, Error>),
     Refresh(Answer),
     Ttl(Result<Option<Duration>, Error>),
@@ -68,6 +74,11 @@ macro_rules! on_entry {
                 Reply::Peek(found.map(|found| found.map(|value| Number::number(&value))))
             }
             Request::Put(number) => Reply::Put(handle.put(&Number::of(number))$($await)*),
+            Request::Begin => Reply::Begin(handle.begin()$($await)*),
+            Request::PutIfCurrent((number, token)) => Reply::PutIfCurrent(
+                handle.put_if_current(&Number::of(number), token)$($await)*,
+            ),
+            Request::Inspect => Reply::Inspect(handle.inspect()$($await)*),
             Request::Invalidate => Reply::Invalidate(handle.invalidate()$($await)*),
             Request::Refresh => {
                 let $to_refresh = handle;
@@ -216,9 +227,9 @@ pub(crate) struct Entry<'a> {
 }
 
 macro_rules! requests {
-    ($($name:ident($($number:ident)?) $request:ident -> $returned:ty;)*) => {$(
-        pub(crate) async fn $name(&self $(, $number: Option<u64>)?) -> $returned {
-            let request = Request::$request$(($number))?;
+    ($($name:ident($($given:ident: $ty:ty)?) $request:ident -> $returned:ty;)*) => {$(
+        pub(crate) async fn $name(&self $(, $given: $ty)?) -> $returned {
+            let request = Request::$request$(($given))?;
             let reply = self.subject.methods.on_entry(self.method, self.id, request);
             match self.subject.here(reply).await {
                 Reply::$request(returned) => returned,
@@ -231,7 +242,10 @@ macro_rules! requests {
 impl Entry<'_> {
     requests! {
         peek() Peek -> Result<Option<Option<u64>>, Error>;
-        put(number) Put -> Result<(), Error>;
+        put(number: Option<u64>) Put -> Result<(), Error>;
+        begin() Begin -> Result<EntryToken, Error>;
+        put_if_current(given: (Option<u64>, EntryToken)) PutIfCurrent -> Result<bool, Error>;
+        inspect() Inspect -> Result<Option<Inspection>, Error>;
         invalidate() Invalidate -> Result<bool, Error>;
         refresh() Refresh -> Answer;
         ttl() Ttl -> Result<Option<Duration>, Error>;

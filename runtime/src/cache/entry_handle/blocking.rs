@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::inspection::Inspection;
+use super::token::EntryToken;
 use super::{Condition, EntryHandle, Needs, Ready};
 use crate::cache::invalidation::Invalidation;
 use crate::call::Call;
@@ -40,6 +42,30 @@ where
     /// As there.
     pub fn put(&self, value: &S::Stored) -> Result<(), Error> {
         blocking::wait(self.0.put(value))
+    }
+
+    /// As [`EntryHandle::begin`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn begin(&self) -> Result<EntryToken, Error> {
+        blocking::wait(self.0.begin())
+    }
+
+    /// As [`EntryHandle::put_if_current`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn put_if_current(&self, value: &S::Stored, token: EntryToken) -> Result<bool, Error> {
+        blocking::wait(self.0.put_if_current(value, token))
+    }
+
+    /// As [`EntryHandle::inspect`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn inspect(&self) -> Result<Option<Inspection>, Error> {
+        blocking::wait(self.0.inspect())
     }
 
     /// As [`EntryHandle::ttl`].

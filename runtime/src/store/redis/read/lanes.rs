@@ -187,16 +187,20 @@ impl Lanes {
             queues: Mutex::default(),
             _in_use: in_use,
         });
-        let mut lanes = self.lanes();
-        if let Some(first) = lanes.get(&id) {
-            return first.clone();
+        let first = self
+            .lanes()
+            .entry(id)
+            .or_insert_with(|| lane.clone())
+            .clone();
+        if !Arc::ptr_eq(&first, &lane) {
+            return first;
         }
-        lanes.insert(id, lane.clone());
         let guard = RuntimeGuard {
             lanes: Arc::downgrade(self),
             id,
         };
-        // A runtime that shuts down drops its tasks, which removes the lane.
+        // A runtime that shuts down drops its tasks, which removes the lane. One that does so already drops this one
+        // at once: not under the lock.
         handle.spawn(async move {
             let _guard = guard;
             let _ = ended.await;

@@ -1,0 +1,54 @@
+//! What is known of an entry besides its value.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::{EntryHandle, lookup, time_left};
+use crate::entry::codec::Codec;
+use crate::error::Error;
+use crate::method::return_type::{ReturnType, Value};
+
+/// What [`EntryHandle::inspect`] tells of an entry: never its value, and never the arguments.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Inspection {
+    /// When it was stored, by the server's clock.
+    pub stored_at: SystemTime,
+    /// The time until it expires, by the server's clock; `None` if it never does.
+    pub expires_in: Option<Duration>,
+    /// The bytes that it takes in the store, its header included.
+    pub size: usize,
+    /// What its value is encoded with.
+    pub codec: Codec,
+    /// How long the method took to return the value.
+    pub cost: Duration,
+    /// The build of the method that stored it: a digest of its code, in hexadecimal digits.
+    pub build: String,
+}
+
+impl<S, R, Run> EntryHandle<'_, S, R, Run>
+where
+    S: ReturnType<R>,
+    S::Stored: Value,
+{
+    /// What is known of the entry besides its value, for diagnosis: `None` if there is no live entry. The
+    /// policy does not count it as a use.
+    ///
+    /// # Errors
+    /// The store does not answer, or the arguments cannot be a key.
+    pub async fn inspect(&self) -> Result<Option<Inspection>, Error> {
+        let call = self.call()?;
+        let reply = lookup(&call).await?;
+        let Some((bytes, verified)) = call.alive(&reply) else {
+            return Ok(None);
+        };
+        let stored_at = Duration::from_millis(verified.times.created_ms);
+        Ok(Some(Inspection {
+            stored_at: UNIX_EPOCH + stored_at,
+            expires_in: time_left(&reply, verified.times),
+            size: bytes.len(),
+            codec: call.method.codec.clone(),
+            cost: Duration::from_micros(verified.label.cost_us.into()),
+            build: format!("{:08x}", u32::from_be_bytes(call.key.field.build())),
+        }))
+    }
+}
