@@ -126,7 +126,10 @@ async fn each_build_has_its_own_entries_and_hits() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_through_one_build_reaches_the_entries_of_both() {
     in_every_layout(|builds| async move {
-        assert_eq!((builds.before.other(5).await, builds.after.other(5).await), (5, 5));
+        assert_eq!(
+            (builds.before.other(5).await, builds.after.other(5).await),
+            (5, 5)
+        );
         for (way, value) in (0..WAYS).zip(1..) {
             builds.prices(1).await;
             builds.write(way, value).await;
