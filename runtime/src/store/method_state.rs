@@ -10,7 +10,7 @@ use crate::rt::random;
 pub(crate) const MOST_BUILDS: usize = 16;
 
 /// The state of a method, as it is stored: 8 bytes of epoch, then 4 of each build.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct MethodState<'b>(&'b [u8]);
 
 impl<'b> MethodState<'b> {

@@ -1,6 +1,7 @@
 //! The Redis keys that belong together, and the rules that go with them.
 
 use std::any::Any;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::maxsize::MaxSize;
@@ -21,6 +22,8 @@ pub(crate) struct Pair {
     pub(crate) structure: StructureTtl,
     pub(crate) maxsize: Arc<MaxSize>,
     pub(crate) touch: Touch,
+    /// Whether the store has been told of this build, so that invalidations reach what it stores.
+    is_registered: AtomicBool,
     /// What the store keeps for the pair in this process, found once.
     state: OnceLock<Box<dyn Any + Send + Sync>>,
 }
@@ -44,6 +47,7 @@ impl Pair {
             structure,
             maxsize,
             touch,
+            is_registered: AtomicBool::new(false),
             state: OnceLock::new(),
         }
     }
@@ -59,6 +63,15 @@ impl Pair {
             MaxSize::new(1024),
             Touch::default(),
         ))
+    }
+
+    /// Whether the store knows this build of the method, as far as this process knows.
+    pub(crate) fn is_registered(&self) -> bool {
+        self.is_registered.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_registered(&self, is_registered: bool) {
+        self.is_registered.store(is_registered, Ordering::Relaxed);
     }
 
     /// Where the state of its method is among the leases: see `lua/shared/epoch.lua`.

@@ -187,7 +187,7 @@ impl Store for Redis {
     async fn acquire_leases(
         &self,
         pair: &Arc<Pair>,
-        requests: Vec<LeaseRequest>,
+        mut requests: Vec<LeaseRequest>,
         deadline: Duration,
     ) -> Vec<Result<LeaseOutcome, Error>> {
         // Before they are sent, so that the drop of a caller meanwhile is noticed.
@@ -195,13 +195,29 @@ impl Store for Redis {
             self.client.leases.track(request.token, pair, request.field);
         }
         let since = Instant::now();
-        let claimed = self.client.claim(pair, &requests, deadline).await;
+        let mut outcomes = Vec::with_capacity(requests.len());
+        let can_claim = |request: &LeaseRequest| request.seen.is_some() && pair.is_registered();
+        if requests.len() > 1 && !can_claim(&requests[0]) {
+            // The first one registers this build. The others can be claimed together then.
+            let first = requests.remove(0);
+            let undecided = ClaimOutcome::Undecided(first.on_held);
+            let outcome = self.begin(pair, first, undecided, deadline).await;
+            if let Ok(LeaseOutcome::Granted(view)) = &outcome {
+                for other in &mut requests {
+                    other.seen = Some(*view);
+                }
+            }
+            outcomes.push(outcome);
+        }
+        let left = deadline.saturating_sub(since.elapsed());
+        let claimed = self.client.claim(pair, &requests, left).await;
         let left = deadline.saturating_sub(since.elapsed());
         let each = requests.into_iter().zip(claimed);
         let each = each.map(|(request, claimed)| async move {
             self.begin(pair, request, claimed?, left).await
         });
-        join_all(each).await
+        outcomes.extend(join_all(each).await);
+        outcomes
     }
 
     async fn is_current(

@@ -70,7 +70,7 @@ async fn a_hundred_ids_of_which_ninety_hit_are_one_read_one_claim_one_run_and_on
         assert_eq!(
             requests.get("HMGET"),
             Some(&2),
-            "one read, and one in the claim: {requests:?}"
+            "entries and epochs are read once, and again in the claim: {requests:?}"
         );
         let puts = requests.iter().filter(|(name, _)| name.contains("put"));
         assert_eq!(

@@ -88,7 +88,10 @@ impl Client {
         let entry = match reply {
             ClaimReply::Set(entry) => entry,
             ClaimReply::Held => return Ok(ClaimOutcome::Undecided(OnHeldLease::Wait)),
-            ClaimReply::Outdated => return Ok(ClaimOutcome::Undecided(OnHeldLease::Preempt)),
+            ClaimReply::Outdated => {
+                call.pair.set_registered(false);
+                return Ok(ClaimOutcome::Undecided(OnHeldLease::Preempt));
+            }
         };
         let now_us = seen.at.now_us();
         let found = LookupReply::new(now_us, Some(seen.epoch), entry);
@@ -117,8 +120,9 @@ impl Client {
         let (mut claims, mut queued) = (Vec::with_capacity(requests.len()), Vec::new());
         for request in requests {
             let seen = request.seen;
-            let Some(seen) = seen.filter(|_| request.on_held == OnHeldLease::Wait && !is_forced)
-            else {
+            let may_claim =
+                request.on_held == OnHeldLease::Wait && !is_forced && pair.is_registered();
+            let Some(seen) = seen.filter(|_| may_claim) else {
                 queued.push(None);
                 continue;
             };

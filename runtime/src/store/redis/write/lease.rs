@@ -60,7 +60,10 @@ impl Client {
         let (now_us, outcome) = lease_outcome(reply?, token)?;
         match &outcome {
             LeaseOutcome::Hit(_) => self.record_found(pair, field, now_us).await,
-            LeaseOutcome::Granted { .. } => self.grant(token),
+            LeaseOutcome::Granted(_) => {
+                pair.set_registered(true);
+                self.grant(token);
+            }
             LeaseOutcome::Held { .. } => {}
         }
         Ok(outcome)
