@@ -50,7 +50,7 @@ impl Deployment {
         (self.before.price(id).await, self.after.price(id).await)
     }
 
-    /// The database changes, and nobody invalidates yet.
+    /// The database changes, and no one invalidates yet.
     fn change(&self, value: u64) {
         self.rows.0.value.store(value, Ordering::SeqCst);
         self.rows.1.value.store(value, Ordering::SeqCst);

@@ -1,10 +1,8 @@
 //! The store contract: the operations on pairs, and what they are given and answer. It knows no Redis.
 
 use std::fmt;
-use std::hash::{BuildHasher as _, RandomState};
 use std::ops::{Deref, Range};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,6 +18,7 @@ use crate::policy::Policy;
 use super::clock::ServerTime;
 use super::listener::Listener;
 use super::pair::Pair;
+use super::token::Token;
 
 /// What a look-up found, with the server's clock at that moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,32 +172,6 @@ impl fmt::Debug for PutDone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PutDone").finish_non_exhaustive()
     }
-}
-
-/// Tells one computation from every other of the same field, in all processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Token(pub(crate) [u8; 16]);
-
-impl Token {
-    /// A token that no other computation has.
-    pub(crate) fn new(cache: u64) -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let mut token = [0; 16];
-        token[..8].copy_from_slice(&origin(cache).to_le_bytes());
-        token[8..].copy_from_slice(&COUNT.fetch_add(1, Ordering::Relaxed).to_le_bytes());
-        Self(token)
-    }
-
-    /// Whether a computation of this cache, in this process, has it.
-    pub(crate) fn is_of(self, cache: u64) -> bool {
-        self.0[..8] == origin(cache).to_le_bytes()
-    }
-}
-
-/// A number that no other cache has, not even the same one in a forked process.
-fn origin(cache: u64) -> u64 {
-    static RANDOM: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    RANDOM.hash_one((cache, std::process::id()))
 }
 
 /// A computation that is about to begin.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::maxsize::MaxSize;
+use crate::key::digest::Field;
 use crate::policy::Policy;
 use crate::settings::{StructureTtl, Touch};
 
@@ -22,10 +23,17 @@ pub(crate) struct Pair {
     pub(crate) structure: StructureTtl,
     pub(crate) maxsize: Arc<MaxSize>,
     pub(crate) touch: Touch,
-    /// Whether the store has been told of this build, so that invalidations reach what it stores.
+    /// Whether the store knows this build, so that invalidations reach what it stores.
     is_registered: AtomicBool,
     /// What the store keeps for the pair in this process, found once.
     state: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+/// An entry of a pair: its field, and its method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct EntryOf {
+    pub(crate) field: Field,
+    pub(crate) method: u64,
 }
 
 impl Pair {

@@ -8,9 +8,9 @@ use crate::store::method_state::{MOST_BUILDS, new_epoch};
 
 /// The states of the methods of one pair.
 #[derive(Default)]
-pub(super) struct MethodStates(HashMap<u64, State>);
+pub(super) struct MethodStates(HashMap<u64, KnownMethod>);
 
-struct State {
+struct KnownMethod {
     epoch: Epoch,
     builds: Vec<Build>,
 }
@@ -29,7 +29,7 @@ impl MethodStates {
     /// Has invalidations reach what this build stores. Returns the epoch that it stores in; `None` if there are too many
     /// builds, so that a new epoch has to begin.
     pub(super) fn register(&mut self, method: u64, build: Build) -> Option<Epoch> {
-        let state = self.0.entry(method).or_insert_with(|| State {
+        let state = self.0.entry(method).or_insert_with(|| KnownMethod {
             epoch: new_epoch(),
             builds: Vec::new(),
         });

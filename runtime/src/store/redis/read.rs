@@ -7,7 +7,7 @@
 mod batch_reader;
 mod by_node;
 mod fallback;
-pub(crate) mod hmget;
+mod hmget;
 pub(crate) mod lane;
 pub(crate) mod lanes;
 pub(crate) mod lookup;

@@ -17,8 +17,7 @@ use crate::settings::{DEFAULT_DEADLINE, StructureTtl, Touch};
 use crate::store::maxsize::MaxSize;
 use crate::store::redis::client::Client;
 use crate::store::redis::pair_state::PairState;
-use crate::store::redis::read::hmget::EntryOf;
-use crate::store::{Pair, Put};
+use crate::store::{EntryOf, Pair, Put};
 
 const LIFE: Duration = Duration::from_secs(1);
 const FIELD: Field = Field([0; 20]);

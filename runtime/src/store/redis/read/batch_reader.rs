@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::hmget::EntryOf;
 use super::lane::Lane;
 use super::queue::{QueuedRead, ReadQueue};
 use crate::error::{Error, Fault};
 use crate::store::redis::client::Client;
-use crate::store::{LookupReply, Pair};
+use crate::store::{EntryOf, LookupReply, Pair};
 
 /// Of a read whose slot moves.
 const ATTEMPTS: u32 = 4;

@@ -9,18 +9,17 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::batch_reader::{self, ReaderGuard};
-use super::hmget::EntryOf;
 use super::lane::Lane;
 use super::pipeline::query::Query;
 use super::queue::{QueuedRead, ReadQueue, ReadTurn, ReplyReceiver};
 use crate::entry::header;
 use crate::error::{Error, Fault};
 use crate::rt::background;
-use crate::store::LookupReply;
 use crate::store::redis::client::Client;
 use crate::store::redis::connection::manager::ConnectionManager;
 use crate::store::redis::health::endpoint::{Endpoint, Pace, PacedResult};
 use crate::store::redis::script::reply;
+use crate::store::{EntryOf, LookupReply};
 
 /// Reads, and records the hit. The pair is on this node, if that is known of a cluster.
 pub(super) async fn read(

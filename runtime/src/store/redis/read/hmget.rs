@@ -1,19 +1,11 @@
 //! Entries of one pair, by `HMGET`, with the epochs of their methods and the clock that their expiry is compared with.
 
 use crate::error::Error;
-use crate::key::digest::Field;
 use crate::store::method_state::MethodState;
 use crate::store::redis::client::Client;
 use crate::store::redis::connection::manager::ConnectionManager;
 use crate::store::redis::script::reply;
-use crate::store::{LookupReply, Pair};
-
-/// What to read: the field of an entry, and its method.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct EntryOf {
-    pub(crate) field: Field,
-    pub(crate) method: u64,
-}
+use crate::store::{EntryOf, LookupReply, Pair};
 
 impl Client {
     /// What there is of each entry.

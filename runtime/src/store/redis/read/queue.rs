@@ -5,9 +5,8 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use super::hmget::EntryOf;
 use crate::error::Error;
-use crate::store::LookupReply;
+use crate::store::{EntryOf, LookupReply};
 
 /// Requests of one pair that are sent at the same time.
 const READERS: usize = 2;
