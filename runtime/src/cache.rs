@@ -3,18 +3,21 @@
 //! Imports `call`, `engine` and the wings below them.
 //! Start here with [`Cache`], then [`builder`] and [`entry_handle`].
 
+mod after_commit;
 pub(crate) mod all_entries;
 pub(crate) mod builder;
 pub(crate) mod entry_handle;
 pub(crate) mod function;
 pub(crate) mod invalidation;
 mod scopes;
+pub(crate) mod updates;
 pub(crate) mod wrapper;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use self::invalidation::retry;
 use crate::deadline::HANDLE_DEADLINE;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -125,9 +128,13 @@ impl Cache {
 
     /// Closes the connections. From now on calls on its wrappers run their methods, without the cache.
     ///
+    /// Declared invalidations that could not be sent are sent now, where that takes no longer than a second. The rest
+    /// is [lost](crate::CacheBuilder::on_lost_invalidation).
+    ///
     /// # Concurrency
     /// Calls that are waiting for the store run their methods. Closing twice is harmless.
     pub async fn close(&self) {
+        retry::drain(&self.0).await;
         self.0.store().close().await;
     }
 

@@ -9,7 +9,7 @@ pub(crate) mod acquire;
 pub(crate) mod attempt;
 mod backlog;
 pub(crate) mod batch;
-mod commit;
+pub(crate) mod commit;
 mod discard;
 mod encoding;
 mod execute;
@@ -268,6 +268,11 @@ impl<'a> Call<'a> {
         let (engine, mode) = (self.engine, self.mode);
         engine.count(self.method.as_deref(), Event::count, 1);
         match self.into_keyed() {
+            Ok(call) if call.is_part_of_its_write() => {
+                call.count(Event::bypass, 1);
+                call.count(Event::exec, 1);
+                Steps(None)
+            }
             Ok(call) => Steps(Some(Attempt::new(call, mode, engine.limits().deadline))),
             Err((method, _)) => {
                 engine.count(method.as_deref(), Event::bypass, 1);

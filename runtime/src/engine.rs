@@ -3,9 +3,13 @@
 //! Imports `method`, `store` and the wings below them.
 //! Start with [`single_flight`]: calls that share one execution.
 
+pub(crate) mod commit_scope;
 pub(crate) mod detached;
 mod functions;
+pub(crate) mod invalidation_queue;
 pub(crate) mod limits;
+pub(crate) mod lost_invalidation;
+pub(crate) mod pending;
 pub(crate) mod refreshes;
 pub(crate) mod scope;
 pub(crate) mod single_flight;
@@ -16,11 +20,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use self::functions::Functions;
+use self::invalidation_queue::InvalidationQueue;
 use self::limits::Limits;
 use self::refreshes::Refreshes;
 use self::scope::Mode;
 use self::single_flight::Flights;
 use crate::error::Error;
+use crate::key::digest::Field;
 use crate::method::Method;
 use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::descriptor::Declaration;
@@ -52,6 +58,7 @@ struct State {
     store: AnyStore,
     flights: Arc<Flights>,
     refreshes: Arc<Refreshes>,
+    invalidations: InvalidationQueue,
     methods: RwLock<HashMap<usize, Result<Arc<BoundMethod>, Error>>>,
     functions: Functions,
     maxsizes: MaxSizes,
@@ -66,6 +73,7 @@ impl State {
             store,
             flights: Flights::new(),
             refreshes: Arc::default(),
+            invalidations: InvalidationQueue::default(),
             methods: RwLock::default(),
             functions,
             maxsizes: MaxSizes::default(),
@@ -149,6 +157,19 @@ impl Engine {
 
     pub(crate) fn refreshes(&self) -> &Arc<Refreshes> {
         &self.state().refreshes
+    }
+
+    /// Declared invalidations that could not be sent.
+    #[inline]
+    pub(crate) fn invalidations(&self) -> &InvalidationQueue {
+        &self.state().invalidations
+    }
+
+    /// Whether the entry is to be invalidated, so that what the store holds does not count: in a transaction that this
+    /// task is inside of, or as soon as the store can be reached.
+    pub(crate) fn is_invalidated(&self, bound: &BoundMethod, field: Field) -> bool {
+        scope::is_invalidated(self.0.id, bound, field)
+            || self.invalidations().contains(bound, field)
     }
 
     #[inline]

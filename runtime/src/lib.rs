@@ -31,6 +31,7 @@ pub use cache::function::CachedFunction;
 pub use cache::function::builder::FunctionBuilder;
 pub use cache::function::entry::{BlockingFunctionEntry, FunctionEntry};
 pub use cache::wrapper::{CacheExt, CacheMutExt, Cacheable, CacheableMut};
+pub use engine::lost_invalidation::LostInvalidation;
 pub use engine::scope::Mode;
 pub use entry::codec::{Codec, CodecError, CustomCodec, ValueCodec};
 #[cfg(feature = "seal")]

@@ -7,6 +7,7 @@ pub use crate::cache::function::entry::GivenClosure;
 pub use crate::cache::invalidation::{
     Invalidation, invalidate_after, invalidate_after_blocking, pass,
 };
+pub use crate::cache::updates::{Update, update_after, update_after_blocking};
 pub use crate::cache::wrapper::{Core, OwnedCore};
 pub use crate::call::Call;
 pub use crate::call::batch::{BatchCall, again, chosen, ids, write_key};

@@ -98,6 +98,7 @@ pub enum Early {
 pub(crate) const DEFAULT_MAXSIZE: u64 = 1024;
 pub(crate) const DEFAULT_PREFIX: &str = "func-cache:";
 pub(crate) const DEFAULT_DEADLINE: Duration = Duration::from_millis(100);
+pub(crate) const DEFAULT_INVALIDATION_QUEUE: usize = 10_000;
 pub(crate) const DEFAULT_MAX_ENTRY_BYTES: usize = 1 << 20;
 
 const LARGEST_MAXSIZE: u64 = 1_000_000_000;

@@ -83,10 +83,15 @@ counters! {
     stale,
     /// Failures of the cache: the store did not answer or refused, a value could not be stored.
     error,
-    /// Calls that passed the cache by: a mode switched it off, or the arguments could not be a key.
+    /// Calls that passed the cache by: a mode switched it off, the arguments could not be a key, or the entry is
+    /// invalidated by the transaction that the call is part of ([`after_commit`](crate::Cache::after_commit)).
     bypass,
     /// Entries found that could not be read: foreign bytes, another codec, another type.
     undecodable,
+    /// Declared invalidations that could not be sent at once, and are sent again until the store has taken them.
+    queued,
+    /// Declared invalidations that were given up, as the cache was closed.
+    lost,
 }
 
 impl fmt::Debug for Counters {

@@ -1,5 +1,6 @@
 //! What every store and every kind of method does.
 
+mod after_commit;
 mod arguments;
 mod batches;
 mod bounds;
@@ -32,4 +33,6 @@ mod single_flight;
 mod staleness;
 mod storing;
 mod tokens;
+mod transactions;
 mod unstorable;
+mod updates;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::invalidation;
 use crate::engine::Engine;
+use crate::engine::pending::MethodEntries;
 use crate::error::Error;
 use crate::method::Method;
 use crate::method::function::Function;
@@ -34,6 +35,8 @@ impl AllEntries {
     /// It applies at once, whatever mode is on. On Redis its cost grows with the entries of the pair,
     /// unless the pair belongs to this method alone (`multiple`, or a `maxsize` of its own).
     ///
+    /// Inside [`after_commit`](crate::Cache::after_commit) it is deferred, and returns `Ok`.
+    ///
     /// # Concurrency
     /// Of two callers at the same time, both are given the guarantee. Calls that joined an execution
     /// before the invalidation may still be given its value. If the future is dropped before it
@@ -48,6 +51,9 @@ impl AllEntries {
             Owner::Method(method) => engine.bind(method)?,
             Owner::Function(function) => engine.bind_function(function)?,
         };
+        if invalidation::is_deferred(engine, bound.to_arc(), MethodEntries::All) {
+            return Ok(());
+        }
         invalidation::drop_all(engine, &bound).await
     }
 

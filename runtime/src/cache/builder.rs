@@ -11,6 +11,7 @@ use self::backend::Backend;
 use super::Cache;
 use crate::engine::Engine;
 use crate::engine::limits::Limits;
+use crate::engine::lost_invalidation::{LossListener, LostInvalidation};
 use crate::entry::codec::Codec;
 use crate::entry::seal::Seal;
 use crate::error::Error;
@@ -35,6 +36,7 @@ use crate::store::{Clock, StoreKind};
 /// * [`stampede`](Self::stampede): one computation among all processes
 /// * [`deadline`](Self::deadline): 100 ms; no [`fallback_concurrency`](Self::fallback_concurrency)
 /// * [`max_entry_bytes`](Self::max_entry_bytes): 1 MiB
+/// * [`invalidation_queue`](Self::invalidation_queue): 10,000 entries
 #[must_use = "a cache is made by `build()`"]
 pub struct CacheBuilder {
     name: String,
@@ -58,6 +60,8 @@ pub struct CacheBuilder {
     max_entry_bytes: usize,
     seal: Seal,
     deadline: Duration,
+    invalidation_queue: usize,
+    on_lost_invalidation: LossListener,
     key_format: Option<Arc<dyn KeyFormat>>,
     clock: Clock,
 }
@@ -104,6 +108,8 @@ impl CacheBuilder {
             max_entry_bytes: settings::DEFAULT_MAX_ENTRY_BYTES,
             seal: Seal::default(),
             deadline: settings::DEFAULT_DEADLINE,
+            invalidation_queue: settings::DEFAULT_INVALIDATION_QUEUE,
+            on_lost_invalidation: LossListener::default(),
             key_format: None,
             clock: Clock::default(),
         }
@@ -310,6 +316,44 @@ impl CacheBuilder {
         self
     }
 
+    /// How many entries may wait to be invalidated while the store is unavailable.
+    ///
+    /// Declared invalidations (`#[invalidates(..)]`, [`after_commit`](Cache::after_commit)) that could not be sent wait in
+    /// a queue, and are sent again until the store has taken them. Calls of these entries do not read the store before
+    /// that: they run their methods, and what those return is shared with calls at the same time and not stored. Beyond
+    /// this bound, the methods with the most entries in the queue are invalidated as a whole: all of their calls run
+    /// the method until that has been sent. With 0, that holds for every method from the first one on.
+    ///
+    /// The queue belongs to this process: if it ends, what waits is lost, and the `ttl` is the bound.
+    pub fn invalidation_queue(mut self, at_most: usize) -> Self {
+        self.invalidation_queue = at_most;
+        self
+    }
+
+    /// Calls this with every declared invalidation that is given up: those that wait in the
+    /// [queue](Self::invalidation_queue) when the cache is [closed](Cache::close) and cannot be sent within a second,
+    /// and those that fail after that.
+    ///
+    /// They are counted in [`Stats::lost`](crate::Stats::lost) and logged as well. It must not block.
+    ///
+    /// ```
+    /// use redis_func_cache::{Cache, LostInvalidation};
+    ///
+    /// fn page(lost: &LostInvalidation) {
+    ///     eprintln!("entries of {} may be out of date: {}", lost.method(), lost.kind());
+    /// }
+    ///
+    /// let cache = Cache::builder("shop").on_lost_invalidation(page).build()?;
+    /// # Ok::<(), redis_func_cache::Error>(())
+    /// ```
+    pub fn on_lost_invalidation(
+        mut self,
+        report: impl Fn(&LostInvalidation) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_lost_invalidation = LossListener(Arc::new(report));
+        self
+    }
+
     /// Names keys in a way of your own.
     pub fn key_format(mut self, format: impl KeyFormat) -> Self {
         self.key_format = Some(Arc::new(format));
@@ -343,6 +387,8 @@ impl CacheBuilder {
             max_entry_bytes: settings::check_entry_bytes(self.max_entry_bytes)?,
             compress_above: self.compress_above,
             seal: self.seal.checked()?,
+            invalidation_queue: self.invalidation_queue,
+            on_lost_invalidation: self.on_lost_invalidation,
         };
         let defaults = Defaults {
             names: Names::new(&self.prefix, &self.name, self.cluster, self.key_format),

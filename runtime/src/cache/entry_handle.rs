@@ -11,11 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::token::EntryToken;
-use super::invalidation::Invalidation;
+use super::invalidation::{self, Invalidation};
 use crate::call::attempt::KeyedCall;
 use crate::call::{Call, failure};
 use crate::deadline::HANDLE_DEADLINE;
-use crate::engine::Engine;
+use crate::engine::pending::MethodEntries;
+use crate::engine::{Engine, scope};
 use crate::entry::header::{Times, VerifiedEntry};
 use crate::error::Error;
 use crate::key::digest::CallKey;
@@ -59,12 +60,17 @@ impl Entry {
         })
     }
 
-    fn call(&self) -> KeyedCall<'_> {
+    pub(in crate::cache) fn call(&self) -> KeyedCall<'_> {
         KeyedCall {
             engine: &self.engine,
             method: BoundRef::Borrowed(&self.method),
             key: self.key,
         }
+    }
+
+    /// Its method and key.
+    pub(in crate::cache) fn named(&self) -> (Arc<BoundMethod>, CallKey) {
+        (self.method.clone(), self.key)
     }
 }
 
@@ -80,7 +86,7 @@ where
     pub async fn peek(&self) -> Result<Option<S::Stored>, Error> {
         let call = self.call()?;
         let reply = lookup(&call).await?;
-        Ok(call.read(&reply))
+        Ok(reply.and_then(|reply| call.read(&reply)))
     }
 
     /// Removes the entry; returns whether there was one.
@@ -88,6 +94,8 @@ where
     /// After it has returned `Ok`, no later call, in any process, returns a value that was computed
     /// before it: a computation that was under way stores nothing (its fencing token is gone), and
     /// is not joined by later calls.
+    ///
+    /// Inside [`after_commit`](crate::Cache::after_commit) it is deferred, and returns `Ok(false)`.
     ///
     /// # Concurrency
     /// Of two callers at the same time, one is given `true`; both are given the guarantee. Calls
@@ -97,6 +105,10 @@ where
     /// The store does not answer: the entry may still be there.
     pub async fn invalidate(&self) -> Result<bool, Error> {
         let call = self.call()?;
+        let entries = MethodEntries::of(call.key.field);
+        if invalidation::is_deferred(call.engine, call.method.to_arc(), entries) {
+            return Ok(false);
+        }
         let removed = call.drop_entry(HANDLE_DEADLINE).await;
         call.engine.flights().detach(call.key.field);
         removed
@@ -112,7 +124,9 @@ where
     /// The store does not answer, or the arguments cannot be a key.
     pub async fn ttl(&self) -> Result<Option<Duration>, Error> {
         let call = self.call()?;
-        let reply = lookup(&call).await?;
+        let Some(reply) = lookup(&call).await? else {
+            return Ok(None);
+        };
         let alive = call.alive(&reply);
         let left = alive.map(|(_, verified)| time_left(&reply, verified.times));
         Ok(left.map(|left| left.unwrap_or(Duration::MAX)))
@@ -128,7 +142,10 @@ where
         };
         let call = entry.call();
         call.count(Event::exec, 1);
-        let token = EntryToken::take(entry.call()).await;
+        if scope::is_invalidated(call.engine.id(), &call.method, call.key.field) {
+            return run().await;
+        }
+        let token = EntryToken::take(entry.call(), HANDLE_DEADLINE).await;
         let started = Instant::now();
         let returned = run().await;
         let cost = started.elapsed();
@@ -158,11 +175,12 @@ where
     }
 }
 
-async fn lookup(call: &KeyedCall<'_>) -> Result<LookupReply, Error> {
-    let pair = &call.method.pair;
-    call.store()
-        .peek(pair, call.key.field, HANDLE_DEADLINE)
-        .await
+/// `None` if what the store holds does not count: it is to be invalidated.
+async fn lookup(call: &KeyedCall<'_>) -> Result<Option<LookupReply>, Error> {
+    let (pair, field) = (&call.method.pair, call.key.field);
+    let is_invalidated = call.engine.is_invalidated(&call.method, field);
+    let reply = call.store().peek(pair, field, HANDLE_DEADLINE).await?;
+    Ok(Some(reply).filter(|_| !is_invalidated))
 }
 
 /// What the entry has left to live; `None` if it never expires.

@@ -1,14 +1,17 @@
 //! Declared invalidation: entries that are dropped when a method has succeeded.
 
+pub(super) mod retry;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::deadline::HANDLE_DEADLINE;
-use crate::engine::Engine;
-use crate::engine::detached;
-use crate::error::Error;
-use crate::key::digest::CallKey;
+use crate::engine::commit_scope::CommitScope;
+use crate::engine::pending::{MethodEntries, PendingEntries};
+use crate::engine::{Engine, detached, scope};
+use crate::error::{Error, ErrorKind};
+use crate::key::digest::{CallKey, FieldSet};
 use crate::method::Method;
 use crate::method::bound::BoundMethod;
 use crate::method::return_type::ReturnType;
@@ -18,26 +21,19 @@ use crate::stats::Event;
 /// Entries that a method with `#[invalidates(…)]` drops after it succeeded.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Invalidation(Option<(Arc<BoundMethod>, DroppedEntries)>);
-
-/// What is dropped of a method.
-#[derive(Debug)]
-enum DroppedEntries {
-    All,
-    Of(Vec<CallKey>),
-}
+pub struct Invalidation(Option<(Arc<BoundMethod>, MethodEntries)>);
 
 impl Invalidation {
     /// All entries of a method.
     pub fn all(engine: &Engine, method: &'static Method) -> Self {
         // Why it could not be bound has been logged; such a method has no entries.
         let bound = engine.bind(method).ok();
-        Self(bound.map(|bound| (bound.into_arc(), DroppedEntries::All)))
+        Self(bound.map(|bound| (bound.into_arc(), MethodEntries::All)))
     }
 
     /// The entry of one call, if it has one.
     pub(super) fn of(entry: Option<(Arc<BoundMethod>, CallKey)>) -> Self {
-        Self(entry.map(|(bound, key)| (bound, DroppedEntries::Of(vec![key]))))
+        Self(entry.map(|(bound, key)| (bound, MethodEntries::of(key.field))))
     }
 
     /// The entries of many calls of one method, which are dropped by one request.
@@ -46,33 +42,21 @@ impl Invalidation {
         let Some((bound, mut dropped)) = all.next() else {
             return Self(None);
         };
-        for (_, more) in all {
-            match (&mut dropped, more) {
-                (DroppedEntries::Of(keys), DroppedEntries::Of(more)) => keys.extend(more),
-                (dropped, _) => *dropped = DroppedEntries::All,
-            }
-        }
+        all.for_each(|(_, more)| dropped.extend(more));
         Self(Some((bound, dropped)))
-    }
-
-    async fn apply(self, engine: &Engine) -> Result<(), LostInvalidation> {
-        let Some((bound, dropped)) = self.0 else {
-            return Ok(());
-        };
-        let dropped = match dropped {
-            DroppedEntries::Of(keys) => drop_entries(engine, &bound, &keys).await,
-            DroppedEntries::All => drop_all(engine, &bound).await,
-        };
-        dropped.map_err(|error| LostInvalidation(bound, error))
     }
 }
 
-async fn drop_entries(engine: &Engine, bound: &BoundMethod, keys: &[CallKey]) -> Result<(), Error> {
-    let fields = keys.iter().map(|key| key.field).collect();
+async fn drop_entries(
+    engine: &Engine,
+    bound: &BoundMethod,
+    fields: &FieldSet,
+) -> Result<(), Error> {
     let store = engine.store();
-    let dropped = store.delete(&bound.pair, fields, HANDLE_DEADLINE).await;
-    for key in keys {
-        engine.flights().detach(key.field);
+    let named = fields.iter().copied().collect();
+    let dropped = store.delete(&bound.pair, named, HANDLE_DEADLINE).await;
+    for field in fields {
+        engine.flights().detach(*field);
     }
     dropped.map(drop)
 }
@@ -85,49 +69,151 @@ pub(super) async fn drop_all(engine: &Engine, bound: &BoundMethod) -> Result<(),
     dropped
 }
 
-/// An invalidation that failed.
-struct LostInvalidation(Arc<BoundMethod>, Error);
-
-/// Drops the entries, and returns what could not be dropped.
-async fn apply(engine: Engine, invalidations: Vec<Invalidation>) -> Vec<LostInvalidation> {
-    let mut lost = Vec::new();
-    for invalidation in invalidations {
-        lost.extend(invalidation.apply(&engine).await.err());
-    }
-    lost
-}
-
-fn count(engine: &Engine, lost: Vec<LostInvalidation>) {
-    for LostInvalidation(bound, error) in lost {
-        engine.count(Some(&bound), Event::error, 1);
-        tracing::warn!(method = &*bound.site, kind = %error.kind(), "redis-func-cache: an invalidation failed");
+async fn drop_of(
+    engine: &Engine,
+    bound: &BoundMethod,
+    entries: &MethodEntries,
+) -> Result<(), Error> {
+    match entries {
+        MethodEntries::Of(fields) => drop_entries(engine, bound, fields).await,
+        MethodEntries::All => drop_all(engine, bound).await,
     }
 }
 
-/// A method that has not ended. If it is dropped or panics, it may have written, so its entries are
-/// dropped in the background.
-struct Running<'a> {
-    engine: &'a Engine,
-    invalidations: Vec<Invalidation>,
+/// An invalidation that could not be sent when it was declared.
+pub(super) struct FailedInvalidation {
+    bound: Arc<BoundMethod>,
+    kind: ErrorKind,
+    /// It waits to be sent again.
+    is_queued: bool,
 }
 
-impl Running<'_> {
-    fn ended(mut self) -> Vec<Invalidation> {
-        std::mem::take(&mut self.invalidations)
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        let invalidations = std::mem::take(&mut self.invalidations);
-        if invalidations.is_empty() {
-            return;
+/// Drops the entries, and queues what cannot be dropped now. Returns what failed.
+pub(super) async fn apply(engine: Engine, entries: PendingEntries) -> Vec<FailedInvalidation> {
+    let mut failed = Vec::new();
+    for (bound, entries) in entries.into_methods() {
+        if let Err(error) = drop_of(&engine, &bound, &entries).await {
+            failed.push(retry::queue(&engine, bound, entries, &error));
         }
-        let engine = self.engine.clone();
-        detached::start(self.engine, async move {
-            let lost = apply(engine.clone(), invalidations).await;
-            count(&engine, lost);
-        });
+    }
+    failed
+}
+
+pub(super) fn count(engine: &Engine, failed: Vec<FailedInvalidation>) {
+    for FailedInvalidation {
+        bound,
+        kind,
+        is_queued,
+    } in failed
+    {
+        let event = if is_queued {
+            Event::queued
+        } else {
+            Event::lost
+        };
+        engine.count(Some(&bound), Event::error, 1);
+        engine.count(Some(&bound), event, 1);
+        tracing::warn!(
+            method = &*bound.site,
+            %kind,
+            is_queued,
+            "redis-func-cache: an invalidation failed"
+        );
+    }
+}
+
+/// Drops the entries, and what cannot be dropped now later on. It goes on if the caller goes away.
+pub(super) async fn apply_now(engine: &Engine, entries: PendingEntries) {
+    if entries.is_empty() {
+        return;
+    }
+    let late = {
+        let engine = engine.clone();
+        move |failed| count(&engine, failed)
+    };
+    let applied = apply(engine.clone(), entries);
+    // As long as it takes, which its own deadlines bound: a later call sees what was written.
+    if let Some(failed) = detached::within(engine, Duration::MAX, applied, late).await {
+        count(engine, failed);
+    }
+}
+
+/// The same, in the background.
+pub(super) fn apply_later(engine: &Engine, entries: PendingEntries) {
+    if entries.is_empty() {
+        return;
+    }
+    let its = engine.clone();
+    detached::start(engine, async move {
+        let failed = apply(its.clone(), entries).await;
+        count(&its, failed);
+    });
+}
+
+/// Has the transaction that this task is inside of drop the entries when it has committed; `false` outside of one.
+pub(super) fn is_deferred(
+    engine: &Engine,
+    bound: Arc<BoundMethod>,
+    entries: MethodEntries,
+) -> bool {
+    let Some(commit) = scope::commit(engine.id()) else {
+        return false;
+    };
+    let mut deferred = PendingEntries::default();
+    deferred.add(bound, entries);
+    commit.defer(deferred).is_empty()
+}
+
+/// What a method declares, from its start on. If the method is dropped or panics, it may have written, so
+/// its entries are dropped.
+pub(super) struct RunningWrite<'a> {
+    pub(super) engine: &'a Engine,
+    /// The transaction that it is a part of.
+    pub(super) commit: Option<Arc<CommitScope>>,
+    entries: PendingEntries,
+}
+
+impl<'a> RunningWrite<'a> {
+    pub(super) fn begin(engine: &'a Engine, invalidations: Vec<Invalidation>) -> Self {
+        let mut running = Self {
+            engine,
+            commit: scope::commit(engine.id()),
+            entries: PendingEntries::default(),
+        };
+        running.add(invalidations);
+        running
+    }
+
+    pub(super) fn add(&mut self, invalidations: Vec<Invalidation>) {
+        for (bound, entries) in invalidations.into_iter().filter_map(|one| one.0) {
+            self.entries.add(bound, entries);
+        }
+    }
+
+    /// The method has returned, and nothing is to be dropped.
+    pub(super) fn cancel(mut self) {
+        self.entries = PendingEntries::default();
+    }
+
+    /// The method has succeeded. Returns what is to be dropped now: nothing in a transaction.
+    pub(super) fn succeeded(mut self) -> PendingEntries {
+        let entries = std::mem::take(&mut self.entries);
+        self.outside_of_commit(entries)
+    }
+
+    /// Has the transaction drop the entries. Returns what is not in one.
+    fn outside_of_commit(&self, entries: PendingEntries) -> PendingEntries {
+        match &self.commit {
+            Some(commit) => commit.defer(entries),
+            None => entries,
+        }
+    }
+}
+
+impl Drop for RunningWrite<'_> {
+    fn drop(&mut self) {
+        let entries = std::mem::take(&mut self.entries);
+        apply_later(self.engine, self.outside_of_commit(entries));
     }
 }
 
@@ -140,25 +226,17 @@ pub async fn invalidate_after<S: ReturnType<R>, R>(
     _return_type: S,
     method: impl Future<Output = R>,
 ) -> R {
-    let running = Running {
-        engine,
-        invalidations,
-    };
+    let running = RunningWrite::begin(engine, invalidations);
     let returned = method.await;
-    let invalidations = running.ended();
     let done = match S::into_stored(returned) {
         Ok(done) => done,
-        Err(returned) => return returned,
+        Err(returned) => {
+            running.cancel();
+            return returned;
+        }
     };
-    let late = {
-        let engine = engine.clone();
-        move |lost| count(&engine, lost)
-    };
-    let applied = apply(engine.clone(), invalidations);
-    // As long as it takes, which its own deadlines bound: a later call sees what was written.
-    if let Some(lost) = detached::within(engine, Duration::MAX, applied, late).await {
-        count(engine, lost);
-    }
+    let entries = running.succeeded();
+    apply_now(engine, entries).await;
     S::from_stored(done)
 }
 

@@ -6,7 +6,7 @@ use super::execution::Execution;
 use super::lease::Lease;
 use crate::deadline::Deadline;
 use crate::engine::Engine;
-use crate::engine::scope::Mode;
+use crate::engine::scope::{self, Mode};
 use crate::engine::single_flight::{JoinMark, Leader};
 use crate::key::digest::CallKey;
 use crate::method::bound::BoundRef;
@@ -26,6 +26,20 @@ impl KeyedCall<'_> {
     #[inline]
     pub(crate) fn store(&self) -> &dyn Store {
         self.engine.store()
+    }
+
+    /// Whether it is made in a transaction that invalidates its entry: then it has to read what that has written, and
+    /// keep it from all others.
+    #[inline]
+    pub(crate) fn is_part_of_its_write(&self) -> bool {
+        scope::is_invalidated(self.engine.id(), &self.method, self.key.field)
+    }
+
+    /// Whether its entry is to be invalidated as soon as the store can be reached. Until then it is not read.
+    #[inline]
+    pub(crate) fn is_queued_for_invalidation(&self) -> bool {
+        let queue = self.engine.invalidations();
+        queue.contains(&self.method, self.key.field)
     }
 
     #[inline]
@@ -52,6 +66,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) lease: Option<Lease>,
     /// The method runs.
     pub(crate) execution: Option<Execution>,
+    /// The store was not asked, as the entry is to be invalidated.
+    pub(crate) is_unread: bool,
     /// What was found may be served, and is to be refreshed in the background.
     pub(crate) needs_refresh: Option<NeedsRefresh>,
 }
@@ -80,6 +96,7 @@ impl<'a> Attempt<'a> {
             leader: None,
             lease: None,
             execution: None,
+            is_unread: false,
             needs_refresh: None,
         }
     }

@@ -62,9 +62,15 @@ impl Attempt<'_> {
             }
         };
         let Some(lease) = self.lease.take() else {
-            // The store is failing, and cannot tell whether anything has overtaken the value.
-            if let Some(leader) = &mut self.leader {
-                leader.publish(encoding::shared(&put), JoinMark::ALL);
+            // The store is failing, and cannot tell whether anything has overtaken the value. If it was not asked, it may
+            // be back by now, and followers may have joined since that know of later writes.
+            let joined = if self.is_unread {
+                self.joined_before_execution()
+            } else {
+                Some(JoinMark::ALL)
+            };
+            if let (Some(leader), Some(joined)) = (&mut self.leader, joined) {
+                leader.publish(encoding::shared(&put), joined);
             }
             return;
         };
@@ -152,7 +158,7 @@ impl KeyedCall<'_> {
     }
 }
 
-pub(super) fn count_put(
+pub(crate) fn count_put(
     engine: &Engine,
     method: &BoundMethod,
     stored: Result<PutOutcome, Error>,

@@ -77,6 +77,10 @@ impl Attempt<'_> {
         match self.step {
             Step::Lookup => {
                 self.step = Step::Flight;
+                if self.call.is_queued_for_invalidation() {
+                    self.skip_lookup();
+                    return Find::AfterMiss(Box::pin(self.find_after_miss()));
+                }
                 Find::Lookup(self.lookup())
             }
             Step::Flight | Step::Lease | Step::Bulkhead => {
@@ -180,6 +184,13 @@ impl Attempt<'_> {
             key,
         } = &self.call;
         engine.any_store().read(&method.pair, key.field, timeout)
+    }
+
+    /// The store cannot be reached, or holds what is to be invalidated.
+    #[cold]
+    fn skip_lookup(&mut self) {
+        self.is_unread = true;
+        self.miss(None);
     }
 
     /// What was found and is of no use must not be found again.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::lost_invalidation::LossListener;
 use crate::entry::seal::Seal;
 
 /// What calls need of the settings.
@@ -11,4 +12,7 @@ pub(crate) struct Limits {
     pub(crate) max_entry_bytes: usize,
     pub(crate) compress_above: Option<usize>,
     pub(crate) seal: Seal,
+    /// Entries that wait to be invalidated.
+    pub(crate) invalidation_queue: usize,
+    pub(crate) on_lost_invalidation: LossListener,
 }

@@ -10,7 +10,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::commit_scope::CommitScope;
 use crate::key::digest::{Field, FieldSet};
+use crate::method::bound::BoundMethod;
 use crate::stats::{Counters, Event, Stats};
 
 /// What cached calls may do with the store; both by default.
@@ -43,6 +45,8 @@ pub(crate) enum Frame {
     Executing(Field),
     /// A batch method is executing for these fields.
     ExecutingAll(FieldSet),
+    /// Invalidations wait for a commit.
+    Commit(Arc<CommitScope>),
 }
 
 struct Node {
@@ -75,7 +79,7 @@ pub(crate) fn is_executing(cache: u64, field: Field) -> bool {
         found |= match frame {
             Frame::Executing(outer) => *outer == field,
             Frame::ExecutingAll(outer) => outer.contains(&field),
-            Frame::Mode(_) | Frame::Stats(_) => false,
+            Frame::Mode(_) | Frame::Stats(_) | Frame::Commit(_) => false,
         };
     });
     found
@@ -86,6 +90,28 @@ pub(crate) fn is_inside_execution(cache: u64) -> bool {
     let mut found = false;
     each(cache, |frame| {
         found |= matches!(frame, Frame::Executing(_) | Frame::ExecutingAll(_));
+    });
+    found
+}
+
+/// The innermost transaction of this cache that this task is inside of.
+pub(crate) fn commit(cache: u64) -> Option<Arc<CommitScope>> {
+    let mut innermost = None;
+    each(cache, |frame| match frame {
+        Frame::Commit(commit) if innermost.is_none() => innermost = Some(commit.clone()),
+        _ => {}
+    });
+    innermost
+}
+
+/// Whether this task is inside a transaction that invalidates this entry.
+#[inline]
+pub(crate) fn is_invalidated(cache: u64, bound: &BoundMethod, field: Field) -> bool {
+    let mut found = false;
+    each(cache, |frame| {
+        if let Frame::Commit(commit) = frame {
+            found |= commit.contains(bound, field);
+        }
     });
     found
 }
@@ -142,7 +168,9 @@ impl Scope {
     pub(crate) fn stats(&self) -> Stats {
         match &self.0.frame {
             Frame::Stats(counters) => counters.snapshot(),
-            Frame::Mode(_) | Frame::Executing(_) | Frame::ExecutingAll(_) => Stats::default(),
+            Frame::Mode(_) | Frame::Executing(_) | Frame::ExecutingAll(_) | Frame::Commit(_) => {
+                Stats::default()
+            }
         }
     }
 }

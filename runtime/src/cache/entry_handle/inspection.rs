@@ -37,7 +37,9 @@ where
     /// The store does not answer, or the arguments cannot be a key.
     pub async fn inspect(&self) -> Result<Option<Inspection>, Error> {
         let call = self.call()?;
-        let reply = lookup(&call).await?;
+        let Some(reply) = lookup(&call).await? else {
+            return Ok(None);
+        };
         let Some((bytes, verified)) = call.alive(&reply) else {
             return Ok(None);
         };

@@ -10,7 +10,7 @@ use crate::call::acquire::LeaseOrEntry;
 use crate::call::attempt::{Attempt, KeyedCall};
 use crate::call::lease::Lease;
 use crate::deadline::HANDLE_DEADLINE;
-use crate::engine::scope::Mode;
+use crate::engine::scope::{self, Mode};
 use crate::error::{Error, ErrorKind};
 use crate::key::digest::CallKey;
 use crate::method::return_type::{ReturnType, Value};
@@ -34,9 +34,12 @@ pub struct EntryToken {
 
 impl EntryToken {
     /// Overtakes every computation of the entry that is under way.
-    pub(in crate::cache) async fn take(call: KeyedCall<'_>) -> Result<Self, Error> {
+    pub(in crate::cache) async fn take(
+        call: KeyedCall<'_>,
+        deadline: Duration,
+    ) -> Result<Self, Error> {
         let (cache, key) = (call.engine.id(), call.key);
-        let mut attempt = Attempt::new(call, Mode::default(), HANDLE_DEADLINE);
+        let mut attempt = Attempt::new(call, Mode::default(), deadline);
         let acquired = attempt
             .acquire_lease(OnHeldLease::Preempt, AcceptEntry::Never)
             .await?;
@@ -68,14 +71,12 @@ impl EntryToken {
         ))
     }
 
-    /// Stores an entry unless the token has been overtaken. It goes on if the caller goes away.
+    /// Stores an entry unless the token has been overtaken, and counts that.
     ///
     /// # Errors
     /// It is the token of another entry, or the store does not answer.
     pub(in crate::cache) async fn put(self, call: &KeyedCall<'_>, put: Put) -> Result<bool, Error> {
-        let lease = self.into_lease_of(call)?;
-        let stored = store(call, lease, put).await;
-        match stored {
+        match self.store(call, put).await {
             Ok(PutOutcome::Stored(evicted)) => {
                 call.count(Event::write, 1);
                 call.count(Event::evicted, evicted);
@@ -88,23 +89,29 @@ impl EntryToken {
             }
         }
     }
-}
 
-async fn store(call: &KeyedCall<'_>, mut lease: Lease, mut put: Put) -> Result<PutOutcome, Error> {
-    lease.covers(&mut put);
-    let (publish, stored) = oneshot::channel();
-    // The lease goes with the put: if this caller goes away, both go on without it.
-    let done = PutDone::new(move |stored| {
-        if stored.is_ok() {
-            lease.close();
-        }
-        drop(publish.send(stored));
-    });
-    call.store().put(&call.method.pair, put, done);
-    let in_time = timeout::within(HANDLE_DEADLINE, stored).await;
-    in_time
-        .and_then(Result::ok)
-        .unwrap_or_else(|| Err(Error::unavailable("the store did not answer in time")))
+    /// The same, uncounted. It goes on if the caller goes away.
+    pub(in crate::cache) async fn store(
+        self,
+        call: &KeyedCall<'_>,
+        mut put: Put,
+    ) -> Result<PutOutcome, Error> {
+        let mut lease = self.into_lease_of(call)?;
+        lease.covers(&mut put);
+        let (publish, stored) = oneshot::channel();
+        // The lease goes with the put: if this caller goes away, both go on without it.
+        let done = PutDone::new(move |stored| {
+            if stored.is_ok() {
+                lease.close();
+            }
+            drop(publish.send(stored));
+        });
+        call.store().put(&call.method.pair, put, done);
+        let in_time = timeout::within(HANDLE_DEADLINE, stored).await;
+        in_time
+            .and_then(Result::ok)
+            .unwrap_or_else(|| Err(Error::unavailable("the store did not answer in time")))
+    }
 }
 
 impl<S, R, Run> EntryHandle<'_, S, R, Run>
@@ -143,7 +150,7 @@ where
     /// # Errors
     /// The store does not answer, or the arguments cannot be a key.
     pub async fn begin(&self) -> Result<EntryToken, Error> {
-        EntryToken::take(self.call()?).await
+        EntryToken::take(self.call()?, HANDLE_DEADLINE).await
     }
 
     /// Stores a value as if the method had returned it, unless something has overtaken it since
@@ -166,6 +173,9 @@ where
         token: EntryToken,
     ) -> Result<bool, Error> {
         let call = self.call()?;
+        if scope::is_invalidated(call.engine.id(), &call.method, call.key.field) {
+            return token.into_lease_of(&call).map(|_| false);
+        }
         let put = call.encode(value, token.age(), call.method.ttl_ms);
         match put {
             Ok(put) => token.put(&call, put).await,
@@ -188,11 +198,14 @@ where
     /// The value cannot be encoded or is too large, or the store does not answer.
     pub async fn put(&self, value: &S::Stored) -> Result<(), Error> {
         let call = self.call()?;
+        if scope::is_invalidated(call.engine.id(), &call.method, call.key.field) {
+            return Ok(());
+        }
         let put = match call.encode(value, Duration::ZERO, call.method.ttl_ms) {
             Ok(put) => put,
             Err(error) => return Err(call.outdated(&error).await),
         };
-        let token = EntryToken::take(self.call()?).await;
+        let token = EntryToken::take(self.call()?, HANDLE_DEADLINE).await;
         let token = token.inspect_err(|_| call.count(Event::error, 1))?;
         if token.put(&call, put).await? {
             return Ok(());

@@ -15,7 +15,7 @@ use super::item::{BatchItem, ItemStep};
 use super::wait::ItemWaits;
 use crate::deadline::Deadline;
 use crate::engine::Engine;
-use crate::engine::scope::{Frame, Mode, Scope, ScopeGuard};
+use crate::engine::scope::{self, Frame, Mode, Scope, ScopeGuard};
 use crate::key::digest::{CallKey, FieldSet};
 use crate::method::bound::BoundRef;
 use crate::method::return_type::Value;
@@ -57,13 +57,24 @@ impl<'a> BatchAttempt<'a> {
         } else {
             ItemStep::Lease
         };
-        let items = keys.into_iter().map(|key| BatchItem::new(key, first));
+        // In a transaction that invalidates it, an item is computed for this call alone.
+        let is_part_of_its_write =
+            |key: &CallKey| scope::is_invalidated(engine.id(), &method, key.field);
+        let items = keys.into_iter().map(|key| {
+            let step = if is_part_of_its_write(&key) {
+                ItemStep::Due
+            } else {
+                first
+            };
+            BatchItem::new(key, step)
+        });
+        let items = items.collect();
         Self {
             engine,
             method,
             mode,
             deadline: Deadline::new(engine.limits().deadline),
-            items: items.collect(),
+            items,
             waits: ItemWaits::default(),
             execution: None,
         }

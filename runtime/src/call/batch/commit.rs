@@ -105,8 +105,13 @@ impl BatchAttempt<'_> {
     /// The store is failing, and cannot tell whether anything has overtaken the value.
     fn publish_to_all(&mut self, index: usize, put: &Put) {
         let item = &mut self.items[index];
-        if let Some(leader) = &mut item.leader {
-            leader.publish(encoding::shared(put), JoinMark::ALL);
+        let joined = if item.is_unread {
+            item.joined_before
+        } else {
+            Some(JoinMark::ALL)
+        };
+        if let (Some(leader), Some(joined)) = (&mut item.leader, joined) {
+            leader.publish(encoding::shared(put), joined);
         }
         item.end();
     }

@@ -21,6 +21,8 @@ pub(super) struct BatchItem {
     pub(super) lease: Option<Lease>,
     /// Another process holds the lease that was asked for.
     pub(super) held: Option<HeldElsewhere>,
+    /// The store was not asked, as the entry is to be invalidated.
+    pub(super) is_unread: bool,
     /// The followers that had joined before the method ran.
     pub(super) joined_before: Option<JoinMark>,
 }
@@ -62,6 +64,7 @@ impl BatchItem {
             leader: None,
             lease: None,
             held: None,
+            is_unread: false,
             joined_before: None,
         }
     }

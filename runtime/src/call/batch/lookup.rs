@@ -16,6 +16,7 @@ const FIELDS_AT_ONCE: usize = 256;
 impl BatchAttempt<'_> {
     /// Looks up all that were not looked up yet. Returns the entries that may be served.
     pub(super) async fn look_up(&mut self) -> Vec<(usize, FoundBytes)> {
+        self.skip_lookups();
         let asked = self.at(ItemStep::Lookup);
         self.count(Event::read, asked.len());
         let fields: Vec<_> = asked
@@ -45,6 +46,16 @@ impl BatchAttempt<'_> {
             }
         }
         found
+    }
+
+    /// What is to be invalidated is not read.
+    fn skip_lookups(&mut self) {
+        for index in self.at(ItemStep::Lookup) {
+            if self.call(index).is_queued_for_invalidation() {
+                self.items[index].is_unread = true;
+                self.miss(index, None);
+            }
+        }
     }
 
     fn looked_up(&mut self, index: usize, reply: LookupReply) -> Option<(usize, FoundBytes)> {
