@@ -68,11 +68,13 @@ impl Deadline {
         timeout
     }
 
+    /// Ends the request that has begun. Returns how long it took.
     #[inline]
-    pub(crate) fn stop(&mut self) {
-        if let Some(since) = self.since.take() {
-            self.left = self.left.saturating_sub(since.elapsed());
-        }
+    pub(crate) fn stop(&mut self) -> Duration {
+        let since = self.since.take();
+        let took = since.map_or(Duration::ZERO, |since| since.elapsed());
+        self.left = self.left.saturating_sub(took);
+        took
     }
 
     pub(crate) async fn spend<T, Fut>(

@@ -201,7 +201,12 @@ async fn one_of_four() {
     let common = given[CALLERS / 2];
     // Who led and was overtaken has a value of its own.
     let others = given.iter().filter(|one| **one != common).count();
-    assert!(others <= 1, "{given:?}");
+    assert!(
+        others <= 1,
+        "{}: {others} callers were given other values than {common}: {given:?}, after {took:?}, {:?}",
+        std::process::id(),
+        cache.stats()
+    );
     println!("given {common} {}", took.as_millis());
 }
 

@@ -1,10 +1,12 @@
 //! Misses join: their claims are one transaction, their puts one script, and neither holds back a read.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, poll_immediate};
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, Policy, cache_impl};
 use support::{PATIENT, Server, binaries, check_pairs, eventually, unique};
 use tokio::sync::Semaphore;
@@ -284,6 +286,44 @@ async fn misses_survive_lost_connections() {
         assert_eq!(source.runs.load(Ordering::SeqCst), cache.stats().exec);
         check_pairs(&server);
     }
+}
+
+/// As in a process that was suspended, the reply to its lookup is old when it is read: the server's clock has gone on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_claim_finds_what_was_stored_before_its_lookup_was_read() {
+    let server = Arc::new(Server::start());
+    let name = unique("misses");
+    let builder = || {
+        let builder = Cache::builder(&name).redis(server.url());
+        builder.deadline(PATIENT)
+    };
+    let (_own, source, repo) = build(builder());
+    let other = builder().build().unwrap();
+    let others = source.clone().cached(&other);
+    until_joined(&server, &repo).await;
+    let runs = source.runs.load(Ordering::SeqCst);
+    let stopped = server.clone();
+    let found = tokio::spawn(async move {
+        stopped.stop();
+        let mut call = pin!(repo.find(1));
+        assert_eq!(poll_immediate(&mut call).await, None);
+        // The lookup is sent.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        // From here on the only thread of the runtime blocks.
+        stopped.cont();
+        thread::sleep(Duration::from_millis(250));
+        let stored = thread::spawn(move || pollster::block_on(others.find(1)));
+        assert_eq!(stored.join().unwrap(), 1);
+        call.await
+    });
+    assert_eq!(found.await.unwrap(), 1);
+    assert_eq!(source.runs.load(Ordering::SeqCst), runs + 1);
+    eventually("its lease is given back", Duration::from_secs(5), || {
+        let keys = server.keys();
+        !keys.iter().any(|key| key.ends_with(":2"))
+    });
 }
 
 /// An entry that has expired is read by the lookup. A claim that reads it again would hold back the claims and puts

@@ -195,9 +195,9 @@ impl Attempt<'_> {
 
     /// What was found and is of no use must not be found again.
     fn miss(&mut self, reply: Option<&LookupReply>) {
-        self.deadline.stop();
+        let took = self.deadline.stop();
         self.call.count(Event::miss, 1);
-        self.seen = reply.and_then(LookupReply::view);
+        self.seen = reply.and_then(|reply| reply.view(took));
         self.accept = reply.map(other_than);
     }
 

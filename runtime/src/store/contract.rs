@@ -43,9 +43,9 @@ impl LookupReply {
         }
     }
 
-    /// What a computation that begins now has to know.
-    pub(crate) fn view(&self) -> Option<StoreView> {
-        let at = ServerTime::of_reply(self.now_us);
+    /// What a computation that begins now has to know; `took` is how long the lookup did.
+    pub(crate) fn view(&self, took: Duration) -> Option<StoreView> {
+        let at = ServerTime::of_lookup(self.now_us, took);
         self.epoch.map(|epoch| StoreView { at, epoch })
     }
 }

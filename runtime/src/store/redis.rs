@@ -82,16 +82,22 @@ impl Redis {
         claimed: ClaimOutcome,
         left: Duration,
     ) -> Result<LeaseOutcome, Error> {
-        request.on_held = match claimed {
+        let (on_held, is_set) = match claimed {
             ClaimOutcome::Decided(outcome) => return Ok(outcome),
-            ClaimOutcome::Undecided(on_held) => on_held,
+            ClaimOutcome::Undecided(on_held) => (on_held, false),
+            ClaimOutcome::UndecidedWithLease(on_held) => (on_held, true),
         };
+        request.on_held = on_held;
         let its = pair.clone();
         let outcome = self.client.run(None, |client| async move {
             client.acquire_lease_in_time(&its, request, left).await
         });
         // In a box: most claims decide.
-        Box::pin(outcome).await
+        let outcome = Box::pin(outcome).await;
+        if is_set && matches!(outcome, Ok(LeaseOutcome::Hit(_))) {
+            self.client.abandon(pair, request.field, request.token, 0);
+        }
+        outcome
     }
 
     /// Runs a script that looks an entry up.

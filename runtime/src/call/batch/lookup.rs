@@ -28,13 +28,16 @@ impl BatchAttempt<'_> {
         let requests = fields.chunks(FIELDS_AT_ONCE);
         let requests = requests.map(|fields| store.get_many(pair, fields, timeout.at_most));
         let answers = join_all(requests).await;
-        self.deadline.stop();
+        let took = self.deadline.stop();
         let mut found = Vec::new();
         for (asked, answer) in asked.chunks(FIELDS_AT_ONCE).zip(answers) {
             match answer {
                 Ok(replies) => {
                     let each = asked.iter().zip(replies);
-                    found.extend(each.filter_map(|(&index, reply)| self.looked_up(index, reply)));
+                    found.extend(each.filter_map(|(&index, reply)| {
+                        self.items[index].seen = reply.view(took);
+                        self.looked_up(index, reply)
+                    }));
                 }
                 Err(error) => {
                     self.call(asked[0]).failed(&error);
@@ -59,7 +62,6 @@ impl BatchAttempt<'_> {
     }
 
     fn looked_up(&mut self, index: usize, reply: LookupReply) -> Option<(usize, FoundBytes)> {
-        self.items[index].seen = reply.view();
         let opened = self.call(index).open_entry(&reply);
         // What is past its soft expiry is computed together with what is missing.
         let opened = opened.filter(|(_, age)| !(self.mode.write && age.is_soft_past()));

@@ -15,13 +15,15 @@ use crate::rt::timeout;
 use crate::settings::ms;
 use crate::store::redis::client::Client;
 use crate::store::redis::health::endpoint::{AdmittedCall, Pace, Side};
-use crate::store::{LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Pair, StoreView};
+use crate::store::{LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Pair, StoreView, Token};
 
 /// What is known of a lease after a claim.
 pub(crate) enum ClaimOutcome {
     Decided(LeaseOutcome),
     /// The script `begin` decides, and does this where a computation holds the lease.
     Undecided(OnHeldLease),
+    /// The same, but the lease is set: it is given back if there is an entry.
+    UndecidedWithLease(OnHeldLease),
 }
 
 impl Client {
@@ -90,21 +92,30 @@ impl Client {
             ClaimReply::Held => return Ok(ClaimOutcome::Undecided(OnHeldLease::Wait)),
             ClaimReply::Outdated => {
                 call.pair.set_registered(false);
-                return Ok(ClaimOutcome::Undecided(OnHeldLease::Preempt));
+                return Ok(ClaimOutcome::UndecidedWithLease(OnHeldLease::Preempt));
             }
         };
         let now_us = seen.at.now_us();
         let found = LookupReply::new(now_us, Some(seen.epoch), entry);
-        let entry = found.entry.as_ref();
-        if entry.is_some_and(|entry| {
-            request.accept.accepts(entry) && header::is_alive(entry, now_us / 1000)
-        }) {
+        let entry = found.entry.as_deref();
+        if let Some(entry) = entry.filter(|entry| request.accept.accepts(entry)) {
+            let is_alive = |now_us: u64| header::is_alive(entry, now_us / 1000);
+            match (is_alive(now_us), is_alive(seen.at.latest_us())) {
+                (true, true) => {}
+                (false, false) => return Ok(self.granted(request.token, seen)),
+                // It has just expired, or was stored after the lookup that took so long: the server's clock decides.
+                _ => return Ok(ClaimOutcome::UndecidedWithLease(OnHeldLease::Wait)),
+            }
             self.abandon(call.pair, request.field, request.token, 0);
             self.record_found(call.pair, request.field, now_us).await;
             return Ok(ClaimOutcome::Decided(LeaseOutcome::Hit(found)));
         }
-        self.grant(request.token);
-        Ok(ClaimOutcome::Decided(LeaseOutcome::Granted(seen)))
+        Ok(self.granted(request.token, seen))
+    }
+
+    fn granted(self: &Arc<Self>, token: Token, view: StoreView) -> ClaimOutcome {
+        self.grant(token);
+        ClaimOutcome::Decided(LeaseOutcome::Granted(view))
     }
 
     /// Queues the claims that can be made without the script, in one step.
