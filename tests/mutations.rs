@@ -136,7 +136,7 @@ fn cache(codec_name: &str) -> Cache {
 /// An entry with another payload, and a header that vouches for it.
 fn vouched(entry: &[u8], payload: &[u8]) -> Vec<u8> {
     let mut bytes = entry[..HEADER].to_vec();
-    bytes[52..56].copy_from_slice(&u32::try_from(payload.len()).unwrap().to_le_bytes());
+    bytes[60..64].copy_from_slice(&u32::try_from(payload.len()).unwrap().to_le_bytes());
     let mut checked = bytes[0..4].to_vec();
     checked.extend_from_slice(&bytes[40..64]);
     checked.extend_from_slice(payload);

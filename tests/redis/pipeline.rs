@@ -296,7 +296,11 @@ fn a_server_error_reaches_one_caller_and_keeps_the_connection() {
     let (errors, wires) = (wired.cache.stats().error, wired.shim.wires());
     wired.shim.set(Trouble::Instead(|_, reply| {
         let clock = reply.windows(4).rposition(|four| four == b"*2\r\n");
-        [b"-ERR for once\r\n", &reply[clock.unwrap()..]].concat()
+        [
+            b"-ERR for once\r\n-ERR for once\r\n",
+            &reply[clock.unwrap()..],
+        ]
+        .concat()
     }));
     wired.ask(1..2);
     wired.shim.set(Trouble::None);

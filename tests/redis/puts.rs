@@ -49,7 +49,7 @@ fn many_puts_keep_every_rule() {
 }
 
 /// What the checks must notice: a script, its check, and the line that is broken.
-const BROKEN: [(&str, Check, &str, &str); 26] = [
+const BROKEN: [(&str, Check, &str, &str); 25] = [
     (
         "lru_t",
         batches::check,
@@ -118,12 +118,6 @@ const BROKEN: [(&str, Check, &str, &str); 26] = [
     ),
     ("lru_t", batches::check, "low * 11 + high * 13", "low * 11"),
     ("lru_t", differential::check, "and is_current(entry))", ")"),
-    (
-        "fifo",
-        batches::check,
-        "if #lease ~= 41 then return true end",
-        "",
-    ),
     (
         "fifo",
         batches::check,

@@ -122,15 +122,15 @@ async fn hmget_while_moving(
     pair: &Pair,
     wanted: &[EntryOf],
 ) -> Result<Vec<LookupReply>, Error> {
-    let mut left = ATTEMPTS;
-    loop {
-        left -= 1;
-        let reply = client.hmget(&client.connection, pair, wanted).await;
+    let mut reply = client.hmget(&client.connection, pair, wanted).await;
+    for _ in 1..ATTEMPTS {
         match reply {
-            Err(error) if error.fault() == Fault::Moved && left > 0 => {
+            Err(error) if error.fault() == Fault::Moved => {
                 tokio::time::sleep(BETWEEN_ATTEMPTS).await;
             }
             reply => return reply,
         }
+        reply = client.hmget_while_moving(pair, wanted).await;
     }
+    reply
 }
