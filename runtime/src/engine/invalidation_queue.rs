@@ -12,7 +12,7 @@ use crate::method::bound::BoundMethod;
 /// What the queue of one cache holds. Calls do not read what is in it from the store.
 #[derive(Debug, Default)]
 pub(crate) struct InvalidationQueue {
-    state: Mutex<QueueState>,
+    state: Mutex<InvalidationQueueState>,
     /// Whether there is anything in it: calls look here first.
     is_used: AtomicBool,
     /// It is to be sent now.
@@ -22,7 +22,7 @@ pub(crate) struct InvalidationQueue {
 }
 
 #[derive(Debug, Default)]
-struct QueueState {
+struct InvalidationQueueState {
     waiting: PendingEntries,
     /// What is being sent. An invalidation of the same entry that comes meanwhile waits beside it.
     sending: PendingEntries,
@@ -36,27 +36,27 @@ pub(crate) enum QueueReply {
     Queued,
     /// It is the caller who has to start the task that sends.
     NeedsSender,
-    /// The cache was closed.
-    Refused,
+    /// The cache was closed: it is lost.
+    Refused(MethodEntries),
 }
 
 impl InvalidationQueue {
-    fn state(&self) -> MutexGuard<'_, QueueState> {
+    fn state(&self) -> MutexGuard<'_, InvalidationQueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Queues an invalidation. Beyond `at_most` entries, methods are named as a whole.
     pub(crate) fn add(
         &self,
-        bound: Arc<BoundMethod>,
+        bound: &Arc<BoundMethod>,
         entries: MethodEntries,
         at_most: usize,
     ) -> QueueReply {
         let mut state = self.state();
         if state.is_closed {
-            return QueueReply::Refused;
+            return QueueReply::Refused(entries);
         }
-        state.waiting.add(bound, entries);
+        state.waiting.add(bound.clone(), entries);
         while state.waiting.named() > 0 && state.waiting.named() + state.sending.named() > at_most {
             state.waiting.widen();
         }

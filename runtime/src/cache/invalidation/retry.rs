@@ -28,7 +28,7 @@ pub(super) fn queue(
     let kind = error.kind();
     let queue = engine.invalidations();
     let at_most = engine.limits().invalidation_queue;
-    let is_queued = match queue.add(bound.clone(), entries.clone(), at_most) {
+    let is_queued = match queue.add(&bound, entries, at_most) {
         QueueReply::Queued => true,
         QueueReply::NeedsSender => {
             if background::spawn(send(engine.clone())).is_err() {
@@ -36,7 +36,7 @@ pub(super) fn queue(
             }
             true
         }
-        QueueReply::Refused => {
+        QueueReply::Refused(entries) => {
             report_lost(engine, &bound, &entries, kind);
             false
         }
