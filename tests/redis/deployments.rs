@@ -129,7 +129,7 @@ async fn every_layout_works_on_a_cluster() {
         let repo = Repo.cached(&cache);
         repo.find(1).await;
         repo.count().await;
-        assert_eq!(cluster.keys().len(), 4);
+        assert_eq!(cluster.keys().len(), 6);
         for node in cluster.nodes() {
             check_pairs(node);
         }

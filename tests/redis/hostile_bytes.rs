@@ -111,7 +111,7 @@ fn values_key(server: &Server) -> String {
 }
 
 /// How many keys hold entries. Beside them there are the states of methods.
-fn entries(server: &Server) -> usize {
+fn keys_of_entries(server: &Server) -> usize {
     let keys = server.keys().into_iter();
     keys.filter(|key| !key.ends_with(":2")).count()
 }
@@ -196,7 +196,7 @@ async fn an_unreadable_entry_is_removed_in_the_background() {
             // An `Err` is not stored, so no put overwrites it.
             CachedRepo::inner(&repo).fails.store(true, Ordering::SeqCst);
             assert_eq!(repo.find(1).await, Err(OwnError));
-            eventually("the entry is gone", SOON, || entries(&server) == 0);
+            eventually("the entry is gone", SOON, || keys_of_entries(&server) == 0);
         }
         assert_eq!(cache.stats().error, 0);
     }
@@ -260,7 +260,7 @@ fn an_entry_that_changed_after_it_was_read_is_not_removed() {
         }
         discard(call(), &entries[0]);
         eventually("what was seen is gone", SOON, || size() == 0);
-        assert_eq!(entries(&server), 0);
+        assert_eq!(keys_of_entries(&server), 0);
         // Too large to be looked at: its length is enough.
         let strict = build(1);
         pollster::block_on(handle.put(&"x".repeat(1_000))).unwrap();

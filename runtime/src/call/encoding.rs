@@ -42,7 +42,7 @@ impl KeyedCall<'_> {
         };
         // The process that stored it may serve stale values; this one may not.
         let is_stale = age.is_soft_past() && self.method.freshness.stale_ms.is_none();
-        if is_stale || !age.times.are_alive(reply.now_us / 1000) {
+        if is_stale || !verified.may_be_served(reply.now_us / 1000, reply.epoch) {
             return None;
         }
         match self.open(verified.label.flags, verified.payload) {

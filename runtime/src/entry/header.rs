@@ -91,7 +91,16 @@ impl Age {
 pub(crate) struct VerifiedEntry<'a> {
     pub(crate) label: Label,
     pub(crate) times: Times,
+    pub(crate) epoch: Epoch,
     pub(crate) payload: &'a [u8],
+}
+
+impl VerifiedEntry<'_> {
+    /// Whether it is neither past its hard expiry nor invalidated together with its method.
+    #[inline]
+    pub(crate) fn may_be_served(&self, now_ms: u64, current: Option<Epoch>) -> bool {
+        Some(self.epoch) == current && self.times.are_alive(now_ms)
+    }
 }
 
 /// An entry but for the instants, in the two parts that the put script wants.
@@ -187,6 +196,7 @@ pub(crate) fn verify(bytes: &[u8]) -> Option<VerifiedEntry<'_>> {
             cost_us: u32_at(bytes, 56),
         },
         times,
+        epoch: epoch(bytes),
         payload,
     })
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::join_all;
 
-use crate::entry::header::{self, Epoch, UnstampedEntry};
+use crate::entry::header::{Epoch, UnstampedEntry};
 use crate::error::Error;
 use crate::key::digest::Field;
 use crate::key::names::Names;
@@ -26,19 +26,19 @@ pub(crate) struct LookupReply {
     pub(crate) now_us: u64,
     /// Of the method. `None` if it has none: then it has no entries either.
     pub(crate) epoch: Option<Epoch>,
+    /// It may have expired, or be of another epoch.
     pub(crate) entry: Option<RawEntry>,
     /// How long the pair still lives; `None` if it never expires. Only a peek sets it.
     pub(crate) pair_ms: Option<u64>,
 }
 
 impl LookupReply {
-    /// An entry of another epoch has been invalidated: it counts as absent.
     #[inline]
     pub(crate) fn new(now_us: u64, epoch: Option<Epoch>, entry: Option<RawEntry>) -> Self {
         Self {
             now_us,
             epoch,
-            entry: entry.filter(|entry| header::is_of_epoch(entry, epoch)),
+            entry,
             pair_ms: None,
         }
     }

@@ -132,7 +132,10 @@ impl Store for Redis {
             // Where nothing can be written, hits are still hits.
             let found = self.read(pair, field, Timeout::new(deadline)).await?;
             let entry = found.entry.as_deref();
-            let is_hit = entry.is_some_and(|entry| header::is_alive(entry, found.now_us / 1000));
+            let is_hit = entry.is_some_and(|entry| {
+                header::is_of_epoch(entry, found.epoch)
+                    && header::is_alive(entry, found.now_us / 1000)
+            });
             let unrecorded = u64::from(is_hit);
             client
                 .dropped_touches

@@ -59,6 +59,7 @@ pub(super) async fn read_elsewhere(
 
 fn record(client: &Arc<Client>, query: &Query<'_>, found: LookupReply) -> (LookupReply, Pace) {
     if let Some(entry) = &found.entry
+        && header::is_of_epoch(entry, found.epoch)
         && header::is_alive(entry, found.now_us / 1000)
     {
         client.record_hits(query.pair, found.now_us, std::iter::once((query.field, 1)));

@@ -99,7 +99,8 @@ impl Client {
         let found = LookupReply::new(now_us, Some(seen.epoch), entry);
         let entry = found.entry.as_deref();
         if let Some(entry) = entry.filter(|entry| request.accept.accepts(entry)) {
-            let is_alive = |now_us: u64| header::is_alive(entry, now_us / 1000);
+            let is_current = header::is_of_epoch(entry, Some(seen.epoch));
+            let is_alive = |now_us: u64| is_current && header::is_alive(entry, now_us / 1000);
             match (is_alive(now_us), is_alive(seen.at.latest_us())) {
                 (true, true) => {}
                 (false, false) => return Ok(self.granted(request.token, seen)),
