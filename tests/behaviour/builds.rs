@@ -23,10 +23,12 @@ impl Deployment {
             before::Prices {
                 row: rows.0.clone(),
                 runs: AtomicU64::new(0),
+                last_written: AtomicU64::new(0),
             },
             after::Prices {
                 row: rows.1.clone(),
                 runs: AtomicU64::new(0),
+                last_written: AtomicU64::new(0),
             },
         );
         Self {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
-use support::{Server, binaries, check_pairs, eventually, unique};
+use support::{PATIENT, Server, binaries, check_pairs, eventually, unique};
 use tokio::runtime::{Builder, Runtime};
 
 const SOON: Duration = Duration::from_secs(5);
@@ -223,7 +223,7 @@ fn carry(
 
 #[test]
 fn a_reply_that_comes_byte_by_byte_is_read_whole() {
-    let wired = Wired::with(50);
+    let wired = Wired::of(Cache::builder(unique("wire")).deadline(PATIENT), 50);
     wired.shim.set(Trouble::Crumbs);
     let (hits, wires) = (wired.cache.stats().hit, wired.shim.wires());
     for _ in 0..5 {

@@ -20,6 +20,7 @@ pub struct Prices {
     pub row: Arc<Row>,
     /// How often the program has read the row.
     pub runs: AtomicU64,
+    pub last_written: AtomicU64,
 }
 
 #[cache_impl]
@@ -40,6 +41,7 @@ impl Prices {
     #[nocache]
     #[invalidates(price(id))]
     pub async fn set_price(&self, id: u64, value: u64) {
+        self.last_written.store(id, Ordering::SeqCst);
         self.row.value.store(value, Ordering::SeqCst);
     }
 
