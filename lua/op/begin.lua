@@ -1,5 +1,5 @@
 -- lua/op/begin.lua
--- needs: VALUES, clock, is_alive, is_current, epoch_of, register, lease_of, set_lease, keep_leases,
+-- needs: RANKING, VALUES, clock, is_alive, is_current, epoch_of, register, lease_of, set_lease, keep_leases,
 --   NO_HOLDER, LONGEST_PAUSE_MS, SKEW_MS
 -- ARGV: field, forced_us, token, lease_ms, manner, unwanted, method, new epoch if the method has none
 -- returns: {now_us, 'hit', epoch, entry}, {now_us, 'wait', epoch, left_ms, token of the lease} or
@@ -9,6 +9,8 @@
 -- one that will not.
 local field, now_us, token, lease_ms = ARGV[1], clock(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local manner, unwanted = tonumber(ARGV[5]), ARGV[6]
+-- Where a key is of a foreign type the script ends here, before it has written.
+redis.call('ZCARD', RANKING)
 local method, deadline_ms, holder, awaited, origin = ARGV[7], lease_of(field)
 
 local entry = unwanted ~= '*' and redis.call('HGET', VALUES, field)

@@ -8,6 +8,7 @@
 #[allow(unreachable_pub)]
 mod breaker;
 mod calls_and_probes;
+mod control_key;
 mod flights;
 #[path = "../../runtime/src/engine/single_flight.rs"]
 #[allow(dead_code, unreachable_pub)]

@@ -89,7 +89,7 @@ where
         Ok(reply.and_then(|reply| call.read(&reply)))
     }
 
-    /// Removes the entry; returns whether there was one.
+    /// Removes the entry, of whichever build; returns whether there was one.
     ///
     /// After it has returned `Ok`, no later call, in any process, returns a value that was computed
     /// before it: a computation that was under way stores nothing (its fencing token is gone), and
