@@ -53,6 +53,7 @@ pass! {
     "pass/handles_of_everything.rs" handles_of_everything,
     "pass/in_place_blocks.rs" in_place_blocks,
     "pass/inside_macro_rules.rs" inside_macro_rules,
+    "pass/invalidation_elsewhere.rs" invalidation_elsewhere,
     "pass/keys_of_expressions.rs" keys_of_expressions,
     "pass/lifetimes.rs" lifetimes,
     "pass/lists_of_names.rs" lists_of_names,

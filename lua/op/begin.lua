@@ -11,6 +11,7 @@ local field, now_us, token, lease_ms = ARGV[1], clock(ARGV[2]), ARGV[3], tonumbe
 local manner, unwanted = tonumber(ARGV[5]), ARGV[6]
 -- Where a key is of a foreign type the script ends here, before it has written.
 redis.call('ZCARD', RANKING)
+redis.call('HLEN', VALUES)
 local method, deadline_ms, holder, awaited, origin = ARGV[7], lease_of(field)
 
 local entry = unwanted ~= '*' and redis.call('HGET', VALUES, field)

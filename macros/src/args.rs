@@ -11,6 +11,7 @@ mod expr;
 mod freshness;
 mod list;
 mod literal;
+mod name;
 mod path;
 mod precedence;
 
@@ -28,6 +29,7 @@ pub(crate) use duration::{Ttl, TtlNone};
 pub(crate) use freshness::{Early, Jitter, SoftTimeout, Stale, Stampede, soft_timeout_alone};
 pub(crate) use list::{Names, Only, Skip};
 pub(crate) use literal::{Flag, MaxSize, Version};
+pub(crate) use name::{Name, NameOfBlock};
 pub(crate) use path::{CacheExpr, HandleName, Krate, SelfKey, Vis, Wrapper};
 pub(crate) use precedence::{
     NonePolicy, effective_early, effective_stale_ms, outlives_calls, outliving,
@@ -64,6 +66,7 @@ pub(crate) struct BlockArgs {
     pub(crate) ttl_fn: Option<OnlyOnMethods>,
     pub(crate) batch: Option<OnlyOnOneMethod>,
     pub(crate) shares: Option<OnlyOnOneMethod>,
+    pub(crate) name: Option<NameOfBlock>,
     #[darling(rename = "crate")]
     pub(crate) krate: Option<Krate>,
     #[darling(rename = "default")]
@@ -106,6 +109,7 @@ pub(crate) struct MethodArgs {
     pub(crate) codec: Option<Codec>,
     pub(crate) touch: Option<Touch>,
     pub(crate) version: Option<Version>,
+    pub(crate) name: Option<Name>,
     /// Cached item by item.
     pub(crate) batch: Option<BatchOver>,
     pub(crate) shares: Option<Shares>,

@@ -7,6 +7,7 @@ mod argument;
 mod batch;
 mod conversion;
 mod helper;
+mod invalidates;
 mod recursion;
 
 use syn::{
@@ -18,7 +19,8 @@ use crate::{names, types};
 pub(crate) use argument::{Arg, bindings, key, typed};
 pub(crate) use batch::{Batch, BatchForm, BatchItem};
 pub(crate) use conversion::{Conversion, Environment, Form, Obstacle};
-pub(crate) use helper::{Helpers, Invalidates, helper, invalidates, late, strip, strip_function};
+pub(crate) use helper::{Helpers, helper, late, strip, strip_function};
+pub(crate) use invalidates::{Invalidates, Owner, Writes, names_ok, names_variable};
 pub(crate) use recursion::box_recursion;
 
 /// A block with its options.

@@ -9,6 +9,7 @@ mod argument;
 mod attributes;
 mod batch;
 mod body;
+mod by_path;
 mod cacheability;
 mod context;
 mod declaration;
@@ -26,6 +27,7 @@ mod returned;
 mod warning;
 mod wrapper;
 mod wrapper_method;
+mod write;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -42,7 +44,8 @@ pub(crate) fn whole(plan: &Plan<'_>) -> TokenStream {
     let returned = returned::assertions(&context);
     let handles = handle::handles(&context);
     let all = entries::all_functions(&context);
-    let shared = quote!(#declarations #returned #handles #all);
+    let by_path = by_path::functions(&context);
+    let shared = quote!(#declarations #returned #handles #all #by_path);
     match plan.block.entry_point {
         EntryPoint::Wrapper => {
             let mut block = plan.block.item.clone();
@@ -58,7 +61,8 @@ pub(crate) fn whole(plan: &Plan<'_>) -> TokenStream {
             let methods = methods.then(|| wrapper_method::implementation(&context));
             let entries = entries::in_place(&context);
             let (all, declared) = (entries::all(&context), wrapper::methods(&context));
-            quote!(#block #methods #entries #all #declared #shared)
+            let by_path = by_path::definition(&context);
+            quote!(#block #methods #entries #all #declared #by_path #shared)
         }
         EntryPoint::Function => {
             let function = wrapper_method::function(&context);

@@ -1,6 +1,6 @@
 //! The identity of a method: a SHA-1 over its tokens, the same for every way to write them down.
 //!
-//! Any stage may use it; it imports nothing of the crate. Start at [`method`].
+//! Any stage may use it; it imports only `names`. Start at [`method`].
 //!
 //! Not hashed: attributes and docs, except `#[cfg]` inside of the method and `#[cache_key]`,
 //! visibility, spans and spaces, `None` groups that a macro left behind, raw prefixes of
@@ -15,6 +15,8 @@ use quote::ToTokens as _;
 use sha1::{Digest as _, Sha1};
 use syn::visit_mut::VisitMut as _;
 use syn::{ImplItemFn, Visibility};
+
+use crate::names;
 
 /// Longest first.
 const OPERATORS: [&str; 24] = [
@@ -31,8 +33,12 @@ const NO_CALLEE: [&str; 22] = [
 pub(crate) use conditions::conditions;
 use strip::Strip;
 
-pub(crate) fn method(method: &ImplItemFn) -> [u8; 20] {
+/// Its own name is no part of it where it `is_named` by another.
+pub(crate) fn method(method: &ImplItemFn, is_named: bool) -> [u8; 20] {
     let mut method = method.clone();
+    if is_named {
+        method.sig.ident = names::renamed();
+    }
     Strip.visit_impl_item_fn_mut(&mut method);
     method.vis = Visibility::Inherited;
     tokens(method.to_token_stream())
@@ -184,7 +190,31 @@ mod tests {
     use super::*;
 
     fn of(tokens: TokenStream) -> [u8; 20] {
-        method(&syn::parse2(tokens).unwrap())
+        method(&syn::parse2(tokens).unwrap(), false)
+    }
+
+    #[test]
+    fn the_name_of_a_method_matters_unless_it_is_named_otherwise() {
+        let find = quote!(
+            async fn find(&self, id: u64) -> u64 {
+                id
+            }
+        );
+        let renamed = quote!(
+            async fn look(&self, id: u64) -> u64 {
+                id
+            }
+        );
+        let changed = quote!(
+            async fn look(&self, id: u64) -> u64 {
+                id + 1
+            }
+        );
+        assert_ne!(of(find.clone()), of(renamed.clone()));
+        let [find, renamed, changed] =
+            [find, renamed, changed].map(|one| method(&syn::parse2(one).unwrap(), true));
+        assert_eq!(hex(find), hex(renamed));
+        assert_ne!(hex(find), hex(changed));
     }
 
     fn hex(digest: [u8; 20]) -> String {

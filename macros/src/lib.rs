@@ -217,6 +217,7 @@ inside_only! {
     /// | `cache_none` | `true`, `false` | Whether a `None` is stored. |
     /// | `ttl_none` | duration | How long a `None` lives. |
     /// | `codec` | `"cbor"` …, or an expression | How values are encoded. |
+    /// | `name` | text of 1 to 256 bytes | Stands in keys, logs and statistics in place of the path (module, type and method): what is renamed or moved keeps its entries, as long as its code is the same. No other method of the cache may have it: the second one is not cached, which is logged as an error. |
     /// | `version` | number, text, constant, `env!("…")` | Part of the key. A type that gets a field with `#[serde(default)]` needs another one, or older entries are hits without that field. |
     /// | `stampede` | `"lease"`, `"local"`, `"off"` | Which concurrent calls share one execution. |
     /// | `batch` | name of an argument | Each element of the argument is cached separately, and the method runs for those that are missing. The argument is `&[K]`, `Vec<K>` or `&Vec<K>`; the method returns `HashMap<K, V>` or `BTreeMap<K, V>`, or by position `Vec<T>` or `Vec<Option<T>>`, or a `Result` of one of these. Not together with `stale` or `early`. |
@@ -258,14 +259,20 @@ inside_only! {
     /// It is a compile error without an expression, with one that does not name its argument, on `self` (`self_key` is
     /// for that), together with `#[cache_skip]`, and on an argument of a method that is not cached.
     cache_key
-    /// `#[invalidates(call, …)]` stands on a `#[nocache]` method with `&self`. Each call names a cached method of the
-    /// same wrapper:
+    /// `#[invalidates(call, …)]` stands on a `#[nocache]` method with `&self`. Each call names a cached method:
     ///
     /// | call | drops |
     /// |---|---|
     /// | `find(id)` | the entry of that call; the arguments are expressions of the writing method's arguments and `self`, without those that are `#[cache_skip]` |
     /// | `each find(ids)` | one entry for each element of a list, passed by reference or cloned |
     /// | `search(..)` | all entries of the method |
+    /// | `Orders::of(id)`, `Orders::of(..)` | entries of a method of another type, in this cache; if its block is cached in place, in the cache of that |
+    /// | `Carts::of(&self.tenant, id)` | the same of a block with a `self_key`: what that would be comes first |
+    /// | `crate::rates::rate(code)` | entries of a function, in its own cache; by a path with a module in front |
+    /// | `by_email(&ok.email)` | the entry that the result names: `ok` is a reference to the `Ok` of a `Result`, or to the returned value |
+    ///
+    /// Arguments that stand in one call with `ok` are references or `Clone`. Modules are known by their small letters; write
+    /// `<orders>::of(id)` for a type that has them too.
     ///
     /// # When it acts
     ///
@@ -273,7 +280,7 @@ inside_only! {
     /// |---|---|
     /// | returns `Ok`, or a value that is no `Result` | The entries are dropped before the caller gets the answer. |
     /// | returns `Err` | Nothing is dropped. |
-    /// | panics, or is cancelled | It may have written, so the entries are dropped in the background. |
+    /// | panics, or is cancelled | It may have written, so the entries are dropped in the background; in place of what `ok` would name, all entries of that method. |
     ///
     /// After it has returned, no call that starts later, in any process, is given a value from before it; a computation
     /// that was already running is fenced off and stores nothing. If the store cannot be reached, that is counted and
@@ -284,4 +291,23 @@ inside_only! {
     ///
     /// The compiler checks the names and the arguments of the calls. A method that is not cached has no entries to drop.
     invalidates
+    /// `#[updates(call, …)]` stands on a `#[nocache]` method. Each call names one entry of a cached method of the same
+    /// wrapper or block, by the arguments of the method that writes: `#[updates(find(user.id))]`. What the method returns
+    /// is stored there, with the options of the cached method.
+    ///
+    /// | the method | then |
+    /// |---|---|
+    /// | returns `Ok`, or a value that is no `Result` | The entry holds it before the caller gets it, unless something has overtaken the write. |
+    /// | returns `Err` | The entry stays as it was. |
+    /// | panics, or is cancelled | It may have written, so the entry is dropped. |
+    ///
+    /// A fencing token is taken before the method runs. Readers that are computing the entry at that moment store nothing,
+    /// and do not wait. If the token does not hold to the end, because another writer, an invalidation or a `put` came in
+    /// between, the entry is dropped: of two writers that race, either the later value stays, or none. It is dropped as well
+    /// where `cache_if` refuses the value, where a mode forbids to write, and inside of a transaction. Where
+    /// `#[invalidates]` names the same entry, that comes first.
+    ///
+    /// It is a compile error where the two methods store different types, with `..`, `each` or `ok` (what is stored has
+    /// to be known by its key before the method runs), and with a method of another type.
+    updates
 }

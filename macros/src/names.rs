@@ -30,9 +30,19 @@ pub(crate) fn all(wrapper: &Ident) -> Ident {
     format_ident!("{wrapper}All", span = wrapper.span())
 }
 
+/// Entries that others name by the path of their type: `CachedUserRepo` -> `CachedUserRepoByPath`
+pub(crate) fn by_path(wrapper: &Ident) -> Ident {
+    format_ident!("{wrapper}ByPath", span = wrapper.span())
+}
+
 /// What a method in place does if it is not answered from the cache.
 pub(crate) fn uncached(method: &Ident) -> Ident {
     format_ident!("__uncached_{}", method.unraw(), span = method.span())
+}
+
+/// What a method is called in its fingerprint, where `name` says what it is called in keys.
+pub(crate) fn renamed() -> Ident {
+    Ident::new("__named", Span::call_site())
 }
 
 /// What a function is called on the type of its handles, where it runs without the cache.
@@ -122,6 +132,11 @@ pub(crate) fn lifetime(prefix: &str, index: usize) -> Lifetime {
 /// The type of an `impl Trait` argument.
 pub(crate) fn type_parameter(index: usize) -> Ident {
     Ident::new(&format!("__Argument{index}"), Span::call_site())
+}
+
+/// The type of what is given for `self_key` where there is no value.
+pub(crate) fn self_key_type() -> Ident {
+    Ident::new("__SelfKey", Span::call_site())
 }
 
 /// The path of the crate, if `crate = …` does not say another.

@@ -4,6 +4,8 @@
 //! decided here, as are rules between methods. Start at [`Plan::new`].
 
 mod batch;
+mod invalidation;
+mod named;
 mod siblings;
 
 use std::ops::Deref;
@@ -11,7 +13,7 @@ use std::ops::Deref;
 use syn::{Error, Ident, ImplItem};
 
 use crate::args::{self, MethodArgs};
-use crate::ast::{self, Block, EntryPoint, Helpers, Invalidates, Method};
+use crate::ast::{self, Block, EntryPoint, Helpers, Method, Writes};
 use crate::valid;
 pub(crate) use batch::BatchPlan;
 
@@ -35,8 +37,8 @@ pub(crate) struct MethodPlan<'a> {
 #[derive(Debug)]
 pub(crate) enum Kind {
     Cached(Box<MethodArgs>),
-    /// Handed through; the entries of these calls are dropped after a success.
-    Delegated(Vec<Invalidates>),
+    /// Handed through; what it says of entries is done after a success.
+    Delegated(Writes),
     /// Not in the wrapper.
     Omitted,
     /// No receiver, in a trait: the trait wants it.
@@ -86,6 +88,7 @@ impl<'a> Plan<'a> {
         };
         errors.extend(siblings::collisions(&mut plan));
         plan.resolve_shares(errors);
+        errors.extend(plan.names_given_twice());
         errors.extend(plan.wrong_invalidations());
         plan.check_lists(errors);
         plan.check_refreshes(errors);
@@ -146,22 +149,6 @@ impl<'a> Plan<'a> {
         self.methods
             .iter()
             .filter(move |method| method.name() == name)
-    }
-
-    /// Calls in `#[invalidates]` that name a method of this block which has no entries. Methods that
-    /// are not here may be in another block: those the compiler looks up.
-    fn wrong_invalidations(&self) -> Vec<Error> {
-        let calls = self.methods.iter().flat_map(|method| match &method.kind {
-            Kind::Delegated(calls) => &calls[..],
-            _ => &[],
-        });
-        let is_wrong = |call: &&Invalidates| {
-            let mut named = self.named(&call.method).peekable();
-            let mut has_entries =
-                |method: &MethodPlan<'_>| matches!(method.kind, Kind::Cached(_) | Kind::Refused);
-            named.peek().is_some() && !named.any(&mut has_entries)
-        };
-        calls.filter(is_wrong).map(valid::no_entries).collect()
     }
 
     /// Names in `only` and `skip` that nothing here has. Without the right list an argument may be in the key that is not
@@ -296,10 +283,9 @@ fn kind(
             )?;
             return Ok((Kind::Omitted, None));
         }
-        let calls = helpers.invalidates.map(ast::invalidates).transpose()?;
-        let calls = calls.unwrap_or_default();
-        errors.extend(wrong_lists(&calls, method));
-        return Ok((Kind::Delegated(calls), None));
+        let writes = helpers.writes()?.unwrap_or_default();
+        errors.extend(valid::writes(block, &writes, method));
+        return Ok((Kind::Delegated(writes), None));
     }
     Ok(cached(block, method, &helpers, errors))
 }
@@ -323,13 +309,12 @@ fn kind_in_place(
         valid::skip_on_receiver(receiver)?;
     }
     if !is_cached {
-        let calls = helpers.invalidates.map(ast::invalidates).transpose()?;
-        let Some(calls) = calls else {
+        let Some(writes) = helpers.writes()? else {
             return Ok((Kind::Omitted, None));
         };
         valid::cache_expression(block, method)?;
-        errors.extend(wrong_lists(&calls, method));
-        return Ok((Kind::Delegated(calls), None));
+        errors.extend(valid::writes(block, &writes, method));
+        return Ok((Kind::Delegated(writes), None));
     }
     let before = errors.len();
     let found = cached(block, method, &helpers, errors);
@@ -339,13 +324,6 @@ fn kind_in_place(
         errors.extend(valid::unboxed_recursion(method));
     }
     Ok(found)
-}
-
-fn wrong_lists(calls: &[Invalidates], method: &Method<'_>) -> Vec<Error> {
-    let lists = calls.iter().filter(|call| call.each);
-    lists
-        .filter_map(|call| valid::list_of_each(call, method).err())
-        .collect()
 }
 
 fn cached(
@@ -358,7 +336,8 @@ fn cached(
     let receiver = method.item.sig.receiver();
     let is_marked = is_marked(block, method, helpers);
     valid::cached(block, method, receiver, is_marked, errors);
-    errors.extend(helpers.invalidates.map(valid::invalidates_on_cached));
+    let writes = helpers.invalidates.or(helpers.updates);
+    errors.extend(writes.map(valid::writes_on_cached));
     let args = helpers
         .cache
         .map(|cache| args::of_method(&cache.meta, errors))

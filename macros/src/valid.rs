@@ -10,6 +10,7 @@ mod callable;
 mod each;
 mod error;
 mod in_place;
+mod invalidation;
 mod listed;
 mod name;
 mod receiver;
@@ -19,13 +20,13 @@ mod sharing;
 
 use syn::{Attribute, Error, Receiver};
 
-use crate::ast::{Block, Method};
+use crate::ast::{self, Block, Method};
 use error::{at, leave_out};
 
 pub(crate) use argument::{arguments, no_late_helpers};
 pub(crate) use batch::batch;
 pub(crate) use block::{
-    block, forwardable, no_entries, not_a_block, nothing_cached, own_type, unknown_item, wrapper,
+    block, forwardable, named_twice, not_a_block, nothing_cached, own_type, unknown_item, wrapper,
 };
 pub(crate) use each::list_of_each;
 pub(crate) use in_place::{
@@ -33,6 +34,7 @@ pub(crate) use in_place::{
     not_a_function, options_in_place, refreshed_in_place, self_in_key, self_key_without_methods,
     unboxed_recursion, without_cache,
 };
+pub(crate) use invalidation::{no_entries, used_with_ok, writes};
 pub(crate) use listed::{marked, only_methods, unknown_arguments, unknown_methods};
 pub(crate) use receiver::{is_shared, omittable, skip_on_receiver};
 pub(crate) use refresh::{options, outlived, owned, refreshed_owner};
@@ -73,10 +75,11 @@ pub(crate) fn cached(
     }
 }
 
-pub(crate) fn invalidates_on_cached(attribute: &Attribute) -> Error {
+pub(crate) fn writes_on_cached(attribute: &Attribute) -> Error {
+    let name = ast::helper(attribute.path()).unwrap_or_default();
     at(
         attribute,
-        "`#[invalidates]` belongs on a method that is not cached; add `#[nocache]`",
+        format!("`#[{name}]` belongs on a method that is not cached; add `#[nocache]`"),
     )
 }
 

@@ -6,12 +6,14 @@
 mod after_commit;
 pub(crate) mod all_entries;
 pub(crate) mod builder;
+pub(crate) mod by_path;
 pub(crate) mod entry_handle;
 pub(crate) mod function;
 pub(crate) mod invalidation;
 mod scopes;
 pub(crate) mod updates;
 pub(crate) mod wrapper;
+pub(crate) mod write;
 
 use std::collections::BTreeMap;
 use std::fmt;

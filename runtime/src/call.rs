@@ -299,7 +299,7 @@ impl<'a> Call<'a> {
             (None, _) => Err((
                 None,
                 Error::config(
-                    "the options of the method do not fit the store, so it is not cached",
+                    "the options of the method do not fit the cache, so it is not cached",
                 ),
             )),
         }

@@ -9,6 +9,7 @@ mod functions;
 pub(crate) mod invalidation_queue;
 pub(crate) mod limits;
 pub(crate) mod lost_invalidation;
+mod named_methods;
 pub(crate) mod pending;
 pub(crate) mod refreshes;
 pub(crate) mod scope;
@@ -22,6 +23,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use self::functions::Functions;
 use self::invalidation_queue::InvalidationQueue;
 use self::limits::Limits;
+use self::named_methods::NamedMethods;
 use self::refreshes::Refreshes;
 use self::scope::Mode;
 use self::single_flight::Flights;
@@ -61,6 +63,7 @@ struct State {
     invalidations: InvalidationQueue,
     methods: RwLock<HashMap<usize, Result<Arc<BoundMethod>, Error>>>,
     functions: Functions,
+    named_methods: NamedMethods,
     maxsizes: MaxSizes,
     /// Counts what happens to methods that could not be bound.
     unbound: Counters,
@@ -76,6 +79,7 @@ impl State {
             invalidations: InvalidationQueue::default(),
             methods: RwLock::default(),
             functions,
+            named_methods: NamedMethods::default(),
             maxsizes: MaxSizes::default(),
             unbound: Counters::default(),
         }
@@ -296,6 +300,7 @@ impl Engine {
     }
 
     fn bind_new(&self, declaration: Declaration<'_>) -> Result<Arc<BoundMethod>, Error> {
+        self.state().named_methods.claim(&declaration)?;
         let bound = BoundMethod::new(declaration, &self.0.defaults, &self.state().maxsizes)?;
         if self.0.kind == StoreKind::Memory {
             bound.pair.policy.in_memory()?;

@@ -272,6 +272,42 @@ pub use redis_func_cache_macros::invalidates;
 /// ```
 #[doc(inline)]
 pub use redis_func_cache_macros::nocache;
+/// Stores what a method that writes has returned, as the entry of another one.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Price { article: u64, cents: u64 }
+/// # struct Wrong;
+/// # impl std::fmt::Debug for Wrong { fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("wrong") } }
+///
+/// struct Prices;
+///
+/// #[cache_impl]
+/// impl Prices {
+///     async fn of(&self, article: u64) -> Result<Price, Wrong> { panic!("it is cached") }
+///
+///     #[nocache]
+///     #[updates(of(article))]
+///     async fn set(&self, article: u64, cents: u64) -> Result<Price, Wrong> {
+///         Ok(Price { article, cents }) // after it was written
+///     }
+/// }
+///
+/// let prices = Prices.cached(&Cache::builder("shop").build()?);
+/// prices.set(7, 95).await.unwrap();
+/// assert_eq!(prices.of(7).await.unwrap().cents, 95); // a hit
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Chapter: [invalidation](crate::guide::invalidation).
+#[doc(inline)]
+pub use redis_func_cache_macros::updates;
 pub use settings::{Stampede, StructureTtl, Touch};
 pub use stats::Stats;
 pub use store::StoreKind;

@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
+pub use serde::Serialize;
+
+pub use crate::cache::by_path::{
+    EntriesByPath, WithoutSelfKey, all_by_path, entries_by_path, kept,
+};
 pub use crate::cache::entry_handle::{Needs, Ready, Run};
 pub use crate::cache::function::entry::GivenClosure;
 pub use crate::cache::invalidation::{
     Invalidation, invalidate_after, invalidate_after_blocking, pass,
 };
-pub use crate::cache::updates::{Update, update_after, update_after_blocking};
+pub use crate::cache::updates::{Update, storing};
 pub use crate::cache::wrapper::{Core, OwnedCore};
+pub use crate::cache::write::{Write, stored_in};
 pub use crate::call::Call;
 pub use crate::call::batch::{BatchCall, again, chosen, ids, write_key};
 pub use crate::engine::Engine;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use redis_func_cache::private::{ReturnTypeOf, engine, update_after, update_after_blocking};
+use redis_func_cache::private::{Invalidation, ReturnTypeOf, Update, Write, engine, stored_in};
 use redis_func_cache::{Cache, CachedFunction, Mode, StoreKind};
 use support::{PATIENT, Server, unique};
 use tokio::sync::Semaphore;
@@ -39,14 +39,28 @@ async fn on_every_store<F: Future<Output = ()>>(test: impl Fn([(Cache, CachedFun
 
 type Written = Result<u64, &'static str>;
 
+/// What generated code does.
+async fn update_after(
+    cache: &Cache,
+    of_ok: impl FnOnce(&u64) -> Vec<Invalidation>,
+    updates: Vec<Update<'_, u64>>,
+    method: impl Future<Output = Written>,
+) -> Written {
+    let shape = ReturnTypeOf::<true>;
+    let write = Write::begin(engine(cache), vec![], vec![]);
+    let write = write.updating(updates).await;
+    let returned = method.await;
+    let of_ok = stored_in(&shape, &returned).map(of_ok);
+    write.end(shape, returned, of_ok.unwrap_or_default()).await
+}
+
 /// A method that writes, and names the entry of 1.
 async fn write(
     (cache, rows): &(Cache, CachedFunction),
     method: impl Future<Output = Written>,
 ) -> Written {
     let updates = vec![rows.entry::<u64>(&1).update()];
-    let shape = ReturnTypeOf::<true>;
-    update_after(engine(cache), vec![], |_| vec![], updates, shape, method).await
+    update_after(cache, |_| vec![], updates, method).await
 }
 
 async fn peek((_, rows): &(Cache, CachedFunction)) -> Option<u64> {
@@ -78,8 +92,8 @@ async fn a_sync_write_updates_as_well() {
         let (cache, rows) = &here;
         let updates = vec![rows.entry_sync::<u64>(&1).update()];
         let shape = ReturnTypeOf::<false>;
-        let written =
-            update_after_blocking(engine(cache), vec![], |_| vec![], updates, shape, || 7);
+        let write = Write::begin(engine(cache), vec![], vec![]).updating_blocking(updates);
+        let written = write.end_blocking(shape, 7, vec![]);
         assert_eq!((written, peek(&there).await), (7, Some(7)));
     })
     .await;
@@ -202,7 +216,6 @@ async fn where_an_invalidation_names_the_same_entry_the_value_is_stored() {
                 let keyed = key.map(|key| rows.entry::<u64>(&key).invalidation());
                 keyed.into_iter().collect()
             };
-            let shape = ReturnTypeOf::<true>;
             let updates = vec![rows.entry::<u64>(&1).update()];
             let method = async {
                 if key.is_none() {
@@ -210,7 +223,7 @@ async fn where_an_invalidation_names_the_same_entry_the_value_is_stored() {
                 }
                 Written::Ok(7)
             };
-            let written = update_after(engine(cache), vec![], of_ok, updates, shape, method);
+            let written = update_after(cache, of_ok, updates, method);
             assert_eq!(written.await, Ok(7));
             assert_eq!(peek(&there).await, expected, "{key:?}");
             let other = there.1.entry::<u64>(&2).peek().await.unwrap();

@@ -68,6 +68,16 @@ pub mod library {
             std::future::ready(self.by + id).await
         }
 
+        /// Forgets what others have.
+        ///
+        /// # Errors
+        /// Never.
+        #[nocache]
+        #[invalidates(find(*ok), Self::look(..), Repo::find(&self.by, id), self::looked(&code))]
+        pub async fn forgets(&self, id: u8, code: String) -> Result<u8, Wrong> {
+            std::future::ready(Ok(self.by + id + u8::from(code.is_empty()))).await
+        }
+
         #[nocache]
         const fn own(&self) -> u8 {
             self.by

@@ -1,15 +1,21 @@
 //! The attributes inside a block: `#[cache]`, `#[nocache]`, `#[invalidates]`, `#[cache_skip]`.
 
-use syn::ext::IdentExt as _;
-use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{
-    Attribute, Error, Expr, FnArg, Ident, ImplItem, ImplItemFn, ItemFn, ItemImpl, Meta, Path,
-    Signature, Token,
+    Attribute, Error, FnArg, ImplItem, ImplItemFn, ItemFn, ItemImpl, Meta, Path, Signature, Token,
 };
 
+use super::invalidates::{Writes, invalidates, updates};
+
 /// What only `#[cache_impl]` understands.
-const HELPERS: [&str; 5] = ["cache", "nocache", "cache_skip", "cache_key", "invalidates"];
+const HELPERS: [&str; 6] = [
+    "cache",
+    "nocache",
+    "cache_skip",
+    "cache_key",
+    "invalidates",
+    "updates",
+];
 
 /// The helpers on one method.
 #[derive(Debug, Default)]
@@ -17,16 +23,7 @@ pub(crate) struct Helpers<'a> {
     pub(crate) cache: Option<&'a Attribute>,
     pub(crate) nocache: Option<&'a Attribute>,
     pub(crate) invalidates: Option<&'a Attribute>,
-}
-
-/// `find(id)`, `each find(ids)` or `search(..)` in `#[invalidates(…)]`.
-#[derive(Debug)]
-pub(crate) struct Invalidates {
-    pub(crate) method: Ident,
-    /// `None` for all entries of the method.
-    pub(crate) args: Option<Punctuated<Expr, Token![,]>>,
-    /// One entry for each element of an argument.
-    pub(crate) each: bool,
+    pub(crate) updates: Option<&'a Attribute>,
 }
 
 /// Which helper an attribute is, with or without the name of the crate in front.
@@ -85,6 +82,7 @@ impl<'a> Helpers<'a> {
                 "cache" => &mut helpers.cache,
                 "nocache" => &mut helpers.nocache,
                 "invalidates" => &mut helpers.invalidates,
+                "updates" => &mut helpers.updates,
                 "cache_key" => {
                     return Err(Error::new_spanned(
                         attribute,
@@ -128,77 +126,27 @@ impl<'a> Helpers<'a> {
         }
     }
 
+    /// What the method does to entries, if it says so.
+    ///
+    /// # Errors
+    /// An attribute that cannot be read.
+    pub(crate) fn writes(&self) -> Result<Option<Writes>, Error> {
+        if self.invalidates.or(self.updates).is_none() {
+            return Ok(None);
+        }
+        let invalidates = self.invalidates.map(invalidates).transpose()?;
+        let updates = self.updates.map(updates).transpose()?;
+        Ok(Some(Writes {
+            invalidates: invalidates.unwrap_or_default(),
+            updates: updates.unwrap_or_default(),
+        }))
+    }
+
     /// For what has no call to cache or to follow up.
     pub(crate) fn without_effect(&self, message: &str) -> Result<(), Error> {
-        match self.cache.or(self.invalidates) {
+        match self.cache.or(self.invalidates).or(self.updates) {
             Some(attribute) => Err(Error::new_spanned(attribute, message)),
             None => Ok(()),
         }
     }
-}
-
-/// Reads `#[invalidates(find(id), search(..))]`.
-pub(crate) fn invalidates(attribute: &Attribute) -> Result<Vec<Invalidates>, Error> {
-    let form =
-        "write the calls whose entries are to go, such as `#[invalidates(find(id), search(..))]`";
-    let Meta::List(list) = &attribute.meta else {
-        return Err(Error::new_spanned(attribute, form));
-    };
-    let calls = list.parse_args_with(Punctuated::<InvalidatedCall, Token![,]>::parse_terminated)?;
-    if calls.is_empty() {
-        return Err(Error::new_spanned(attribute, form));
-    }
-    calls.iter().map(invalidated).collect()
-}
-
-/// A call, perhaps with `each` in front of it.
-struct InvalidatedCall {
-    each: Option<Ident>,
-    call: Expr,
-}
-
-impl Parse for InvalidatedCall {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let has_each = input
-            .fork()
-            .parse::<Ident>()
-            .is_ok_and(|first| first == "each");
-        let is_in_front = has_each && input.peek2(Ident::peek_any);
-        let each = is_in_front.then(|| input.parse()).transpose()?;
-        let call = input.parse()?;
-        Ok(Self { each, call })
-    }
-}
-
-fn invalidated(InvalidatedCall { each, call }: &InvalidatedCall) -> Result<Invalidates, Error> {
-    if let Expr::Call(call) = call
-        && let Expr::Path(path) = &*call.func
-        && let Some(method) = path.path.get_ident()
-    {
-        let is_all = match call.args.first() {
-            Some(Expr::Range(range)) => range.start.is_none() && range.end.is_none(),
-            _ => false,
-        };
-        let args = (!(is_all && call.args.len() == 1)).then(|| call.args.clone());
-        if let Some(each) = each
-            .as_ref()
-            .filter(|_| args.is_none() || call.args.is_empty())
-        {
-            return Err(Error::new_spanned(
-                each,
-                format!(
-                    "`each` needs a list, and drops one entry for each of its elements, such as `each {method}(ids)`"
-                ),
-            ));
-        }
-        return Ok(Invalidates {
-            method: method.clone(),
-            args,
-            each: each.is_some(),
-        });
-    }
-    Err(Error::new_spanned(
-        call,
-        "expected a call of a cached method, such as `find(id)`, or `find(..)` for all of its entries",
-    ))
 }

@@ -8,7 +8,7 @@ use super::access::Access;
 use super::context::Context;
 use super::fragment::{key_writer, shape};
 use super::original::{awaited, call, call_later};
-use super::{argument, batch, cacheability, invalidation, owned, returned};
+use super::{argument, batch, cacheability, invalidation, owned, returned, write};
 use crate::args::MethodArgs;
 use crate::ast::{CallStyle, EntryPoint, Invalidates, Method};
 use crate::plan::{Kind, MethodPlan};
@@ -19,8 +19,11 @@ pub(super) fn of(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<Token
     match &method.kind {
         Kind::Omitted => None,
         Kind::Cached(args) => Some(cached(context, method, args)),
-        Kind::Delegated(calls) if !calls.is_empty() => Some(invalidating(context, method, calls)),
-        Kind::Delegated(_) => Some(delegated(context, method)),
+        Kind::Delegated(writes) if writes.is_empty() => Some(delegated(context, method)),
+        Kind::Delegated(writes) if invalidation::is_plain(writes) => {
+            Some(invalidating(context, method, &writes.invalidates))
+        }
+        Kind::Delegated(writes) => Some(write::body(context, method, writes)),
         Kind::Associated => Some(awaited(method, &call(context, method, None))),
         Kind::Refused => refused(context, method),
     }
@@ -130,10 +133,18 @@ fn invalidating(context: &Context<'_>, method: &Method<'_>, calls: &[Invalidates
         .block
         .owns_value()
         .then(|| Access::of_shared(context));
-    let of_calls = early.as_ref().unwrap_or(&access);
-    let each = calls
-        .iter()
-        .filter_map(|one| invalidation::of(context, method, of_calls, one));
+    let this = if method.takes_value() {
+        quote!(&self)
+    } else {
+        quote!(self)
+    };
+    let site = invalidation::Site {
+        context,
+        writer: method,
+        access: early.as_ref().unwrap_or(&access),
+        wrapper: &this,
+    };
+    let each = calls.iter().filter_map(|call| site.dropped(call));
     let make = quote!(let #dropped = ::std::vec![#(#each),*];);
     let prepared = match early {
         Some(_) => quote!(#make #prelude),

@@ -131,6 +131,12 @@ impl<'a> Context<'a> {
         quote!(#module #wrapper<#(#arguments),*>)
     }
 
+    /// The same as a path, without arguments.
+    pub(super) fn wrapper_path(&self) -> TokenStream {
+        let (module, wrapper) = (&self.module, &self.wrapper);
+        quote!(#module #wrapper)
+    }
+
     /// `CachedRepoEntry<'a, D>`
     pub(super) fn entries_type(&self, lifetime: &TokenStream) -> TokenStream {
         let (module, entries, arguments) = (&self.module, &self.entries, &self.arguments);
@@ -150,6 +156,13 @@ impl<'a> Context<'a> {
     pub(super) fn entries_path(&self) -> TokenStream {
         let (module, entries) = (&self.module, &self.entries);
         quote!(#module #entries)
+    }
+
+    /// `CachedRepoByPath<D>`
+    pub(super) fn by_path_type(&self) -> TokenStream {
+        let (module, arguments) = (&self.module, &self.arguments);
+        let by_path = names::by_path(&self.wrapper);
+        quote!(#module #by_path<#(#arguments),*>)
     }
 
     /// `CachedRepoAll`

@@ -40,7 +40,9 @@ fn declaration(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs
         };
     }
     let site = context.site_of(method.name());
-    let fingerprint = fingerprint(private, method);
+    let named = args.name.as_ref().map(|name| &name.0);
+    let fingerprint = fingerprint(private, method, named.is_some());
+    let named = named.map(|name| quote!(.named(#name)));
     let (methods, in_module) = (context.methods_type(), names::in_module());
     let options = options(context, &context.block.args, args);
     let cfgs = cfgs(&method.item.attrs);
@@ -55,15 +57,16 @@ fn declaration(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs
                 #fingerprint,
                 #options,
             )
-            .within::<#methods>(<#methods>::#in_module());
+            .within::<#methods>(<#methods>::#in_module())
+            #named;
             &METHOD
         }
     }
 }
 
 /// Of the method's tokens; where `#[cfg]` chooses among them, also of what it chooses in this build.
-fn fingerprint(private: &TokenStream, method: &Method<'_>) -> TokenStream {
-    let digest = fingerprint::method(method.item);
+fn fingerprint(private: &TokenStream, method: &Method<'_>, is_named: bool) -> TokenStream {
+    let digest = fingerprint::method(method.item, is_named);
     let digest = quote!([#(#digest),*]);
     let conditions = fingerprint::conditions(method.item);
     if conditions.is_empty() {

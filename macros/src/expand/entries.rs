@@ -224,7 +224,7 @@ fn has_cached(context: &Context<'_>, with_self: bool) -> bool {
 }
 
 /// A type that has nothing to show.
-fn handles_type(
+pub(super) fn handles_type(
     context: &Context<'_>,
     name: &Ident,
     generics: &Generics,

@@ -51,7 +51,7 @@ pub(super) fn key_writer(
     method: &Method<'_>,
     inner: &TokenStream,
 ) -> TokenStream {
-    writer(context, method, inner, None)
+    writer(context, method, &KeyOfSelf::Of(inner), None)
 }
 
 /// The same for a handle, whose arguments are only taken.
@@ -63,15 +63,32 @@ pub(super) fn lending_key_writer(
     writer(
         context,
         method,
-        inner,
+        &KeyOfSelf::Of(inner),
         Some(&argument::lends(context, method)),
     )
+}
+
+/// The same where there is no value: with what is given for `self_key`.
+pub(super) fn writer_by_path(
+    context: &Context<'_>,
+    method: &Method<'_>,
+    self_key: Option<&Ident>,
+) -> TokenStream {
+    let lends = argument::lends(context, method);
+    writer(context, method, &KeyOfSelf::Given(self_key), Some(&lends))
+}
+
+/// What of `self` is in a key.
+enum KeyOfSelf<'a> {
+    /// As the block says it of this value.
+    Of(&'a TokenStream),
+    Given(Option<&'a Ident>),
 }
 
 fn writer(
     context: &Context<'_>,
     method: &Method<'_>,
-    inner: &TokenStream,
+    self_key: &KeyOfSelf<'_>,
     lends: Option<&TokenStream>,
 ) -> TokenStream {
     let writer = names::local("__writer");
@@ -90,17 +107,38 @@ fn writer(
             GenericParam::Lifetime(_) => None,
         }));
     }
+    let nothing = TokenStream::new();
+    let inner = match self_key {
+        KeyOfSelf::Of(inner) => {
+            parts.extend(self_key_parts(context, method, inner, &writer));
+            *inner
+        }
+        KeyOfSelf::Given(given) => {
+            parts.extend(given.map(|given| quote!(#writer.add(&#given);)));
+            &nothing
+        }
+    };
+    let keyed = method.args.iter().filter(|argument| !argument.skipped);
+    parts.extend(keyed.map(|one| argument::key_part(context, method, one, inner, &writer)));
+    quote!(|#writer| { #lends #(#parts)* })
+}
+
+fn self_key_parts(
+    context: &Context<'_>,
+    method: &Method<'_>,
+    inner: &TokenStream,
+    writer: &Ident,
+) -> Vec<TokenStream> {
+    let mut parts = Vec::new();
     let says_self_key = context.block.args.self_key.is_some() && method.has_self();
     if context.block.extends() || says_self_key {
         let (methods, self_key) = (context.methods_type(), names::self_key());
         parts.push(quote!(<#methods>::#self_key(#inner, #writer);));
     }
     if context.block.extends() {
-        parts.extend(self_key_part(context, inner, &writer));
+        parts.extend(self_key_part(context, inner, writer));
     }
-    let keyed = method.args.iter().filter(|argument| !argument.skipped);
-    parts.extend(keyed.map(|one| argument::key_part(context, method, one, inner, &writer)));
-    quote!(|#writer| { #lends #(#parts)* })
+    parts
 }
 
 // What one block says of `self` holds for all that join it.

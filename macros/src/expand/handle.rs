@@ -49,9 +49,12 @@ pub(super) fn handles(context: &Context<'_>) -> TokenStream {
         .map(|((method, args), of_one)| match of_one {
             Some(of_one) => {
                 let entry = batch::entry_of(context, method, of_one);
-                Handle::new(context, of_one, args, entry)
+                let shared = method.batch.as_ref();
+                let shared = shared.and_then(|batch| context.plan.shared(batch));
+                let entry_args = shared.map_or(*args, |(_, args)| args);
+                Handle::new(context, of_one, args, (entry, entry_args))
             }
-            None => Handle::new(context, method, args, method),
+            None => Handle::new(context, method, args, (method, args)),
         });
     let handles: Vec<_> = handles.collect();
     let runners = handles.iter().filter_map(Handle::runner);
@@ -125,7 +128,7 @@ impl<'a> Handle<'a> {
         context: &'a Context<'a>,
         method: &'a Method<'a>,
         args: &'a MethodArgs,
-        entry: &'a Method<'a>,
+        (entry, entry_args): (&'a Method<'a>, &'a MethodArgs),
     ) -> Self {
         let lifetime = if method.has_self() {
             names::entry_lifetime()
@@ -157,7 +160,7 @@ impl<'a> Handle<'a> {
             lifetime,
             context,
             method,
-            args,
+            args: entry_args,
             entry,
             keyed,
             skipped,
@@ -175,11 +178,8 @@ impl<'a> Handle<'a> {
         };
         let (returned, shape) = (&self.spelled, self.shape());
         let (run, run_type) = self.run();
-        // It is for `refresh`.
-        let condition = self
-            .skipped
-            .as_ref()
-            .and_then(|_| cacheability::of_handle(self.context, self.method, self.args, &shape));
+        // It is for `refresh`, and for `#[updates]`.
+        let condition = cacheability::of_handle(self.context, self.entry, self.args, &shape);
         let handle = match self.method.style {
             CallStyle::Sync => quote!(BlockingEntryHandle),
             CallStyle::Async | CallStyle::Future => quote!(EntryHandle),
@@ -280,7 +280,7 @@ impl<'a> Handle<'a> {
 }
 
 /// The arguments that are skipped, or those that are not, each with a name.
-fn typed<'a>(
+pub(super) fn typed<'a>(
     context: &Context<'_>,
     method: &'a Method<'_>,
     skipped: bool,
@@ -294,7 +294,7 @@ fn typed<'a>(
 }
 
 /// The generics that the wrapper does not have: the trait's, the method's, and what got a name.
-fn own_generics(
+pub(super) fn own_generics(
     context: &Context<'_>,
     method: &Method<'_>,
     named: &Namer,

@@ -5,7 +5,7 @@ use quote::quote;
 use syn::{Ident, ImplItem};
 
 use super::context::Context;
-use super::{entries, fragment, warning};
+use super::{by_path, entries, fragment, warning};
 use crate::ast::EntryPoint;
 use crate::names;
 use crate::plan::Kind;
@@ -34,7 +34,7 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
     let lints = context.lints();
     let accessors = accessors(context);
     let (entries, all) = (entries::of_wrapper(context), entries::all(context));
-    let methods = methods(context);
+    let (methods, by_path) = (methods(context), by_path::definition(context));
     let owns = context.block.owns_value();
     let core_type = if owns {
         quote!(OwnedCore)
@@ -89,6 +89,7 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
         #entries
         #all
         #methods
+        #by_path
     }
 }
 

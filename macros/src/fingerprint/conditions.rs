@@ -101,7 +101,7 @@ mod tests {
         let found = conditions(&item).into_iter();
         (
             found.map(|tokens| tokens.to_string()).collect(),
-            method(&item),
+            method(&item, false),
         )
     }
 

@@ -3,10 +3,10 @@
 use proc_macro2::Span;
 use quote::ToTokens as _;
 use syn::visit::{self, Visit};
-use syn::{Error, Ident, ImplItem, Item, ItemImpl, PathArguments, ReturnType};
+use syn::{Error, Ident, ImplItem, Item, ItemImpl, LitStr, PathArguments, ReturnType};
 
 use super::error::at;
-use crate::ast::{Block, Invalidates, Method};
+use crate::ast::{Block, Method};
 use crate::types;
 
 pub(crate) fn not_a_block(item: &Item) -> Error {
@@ -188,13 +188,12 @@ pub(crate) fn forwardable(method: &Method<'_>, wrapper: &Ident) -> Result<(), Er
     }
 }
 
-/// For a call in `#[invalidates]` whose method is of the same block, and not cached.
-pub(crate) fn no_entries(call: &Invalidates) -> Error {
+/// Two methods of a block with one name in keys.
+pub(crate) fn named_twice(name: &LitStr, first: &Ident) -> Error {
     at(
-        &call.method,
+        name,
         format!(
-            "`{}` is not cached, so it has no entries to drop; name a cached method",
-            call.method
+            "`{first}` has this name too, and each would be given values of the other; give each method a name of its own"
         ),
     )
 }

@@ -3,7 +3,7 @@
 use syn::{Error, Expr, Type};
 
 use super::error::at;
-use crate::ast::{Arg, Invalidates, Method};
+use crate::ast::{self, Arg, Invalidates, Method};
 use crate::types;
 
 /// Of the arguments of a call with `each`, the one that is the list: the only one, or the one that is seen to be a list.
@@ -17,7 +17,7 @@ pub(crate) fn list_of_each(call: &Invalidates, method: &Method<'_>) -> Result<us
     }
     let mut lists = arguments
         .enumerate()
-        .filter(|(_, one)| names_list(one, method));
+        .filter(|(_, one)| names_list(one, method) || ast::names_ok(one).is_some());
     match (lists.next(), lists.next()) {
         (Some((place, _)), None) => Ok(place),
         (found, _) => {
@@ -30,7 +30,7 @@ pub(crate) fn list_of_each(call: &Invalidates, method: &Method<'_>) -> Result<us
                 &call.method,
                 format!(
                     "`each` drops one entry for each element of a list, and {what} of this call is seen to be one; let one \
-                     be the name of an argument of `{}` that is a slice or a `Vec`",
+                     be the name of an argument of `{}` that is a slice or a `Vec`, or be made of `ok`",
                     method.name()
                 ),
             ))

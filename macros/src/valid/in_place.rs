@@ -221,6 +221,7 @@ pub(crate) fn helper_on_function(attribute: &Attribute, name: &str) -> Error {
     let remedy = match name {
         "nocache" => "remove it, or `#[cache_fn]`",
         "cache" => "write the options in `#[cache_fn(…)]`",
+        "updates" => "call `put` on a handle, such as `rate::entry(…)`",
         _ => "call `invalidate` on a handle, such as `rate::entry(…)`",
     };
     at(

@@ -28,6 +28,7 @@ fn options_of_another(args: &MethodArgs) -> Option<(&'static str, proc_macro2::S
         ("codec", args.codec.is_some()),
         ("touch", args.touch.is_some()),
         ("version", args.version.is_some()),
+        ("name", args.name.is_some()),
     ];
     let shares = args.shares.as_ref()?;
     let (name, _) = said.into_iter().find(|(_, is_said)| *is_said)?;

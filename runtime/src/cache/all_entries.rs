@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::invalidation;
+use super::invalidation::{self, Invalidation};
 use crate::engine::Engine;
 use crate::engine::pending::MethodEntries;
 use crate::error::Error;
@@ -67,6 +67,15 @@ impl AllEntries {
         }
     }
 
+    /// For generated code.
+    #[doc(hidden)]
+    pub fn invalidation(&self) -> Invalidation {
+        match &self.of {
+            Owner::Method(method) => Invalidation::all(&self.engine, method),
+            Owner::Function(_) => unreachable!("generated code names methods"),
+        }
+    }
+
     pub(super) fn of_function(engine: &Engine, function: &Arc<Function>) -> Self {
         Self {
             engine: engine.clone(),
@@ -100,6 +109,12 @@ impl BlockingAllEntries {
     #[doc(hidden)]
     pub fn new(engine: &Engine, method: &'static Method) -> Self {
         Self(AllEntries::new(engine, method))
+    }
+
+    /// For generated code.
+    #[doc(hidden)]
+    pub fn invalidation(&self) -> Invalidation {
+        self.0.invalidation()
     }
 }
 

@@ -68,9 +68,9 @@ impl Entry {
         }
     }
 
-    /// Its method and key.
-    pub(in crate::cache) fn named(&self) -> (Arc<BoundMethod>, CallKey) {
-        (self.method.clone(), self.key)
+    /// Its cache, method and key.
+    pub(in crate::cache) fn named(&self) -> (Engine, Arc<BoundMethod>, CallKey) {
+        (self.engine.clone(), self.method.clone(), self.key)
     }
 }
 
@@ -293,8 +293,7 @@ impl<S, R, Run> EntryHandle<'_, S, R, Run> {
     }
 
     pub fn invalidation(self) -> Invalidation {
-        let entry = self.entry.ok();
-        Invalidation::of(entry.map(|entry| (entry.method, entry.key)))
+        Invalidation::of(self.entry.ok().map(|entry| entry.named()))
     }
 }
 

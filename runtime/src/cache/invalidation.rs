@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::call::Call;
 use crate::deadline::HANDLE_DEADLINE;
 use crate::engine::commit_scope::CommitScope;
 use crate::engine::pending::{MethodEntries, PendingEntries};
@@ -21,29 +22,39 @@ use crate::stats::Event;
 /// Entries that a method with `#[invalidates(…)]` drops after it succeeded.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Invalidation(Option<(Arc<BoundMethod>, MethodEntries)>);
+pub struct Invalidation(Option<(Engine, Arc<BoundMethod>, MethodEntries)>);
 
 impl Invalidation {
     /// All entries of a method.
     pub fn all(engine: &Engine, method: &'static Method) -> Self {
         // Why it could not be bound has been logged; such a method has no entries.
         let bound = engine.bind(method).ok();
-        Self(bound.map(|bound| (bound.into_arc(), MethodEntries::All)))
+        Self(bound.map(|bound| (engine.clone(), bound.into_arc(), MethodEntries::All)))
     }
 
     /// The entry of one call, if it has one.
-    pub(super) fn of(entry: Option<(Arc<BoundMethod>, CallKey)>) -> Self {
-        Self(entry.map(|(bound, key)| (bound, MethodEntries::of(key.field))))
+    pub(super) fn of(entry: Option<(Engine, Arc<BoundMethod>, CallKey)>) -> Self {
+        Self(entry.map(|(engine, bound, key)| (engine, bound, MethodEntries::of(key.field))))
+    }
+
+    /// The same without a handle.
+    pub fn of_call(call: Call<'_>) -> Self {
+        let call = call.entry().ok();
+        Self::of(call.map(|call| (call.engine.clone(), call.method.into_arc(), call.key)))
+    }
+
+    pub(super) fn engine(&self) -> Option<&Engine> {
+        self.0.as_ref().map(|(engine, ..)| engine)
     }
 
     /// The entries of many calls of one method, which are dropped by one request.
     pub fn each(of_calls: Vec<Self>) -> Self {
         let mut all = of_calls.into_iter().filter_map(|one| one.0);
-        let Some((bound, mut dropped)) = all.next() else {
+        let Some((engine, bound, mut dropped)) = all.next() else {
             return Self(None);
         };
-        all.for_each(|(_, more)| dropped.extend(more));
-        Self(Some((bound, dropped)))
+        all.for_each(|(.., more)| dropped.extend(more));
+        Self(Some((engine, bound, dropped)))
     }
 }
 
@@ -166,17 +177,17 @@ pub(super) fn is_deferred(
 
 /// What a method declares, from its start on. If the method is dropped or panics, it may have written, so
 /// its entries are dropped.
-pub(super) struct RunningWrite<'a> {
-    pub(super) engine: &'a Engine,
+pub(super) struct RunningWrite {
+    pub(super) engine: Engine,
     /// The transaction that it is a part of.
     pub(super) commit: Option<Arc<CommitScope>>,
     entries: PendingEntries,
 }
 
-impl<'a> RunningWrite<'a> {
-    pub(super) fn begin(engine: &'a Engine, invalidations: Vec<Invalidation>) -> Self {
+impl RunningWrite {
+    pub(super) fn begin(engine: &Engine, invalidations: Vec<Invalidation>) -> Self {
         let mut running = Self {
-            engine,
+            engine: engine.clone(),
             commit: scope::commit(engine.id()),
             entries: PendingEntries::default(),
         };
@@ -185,7 +196,7 @@ impl<'a> RunningWrite<'a> {
     }
 
     pub(super) fn add(&mut self, invalidations: Vec<Invalidation>) {
-        for (bound, entries) in invalidations.into_iter().filter_map(|one| one.0) {
+        for (_, bound, entries) in invalidations.into_iter().filter_map(|one| one.0) {
             self.entries.add(bound, entries);
         }
     }
@@ -210,10 +221,10 @@ impl<'a> RunningWrite<'a> {
     }
 }
 
-impl Drop for RunningWrite<'_> {
+impl Drop for RunningWrite {
     fn drop(&mut self) {
         let entries = std::mem::take(&mut self.entries);
-        apply_later(self.engine, self.outside_of_commit(entries));
+        apply_later(&self.engine, self.outside_of_commit(entries));
     }
 }
 

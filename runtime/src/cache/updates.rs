@@ -1,23 +1,5 @@
 //! `#[updates(find(id))]`: what a method returns is stored as an entry of another one.
 //!
-//! Generated code makes the updates before the method runs, from handles, and hands them over with what is to be
-//! invalidated:
-//!
-//! ```ignore
-//! let updates = vec![entries.find(id).update()];             // EntryHandle<S, R, Run> -> Update<'_, S::Stored>
-//! update_after(
-//!     engine,
-//!     vec![entries.by_email(email).invalidation()],          // as for `invalidate_after`
-//!     |ok| vec![entries.by_email(&ok.email).invalidation()], // of what was returned; `|_| Vec::new()` without `ok`
-//!     updates,
-//!     shape,                                                 // of the method that writes: its `Stored` is what the
-//!     method,                                                // updated methods store, or the types do not match
-//! ).await
-//! ```
-//!
-//! [`update_after_blocking`] is the same for a sync method, which is a closure. `updates` may be empty: then it is
-//! `invalidate_after` with `ok`. A handle of a sync method has `update()` too.
-//!
 //! Each entry is taken a token on before the method runs, so that readers from before it store nothing. When the method
 //! has succeeded, invalidations come first, without those that name an updated entry alone; then each value is stored
 //! under its token. If the token no longer holds (another writer, an invalidation of all entries of the method), or the
@@ -26,7 +8,6 @@
 //! invalidation.
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,15 +16,14 @@ use futures_util::future::join_all;
 use super::entry_handle::blocking::BlockingEntryHandle;
 use super::entry_handle::token::EntryToken;
 use super::entry_handle::{Entry, EntryHandle};
-use super::invalidation::{FailedInvalidation, Invalidation, RunningWrite, apply, count};
+use super::invalidation::{FailedInvalidation, Invalidation, apply, count};
 use crate::call::commit::count_put;
 use crate::call::failure;
+use crate::engine::Engine;
 use crate::engine::pending::{MethodEntries, PendingEntries};
-use crate::engine::{Engine, detached};
 use crate::error::Error;
 use crate::method::bound::BoundMethod;
 use crate::method::return_type::{ReturnType, Value};
-use crate::rt::blocking;
 use crate::store::{Put, PutOutcome};
 
 /// An entry that is to hold what a method returns.
@@ -60,15 +40,19 @@ type Encode<'a, T> =
     Box<dyn FnOnce(T, &Entry, Duration) -> (T, Option<Result<Put, Error>>) + Send + 'a>;
 
 #[doc(hidden)]
-impl<'a, S, R, Run> EntryHandle<'a, S, R, Run>
+impl<S, R, Run> EntryHandle<'_, S, R, Run>
 where
-    S: ReturnType<R> + 'a,
+    S: ReturnType<R>,
     S::Stored: Value,
-    R: 'a,
 {
-    pub fn update(self) -> Update<'a, S::Stored> {
+    // It borrows nothing of what the handle was made by, which the method may be lent.
+    pub fn update<'u>(self) -> Update<'u, S::Stored>
+    where
+        S: 'u,
+        R: 'u,
+    {
         let (entry, cacheability, _) = self.into_parts();
-        let encode: Encode<'a, S::Stored> = Box::new(move |value, entry, cost| {
+        let encode: Encode<'u, S::Stored> = Box::new(move |value, entry, cost| {
             let returned = S::from_stored(value);
             let cacheability = cacheability(&returned);
             let Ok(value) = S::into_stored(returned) else {
@@ -88,13 +72,16 @@ where
 }
 
 #[doc(hidden)]
-impl<'a, S, R, Run> BlockingEntryHandle<'a, S, R, Run>
+impl<S, R, Run> BlockingEntryHandle<'_, S, R, Run>
 where
-    S: ReturnType<R> + 'a,
+    S: ReturnType<R>,
     S::Stored: Value,
-    R: 'a,
 {
-    pub fn update(self) -> Update<'a, S::Stored> {
+    pub fn update<'u>(self) -> Update<'u, S::Stored>
+    where
+        S: 'u,
+        R: 'u,
+    {
         self.into_waiting().update()
     }
 }
@@ -111,12 +98,12 @@ impl<T> Update<'_, T> {
         }
     }
 
-    fn invalidation(&self) -> Invalidation {
+    pub(super) fn invalidation(&self) -> Invalidation {
         Invalidation::of(self.entry.as_ref().map(Entry::named))
     }
 
     /// What is to be stored of the value, if it may be.
-    fn prepare(self, value: T) -> (T, Option<PreparedUpdate>) {
+    pub(super) fn prepare(self, value: T) -> (T, Option<PreparedUpdate>) {
         let Self {
             entry,
             token,
@@ -139,8 +126,8 @@ impl<T> Update<'_, T> {
 }
 
 /// A value on its way into the store.
-struct PreparedUpdate {
-    entry: Entry,
+pub(super) struct PreparedUpdate {
+    pub(super) entry: Entry,
     token: EntryToken,
     put: Put,
 }
@@ -167,14 +154,14 @@ struct StoredUpdate {
     outcome: Result<PutOutcome, Error>,
 }
 
-/// What a write came to, to be counted where it was called.
-struct WriteEnd {
+/// What the updates of a write came to, to be counted where it was called.
+pub(super) struct WriteEnd {
     stored: Vec<StoredUpdate>,
     failed: Vec<FailedInvalidation>,
 }
 
 impl WriteEnd {
-    fn count(self, engine: &Engine) {
+    pub(super) fn count(self, engine: &Engine) {
         for StoredUpdate { bound, outcome, .. } in self.stored {
             count_put(engine, &bound, outcome);
         }
@@ -183,7 +170,11 @@ impl WriteEnd {
 }
 
 /// Invalidates, then stores the updates, and invalidates those that could not be stored.
-async fn finish(engine: Engine, entries: PendingEntries, updates: Vec<PreparedUpdate>) -> WriteEnd {
+pub(super) async fn finish(
+    engine: Engine,
+    entries: PendingEntries,
+    updates: Vec<PreparedUpdate>,
+) -> WriteEnd {
     let mut failed = apply(engine.clone(), entries).await;
     let stored = join_all(updates.into_iter().map(PreparedUpdate::store)).await;
     let mut left = PendingEntries::default();
@@ -196,74 +187,37 @@ async fn finish(engine: Engine, entries: PendingEntries, updates: Vec<PreparedUp
     WriteEnd { stored, failed }
 }
 
-/// Awaits a method and, if what it returned is a success, invalidates entries and stores that value in others before it
-/// returns. It does so also if the caller is dropped meanwhile. If the method panics or is dropped, all these entries are
-/// invalidated.
-#[doc(hidden)]
-pub async fn update_after<S: ReturnType<R>, R>(
-    engine: &Engine,
-    invalidations: Vec<Invalidation>,
-    of_ok: impl FnOnce(&S::Stored) -> Vec<Invalidation>,
-    mut updates: Vec<Update<'_, S::Stored>>,
-    _return_type: S,
-    method: impl Future<Output = R>,
-) -> R {
-    let mut running = RunningWrite::begin(engine, invalidations);
-    if running.commit.is_none() && engine.mode().write {
-        join_all(updates.iter_mut().map(Update::begin)).await;
-    }
-    running.add(updates.iter().map(Update::invalidation).collect());
-    let returned = method.await;
-    let mut value = match S::into_stored(returned) {
-        Ok(value) => value,
-        Err(returned) => {
-            running.cancel();
-            return returned;
-        }
-    };
-    running.add(of_ok(&value));
-    let mut prepared = Vec::new();
-    for update in updates {
-        let (same, put) = update.prepare(value);
-        value = same;
-        prepared.extend(put);
-    }
-    let mut entries = running.succeeded();
-    for update in &prepared {
-        let (bound, key) = update.entry.named();
-        entries.leave_out(&bound, key.field);
-    }
-    if !entries.is_empty() || !prepared.is_empty() {
-        let late = {
-            let engine = engine.clone();
-            move |end: WriteEnd| end.count(&engine)
-        };
-        let finish = finish(engine.clone(), entries, prepared);
-        if let Some(end) = detached::within(engine, Duration::MAX, finish, late).await {
-            end.count(engine);
-        }
-    }
-    S::from_stored(value)
+/// Takes a token on each entry.
+pub(super) async fn begin_all<T>(updates: &mut [Update<'_, T>]) {
+    join_all(updates.iter_mut().map(Update::begin)).await;
 }
 
-/// [`update_after`] for a sync method.
+/// An update by a method, which is to return what the entry holds.
 #[doc(hidden)]
-pub fn update_after_blocking<S: ReturnType<R>, R>(
-    engine: &Engine,
-    invalidations: Vec<Invalidation>,
-    of_ok: impl FnOnce(&S::Stored) -> Vec<Invalidation>,
-    updates: Vec<Update<'_, S::Stored>>,
-    return_type: S,
-    method: impl FnOnce() -> R,
-) -> R {
-    blocking::wait(update_after(
-        engine,
-        invalidations,
-        of_ok,
-        updates,
-        return_type,
-        async { method() },
-    ))
+pub fn storing<'u, S, R, T>(_return_type: &S, update: Update<'u, T>) -> Update<'u, S::Stored>
+where
+    S: ReturnType<R>,
+    T: StoredAs<S::Stored>,
+{
+    T::same(update)
+}
+
+/// What an entry holds, against what a method that updates it returns.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "this method gives a `{V}` to store, and the entries of the updated method hold `{Self}`",
+    label = "the types of the two methods differ",
+    note = "let both return the same, or write `#[invalidates(…)]`"
+)]
+pub trait StoredAs<V>: Sized {
+    fn same(update: Update<'_, Self>) -> Update<'_, V>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> StoredAs<T> for T {
+    fn same(update: Update<'_, T>) -> Update<'_, T> {
+        update
+    }
 }
 
 // What is to be stored is not for logs.

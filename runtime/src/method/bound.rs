@@ -104,6 +104,7 @@ impl BoundMethod {
             policy,
             codec,
             version,
+            named_path: _,
         } = declaration;
         let policy = policy.unwrap_or_else(|| defaults.policy.clone());
         let ttl_ms = options.ttl_ms.unwrap_or(defaults.ttl_ms);

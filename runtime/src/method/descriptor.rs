@@ -22,12 +22,16 @@ pub(crate) struct Declaration<'m> {
     pub(crate) policy: Option<Policy>,
     pub(crate) codec: Option<Codec>,
     pub(crate) version: &'m str,
+    /// Its path, if a name stands in keys in place of that.
+    pub(crate) named_path: Option<Cow<'static, str>>,
 }
 
 /// What the macro knows of a method. One `static` each.
 #[derive(Debug)]
 pub struct Method {
-    site: &'static str,
+    path: &'static str,
+    /// In place of the path.
+    named: Option<&'static str>,
     name: &'static str,
     fingerprint: [u8; 20],
     options: Options,
@@ -39,13 +43,14 @@ pub struct Method {
 impl Method {
     /// Declares a method.
     pub const fn new(
-        site: &'static str,
+        path: &'static str,
         name: &'static str,
         fingerprint: [u8; 20],
         options: Options,
     ) -> Self {
         Self {
-            site,
+            path,
+            named: None,
             name,
             fingerprint,
             options,
@@ -62,18 +67,35 @@ impl Method {
         self
     }
 
-    /// The site, and the function around it.
-    fn full_site(&self) -> Cow<'static, str> {
+    /// Gives it a name that stands in its keys in place of its path, so that both may change.
+    #[must_use]
+    pub const fn named(mut self, name: &'static str) -> Self {
+        self.named = Some(name);
+        self.name = name;
+        self
+    }
+
+    /// Its path, and the function around it.
+    fn full_path(&self) -> Cow<'static, str> {
         match self.enclosing.and_then(Enclosing::function) {
-            Some(function) => Cow::Owned(format!("{} in {function}", self.site)),
-            None => Cow::Borrowed(self.site),
+            Some(function) => Cow::Owned(format!("{} in {function}", self.path)),
+            None => Cow::Borrowed(self.path),
         }
     }
 
     pub(crate) fn declaration(&self) -> Declaration<'_> {
+        let (full_site, named_path) = match self.named {
+            // A path begins with the name of its crate and `::`.
+            Some(name) => (
+                Cow::Owned(format!("method \"{name}\"")),
+                Some(self.full_path()),
+            ),
+            None => (self.full_path(), None),
+        };
         Declaration {
-            site: Cow::Borrowed(self.site),
-            full_site: self.full_site(),
+            site: Cow::Borrowed(self.site()),
+            full_site,
+            named_path,
             name: self.name,
             fingerprint: self.fingerprint,
             options: &self.options,
@@ -84,7 +106,7 @@ impl Method {
     }
 
     pub(crate) fn site(&self) -> &'static str {
-        self.site
+        self.named.unwrap_or(self.path)
     }
 
     /// The binding to this cache, if it was the first.

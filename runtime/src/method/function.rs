@@ -98,6 +98,7 @@ impl Function {
             policy: self.options.policy.clone(),
             codec: self.options.codec.clone(),
             version: &self.options.version,
+            named_path: None,
         }
     }
 

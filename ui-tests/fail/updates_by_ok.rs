@@ -9,7 +9,7 @@ impl Repo {
     }
 
     #[nocache]
-    #[invalidates(Self::find(id))]
+    #[updates(find(*ok))]
     async fn rename(&self, id: u64) -> u64 {
         id
     }

@@ -1,0 +1,12 @@
+use redis_func_cache::cache_impl;
+
+struct Repo;
+
+#[cache_impl(name = "users")]
+impl Repo {
+    async fn find(&self, id: u64) -> u64 {
+        id
+    }
+}
+
+fn main() {}
