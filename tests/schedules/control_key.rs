@@ -146,8 +146,8 @@ impl Model {
 
     fn invalidate_entry(&self, world: &mut World, by: usize) {
         let listed = world.method.map_or([false; BUILDS], |method| method.builds);
-        for build in 0..BUILDS {
-            let is_known = listed[build] || build == by;
+        for (build, is_listed) in listed.into_iter().enumerate() {
+            let is_known = is_listed || build == by;
             if is_known && (build == by || self.broken != Broken::DeleteKnowsOneBuild) {
                 world.values[build] = None;
             }
