@@ -7,7 +7,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use redis_func_cache::{
-    Cache, CacheExt as _, Codec, Mode, Policy, StructureTtl, cache_fn, cache_impl,
+    Cache, CacheExt as _, Codec, EntryToken, Inspection, LostInvalidation, Mode, Policy,
+    StructureTtl, cache_fn, cache_impl,
 };
 use serde::{Deserialize, Serialize};
 
@@ -295,4 +296,63 @@ fn settings_have_the_names_of_the_design() {
             .is_ok()
     );
     assert!(Cache::from_env("env").is_ok());
+}
+
+#[tokio::test]
+async fn invalidation_works_as_designed() -> Result<(), Box<dyn std::error::Error>> {
+    fn report(lost: &LostInvalidation) {
+        panic!("nothing is lost here: {lost:?}");
+    }
+
+    let cache = Cache::builder("shop")
+        .invalidation_queue(100)
+        .on_lost_invalidation(report)
+        .build()?;
+    let repo = UserRepo::new(Arc::default()).cached(&cache);
+    let entry = repo.entry().find(42);
+    let token: EntryToken = is_send(entry.begin()).await?;
+    let user = User {
+        id: 42,
+        name: "Ann".to_owned(),
+    };
+    let stored: bool = is_send(entry.put_if_current(&user, token)).await?;
+    assert!(stored);
+    let inspection: Option<Inspection> = is_send(entry.inspect()).await?;
+    let Inspection {
+        stored_at,
+        expires_in,
+        size,
+        codec,
+        cost,
+        build,
+        ..
+    } = inspection.unwrap();
+    assert!(stored_at.elapsed()? < Duration::from_secs(60));
+    assert!(expires_in <= Some(Duration::from_secs(300)) && size > 0);
+    assert!(matches!(codec, Codec::Cbor) && cost < Duration::from_secs(60));
+    assert!(!build.is_empty());
+
+    let rename = cache.after_commit(async {
+        repo.rename(42, "Anna").await?;
+        assert!(!repo.entry().find(42).invalidate().await.unwrap());
+        repo.all().search().invalidate().await.unwrap();
+        Ok::<_, DbError>("committed")
+    });
+    assert_eq!(is_send(rename).await, Ok("committed"));
+    assert!(entry.peek().await?.is_none());
+
+    let entry = repo.entry().tax_rate("de");
+    let token = entry.begin()?;
+    assert!(entry.put_if_current(&0.19, token)?);
+    assert!(entry.inspect()?.is_some());
+    let failed = cache.after_commit_sync(|| {
+        assert!(!entry.invalidate().unwrap());
+        Err::<(), _>(DbError)
+    });
+    assert_eq!(failed, Err(DbError));
+    assert_eq!(entry.peek()?, Some(0.19));
+    let stats = cache.stats();
+    assert_eq!((stats.queued, stats.lost), (0, 0));
+    cache.close().await;
+    Ok(())
 }

@@ -260,18 +260,37 @@ async fn where_nothing_is_to_be_stored_an_update_invalidates() {
     .await;
 }
 
-/// An update is not what readers wait for: it may take long, and they have to read a row all the same.
+/// A write may take long, and readers have to read a row all the same. Then what they store is gone after the write.
 #[tokio::test]
-async fn readers_in_the_same_process_do_not_wait_for_a_write() {
-    on_every_store(async |[here, _]: [_; 2]| {
-        let written = write(&here, async {
-            let read = here.1.get_with(&1, async || 6u64);
-            let read = tokio::time::timeout(Duration::from_secs(1), read).await;
-            assert_eq!(read, Ok(6));
-            Ok(7)
-        });
-        assert_eq!(written.await, Ok(7));
-        assert_eq!(peek(&here).await, None);
+async fn readers_do_not_wait_for_a_write() {
+    on_every_store(async |[here, there]: [_; 2]| {
+        for reader in [&here, &there] {
+            reader.1.entry::<u64>(&1).invalidate().await.unwrap();
+            let written = write(&here, async {
+                let read = reader.1.get_with(&1, async || 6u64);
+                let read = tokio::time::timeout(Duration::from_secs(1), read).await;
+                assert_eq!(read, Ok(6));
+                assert_eq!(peek(&here).await, Some(6));
+                Ok(7)
+            });
+            assert_eq!(written.await, Ok(7));
+            assert_eq!(peek(&here).await, None);
+        }
     })
     .await;
+}
+
+/// For as long as it takes: a token is not lost in time.
+#[tokio::test]
+async fn a_long_write_updates_as_well() {
+    let server = Server::start();
+    let [here, there] = of_two_processes(Some(&server));
+    there.1.entry::<u64>(&1).put(&5).await.unwrap();
+    let written = write(&here, async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(there.1.get_with(&1, async || 6u64).await, 5, "a hit");
+        Ok(7)
+    });
+    assert_eq!(written.await, Ok(7));
+    assert_eq!(peek(&there).await, Some(7));
 }

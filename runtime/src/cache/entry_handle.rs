@@ -24,7 +24,7 @@ use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::cacheability::Cacheability;
 use crate::method::return_type::{ReturnType, Value};
 use crate::stats::Event;
-use crate::store::LookupReply;
+use crate::store::{LookupReply, OnHeldLease};
 
 /// Decides whether what a method returned is stored.
 pub(in crate::cache) type Condition<R> = fn(&R) -> Cacheability;
@@ -145,7 +145,7 @@ where
         if scope::is_invalidated(call.engine.id(), &call.method, call.key.field) {
             return run().await;
         }
-        let token = EntryToken::take(entry.call(), HANDLE_DEADLINE).await;
+        let token = EntryToken::take(entry.call(), OnHeldLease::Preempt, HANDLE_DEADLINE).await;
         let started = Instant::now();
         let returned = run().await;
         let cost = started.elapsed();

@@ -24,7 +24,7 @@ use crate::engine::pending::{MethodEntries, PendingEntries};
 use crate::error::Error;
 use crate::method::bound::BoundMethod;
 use crate::method::return_type::{ReturnType, Value};
-use crate::store::{Put, PutOutcome};
+use crate::store::{OnHeldLease, Put, PutOutcome};
 
 /// An entry that is to hold what a method returns.
 #[doc(hidden)]
@@ -92,7 +92,9 @@ impl<T> Update<'_, T> {
         let Some(entry) = &self.entry else { return };
         let call = entry.call();
         let (engine, method) = (call.engine, call.method.to_arc());
-        match EntryToken::take(call, engine.limits().deadline).await {
+        // A write may take long, and readers do not wait for it.
+        let on_held = OnHeldLease::PreemptAndYield;
+        match EntryToken::take(call, on_held, engine.limits().deadline).await {
             Ok(token) => self.token = Some(token),
             Err(error) => failure::record(engine, &method, &error),
         }

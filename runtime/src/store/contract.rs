@@ -191,6 +191,8 @@ pub(crate) struct LeaseRequest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OnHeldLease {
     Preempt,
+    /// The same; and others do not wait for this one, but overtake it.
+    PreemptAndYield,
     Wait,
     /// For refreshes: a backoff after one that failed counts as held, too.
     GiveUp,

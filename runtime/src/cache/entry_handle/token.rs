@@ -36,13 +36,12 @@ impl EntryToken {
     /// Overtakes every computation of the entry that is under way.
     pub(in crate::cache) async fn take(
         call: KeyedCall<'_>,
+        on_held: OnHeldLease,
         deadline: Duration,
     ) -> Result<Self, Error> {
         let (cache, key) = (call.engine.id(), call.key);
         let mut attempt = Attempt::new(call, Mode::default(), deadline);
-        let acquired = attempt
-            .acquire_lease(OnHeldLease::Preempt, AcceptEntry::Never)
-            .await?;
+        let acquired = attempt.acquire_lease(on_held, AcceptEntry::Never).await?;
         match acquired {
             LeaseOrEntry::Lease(lease) => Ok(Self {
                 lease,
@@ -150,7 +149,7 @@ where
     /// # Errors
     /// The store does not answer, or the arguments cannot be a key.
     pub async fn begin(&self) -> Result<EntryToken, Error> {
-        EntryToken::take(self.call()?, HANDLE_DEADLINE).await
+        EntryToken::take(self.call()?, OnHeldLease::Preempt, HANDLE_DEADLINE).await
     }
 
     /// Stores a value as if the method had returned it, unless something has overtaken it since
@@ -205,7 +204,7 @@ where
             Ok(put) => put,
             Err(error) => return Err(call.outdated(&error).await),
         };
-        let token = EntryToken::take(self.call()?, HANDLE_DEADLINE).await;
+        let token = EntryToken::take(self.call()?, OnHeldLease::Preempt, HANDLE_DEADLINE).await;
         let token = token.inspect_err(|_| call.count(Event::error, 1))?;
         if token.put(&call, put).await? {
             return Ok(());

@@ -62,7 +62,10 @@ impl Client {
             LeaseOutcome::Hit(_) => self.record_found(pair, field, now_us).await,
             LeaseOutcome::Granted(_) => {
                 pair.set_registered(true);
-                self.grant(token);
+                // To renew one that yields would have others wait.
+                if request.on_held != OnHeldLease::PreemptAndYield {
+                    self.grant(token);
+                }
             }
             LeaseOutcome::Held { .. } => {}
         }
@@ -112,10 +115,11 @@ impl Client {
 
     fn lease_args(&self, pair: &Pair, request: LeaseRequest) -> [Vec<u8>; 8] {
         let on_held = match request.on_held {
-            OnHeldLease::Preempt => b"0",
+            OnHeldLease::Preempt | OnHeldLease::PreemptAndYield => b"0",
             OnHeldLease::Wait => b"1",
             OnHeldLease::GiveUp => b"2",
         };
+        let yields = request.on_held == OnHeldLease::PreemptAndYield;
         let accept = match request.accept {
             AcceptEntry::Any => Vec::new(),
             AcceptEntry::NotCreatedAt(instant) => instant.to_vec(),
@@ -125,7 +129,7 @@ impl Client {
             request.field.0.to_vec(),
             text(self.clock.forced_us()),
             request.token.0.to_vec(),
-            text(ms(LEASE)),
+            text(if yields { 0 } else { ms(LEASE) }),
             on_held.to_vec(),
             accept,
             pair.method.to_le_bytes().to_vec(),
