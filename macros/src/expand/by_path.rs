@@ -55,6 +55,7 @@ pub(super) fn definition(context: &Context<'_>) -> TokenStream {
         }
     });
     quote! {
+        #[doc(hidden)]
         #handles
         #without_self_key
 
