@@ -1,18 +1,24 @@
 -- lua/op/begin.lua
--- needs: VALUES, clock, is_alive, lease_of, set_lease, origin, keep_leases, NO_HOLDER,
---   LONGEST_PAUSE_MS, SKEW_MS
--- ARGV: field, forced_us, token, lease_ms, manner, unwanted, tag
--- returns: {now_us, 'hit', entry}, {now_us, 'wait', left_ms, token of the lease} or {now_us, 'lead'}
+-- needs: RANKING, VALUES, clock, is_alive, is_current, epoch_of, register, lease_of, set_lease, keep_leases,
+--   NO_HOLDER, LONGEST_PAUSE_MS, SKEW_MS
+-- ARGV: field, forced_us, token, lease_ms, manner, unwanted, method, new epoch if the method has none
+-- returns: {now_us, 'hit', epoch, entry}, {now_us, 'wait', epoch, left_ms, token of the lease} or
+--   {now_us, 'lead', epoch}
 -- `manner`: 0 takes over a lease that is held, 1 waits for it, 2 also waits for the end of a pause.
 -- `unwanted`: '' if any live entry will do, '*' if none will, else the instant of creation of the
 -- one that will not.
 local field, now_us, token, lease_ms = ARGV[1], clock(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local manner, unwanted = tonumber(ARGV[5]), ARGV[6]
-local deadline_ms, holder, awaited, began = lease_of(field)
+-- Where a key is of a foreign type the script ends here, before it has written.
+redis.call('ZCARD', RANKING)
+redis.call('HLEN', VALUES)
+local method, deadline_ms, holder, awaited, origin = ARGV[7], lease_of(field)
 
 local entry = unwanted ~= '*' and redis.call('HGET', VALUES, field)
 if entry and (unwanted == '' or string.sub(entry, 9, 16) ~= unwanted) then
-  if is_alive(entry, math.floor(now_us / 1000)) then return {now_us, 'hit', entry} end
+  if is_alive(entry, math.floor(now_us / 1000)) and is_current(entry) then
+    return {now_us, 'hit', epoch_of(method), entry}
+  end
 end
 
 -- The server's own clock, also in tests that set the clock: no caller waits by that one.
@@ -21,9 +27,10 @@ local left_ms, is_pause = deadline_ms - now_ms, holder == NO_HOLDER
 -- No client asks for more than that: the server's clock has been set back since.
 if left_ms > (is_pause and LONGEST_PAUSE_MS or lease_ms) + SKEW_MS then left_ms = 0 end
 if left_ms > 0 and manner >= (is_pause and 2 or 1) then
-  if not awaited and not is_pause then set_lease(field, deadline_ms, holder, true, began) end
-  return {now_us, 'wait', left_ms, holder}
+  if not awaited and not is_pause then set_lease(field, deadline_ms, holder, true, origin) end
+  return {now_us, 'wait', string.sub(origin, 1, 8), left_ms, holder}
 end
-set_lease(field, now_ms + lease_ms, token, awaited, origin(ARGV[7]))
+local epoch = register(method, string.sub(field, 17), ARGV[8])
+set_lease(field, now_ms + lease_ms, token, awaited, epoch .. method)
 keep_leases(now_ms)
-return {now_us, 'lead'}
+return {now_us, 'lead', epoch}

@@ -1,10 +1,22 @@
 -- lua/op/delete.lua
--- needs: RANKING, VALUES, LEASES, end_lease
--- ARGV: at most 1,000 fields
--- returns: how many entries there were; what is being computed for them will not be stored
+-- needs: RANKING, VALUES, state_of, end_lease, builds_of
+-- ARGV: method, then at most 1,000 fields of its calls
+-- returns: how many entries there were, of whichever build; what is being computed for these calls
+--   will not be stored
+local function delete(fields)
+  local removed = redis.call('HDEL', VALUES, unpack(fields))
+  redis.call('ZREM', RANKING, unpack(fields))
+  for _, field in ipairs(fields) do end_lease(field) end
+  return removed
+end
+
 redis.call('ZCARD', RANKING)
-redis.call('HLEN', LEASES)
-local removed = redis.call('HDEL', VALUES, unpack(ARGV))
-redis.call('ZREM', RANKING, unpack(ARGV))
-for _, field in ipairs(ARGV) do end_lease(field) end
+redis.call('HLEN', VALUES)
+local builds, fields = builds_of(state_of(ARGV[1])), {unpack(ARGV, 2)}
+-- A build that has not been registered has stored nothing, and computes nothing.
+local removed = #builds == 0 and delete(fields) or 0
+for _, build in ipairs(builds) do
+  for i, field in ipairs(fields) do fields[i] = string.sub(field, 1, 16) .. build end
+  removed = removed + delete(fields)
+end
 return removed

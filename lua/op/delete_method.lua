@@ -1,17 +1,10 @@
 -- lua/op/delete_method.lua
--- needs: RANKING, VALUES, clock, tag_of, raise_epoch
--- ARGV: cursor, tag
--- returns: {next cursor, how many entries of the method with that tag this step removed}
--- The first step raises the method's epoch: nothing that is being computed for it will be stored.
+-- needs: RANKING, VALUES, state_of, set_state
+-- ARGV: method, new epoch, 1 if the pair holds no other method's entries
+-- returns: nothing. Entries of the method are absent from now on, and nothing that is being computed
+--   for it will be stored.
 redis.call('ZCARD', RANKING)
-local step, fields = redis.call('HSCAN', VALUES, ARGV[1], 'COUNT', 200), {}
-if ARGV[1] == '0' then raise_epoch(ARGV[2], clock(0)) end
-for i = 1, #step[2], 2 do
-  if tag_of(step[2][i + 1]) == ARGV[2] then fields[#fields + 1] = step[2][i] end
-end
-for first = 1, #fields, 1000 do
-  local last = math.min(first + 999, #fields)
-  redis.call('HDEL', VALUES, unpack(fields, first, last))
-  redis.call('ZREM', RANKING, unpack(fields, first, last))
-end
-return {step[1], #fields}
+redis.call('HLEN', VALUES)
+local state = state_of(ARGV[1])
+if state then set_state(ARGV[1], ARGV[2] .. string.sub(state, 9)) end
+if ARGV[3] == '1' then redis.call('UNLINK', RANKING, VALUES) end

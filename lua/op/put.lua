@@ -1,6 +1,6 @@
 -- lua/op/put.lua
 -- needs: VALUES, LEASES, clock, keep_alive, touch, heal, stamp, fence, end_leases, current, overwrite,
---   sweep, rank_new, expire, keep_leases, CLOCK
+--   sweep, rank_new, expire, keep_leases
 -- ARGV: '<I8I8I8I2BBB' (maxsize, structure_ms, longest_ms, n, sliding, sweeps, field_ttl); now_us, or
 --   '' where the script stamps; n fields, each with its entry; n tokens, '' stores in any case; with
 --   field_ttl n lives; then touches. No field comes twice. lua/README.md says more.
@@ -12,7 +12,7 @@ for i = 1, n do named[i] = ARGV[2 * i + 1] end
 
 -- The first commands only read: where a key is of a foreign type the script ends here, and
 -- nothing has been written.
-local leases = redis.call('HMGET', LEASES, CLOCK, unpack(named))
+local leases = redis.call('HMGET', LEASES, unpack(named))
 local members = heal(named)
 if ARGV[2] == '' then stamp(ARGV, n) end
 touch(ARGV, (3 + field_ttl) * n + 3)

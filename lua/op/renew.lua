@@ -5,9 +5,9 @@
 local lease_ms, now_ms, renewed = tonumber(ARGV[1]), math.floor(clock(0) / 1000), {}
 for at = 2, #ARGV, 2 do
   local field = ARGV[at]
-  local _, holder, awaited, began = lease_of(field)
+  local _, holder, awaited, origin = lease_of(field)
   local is_held = holder == ARGV[at + 1]
-  if is_held then set_lease(field, now_ms + lease_ms, holder, awaited, began) end
+  if is_held then set_lease(field, now_ms + lease_ms, holder, awaited, origin) end
   renewed[#renewed + 1] = is_held and 1 or 0
 end
 keep_leases(now_ms)

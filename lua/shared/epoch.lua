@@ -1,24 +1,22 @@
 -- lua/shared/epoch.lua
 -- needs: LEASES
--- gives: pair_clock() -> the last stamp of the pair, epoch_of(tag) -> the last one of that method,
---   raise_epoch(tag, now_us)
--- To invalidate all entries of a method is to stamp it: what began before may not store. Stamps are
--- microseconds by the pair's clock, which is the server's, except for steps back: no stamp is below
--- an earlier one. They are among the leases, under names that no field has (a field has 20 bytes),
--- and are lost together with them: a computation without a lease stores nothing.
-local CLOCK, EPOCH = 'clock', 'm'
+-- gives: state_of(method) -> epoch and builds, or false; epoch_of(method) -> 8 bytes, or false;
+--   set_state(method, state)
+-- All entries of a method have its epoch, which is random: a new one invalidates them all, with the
+-- computations that are under way. The builds are those that may have stored, 4 bytes each: to
+-- remove the entry of a call is to remove that of every build. This state stands among the leases,
+-- under a name that no field has (a field has 20 bytes). If it is lost, the method has no entries.
+local METHOD = 'm'
 
-local function pair_clock()
-  return tonumber(redis.call('HGET', LEASES, CLOCK) or 0)
+local function state_of(method)
+  return redis.call('HGET', LEASES, METHOD .. method)
 end
 
-local function epoch_of(tag)
-  return tonumber(redis.call('HGET', LEASES, EPOCH .. tag) or 0)
+local function epoch_of(method)
+  local state = state_of(method)
+  return state and string.sub(state, 1, 8)
 end
 
-local function raise_epoch(tag, now_us)
-  -- Without leases nothing is being computed.
-  if redis.call('HLEN', LEASES) == 0 then return end
-  local stamp = math.max(now_us, pair_clock() + 1)
-  redis.call('HSET', LEASES, CLOCK, stamp, EPOCH .. tag, stamp)
+local function set_state(method, state)
+  redis.call('HSET', LEASES, METHOD .. method, state)
 end

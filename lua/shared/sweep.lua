@@ -1,7 +1,7 @@
 -- lua/shared/sweep.lua
--- needs: RANKING, VALUES, is_alive
--- gives: sweep(now_ms) -> how many expired entries were removed
--- Looks at a few members, so that expired entries make room for live ones.
+-- needs: RANKING, VALUES, is_alive, is_current
+-- gives: sweep(now_ms) -> how many expired or invalidated entries were removed
+-- Looks at a few members, so that dead entries make room for live ones.
 -- Large values are left to the policy: reading them here would cost more than the slot is worth.
 local SWEEP_SAMPLE, SWEEP_BYTES = 8, 16384
 
@@ -11,7 +11,8 @@ local function sweep(now_ms)
     local size = redis.call('HSTRLEN', VALUES, field)
     local is_dead = size == 0
     if size > 0 and size <= SWEEP_BYTES then
-      is_dead = not is_alive(redis.call('HGET', VALUES, field), now_ms)
+      local entry = redis.call('HGET', VALUES, field)
+      is_dead = not (is_alive(entry, now_ms) and is_current(entry))
     end
     if is_dead then dead[#dead + 1] = field end
   end

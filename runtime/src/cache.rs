@@ -60,7 +60,8 @@ impl Cache {
     }
 
     /// How many entries the cache holds, all methods and all processes together. An entry that
-    /// has expired counts until a put sweeps it out.
+    /// has expired counts until a put sweeps it out, and so does one that was invalidated together with all
+    /// others of its method.
     ///
     /// On Redis this scans the keys of the database in small steps: its cost grows with them.
     ///

@@ -60,16 +60,14 @@ pub fn write_entry<T: Value>(call: Call<'_>, value: &T) -> Option<Vec<u8>> {
         soft_ms: 0,
         hard_ms: 0,
     };
-    Some(crate::entry::header::stamp(&put.entry, times))
+    let epoch = crate::entry::header::Epoch::default();
+    Some(crate::entry::header::stamp(&put.entry, times, epoch))
 }
 
 /// What a call makes of an entry that it finds. For tests with hostile bytes.
 pub fn read_entry<T: Value>(call: Call<'_>, bytes: Vec<u8>) -> Option<T> {
-    let reply = crate::store::LookupReply {
-        now_us: 0,
-        entry: Some(bytes.into()),
-        pair_ms: None,
-    };
+    let epoch = crate::entry::header::Epoch::default();
+    let reply = crate::store::LookupReply::new(0, Some(epoch), Some(bytes.into()));
     call.entry().ok()?.read(&reply)
 }
 

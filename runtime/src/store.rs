@@ -9,16 +9,19 @@ mod contract;
 mod listener;
 pub(crate) mod maxsize;
 pub(crate) mod memory;
+mod method_state;
 mod pair;
 pub(crate) mod redis;
 pub(crate) mod sweep;
+mod token;
 
 pub use self::any::StoreKind;
 pub(crate) use self::any::{AnyStore, PendingRead};
 pub(crate) use self::clock::{Clock, ServerTime};
 pub(crate) use self::contract::{
     AcceptEntry, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease,
-    Put, PutDone, PutOutcome, RawEntry, ReplyBytes, Store, Token,
+    Put, PutDone, PutOutcome, RawEntry, ReplyBytes, Store, StoreView,
 };
 pub(crate) use self::listener::{Listener, Listeners};
-pub(crate) use self::pair::Pair;
+pub(crate) use self::pair::{EntryOf, Pair};
+pub(crate) use self::token::Token;

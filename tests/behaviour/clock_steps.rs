@@ -269,7 +269,7 @@ async fn the_backoff_after_a_failed_refresh_ends() {
         // The entry itself is as old as it was.
         let ahead = "for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do \
              local lease = redis.call('HGET', KEYS[1], field) \
-             if string.sub(lease, 9, 24) == string.rep('\\0', 16) then \
+             if #field == 20 and string.sub(lease, 9, 24) == string.rep('\\0', 16) then \
              local at = struct.unpack('<I8', lease) + 7200000 \
              redis.call('HSET', KEYS[1], field, struct.pack('<I8', at) .. string.sub(lease, 9)) \
              return 1 end end return 0";

@@ -4,6 +4,7 @@ mod after_commit;
 mod arguments;
 mod batches;
 mod bounds;
+mod builds;
 mod cancellation;
 mod clock_steps;
 mod codecs;

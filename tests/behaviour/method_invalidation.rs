@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CacheBuilder};
-use support::Server;
 use tokio::sync::{Semaphore, watch};
 
 use crate::entry_point::{Method, Need, Place, Source, Subject, Write, every_entry_point};
@@ -17,8 +16,8 @@ every_entry_point! {
     other_methods_store_what_they_were_computing;
     later_calls_of_other_methods_join_what_was_being_computed;
     a_later_call_of_the_method_begins_at_once_and_is_stored;
-    nothing_is_stored_once_leases_and_stamps_are_lost;
-    a_stamp_outlives_the_leases_before_it;
+    nothing_is_stored_once_leases_and_epochs_are_lost;
+    an_epoch_outlives_the_leases_before_it;
     frequent_writes_leave_the_values_of_other_methods;
 }
 
@@ -89,7 +88,6 @@ impl Way {
 struct Test {
     way: Way,
     cache: Cache,
-    server: Option<Arc<Server>>,
     row: Arc<Row>,
     source: Arc<Source>,
     subject: Subject,
@@ -115,7 +113,6 @@ async fn in_every_way<F: Future<Output = ()>>(place: Place, test: impl Fn(Test) 
                 subject: place.subject(&cache, &source),
                 others: place.subject(&other, &source),
                 cache: cache.clone(),
-                server: place.server().cloned(),
                 row,
                 source,
             })
@@ -169,10 +166,6 @@ async fn a_later_call_of_the_method_begins_at_once_and_is_stored(place: Place) {
         let early = test.subject.spawn(DROPPED, 1);
         test.row.has_begun().await;
         for row in 1..4 {
-            // By a clock that was ahead, and is right again, no stamp is below another.
-            if let Some(server) = &test.server {
-                clock_was_ahead(server);
-            }
             test.row.value.store(row, Ordering::SeqCst);
             test.way.drop_all(&test.others).await;
             let late = test.others.spawn(DROPPED, 1);
@@ -198,19 +191,7 @@ async fn a_later_call_of_the_method_begins_at_once_and_is_stored(place: Place) {
     .await;
 }
 
-/// The pair's clock stands an hour ahead of the server's, and what there is has been stamped by it.
-fn clock_was_ahead(server: &Server) {
-    let key = server.keys().into_iter().find(|key| key.ends_with(":2"));
-    let Some(key) = key else { return };
-    let now: Vec<u64> = server.query(&["TIME"]);
-    let ahead = ((now[0] + 3600) * 1_000_000).to_string();
-    let stamp: Option<u64> = server.query(&["HGET", &key, "clock"]);
-    if stamp.is_none_or(|stamp| stamp < now[0] * 1_000_000) {
-        let _: u64 = server.query(&["HSET", &key, "clock", &ahead]);
-    }
-}
-
-async fn nothing_is_stored_once_leases_and_stamps_are_lost(place: Place) {
+async fn nothing_is_stored_once_leases_and_epochs_are_lost(place: Place) {
     let Some(server) = place.server() else { return };
     let cache = place.builder().build().unwrap();
     let (row, source) = Row::slow();
@@ -220,7 +201,7 @@ async fn nothing_is_stored_once_leases_and_stamps_are_lost(place: Place) {
     subject.invalidate_all(DROPPED).await.unwrap();
     let key = server.keys().into_iter().find(|key| key.ends_with(":2"));
     let _: u8 = server.query(&["DEL", &key.unwrap()]);
-    // There are leases again, and no stamp.
+    // There are leases again, and another epoch.
     let kept = subject.spawn(KEPT, 1);
     row.has_begun().await;
     row.go_on([0, 1]);
@@ -232,7 +213,7 @@ async fn nothing_is_stored_once_leases_and_stamps_are_lost(place: Place) {
 }
 
 /// Where there are many leases, those of dead processes are looked for among them.
-async fn a_stamp_outlives_the_leases_before_it(place: Place) {
+async fn an_epoch_outlives_the_leases_before_it(place: Place) {
     let cache = place.builder().build().unwrap();
     let (row, source) = Row::slow();
     let subject = place.subject(&cache, &source);
@@ -257,7 +238,7 @@ async fn a_stamp_outlives_the_leases_before_it(place: Place) {
     assert_eq!(cache.stats().error, 0);
 }
 
-/// Twenty writes a second, and methods of 100 ms.
+/// Fifty writes a second, and methods of 100 ms.
 async fn frequent_writes_leave_the_values_of_other_methods(place: Place) {
     in_every_way(place, async |test: Test| {
         test.source.runs_from_now_on(|run| async move {
@@ -270,7 +251,7 @@ async fn frequent_writes_leave_the_values_of_other_methods(place: Place) {
             async move {
                 while !is_over.load(Ordering::SeqCst) {
                     way.drop_all(&others).await;
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             }
         });

@@ -39,8 +39,18 @@ const RUNTIME: Layers = Layers {
         Order {
             folder: "store",
             top_down: &[
-                "any", "memory", "redis", "contract", "listener", "pair", "sweep", "maxsize",
-                "clock", ".",
+                "any",
+                "memory",
+                "redis",
+                "contract",
+                "token",
+                "method_state",
+                "listener",
+                "pair",
+                "sweep",
+                "maxsize",
+                "clock",
+                ".",
             ],
         },
         // In `write`, `read` and `health`, what the client does stands above it, and what it holds below.

@@ -44,8 +44,11 @@ async fn exercise(builder: CacheBuilder, what: &str) {
     assert_eq!(repo.entry().find(3).peek().await.unwrap(), Some(3));
     assert!(repo.entry().find(3).invalidate().await.unwrap());
     assert_eq!(repo.touch(4).await, 4);
-    assert_eq!(cache.len().await.unwrap(), 18, "{what}");
-    assert_eq!(cache.purge().await.unwrap(), 18, "{what}");
+    // In a pair of several methods, what is invalidated as a group stays until its place is wanted.
+    let left = cache.len().await.unwrap();
+    assert!((18..=19).contains(&left), "{what}: {left}");
+    assert_eq!(repo.entry().count().peek().await.unwrap(), None, "{what}");
+    assert_eq!(cache.purge().await.unwrap(), left, "{what}");
     assert!(cache.is_empty().await.unwrap());
 }
 
@@ -53,15 +56,26 @@ async fn exercise(builder: CacheBuilder, what: &str) {
 async fn names_of_keys_are_those_of_the_design() {
     let server = Server::start();
     let layouts: [(fn(CacheBuilder) -> CacheBuilder, &[&str]); 4] = [
-        (|b| b.single(), &["p:n:lru:0", "p:n:lru:1"]),
-        (|b| b.single().cluster(), &["p:{n:lru}:0", "p:{n:lru}:1"]),
+        (|b| b.single(), &["p:n:lru:0", "p:n:lru:1", "p:n:lru:2"]),
+        (
+            |b| b.single().cluster(),
+            &["p:{n:lru}:0", "p:{n:lru}:1", "p:{n:lru}:2"],
+        ),
         (
             |b| b.multiple(),
-            &["p:n:lru:Repo::find#HASH:0", "p:n:lru:Repo::find#HASH:1"],
+            &[
+                "p:n:lru:Repo::find#HASH:0",
+                "p:n:lru:Repo::find#HASH:1",
+                "p:n:lru:Repo::find#HASH:2",
+            ],
         ),
         (
             |b| b.multiple().cluster(),
-            &["p:n:lru:Repo::find{#HASH}:0", "p:n:lru:Repo::find{#HASH}:1"],
+            &[
+                "p:n:lru:Repo::find{#HASH}:0",
+                "p:n:lru:Repo::find{#HASH}:1",
+                "p:n:lru:Repo::find{#HASH}:2",
+            ],
         ),
     ];
     for (layout, expected) in layouts {
@@ -115,7 +129,7 @@ async fn every_layout_works_on_a_cluster() {
         let repo = Repo.cached(&cache);
         repo.find(1).await;
         repo.count().await;
-        assert_eq!(cluster.keys().len(), 4);
+        assert_eq!(cluster.keys().len(), 6);
         for node in cluster.nodes() {
             check_pairs(node);
         }
@@ -272,6 +286,6 @@ async fn hostile_names_stay_whole_and_apart() {
             assert_eq!(cache.len().await.unwrap(), 1, "{name:?}");
         }
     }
-    assert_eq!(server.keys().len(), names.len() * 4);
+    assert_eq!(server.keys().len(), names.len() * 6);
     check_pairs(&server);
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
-use support::{Server, binaries, check_pairs, eventually, unique};
+use support::{PATIENT, Server, binaries, check_pairs, eventually, unique};
 use tokio::runtime::{Builder, Runtime};
 
 const SOON: Duration = Duration::from_secs(5);
@@ -223,7 +223,7 @@ fn carry(
 
 #[test]
 fn a_reply_that_comes_byte_by_byte_is_read_whole() {
-    let wired = Wired::with(50);
+    let wired = Wired::of(Cache::builder(unique("wire")).deadline(PATIENT), 50);
     wired.shim.set(Trouble::Crumbs);
     let (hits, wires) = (wired.cache.stats().hit, wired.shim.wires());
     for _ in 0..5 {
@@ -296,7 +296,11 @@ fn a_server_error_reaches_one_caller_and_keeps_the_connection() {
     let (errors, wires) = (wired.cache.stats().error, wired.shim.wires());
     wired.shim.set(Trouble::Instead(|_, reply| {
         let clock = reply.windows(4).rposition(|four| four == b"*2\r\n");
-        [b"-ERR for once\r\n", &reply[clock.unwrap()..]].concat()
+        [
+            b"-ERR for once\r\n-ERR for once\r\n",
+            &reply[clock.unwrap()..],
+        ]
+        .concat()
     }));
     wired.ask(1..2);
     wired.shim.set(Trouble::None);

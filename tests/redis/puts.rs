@@ -49,7 +49,7 @@ fn many_puts_keep_every_rule() {
 }
 
 /// What the checks must notice: a script, its check, and the line that is broken.
-const BROKEN: [(&str, Check, &str, &str); 22] = [
+const BROKEN: [(&str, Check, &str, &str); 25] = [
     (
         "lru_t",
         batches::check,
@@ -98,13 +98,26 @@ const BROKEN: [(&str, Check, &str, &str); 22] = [
         "string.find(lease, token, 9, true) == 9",
         "true",
     ),
-    ("fifo", batches::check, "clock_us <= began_us", "true"),
     (
         "fifo",
         batches::check,
-        "if #lease ~= 41 then return true end",
+        "return string.sub(lease, 26, 33) ~= epochs[method]",
+        "return false",
+    ),
+    (
+        "lru",
+        batches::check,
+        "redis.call('PEXPIRE', LEASES, wanted_ms + OUTLIVES_MS)",
         "",
     ),
+    (
+        "lru",
+        batches::check,
+        "if redis.call('PTTL', LEASES) >= 0 then redis.call('PERSIST', LEASES) end",
+        "",
+    ),
+    ("lru_t", batches::check, "low * 11 + high * 13", "low * 11"),
+    ("lru_t", differential::check, "and is_current(entry))", ")"),
     (
         "fifo",
         batches::check,
@@ -156,7 +169,7 @@ const BROKEN: [(&str, Check, &str, &str); 22] = [
     (
         "lru_t",
         batches::check,
-        "redis.call('HMGET', LEASES, CLOCK, unpack(named))",
+        "redis.call('HMGET', LEASES, unpack(named))",
         "{false}",
     ),
     ("lru", differential::check, "admit_all(ranked, now_us)", ""),

@@ -8,6 +8,7 @@
 #[allow(unreachable_pub)]
 mod breaker;
 mod calls_and_probes;
+mod control_key;
 mod flights;
 #[path = "../../runtime/src/engine/single_flight.rs"]
 #[allow(dead_code, unreachable_pub)]
@@ -20,6 +21,12 @@ mod key {
     pub(crate) mod digest {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub(crate) struct Field(pub(crate) [u8; 20]);
+
+        impl Field {
+            pub(crate) fn call(&self) -> &[u8] {
+                &self.0[..16]
+            }
+        }
     }
 }
 

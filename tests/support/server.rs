@@ -145,6 +145,18 @@ impl Server {
         self.try_query(command).unwrap()
     }
 
+    /// How many leases there are in a key of leases, beside the states of methods.
+    pub fn leases_in(&self, key: &str) -> usize {
+        let names: Vec<Vec<u8>> = self.query(&["HKEYS", key]);
+        names.iter().filter(|name| name.len() == 20).count()
+    }
+
+    /// How many leases there are in all.
+    pub fn leases(&self) -> usize {
+        let keys = self.keys().into_iter().filter(|key| key.ends_with(":2"));
+        keys.map(|key| self.leases_in(&key)).sum()
+    }
+
     /// [`Server::query`] of a server which may be unavailable.
     pub fn try_query<T: FromRedisValue>(&self, command: &[&str]) -> RedisResult<T> {
         redis::cmd(command[0])

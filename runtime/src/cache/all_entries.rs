@@ -26,14 +26,15 @@ enum Owner {
 }
 
 impl AllEntries {
-    /// Removes all entries of the method, whichever process stored them.
+    /// Removes all entries of the method, whichever process and build stored them.
     ///
     /// After it has returned `Ok`, no later call, in any process, returns a value that was computed
     /// before it: computations that were under way store nothing (their fencing tokens are gone), and
     /// are not joined by later calls. The entries of other methods stay, and so do their computations.
     ///
-    /// It applies at once, whatever mode is on. On Redis its cost grows with the entries of the pair,
-    /// unless the pair belongs to this method alone (`multiple`, or a `maxsize` of its own).
+    /// It applies at once, whatever mode is on. It is one write, whatever the number of entries. In a
+    /// pair of several methods they make room as expired entries do, and count in
+    /// [`len`](crate::Cache::len) until then; a pair of this method alone is removed at once.
     ///
     /// Inside [`after_commit`](crate::Cache::after_commit) it is deferred, and returns `Ok`.
     ///

@@ -89,7 +89,7 @@ where
         Ok(reply.and_then(|reply| call.read(&reply)))
     }
 
-    /// Removes the entry; returns whether there was one.
+    /// Removes the entry, of whichever build; returns whether there was one.
     ///
     /// After it has returned `Ok`, no later call, in any process, returns a value that was computed
     /// before it: a computation that was under way stores nothing (its fencing token is gone), and
@@ -195,7 +195,7 @@ impl KeyedCall<'_> {
     fn alive<'e>(&self, reply: &'e LookupReply) -> Option<(&'e [u8], VerifiedEntry<'e>)> {
         let bytes = reply.entry.as_deref()?;
         let verified = self.verify(bytes)?;
-        let is_alive = verified.times.are_alive(reply.now_us / 1000);
+        let is_alive = verified.may_be_served(reply.now_us / 1000, reply.epoch);
         is_alive.then_some((bytes, verified))
     }
 

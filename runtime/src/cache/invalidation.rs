@@ -75,13 +75,9 @@ async fn drop_entries(
 /// Drops all entries of a method. Later calls do not join what is being computed for it.
 pub(super) async fn drop_all(engine: &Engine, bound: &BoundMethod) -> Result<(), Error> {
     let store = engine.store();
-    let dropped = if bound.owns_pair {
-        store.delete_pair(&bound.pair).await
-    } else {
-        store.delete_method(&bound.pair, bound.tag).await
-    };
-    engine.flights().detach_method(bound.tag);
-    dropped.map(drop)
+    let dropped = store.delete_method(&bound.pair, bound.owns_pair).await;
+    engine.flights().detach_method(bound.pair.method);
+    dropped
 }
 
 async fn drop_of(

@@ -42,8 +42,8 @@ impl Attempt<'_> {
             let notified = wait.listener.as_ref().map(Listener::heard);
             let joined = self.joined();
             let (left, holder) = match self.request_lease(&mut lease, request).await? {
-                LeaseOutcome::Granted { at } => {
-                    lease.granted(at);
+                LeaseOutcome::Granted(view) => {
+                    lease.granted(view);
                     return Ok(LeaseOrEntry::Lease(lease));
                 }
                 LeaseOutcome::Hit(reply) => {
@@ -92,7 +92,6 @@ impl Attempt<'_> {
             on_held,
             accept,
             deadline: self.deadline.whole(),
-            tag: self.call.method.tag,
             seen: self.seen,
         }
     }

@@ -12,7 +12,7 @@ use crate::key::digest::CallKey;
 use crate::method::bound::BoundRef;
 use crate::method::freshness::NeedsRefresh;
 use crate::stats::Event;
-use crate::store::{AcceptEntry, ServerTime, Store};
+use crate::store::{AcceptEntry, Store, StoreView};
 
 /// A call that has a key: the name of one entry, and what reads and writes it.
 #[derive(Debug)]
@@ -58,8 +58,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) step: Step,
     /// The stored entry that would do. `None` while the store is failing: this call does not ask it again.
     pub(crate) accept: Option<AcceptEntry>,
-    /// The server's clock at the look-up.
-    pub(crate) seen: Option<ServerTime>,
+    /// What the look-up found of the store.
+    pub(crate) seen: Option<StoreView>,
     /// Other calls of this process wait for this one.
     pub(crate) leader: Option<Leader>,
     /// This call may store its value.

@@ -142,8 +142,7 @@ impl KeyedCall<'_> {
             self.failed(&Error::unavailable("too many values wait to be stored"));
             return None;
         };
-        put.token = Some(lease.token());
-        put.now = lease.granted_at();
+        lease.covers(&mut put);
         let (publish, stored) = oneshot::channel();
         let (engine, method) = (self.engine.clone(), self.method.to_arc());
         let done = PutDone::new(move |stored| {

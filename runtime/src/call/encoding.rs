@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::attempt::KeyedCall;
 use crate::engine::single_flight::EncodedValue;
 use crate::entry::codec::{self, CodecError};
-use crate::entry::header::{self, Age, Label, VerifiedEntry};
+use crate::entry::header::{self, Age, Epoch, Label, VerifiedEntry};
 use crate::entry::seal::{self, Context};
 use crate::error::{Error, ErrorKind};
 use crate::method::return_type::Value;
@@ -42,7 +42,7 @@ impl KeyedCall<'_> {
         };
         // The process that stored it may serve stale values; this one may not.
         let is_stale = age.is_soft_past() && self.method.freshness.stale_ms.is_none();
-        if is_stale || !age.times.are_alive(reply.now_us / 1000) {
+        if is_stale || !verified.may_be_served(reply.now_us / 1000, reply.epoch) {
             return None;
         }
         match self.open(verified.label.flags, verified.payload) {
@@ -72,7 +72,7 @@ impl KeyedCall<'_> {
         header::verify(bytes).filter(|verified| {
             let label = verified.label;
             label.identity == self.key.identity
-                && label.method == self.method.tag
+                && label.method == self.method.pair.method
                 && label.codec == self.method.codec.id()
         })
     }
@@ -123,7 +123,7 @@ impl KeyedCall<'_> {
             codec: self.method.codec.id(),
             flags: flags | limits.seal.flag(),
             identity: self.key.identity,
-            method: self.method.tag,
+            method: self.method.pair.method,
             cost_us: u32::try_from(cost.as_micros()).unwrap_or(u32::MAX),
         };
         let (soft_ms, hard_ms) = self.method.freshness.lifetimes(ttl_ms);
@@ -139,6 +139,7 @@ impl KeyedCall<'_> {
             soft_ms,
             hard_ms,
             token: None,
+            epoch: Epoch::default(),
             now: None,
         })
     }
@@ -149,7 +150,7 @@ impl KeyedCall<'_> {
             pair: &self.method.pair.stem,
             field: self.key.field,
             identity: self.key.identity,
-            method: self.method.tag,
+            method: self.method.pair.method,
             codec: self.method.codec.id(),
             flags,
         }

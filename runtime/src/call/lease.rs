@@ -15,7 +15,7 @@ use crate::engine::single_flight::JoinMark;
 use crate::key::digest::Field;
 use crate::rt::fork::PerProcess;
 use crate::rt::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
-use crate::store::{Pair, ServerTime, Token};
+use crate::store::{Pair, Put, StoreView, Token};
 
 /// The leases of this process.
 static HELD: LazyLock<PerProcess<AllHeld>> = LazyLock::new(PerProcess::default);
@@ -33,8 +33,8 @@ struct HeldLease {
     /// For how long no process refreshes the field, if it ends without a value.
     backoff_ms: AtomicU64,
     is_open: AtomicBool,
-    /// The server's clock when it was granted.
-    granted_at: OnceLock<ServerTime>,
+    /// What was known of the store when it was granted.
+    granted: OnceLock<StoreView>,
 }
 
 /// Whether a computation may still store: what the store says of its fencing token.
@@ -74,7 +74,7 @@ impl Lease {
             token: Token::new(engine.id()),
             backoff_ms: AtomicU64::new(0),
             is_open: AtomicBool::new(true),
-            granted_at: OnceLock::new(),
+            granted: OnceLock::new(),
         });
         all_held().insert(held.token, Arc::downgrade(&held));
         Self(held)
@@ -90,14 +90,18 @@ impl Lease {
         self.0.token
     }
 
-    pub(super) fn granted(&mut self, at: ServerTime) {
+    pub(super) fn granted(&mut self, view: StoreView) {
         // The first grant counts: a lease is granted once.
-        let _ = self.0.granted_at.set(at);
+        let _ = self.0.granted.set(view);
     }
 
-    /// The server's clock, as far as this process knows it.
-    pub(crate) fn granted_at(&self) -> Option<ServerTime> {
-        self.0.granted_at.get().copied()
+    /// Has a value stored under this lease, while it holds.
+    pub(crate) fn covers(&self, put: &mut Put) {
+        put.token = Some(self.0.token);
+        if let Some(view) = self.0.granted.get() {
+            put.epoch = view.epoch;
+            put.now = Some(view.at);
+        }
     }
 
     /// Asks the store, without a put.

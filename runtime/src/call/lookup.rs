@@ -16,7 +16,7 @@ use crate::entry::header::{self, Age};
 use crate::error::Error;
 use crate::settings::Stampede;
 use crate::stats::Event;
-use crate::store::{AcceptEntry, LookupReply, PendingRead, ServerTime};
+use crate::store::{AcceptEntry, LookupReply, PendingRead};
 
 /// Bytes that may be the answer of a call: those of an entry that may be served, or of another call.
 pub(crate) struct FoundBytes {
@@ -197,7 +197,7 @@ impl Attempt<'_> {
     fn miss(&mut self, reply: Option<&LookupReply>) {
         let took = self.deadline.stop();
         self.call.count(Event::miss, 1);
-        self.seen = reply.map(|reply| ServerTime::of_lookup(reply.now_us, took));
+        self.seen = reply.and_then(|reply| reply.view(took));
         self.accept = reply.map(other_than);
     }
 
@@ -211,8 +211,8 @@ impl Attempt<'_> {
             return Joining::Leads;
         }
         let follower_timeout = self.call.method.follower_timeout();
-        let tag = self.call.method.tag;
-        let outcome = match engine.flights().join(field, tag, follower_timeout) {
+        let method = self.call.method.pair.method;
+        let outcome = match engine.flights().join(field, method, follower_timeout) {
             FlightRole::Leader(leader) => Ok(FollowerOutcome::Promoted(leader)),
             FlightRole::Follower(outcome) => outcome.await,
         };

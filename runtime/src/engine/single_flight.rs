@@ -146,7 +146,7 @@ impl Flights {
 
     /// Later calls start a flight of their own, whatever is under way.
     pub(crate) fn detach(&self, field: Field) {
-        self.open().remove(&field);
+        self.open().retain(|other, _| other.call() != field.call());
     }
 
     /// [`detach`](Self::detach) for all calls of a method.

@@ -1,20 +1,21 @@
 //! The bytes of an entry: a fixed header that is verified whole before a codec sees the payload.
 //!
 //! ```text
-//!  0  version   1     format version, 1
+//!  0  version   1     format version, 2
 //!  1  codec     1     id of the codec
 //!  2  flags     1     bit 0: payload is compressed by lz4, bit 1: payload is sealed
 //!  3  reserved  1     0
-//!  4  times     4  *  check of the three instants
+//!  4  stamp     4  *  check of the next four lines
 //!  8  created   8  *  milliseconds of server time
 //! 16  soft      8  *  soft expiry, 0: none
 //! 24  hard      8  *  hard expiry, 0: none
-//! 32  identity  8     a second digest of the call, independent of the field
-//! 40  method    8     digest of the method, for dropping all entries of one
-//! 48  cost      4     microseconds the method took, saturating
-//! 52  length    4     of the payload
-//! 56  checksum  8     of bytes 0..4, 32..56 and the payload
-//! 64  payload
+//! 32  epoch     8     the epoch of the method when the computation began
+//! 40  identity  8     a second digest of the call, independent of the field
+//! 48  method    8     digest of the method: where the epoch is kept that the entry must have
+//! 56  cost      4     microseconds the method took, saturating
+//! 60  length    4     of the payload
+//! 64  checksum  8     of bytes 0..4, 40..64 and the payload
+//! 72  payload
 //! ```
 //! Everything is little-endian. The lines with a star are in the server's time, so that no client's clock
 //! matters. A client stamps them where it knows that time, else the server (`lua/shared/stamp.lua`) or the
@@ -24,13 +25,14 @@ use std::fmt;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-pub(crate) const HEADER: usize = 64;
+pub(crate) const HEADER: usize = 72;
 pub(crate) const HEAD: usize = 4;
 /// Flag of an entry whose payload is compressed.
 pub(crate) const COMPRESSED: u8 = 1;
-const STAMP: usize = 28;
-const VERSION: u8 = 1;
-const TIMES_MODULUS: u64 = 4_294_967_291;
+/// Check, instants, epoch.
+const STAMP: usize = 36;
+const VERSION: u8 = 2;
+const STAMP_MODULUS: u64 = 4_294_967_291;
 
 /// What the client knows of an entry before the server stamps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +52,11 @@ pub(crate) struct Times {
     pub(crate) soft_ms: u64,
     pub(crate) hard_ms: u64,
 }
+
+/// All entries of a method in a pair have its epoch: to invalidate them all is to change it. It is random, and as
+/// such is never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Epoch(pub(crate) [u8; 8]);
 
 /// How far a server's clock may be behind the one that stamped an entry, as after a failover.
 const SKEW_MS: u64 = 100;
@@ -84,7 +91,16 @@ impl Age {
 pub(crate) struct VerifiedEntry<'a> {
     pub(crate) label: Label,
     pub(crate) times: Times,
+    pub(crate) epoch: Epoch,
     pub(crate) payload: &'a [u8],
+}
+
+impl VerifiedEntry<'_> {
+    /// Whether it is neither past its hard expiry nor invalidated together with its method.
+    #[inline]
+    pub(crate) fn may_be_served(&self, now_ms: u64, current: Option<Epoch>) -> bool {
+        Some(self.epoch) == current && self.times.are_alive(now_ms)
+    }
 }
 
 /// An entry but for the instants, in the two parts that the put script wants.
@@ -140,19 +156,24 @@ pub(crate) fn close(label: Label, mut tail: Vec<u8>) -> Option<UnstampedEntry> {
 }
 
 /// What an entry begins with, once its instants are known: its tail follows.
-pub(crate) fn stamped_head(entry: &UnstampedEntry, times: Times) -> [u8; HEAD + STAMP] {
+pub(crate) fn stamped_head(
+    entry: &UnstampedEntry,
+    times: Times,
+    epoch: Epoch,
+) -> [u8; HEAD + STAMP] {
     let mut head = [0; HEAD + STAMP];
     head[..4].copy_from_slice(&entry.head);
-    head[4..8].copy_from_slice(&times_check(times).to_le_bytes());
+    head[4..8].copy_from_slice(&stamp_check(times, epoch).to_le_bytes());
     head[8..16].copy_from_slice(&times.created_ms.to_le_bytes());
     head[16..24].copy_from_slice(&times.soft_ms.to_le_bytes());
-    head[24..].copy_from_slice(&times.hard_ms.to_le_bytes());
+    head[24..32].copy_from_slice(&times.hard_ms.to_le_bytes());
+    head[32..].copy_from_slice(&epoch.0);
     head
 }
 
 /// The whole entry: the twin of `stamp` in Lua.
-pub(crate) fn stamp(entry: &UnstampedEntry, times: Times) -> Vec<u8> {
-    [&stamped_head(entry, times)[..], &entry.tail].concat()
+pub(crate) fn stamp(entry: &UnstampedEntry, times: Times, epoch: Epoch) -> Vec<u8> {
+    [&stamped_head(entry, times, epoch)[..], &entry.tail].concat()
 }
 
 /// The entry in these bytes, or `None` if a single bit of them is not as it was written.
@@ -163,18 +184,19 @@ pub(crate) fn verify(bytes: &[u8]) -> Option<VerifiedEntry<'_>> {
     }
     let payload = &bytes[HEADER..];
     let times = times(bytes);
-    let intact = u64::from(u32_at(bytes, 52)) == payload.len() as u64
-        && u32_at(bytes, 4) == times_check(times)
-        && u64_at(bytes, 56) == checksum(&bytes[0..HEAD], &bytes[32..56], payload);
+    let intact = u64::from(u32_at(bytes, 60)) == payload.len() as u64
+        && u32_at(bytes, 4) == stamp_check(times, epoch(bytes))
+        && u64_at(bytes, 64) == checksum(&bytes[0..HEAD], &bytes[40..64], payload);
     intact.then(|| VerifiedEntry {
         label: Label {
             codec: bytes[1],
             flags: bytes[2],
-            identity: u64_at(bytes, 32),
-            method: u64_at(bytes, 40),
-            cost_us: u32_at(bytes, 48),
+            identity: u64_at(bytes, 40),
+            method: u64_at(bytes, 48),
+            cost_us: u32_at(bytes, 56),
         },
         times,
+        epoch: epoch(bytes),
         payload,
     })
 }
@@ -191,9 +213,21 @@ pub(crate) fn is_alive(bytes: &[u8], now_ms: u64) -> bool {
     bytes.len() < HEADER || times(bytes).are_alive(now_ms)
 }
 
+/// Whether an entry is of this epoch, as the scripts read it. What is too short to be an entry is left to the call,
+/// which finds it unreadable.
+#[inline]
+pub(crate) fn is_of_epoch(bytes: &[u8], current: Option<Epoch>) -> bool {
+    bytes.len() < HEADER || Some(epoch(bytes)) == current
+}
+
+#[inline]
+fn epoch(bytes: &[u8]) -> Epoch {
+    Epoch(bytes[32..40].try_into().expect("eight bytes"))
+}
+
 /// The method's digest as the scripts read it.
 pub(crate) fn method_of(bytes: &[u8]) -> Option<u64> {
-    (bytes.len() >= HEADER).then(|| u64_at(bytes, 40))
+    (bytes.len() >= HEADER).then(|| u64_at(bytes, 48))
 }
 
 #[inline]
@@ -207,11 +241,13 @@ fn times(bytes: &[u8]) -> Times {
 
 #[allow(clippy::cast_possible_truncation)] // the modulus is below 2^32
 #[inline]
-fn times_check(times: Times) -> u32 {
+fn stamp_check(times: Times, epoch: Epoch) -> u32 {
     let sum = u128::from(times.created_ms) * 3
         + u128::from(times.soft_ms) * 5
-        + u128::from(times.hard_ms) * 7;
-    (sum % u128::from(TIMES_MODULUS)) as u32
+        + u128::from(times.hard_ms) * 7
+        + u128::from(u32_at(&epoch.0, 0)) * 11
+        + u128::from(u32_at(&epoch.0, 4)) * 13;
+    (sum % u128::from(STAMP_MODULUS)) as u32
 }
 
 #[inline]
@@ -261,6 +297,7 @@ mod tests {
         method: 0x99aa_bbcc_ddee_ff00,
         cost_us: 1234,
     };
+    const EPOCH: Epoch = Epoch([1, 2, 3, 4, 5, 6, 7, 255]);
     const TIMES: Times = Times {
         created_ms: 1_700_000_000_123,
         soft_ms: 0,
@@ -270,7 +307,7 @@ mod tests {
     fn entry() -> Vec<u8> {
         let mut tail = tail();
         tail.extend_from_slice(b"payload");
-        stamp(&close(LABEL, tail).unwrap(), TIMES)
+        stamp(&close(LABEL, tail).unwrap(), TIMES, EPOCH)
     }
 
     #[test]
@@ -287,6 +324,8 @@ mod tests {
         assert_eq!(verified.payload, b"payload");
         assert!(is_alive(&bytes, TIMES.hard_ms - 1) && !is_alive(&bytes, TIMES.hard_ms));
         assert_eq!(method_of(&bytes), Some(LABEL.method));
+        assert!(is_of_epoch(&bytes, Some(EPOCH)) && !is_of_epoch(&bytes, None));
+        assert!(!is_of_epoch(&bytes, Some(Epoch::default())));
     }
 
     #[test]

@@ -14,9 +14,34 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::canonical::Canonical;
 
-/// The digest of one call: the member of the ranking and the field of the values.
+/// What names an entry: the member of the ranking and the field of the values. The first 16 bytes are a digest of
+/// the call, the same for all builds of a program; the last 4 tell the builds apart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Field(pub(crate) [u8; 20]);
+
+/// Which code of a method stored an entry: a digest of its fingerprint and its `version`.
+pub(crate) type Build = [u8; 4];
+
+/// How many bytes of a field are the digest of the call.
+const CALL: usize = 16;
+
+impl Field {
+    /// The digest of the call, whichever build makes it.
+    pub(crate) fn call(&self) -> &[u8] {
+        &self.0[..CALL]
+    }
+
+    pub(crate) fn build(&self) -> Build {
+        let build = self.0[CALL..].try_into();
+        build.expect("a field has 20 bytes")
+    }
+
+    /// The field of the same call in another build.
+    pub(crate) fn of_build(mut self, build: Build) -> Self {
+        self.0[CALL..].copy_from_slice(&build);
+        self
+    }
+}
 
 /// A map from fields, which are digests and need no other hash.
 pub(crate) type Fields<V> = HashMap<Field, V, BuildHasherDefault<DigestHasher>>;
@@ -39,6 +64,7 @@ pub(crate) struct CallKey {
 pub(crate) struct MethodKey {
     sha: Sha1,
     last: LastBlock,
+    build: Build,
     seed: u64,
 }
 
@@ -58,26 +84,24 @@ const BLOCK: usize = 64;
 const END: usize = 9;
 
 /// Version of the key format: a part of every field, so that a change of format is a miss.
-const FORMAT: &[u8] = b"func-cache/1";
+const FORMAT: &[u8] = b"func-cache/2";
 
 impl MethodKey {
     pub(crate) fn new(site: &str, fingerprint: &[u8; 20], version: &str) -> Self {
-        let mut framed = Vec::new();
-        for part in [FORMAT, site.as_bytes(), fingerprint, version.as_bytes()] {
-            framed.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            framed.extend_from_slice(part);
-        }
+        let site = framed(&[FORMAT, site.as_bytes()]);
+        let build = framed(&[FORMAT, fingerprint, version.as_bytes()]);
         Self {
-            sha: Sha1::new_with_prefix(&framed),
-            last: LastBlock::new(&framed),
-            seed: xxh3_64(&framed),
+            sha: Sha1::new_with_prefix(&site),
+            last: LastBlock::new(&site),
+            build: *Sha1::digest(&build).first_chunk().expect("it has 20 bytes"),
+            seed: xxh3_64_with_seed(&build, xxh3_64(&site)),
         }
     }
 
-    /// A digest of the method itself: the `#hash` in key names and the tag in entries.
-    pub(crate) fn method(site: &str, fingerprint: &[u8; 20]) -> u64 {
-        let digest = Self::new(site, fingerprint, "").sha.finalize();
-        u64::from_be_bytes(digest[..8].try_into().expect("a SHA-1 has 20 bytes"))
+    /// A digest of the method itself, whichever build it is of: the `#hash` in names of keys.
+    pub(crate) fn method(site: &str) -> u64 {
+        let digest = Sha1::digest(framed(&[FORMAT, site.as_bytes()]));
+        u64::from_be_bytes(*digest.first_chunk().expect("it has 20 bytes"))
     }
 
     /// The key of a call whose arguments `write` writes, or the reason why they cannot be a key.
@@ -107,10 +131,20 @@ impl MethodKey {
             sha.finalize().into()
         });
         CallKey {
-            field: Field(digest),
+            field: Field(digest).of_build(self.build),
             identity: xxh3_64_with_seed(arguments, self.seed),
         }
     }
+}
+
+/// Parts after each other, each with its length, so that no two lists are the same bytes.
+fn framed(parts: &[&[u8]]) -> Vec<u8> {
+    let mut framed = Vec::new();
+    for part in parts {
+        framed.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        framed.extend_from_slice(part);
+    }
+    framed
 }
 
 impl LastBlock {
@@ -325,5 +359,10 @@ mod tests {
                 assert_ne!(one.identity, other.identity);
             }
         }
+        // Builds of one method know each other's fields.
+        let [one, other_site, other_code, other_version, _] = all.map(|key| key.field);
+        assert_eq!(one.call(), other_code.call());
+        assert_eq!(one.of_build(other_version.build()), other_version);
+        assert_ne!(one.call(), other_site.call());
     }
 }

@@ -74,7 +74,7 @@ pub struct KeyParts<'a> {
 pub struct MethodPart<'a> {
     /// `Type::method`, `<Type as Trait>::method`, or the name of a function.
     pub name: &'a str,
-    /// Sixteen hexadecimal digits from the site and the fingerprint of the method.
+    /// Sixteen hexadecimal digits from the path of the method.
     pub hash: &'a str,
 }
 

@@ -31,7 +31,6 @@ pub(crate) struct BoundMethod {
     pub(crate) site: Cow<'static, str>,
     pub(crate) pair: Arc<Pair>,
     pub(crate) key: MethodKey,
-    pub(crate) tag: u64,
     /// Whether the pair holds entries of this method only.
     pub(crate) owns_pair: bool,
     pub(crate) ttl_ms: u64,
@@ -109,20 +108,19 @@ impl BoundMethod {
         } = declaration;
         let policy = policy.unwrap_or_else(|| defaults.policy.clone());
         let ttl_ms = options.ttl_ms.unwrap_or(defaults.ttl_ms);
-        let tag = MethodKey::method(&full_site, &fingerprint);
-        let hash = format!("{tag:016x}");
+        let method = MethodKey::method(&full_site);
+        let hash = format!("{method:016x}");
         let own = (options.layout(defaults) == Layout::Multiple).then_some((name, hash.as_str()));
         let stem = defaults.names.stem(&policy, own, options.cluster);
         let freshness = Freshness::new(options, defaults, ttl_ms)?;
         let maxsize = settings::check_maxsize(options.maxsize.unwrap_or(defaults.maxsize))?;
         let maxsize = maxsizes.join(&stem, &site, maxsize);
         let touch = options.touch.unwrap_or(defaults.touch);
-        let pair = Pair::new(stem, policy, defaults.structure, maxsize, touch);
+        let pair = Pair::new(method, stem, policy, defaults.structure, maxsize, touch);
         Ok(Self {
             site,
             pair: Arc::new(pair),
             key: MethodKey::new(&full_site, &fingerprint, version),
-            tag,
             owns_pair: own.is_some(),
             ttl_ms,
             freshness,

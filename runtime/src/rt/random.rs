@@ -1,6 +1,7 @@
 //! Chance.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::time::SystemTime;
 
 /// A random number above 0 and up to 1.
 #[allow(clippy::cast_precision_loss)] // 53 bits are exact
@@ -8,6 +9,11 @@ pub(crate) fn unit() -> f64 {
     // Each state has keys of its own.
     let bits = RandomState::new().build_hasher().finish() >> 11;
     (bits + 1) as f64 / (1u64 << 53) as f64
+}
+
+/// A random number of 64 bits, also where a forked process has the same state as its parent.
+pub(crate) fn bits() -> u64 {
+    RandomState::new().hash_one((std::process::id(), SystemTime::now()))
 }
 
 #[cfg(test)]

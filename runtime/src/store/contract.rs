@@ -1,17 +1,15 @@
 //! The store contract: the operations on pairs, and what they are given and answer. It knows no Redis.
 
 use std::fmt;
-use std::hash::{BuildHasher as _, RandomState};
 use std::ops::{Deref, Range};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::join_all;
 
-use crate::entry::header::UnstampedEntry;
+use crate::entry::header::{Epoch, UnstampedEntry};
 use crate::error::Error;
 use crate::key::digest::Field;
 use crate::key::names::Names;
@@ -20,14 +18,44 @@ use crate::policy::Policy;
 use super::clock::ServerTime;
 use super::listener::Listener;
 use super::pair::Pair;
+use super::token::Token;
 
 /// What a look-up found, with the server's clock at that moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LookupReply {
     pub(crate) now_us: u64,
+    /// Of the method. `None` if it has none: then it has no entries either.
+    pub(crate) epoch: Option<Epoch>,
+    /// It may have expired, or be of another epoch.
     pub(crate) entry: Option<RawEntry>,
     /// How long the pair still lives; `None` if it never expires. Only a peek sets it.
     pub(crate) pair_ms: Option<u64>,
+}
+
+impl LookupReply {
+    #[inline]
+    pub(crate) fn new(now_us: u64, epoch: Option<Epoch>, entry: Option<RawEntry>) -> Self {
+        Self {
+            now_us,
+            epoch,
+            entry,
+            pair_ms: None,
+        }
+    }
+
+    /// What a computation that begins now has to know; `took` is how long the lookup did.
+    pub(crate) fn view(&self, took: Duration) -> Option<StoreView> {
+        let at = ServerTime::of_lookup(self.now_us, took);
+        self.epoch.map(|epoch| StoreView { at, epoch })
+    }
+}
+
+/// What a call knows of the store when its computation begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StoreView {
+    pub(crate) at: ServerTime,
+    /// Of the method.
+    pub(crate) epoch: Epoch,
 }
 
 /// The bytes of an entry that was found.
@@ -87,8 +115,10 @@ pub(crate) struct Put {
     pub(crate) soft_ms: u64,
     /// Life of the entry; 0 for as long as the pair lives.
     pub(crate) hard_ms: u64,
-    /// Whose computation it comes from. `None` stores in any case, and overtakes them all.
+    /// Whose computation it comes from. `None` for a probe, which stores in any case.
     pub(crate) token: Option<Token>,
+    /// The method's, when the computation began.
+    pub(crate) epoch: Epoch,
     /// The server's clock, which the entry is stamped with. `None` if it is not known: then the store stamps it.
     pub(crate) now: Option<ServerTime>,
 }
@@ -144,32 +174,6 @@ impl fmt::Debug for PutDone {
     }
 }
 
-/// Tells one computation from every other of the same field, in all processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Token(pub(crate) [u8; 16]);
-
-impl Token {
-    /// A token that no other computation has.
-    pub(crate) fn new(cache: u64) -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let mut token = [0; 16];
-        token[..8].copy_from_slice(&origin(cache).to_le_bytes());
-        token[8..].copy_from_slice(&COUNT.fetch_add(1, Ordering::Relaxed).to_le_bytes());
-        Self(token)
-    }
-
-    /// Whether a computation of this cache, in this process, has it.
-    pub(crate) fn is_of(self, cache: u64) -> bool {
-        self.0[..8] == origin(cache).to_le_bytes()
-    }
-}
-
-/// A number that no other cache has, not even the same one in a forked process.
-fn origin(cache: u64) -> u64 {
-    static RANDOM: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    RANDOM.hash_one((cache, std::process::id()))
-}
-
 /// A computation that is about to begin.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LeaseRequest {
@@ -179,10 +183,8 @@ pub(crate) struct LeaseRequest {
     pub(crate) accept: AcceptEntry,
     /// What its call has for all its requests together: an answer that takes half of that is slow.
     pub(crate) deadline: Duration,
-    /// Of the method: to invalidate all of its entries overtakes the computation.
-    pub(crate) tag: u64,
-    /// The server's clock at the look-up, if there was one.
-    pub(crate) seen: Option<ServerTime>,
+    /// What the look-up found, if there was one.
+    pub(crate) seen: Option<StoreView>,
 }
 
 /// What a computation does while another one holds the lease.
@@ -222,7 +224,7 @@ pub(crate) enum LeaseOutcome {
     /// There is an entry by now.
     Hit(LookupReply),
     /// The token is the one that may store.
-    Granted { at: ServerTime },
+    Granted(StoreView),
     /// Another computation holds the lease, for the time `left` unless it is renewed.
     Held { left: Duration, holder: Token },
 }
@@ -329,8 +331,8 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     /// Starts to listen for the end of a computation of this field.
     fn listen(&self, pair: &Arc<Pair>, field: Field) -> Listener;
 
-    /// Removes entries, and ends the computations of their fields: they store nothing. Returns how
-    /// many entries there were.
+    /// Removes the entries of calls, whichever build stored them, and ends their computations: they store
+    /// nothing. Returns how many entries there were.
     async fn delete(
         &self,
         pair: &Arc<Pair>,
@@ -342,12 +344,9 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     /// Best effort: while the store is failing or busy, it stays.
     fn discard(&self, pair: &Arc<Pair>, field: Field, seen: ExpectedEntry<'_>);
 
-    /// Removes the entries with this method tag. No computation of that method that is under way
-    /// stores anything. Returns how many entries there were.
-    async fn delete_method(&self, pair: &Arc<Pair>, tag: u64) -> Result<u64, Error>;
-
-    /// Removes a pair, with the leases in it. Returns how many entries it held.
-    async fn delete_pair(&self, pair: &Arc<Pair>) -> Result<u64, Error>;
+    /// Begins a new epoch of the pair's method: its entries are absent from now on, and no computation that is under
+    /// way stores anything. The entries are removed at once only if the pair holds no others.
+    async fn delete_method(&self, pair: &Arc<Pair>, owns_pair: bool) -> Result<(), Error>;
 
     /// Counts the entries of all pairs of a cache.
     async fn len(&self, keys: &KeySpace) -> Result<u64, Error>;

@@ -4,6 +4,7 @@
 //! pair, and [`ranking`], its policy; [`content`] is all pairs of a cache.
 
 mod content;
+mod methods;
 mod pair;
 mod ranking;
 #[cfg(test)]
@@ -15,16 +16,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 
 use self::content::{Content, MemoryLease, Now};
 use self::pair::MemoryPair;
 use self::ranking::Ranking;
 use super::{
     Clock, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, Listeners, LookupReply,
-    OnHeldLease, Put, PutDone, PutOutcome, RawEntry, ServerTime, Store, Token,
+    OnHeldLease, Put, PutDone, PutOutcome, RawEntry, ServerTime, Store, StoreView, Token,
 };
-use crate::entry::header;
 use crate::error::{Error, ErrorKind};
 use crate::key::digest::{Field, Fields};
 use crate::policy::Policy;
@@ -58,6 +57,7 @@ impl Memory {
         // with nothing. It has no computations of its parent's.
         let content = self.content.try_lock().ok().map(|mut of_parent| Content {
             pairs: std::mem::take(&mut of_parent.pairs),
+            methods: std::mem::take(&mut of_parent.methods),
             ..Content::default()
         });
         Self {
@@ -102,7 +102,7 @@ impl Memory {
         let due = puts
             .iter()
             .filter(|put| put.hard_ms > 0 && schedule.is_due());
-        let sweeps = due.count() > 0;
+        let is_sweep = due.count() > 0;
         let is_current =
             |put: &&Put| put.token.is_none() || put.token == content.lease(&pair.stem, put.field);
         let mut outcomes: Vec<_> = puts
@@ -130,6 +130,8 @@ impl Memory {
                 values: Fields::default(),
                 ends_us: None,
             });
+        let sweeps = is_sweep.then(|| content.methods.entry(pair.stem.clone()).or_default());
+        let sweeps = sweeps.as_deref();
         let (evicted, swept) = memory.put_all(&current, pair.maxsize.get(), now.us, sweeps);
         let longest_ms = puts.iter().map(|put| put.hard_ms).max();
         memory.keep_alive(
@@ -141,7 +143,7 @@ impl Memory {
         for put in current {
             content.end_lease(&pair.stem, put.field);
         }
-        if sweeps
+        if is_sweep
             && swept != Some(0)
             && let Some(schedule) = content.sweeps.get(&pair.stem)
         {
@@ -177,11 +179,11 @@ impl Store for Memory {
         let (content, now) = self.content_now()?;
         let memory = content.pairs.get(&pair.stem);
         let left = |memory: &MemoryPair| Some(memory.ends_us?.saturating_sub(now.own_us) / 1000);
+        let entry =
+            memory.and_then(|memory| Some(RawEntry::Own(memory.values.get(&field)?.clone())));
         Ok(LookupReply {
-            now_us: now.us,
-            entry: memory
-                .and_then(|memory| Some(RawEntry::Own(memory.values.get(&field)?.clone()))),
             pair_ms: memory.and_then(left),
+            ..LookupReply::new(now.us, content.epoch(pair), entry)
         })
     }
 
@@ -231,12 +233,17 @@ impl Store for Memory {
             let left = Duration::ZERO;
             return Ok(LeaseOutcome::Held { left, holder });
         }
+        let lease = MemoryLease {
+            token: request.token,
+            method: pair.method,
+            epoch: content.register(pair, request.field.build()),
+        };
         let leases = content.leases.entry(pair.stem.clone()).or_default();
-        let LeaseRequest { token, tag, .. } = request;
-        leases.insert(request.field, MemoryLease { token, tag });
-        Ok(LeaseOutcome::Granted {
+        leases.insert(request.field, lease);
+        Ok(LeaseOutcome::Granted(StoreView {
             at: ServerTime::of_reply(now.us),
-        })
+            epoch: lease.epoch,
+        }))
     }
 
     async fn is_current(
@@ -270,6 +277,9 @@ impl Store for Memory {
         _deadline: Duration,
     ) -> Result<u64, Error> {
         let mut content = self.content()?;
+        let methods = content.methods.entry(pair.stem.clone()).or_default();
+        let of_builds = |field: Field| methods.fields(pair.method, field);
+        let fields: Vec<_> = fields.into_iter().flat_map(of_builds).collect();
         for &field in &fields {
             content.end_lease(&pair.stem, field);
         }
@@ -304,32 +314,13 @@ impl Store for Memory {
         }
     }
 
-    async fn delete_method(&self, pair: &Arc<Pair>, tag: u64) -> Result<u64, Error> {
+    async fn delete_method(&self, pair: &Arc<Pair>, owns_pair: bool) -> Result<(), Error> {
         let mut content = self.content()?;
-        // As in lua/shared/epoch.lua, where it is a stamp that leases are compared with.
-        if let Some(leases) = content.leases.get_mut(&pair.stem) {
-            leases.retain(|_, lease| lease.tag != tag);
+        content.begin_epoch(pair);
+        if owns_pair {
+            content.pairs.remove(&pair.stem);
         }
-        let Some(memory) = content.pairs.get_mut(&pair.stem) else {
-            return Ok(0);
-        };
-        let of_method = |(field, entry): (&Field, &Bytes)| {
-            (header::method_of(entry) == Some(tag)).then_some(*field)
-        };
-        let fields: Vec<_> = memory.values.iter().filter_map(of_method).collect();
-        let removed = fields
-            .into_iter()
-            .filter(|&field| memory.remove(field))
-            .count();
-        content.forget_if_empty(&pair.stem);
-        Ok(removed as u64)
-    }
-
-    async fn delete_pair(&self, pair: &Arc<Pair>) -> Result<u64, Error> {
-        let mut content = self.content()?;
-        content.leases.remove(&pair.stem);
-        let removed = content.pairs.remove(&pair.stem);
-        Ok(removed.map_or(0, |memory| memory.ranking.len() as u64))
+        Ok(())
     }
 
     async fn len(&self, _keys: &KeySpace) -> Result<u64, Error> {
@@ -344,6 +335,7 @@ impl Store for Memory {
     async fn purge(&self, _keys: &KeySpace) -> Result<u64, Error> {
         let mut content = self.content()?;
         content.leases.clear();
+        content.methods.clear();
         Ok(std::mem::take(&mut content.pairs)
             .values()
             .map(|memory| memory.ranking.len() as u64)

@@ -1,9 +1,11 @@
 //! The Redis keys that belong together, and the rules that go with them.
 
 use std::any::Any;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::maxsize::MaxSize;
+use crate::key::digest::Field;
 use crate::policy::Policy;
 use crate::settings::{StructureTtl, Touch};
 
@@ -11,6 +13,8 @@ use crate::settings::{StructureTtl, Touch};
 /// The layout decides which methods share a pair.
 #[derive(Debug)]
 pub(crate) struct Pair {
+    /// The method whose entries this object is for; others may share the keys. A digest of its path.
+    pub(crate) method: u64,
     pub(crate) stem: String,
     pub(crate) ranking: String,
     pub(crate) values: String,
@@ -19,12 +23,22 @@ pub(crate) struct Pair {
     pub(crate) structure: StructureTtl,
     pub(crate) maxsize: Arc<MaxSize>,
     pub(crate) touch: Touch,
+    /// Whether the store knows this build, so that invalidations reach what it stores.
+    is_registered: AtomicBool,
     /// What the store keeps for the pair in this process, found once.
     state: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
+/// An entry of a pair: its field, and its method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct EntryOf {
+    pub(crate) field: Field,
+    pub(crate) method: u64,
+}
+
 impl Pair {
     pub(crate) fn new(
+        method: u64,
         stem: String,
         policy: Policy,
         structure: StructureTtl,
@@ -35,11 +49,13 @@ impl Pair {
             ranking: format!("{stem}:0"),
             values: format!("{stem}:1"),
             leases: format!("{stem}:2"),
+            method,
             stem,
             policy,
             structure,
             maxsize,
             touch,
+            is_registered: AtomicBool::new(false),
             state: OnceLock::new(),
         }
     }
@@ -48,12 +64,34 @@ impl Pair {
     #[cfg(test)]
     pub(crate) fn for_test(stem: &str) -> Arc<Self> {
         Arc::new(Self::new(
+            7,
             stem.to_owned(),
             Policy::default(),
             StructureTtl::default(),
             MaxSize::new(1024),
             Touch::default(),
         ))
+    }
+
+    /// Whether the store knows this build of the method, as far as this process knows.
+    pub(crate) fn is_registered(&self) -> bool {
+        self.is_registered.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_registered(&self, is_registered: bool) {
+        self.is_registered.store(is_registered, Ordering::Relaxed);
+    }
+
+    /// Where the state of its method is among the leases: see `lua/shared/epoch.lua`.
+    pub(crate) fn method_name(&self) -> [u8; 9] {
+        Self::name_of_method(self.method)
+    }
+
+    /// The same for any method.
+    pub(crate) fn name_of_method(method: u64) -> [u8; 9] {
+        let mut name = [b'm'; 9];
+        name[1..].copy_from_slice(&method.to_le_bytes());
+        name
     }
 
     /// The store's state for this pair. A store keeps one type only.

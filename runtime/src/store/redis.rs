@@ -22,14 +22,14 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use redis::Value;
 
-use self::client::{BATCH, Client, REMOVAL, STEP, timed};
+use self::client::{BATCH, Client, REMOVAL, STEP};
 pub(crate) use self::connection::target::Target;
 pub(crate) use self::connection::tls::Tls;
 use self::health::endpoint::Side;
 pub(crate) use self::read::lookup::Lookup;
 use self::script::Script;
 pub(crate) use self::script::all as scripts;
-use self::script::reply::{array, found, unexpected};
+use self::script::reply::{array, found};
 use self::write::claim::ClaimOutcome;
 use self::write::leases;
 use super::{
@@ -132,7 +132,10 @@ impl Store for Redis {
             // Where nothing can be written, hits are still hits.
             let found = self.read(pair, field, Timeout::new(deadline)).await?;
             let entry = found.entry.as_deref();
-            let is_hit = entry.is_some_and(|entry| header::is_alive(entry, found.now_us / 1000));
+            let is_hit = entry.is_some_and(|entry| {
+                header::is_of_epoch(entry, found.epoch)
+                    && header::is_alive(entry, found.now_us / 1000)
+            });
             let unrecorded = u64::from(is_hit);
             client
                 .dropped_touches
@@ -140,8 +143,7 @@ impl Store for Redis {
             return Ok(found);
         }
         let script = client.scripts(&pair.policy).get.clone();
-        let mut args = client.common_args(pair, field);
-        args.truncate(4);
+        let args = client.get_args(pair, field);
         self.lookup(script, pair, args, deadline).await
     }
 
@@ -165,8 +167,7 @@ impl Store for Redis {
         field: Field,
         deadline: Duration,
     ) -> Result<LookupReply, Error> {
-        let mut args = self.client.common_args(pair, field);
-        args.truncate(2);
+        let args = self.client.peek_args(pair, field);
         self.lookup(script::PEEK.clone(), pair, args, deadline)
             .await
     }
@@ -195,7 +196,7 @@ impl Store for Redis {
     async fn acquire_leases(
         &self,
         pair: &Arc<Pair>,
-        requests: Vec<LeaseRequest>,
+        mut requests: Vec<LeaseRequest>,
         deadline: Duration,
     ) -> Vec<Result<LeaseOutcome, Error>> {
         // Before they are sent, so that the drop of a caller meanwhile is noticed.
@@ -203,13 +204,29 @@ impl Store for Redis {
             self.client.leases.track(request.token, pair, request.field);
         }
         let since = Instant::now();
-        let claimed = self.client.claim(pair, &requests, deadline).await;
+        let mut outcomes = Vec::with_capacity(requests.len());
+        let can_claim = |request: &LeaseRequest| request.seen.is_some() && pair.is_registered();
+        if requests.len() > 1 && !can_claim(&requests[0]) {
+            // The first one registers this build. The others can be claimed together then.
+            let first = requests.remove(0);
+            let undecided = ClaimOutcome::Undecided(first.on_held);
+            let outcome = self.begin(pair, first, undecided, deadline).await;
+            if let Ok(LeaseOutcome::Granted(view)) = &outcome {
+                for other in &mut requests {
+                    other.seen = Some(*view);
+                }
+            }
+            outcomes.push(outcome);
+        }
+        let left = deadline.saturating_sub(since.elapsed());
+        let claimed = self.client.claim(pair, &requests, left).await;
         let left = deadline.saturating_sub(since.elapsed());
         let each = requests.into_iter().zip(claimed);
         let each = each.map(|(request, claimed)| async move {
             self.begin(pair, request, claimed?, left).await
         });
-        join_all(each).await
+        outcomes.extend(join_all(each).await);
+        outcomes
     }
 
     async fn is_current(
@@ -259,7 +276,7 @@ impl Store for Redis {
         for batch in fields.chunks(BATCH) {
             let (its, batch) = (pair.clone(), batch.to_vec());
             let delete = self.client.run(Some(deadline), |client| async move {
-                client.delete(&its.stem, &batch).await
+                client.delete(&its, &batch).await
             });
             removed += self.client.ask(REMOVAL, pair, deadline, delete).await?;
         }
@@ -270,41 +287,12 @@ impl Store for Redis {
         self.client.discard(pair, field, seen);
     }
 
-    async fn delete_method(&self, pair: &Arc<Pair>, tag: u64) -> Result<u64, Error> {
-        let pair = pair.clone();
-        self.client
-            .run(None, |client| async move {
-                let (mut cursor, mut removed) = (b"0".to_vec(), 0);
-                loop {
-                    let args = [cursor, tag.to_le_bytes().to_vec()];
-                    let step = timed(client.removal(&script::DELETE_METHOD, &pair.stem, &args));
-                    let Some(step) = client.ask(REMOVAL, &pair, STEP, step).await? else {
-                        // It removes more than the method, but all of the method.
-                        let purge = timed(client.purge_by_key(&pair.stem));
-                        return Ok(removed + client.ask(REMOVAL, &pair, STEP, purge).await?);
-                    };
-                    let Ok([Value::BulkString(next), Value::Int(n)]) =
-                        <[Value; 2]>::try_from(array(step)?)
-                    else {
-                        return Err(unexpected());
-                    };
-                    removed += u64::try_from(n).unwrap_or_default();
-                    if next == b"0" {
-                        return Ok(removed);
-                    }
-                    cursor = next;
-                }
-            })
-            .await
-    }
-
-    async fn delete_pair(&self, pair: &Arc<Pair>) -> Result<u64, Error> {
+    async fn delete_method(&self, pair: &Arc<Pair>, owns_pair: bool) -> Result<(), Error> {
         let its = pair.clone();
-        let purge = self.client.run(
-            Some(STEP),
-            |client| async move { client.purge(&its.stem).await },
-        );
-        self.client.ask(REMOVAL, pair, STEP, purge).await
+        let delete = self.client.run(Some(STEP), |client| async move {
+            client.delete_method(&its, owns_pair).await
+        });
+        self.client.ask(REMOVAL, pair, STEP, delete).await
     }
 
     async fn len(&self, keys: &KeySpace) -> Result<u64, Error> {

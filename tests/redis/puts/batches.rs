@@ -8,7 +8,7 @@ use support::random::Random;
 use support::{Server, unique};
 
 use super::pair::{
-    Bytes, Options, Pair, Put, Script, State, below, bytes, chance, lease, numbers, one_of,
+    Bytes, Method, Options, Pair, Put, Script, State, below, bytes, chance, lease, numbers, one_of,
 };
 
 const FIELDS: usize = 60;
@@ -28,9 +28,8 @@ struct Rig<'a> {
     script: &'a Script,
     has_field_ttl: bool,
     fields: Vec<Bytes>,
-    tags: [Bytes; 2],
+    methods: [Method; 2],
     now_us: u64,
-    clock_us: u64,
     maxsize: u64,
     structure_ms: u64,
     /// The longest life that any entry was given.
@@ -59,13 +58,13 @@ pub(super) fn check(
         script,
         has_field_ttl: server.binary().version >= (7, 4, 0),
         fields: (0..FIELDS).map(|_| bytes(random, 20)).collect(),
-        tags: [bytes(random, 8), bytes(random, 8)],
+        methods: [Method::draw(random), Method::draw(random)],
         now_us: 1_800_000_000_000_000,
-        clock_us: 0,
         maxsize: one_of(random, &[1, 3, 10, 25]),
         structure_ms: one_of(random, &[0, 60_000]),
         longest_ms: 0,
     };
+    (0..2).for_each(|at| rig.set_state(at));
     for step in 0..steps {
         rig.step(random)
             .map_err(|fault| format!("step {step}: {fault}"))?;
@@ -116,6 +115,7 @@ impl Rig<'_> {
 
     fn clear(&mut self, random: &mut Random) {
         self.pair.clear();
+        (0..2).for_each(|at| self.set_state(at));
         self.structure_ms = one_of(random, &[0, 60_000]);
         self.longest_ms = 0;
     }
@@ -145,47 +145,58 @@ impl Rig<'_> {
         let mut puts = Vec::new();
         for _ in 0..count {
             let field = fields.swap_remove(below(random, fields.len()));
-            let token = self.claim(random, &field);
+            let at = below(random, 2);
+            let token = self.claim(random, &field, at);
             puts.push(Put {
                 field,
                 token,
                 soft_ms: one_of(random, &[0, 1000]),
                 hard_ms: one_of(random, lives),
-                tail: bytes(random, 40),
+                tail: self.methods[at].tail(random),
             });
         }
         puts
     }
 
     /// A lease of this field, or none, or another's; and the token that its put has.
-    fn claim(&mut self, random: &mut Random, field: &Bytes) -> Bytes {
-        let (token, tag) = (bytes(random, 16), one_of(random, &self.tags));
+    fn claim(&mut self, random: &mut Random, field: &Bytes, at: usize) -> Bytes {
+        let token = bytes(random, 16);
         let holder = if chance(random, 80) {
             token.clone()
         } else {
             bytes(random, 16)
         };
-        let began = one_of(random, &[0, self.clock_us, self.clock_us, self.now_us]);
+        let mut epoch = self.methods[at].epoch.clone();
+        if chance(random, 10) {
+            epoch[0] ^= 1;
+        }
         let deadline_ms = self.now_us / 1000 + 2000;
-        let mut lease = lease(deadline_ms, &holder, chance(random, 30), began, &tag);
+        let method = &self.methods[at].id;
+        let mut lease = lease(deadline_ms, &holder, chance(random, 30), &epoch, method);
         if chance(random, 3) {
             lease.truncate(25);
         }
         if chance(random, 3) {
-            self.clock_us = self.now_us.max(self.clock_us + 1);
-            let stamp = self.clock_us.to_string();
-            let epoch = [b"m", &tag[..]].concat();
-            let stamps: [&[u8]; 4] = [b"clock", stamp.as_bytes(), &epoch, stamp.as_bytes()];
-            let _: i64 = self.pair.on("HSET", 2, &stamps);
+            self.methods[at].epoch = bytes(random, 8);
+            self.set_state(at);
         }
         if chance(random, 85) {
             let _: i64 = self.pair.on("HSET", 2, &[field, &lease]);
+        }
+        if self.structure_ms == 0 && chance(random, 10) {
+            // As a computation does that finds no values.
+            let _: i64 = self.pair.on("PEXPIRE", 2, &[b"600000"]);
         }
         if chance(random, 30) {
             Vec::new()
         } else {
             token
         }
+    }
+
+    fn set_state(&mut self, at: usize) {
+        let [name, state] = self.methods[at].state();
+        let _: i64 = self.pair.on("HSET", 2, &[&name, &state]);
     }
 
     fn options(&self, random: &mut Random) -> Options {
@@ -365,10 +376,16 @@ impl Rig<'_> {
         }
         let longest_ms = puts.iter().map(|put| put.hard_ms).max().unwrap();
         self.longest_ms = self.longest_ms.max(longest_ms);
-        let [ranking, values] = self.pair.left_ms();
+        let [ranking, values, leases] = self.pair.left_ms();
         if options.structure_ms == 0 {
+            ensure(leases < 0, "the key of leases has no end")?;
             return ensure([ranking, values] == [-1, -1], "the pair has no end");
         }
+        // -2: the last lease has ended, and the states were lost before.
+        ensure(
+            leases == -2 || leases > values + 500_000,
+            "the key of leases outlives the values",
+        )?;
         let longest = i64::try_from(longest_ms).unwrap();
         let most = i64::try_from(self.longest_ms.max(options.structure_ms)).unwrap();
         ensure(ranking.abs_diff(values) <= 5, "both keys end together")?;
@@ -435,20 +452,19 @@ impl Rig<'_> {
             token: Vec::new(),
             soft_ms: 0,
             hard_ms: 1000,
-            tail: vec![0; 32],
+            tail: vec![0; 40],
         };
         fields.map(put).collect()
     }
 }
 
-/// Whether a lease is whole, and its method was not stamped since.
+/// Whether a lease is whole, and its method still has the epoch.
 fn counts(lease: &[u8], leases: &BTreeMap<Bytes, Bytes>) -> bool {
     if lease.len() != 41 {
         return false;
     }
-    let began = u64::from_le_bytes(lease[25..33].try_into().unwrap());
-    let epoch = leases.get(&[b"m", &lease[33..]].concat());
-    epoch.is_none_or(|epoch| std::str::from_utf8(epoch).unwrap().parse::<u64>().unwrap() <= began)
+    let state = leases.get(&[b"m", &lease[33..]].concat());
+    state.is_some_and(|state| state[..8] == lease[25..33])
 }
 
 fn bound(options: &Options, expected: &Expected, after: &State) -> Result<(), String> {

@@ -5,7 +5,8 @@ use support::random::Random;
 use support::{Server, unique};
 
 use super::pair::{
-    Bytes, HEAD, Options, Pair, Put, Script, State, below, bytes, chance, lease, numbers, one_of,
+    Bytes, HEAD, Method, Options, Pair, Put, Script, State, below, bytes, chance, lease, numbers,
+    one_of,
 };
 
 /// Two pairs that are to stay the same.
@@ -53,12 +54,11 @@ struct Rig<'a> {
     script: &'a Script,
     has_field_ttl: bool,
     fields: Vec<Bytes>,
-    tags: [Bytes; 2],
+    methods: [Method; 2],
     sizes: &'static [u64],
     structure_ms: u64,
     maxsize: u64,
     now_us: u64,
-    clock_us: u64,
 }
 
 pub(super) fn check(
@@ -86,12 +86,11 @@ pub(super) fn check(
         script,
         has_field_ttl: server.binary().version >= (7, 4, 0),
         fields: (0..14).map(|_| bytes(random, 20)).collect(),
-        tags: [bytes(random, 8), bytes(random, 8)],
+        methods: [Method::draw(random), Method::draw(random)],
         sizes,
         structure_ms: one_of(random, &[0, 60_000]),
         maxsize: one_of(random, sizes),
         now_us: 1_800_000_000_000_000,
-        clock_us: 0,
     };
     for step in 0..steps {
         rig.disturb(random);
@@ -120,11 +119,10 @@ impl Rig<'_> {
             12..14 => self.twins.both("HSET", 1, &[&other, b"an orphan"]),
             14..16 => self.twins.both("ZADD", 0, &[b"5", &other]),
             16..20 => {
-                self.clock_us = self.now_us.max(self.clock_us + 1);
-                let stamp = self.clock_us.to_string();
-                let epoch = [b"m", &one_of(random, &self.tags)[..]].concat();
-                let stamps: [&[u8]; 4] = [b"clock", stamp.as_bytes(), &epoch, stamp.as_bytes()];
-                self.twins.both("HSET", 2, &stamps);
+                let at = below(random, 2);
+                self.methods[at].epoch = bytes(random, 8);
+                let [name, state] = self.methods[at].state();
+                self.twins.both("HSET", 2, &[&name, &state]);
             }
             _ => {}
         }
@@ -132,6 +130,7 @@ impl Rig<'_> {
 
     fn put(&mut self, random: &mut Random) -> Put {
         let field = one_of(random, &self.fields);
+        let method = one_of(random, &self.methods);
         let mut token = Vec::new();
         if chance(random, 60) {
             token = bytes(random, 16);
@@ -141,14 +140,16 @@ impl Rig<'_> {
                 bytes(random, 16)
             };
             let now_us = self.now_us;
-            let began = one_of(random, &[0, now_us - 10, now_us, now_us + 5]);
-            let tag = one_of(random, &self.tags);
+            let mut epoch = method.epoch.clone();
+            if chance(random, 20) {
+                epoch[0] ^= 1;
+            }
             let mut lease = lease(
                 now_us / 1000 + 2000,
                 &holder,
                 chance(random, 50),
-                began,
-                &tag,
+                &epoch,
+                &method.id,
             );
             if chance(random, 5) {
                 lease.truncate(25);
@@ -162,7 +163,7 @@ impl Rig<'_> {
             token,
             soft_ms: one_of(random, &[0, 1000]),
             hard_ms: one_of(random, &[0, 3000, 100_000]),
-            tail: bytes(random, 40),
+            tail: method.tail(random),
         }
     }
 
@@ -229,8 +230,8 @@ impl Rig<'_> {
 }
 
 /// Both keys of both pairs end together, as far as that can be said of two moments.
-fn same_end((before, after): ([i64; 2], [i64; 2])) -> bool {
-    let pairs = before.iter().zip(after);
+fn same_end((before, after): ([i64; 3], [i64; 3])) -> bool {
+    let pairs = before.iter().zip(after).take(2);
     pairs
         .into_iter()
         .all(|(&before, after)| (before < 0) == (after < 0) && before.abs_diff(after) < 2000)

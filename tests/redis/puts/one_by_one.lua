@@ -11,18 +11,15 @@ local TIMES_MODULUS = 4294967291
 local function stamp(head, tail, now_ms, soft_ms, hard_ms)
   local soft_at = soft_ms > 0 and now_ms + soft_ms or 0
   local hard_at = hard_ms > 0 and now_ms + hard_ms or 0
-  local check = (now_ms * 3 + soft_at * 5 + hard_at * 7) % TIMES_MODULUS
+  local low, high = struct.unpack('<I4I4', tail)
+  local check = (now_ms * 3 + soft_at * 5 + hard_at * 7 + low * 11 + high * 13) % TIMES_MODULUS
   return head .. struct.pack('<I4I8I8I8', check, now_ms, soft_at, hard_at) .. tail
 end
 local SKEW_MS = 100
 local function is_alive(entry, now_ms)
-  if #entry < 64 then return true end
+  if #entry < 72 then return true end
   local created_ms, _, hard_ms = struct.unpack('<I8I8I8', entry, 9)
   return created_ms <= now_ms + SKEW_MS and (hard_ms == 0 or hard_ms > now_ms)
-end
-local function tag_of(entry)
-  if #entry < 64 then return '' end
-  return string.sub(entry, 41, 48)
 end
 local function keep_alive(structure_ms, sliding, entry_ms)
   if structure_ms == 0 then return end
@@ -47,27 +44,19 @@ local function pop(command, n)
   return fields
 end
 -- POLICY
-local CLOCK, EPOCH = 'clock', 'm'
-local function pair_clock()
-  return tonumber(redis.call('HGET', LEASES, CLOCK) or 0)
+local function epoch_of(method)
+  local state = redis.call('HGET', LEASES, 'm' .. method)
+  return state and string.sub(state, 1, 8)
 end
-local function epoch_of(tag)
-  return tonumber(redis.call('HGET', LEASES, EPOCH .. tag) or 0)
-end
-local function raise_epoch(tag, now_us)
-  if redis.call('HLEN', LEASES) == 0 then return end
-  local stamp = math.max(now_us, pair_clock() + 1)
-  redis.call('HSET', LEASES, CLOCK, stamp, EPOCH .. tag, stamp)
+local function is_current(entry)
+  if #entry < 72 then return true end
+  return string.sub(entry, 33, 40) == epoch_of(string.sub(entry, 49, 56))
 end
 local NO_HOLDER, LONGEST_PAUSE_MS = string.rep('\0', 16), 30000
-local function origin(tag)
-  return struct.pack('<I8', pair_clock()) .. tag
-end
 local function lease_of(field)
   local lease = redis.call('HGET', LEASES, field)
   if not lease or #lease ~= 41 then return 0, '', false end
-  local began_us = struct.unpack('<I8', lease, 26)
-  if epoch_of(string.sub(lease, 34)) > began_us then return 0, '', false end
+  if epoch_of(string.sub(lease, 34)) ~= string.sub(lease, 26, 33) then return 0, '', false end
   local deadline_ms, awaited = struct.unpack('<I8', lease), string.byte(lease, 25) == 1
   return deadline_ms, string.sub(lease, 9, 24), awaited, string.sub(lease, 26)
 end
@@ -126,7 +115,8 @@ local function sweep(now_ms)
     local size = redis.call('HSTRLEN', VALUES, field)
     local is_dead = size == 0
     if size > 0 and size <= SWEEP_BYTES then
-      is_dead = not is_alive(redis.call('HGET', VALUES, field), now_ms)
+      local entry = redis.call('HGET', VALUES, field)
+      is_dead = not (is_alive(entry, now_ms) and is_current(entry))
     end
     if is_dead then dead[#dead + 1] = field end
   end

@@ -92,11 +92,13 @@ impl Pair {
         }
     }
 
-    /// What is left of the ranking and of the values at one moment, in milliseconds.
-    pub(super) fn left_ms(&mut self) -> [i64; 2] {
-        let both = "return {redis.call('PTTL', KEYS[1]), redis.call('PTTL', KEYS[2])}";
-        let left = numbers(&self.eval(both, &[]).unwrap());
-        [left[0], left[1]]
+    /// What is left of the three keys at one moment, in milliseconds.
+    pub(super) fn left_ms(&mut self) -> [i64; 3] {
+        let all = "local left = {}
+                   for i = 1, 3 do left[i] = redis.call('PTTL', KEYS[i]) end
+                   return left";
+        let left = numbers(&self.eval(all, &[]).unwrap());
+        [left[0], left[1], left[2]]
     }
 
     pub(super) fn clear(&mut self) {
@@ -113,11 +115,11 @@ pub(super) struct Put {
     pub(super) token: Bytes,
     pub(super) soft_ms: u64,
     pub(super) hard_ms: u64,
-    /// What follows the instants of the entry.
+    /// What follows the instants of the entry; it begins with the epoch.
     pub(super) tail: Bytes,
 }
 
-pub(super) const HEAD: &[u8] = &[1, 1, 0, 0];
+pub(super) const HEAD: &[u8] = &[2, 1, 0, 0];
 
 impl Put {
     /// The whole entry, as `entry::header` writes it.
@@ -132,7 +134,9 @@ impl Put {
     }
 
     fn bytes(&self, created: u64, soft: u64, hard: u64) -> Bytes {
-        let check = (created * 3 + soft * 5 + hard * 7) % 4_294_967_291;
+        let half = |at: usize| u32::from_le_bytes(*self.tail[at..].first_chunk().unwrap());
+        let epoch = u64::from(half(0)) * 11 + u64::from(half(4)) * 13;
+        let check = (created * 3 + soft * 5 + hard * 7 + epoch) % 4_294_967_291;
         let mut bytes = HEAD.to_vec();
         bytes.extend_from_slice(&u32::try_from(check).unwrap().to_le_bytes());
         for instant in [created, soft, hard] {
@@ -204,15 +208,46 @@ pub(super) fn lease(
     deadline_ms: u64,
     token: &[u8],
     is_awaited: bool,
-    began_us: u64,
-    tag: &[u8],
+    epoch: &[u8],
+    method: &[u8],
 ) -> Bytes {
     let mut lease = deadline_ms.to_le_bytes().to_vec();
     lease.extend_from_slice(token);
     lease.push(u8::from(is_awaited));
-    lease.extend_from_slice(&began_us.to_le_bytes());
-    lease.extend_from_slice(tag);
+    lease.extend_from_slice(epoch);
+    lease.extend_from_slice(method);
     lease
+}
+
+/// A method of a pair, and its epoch.
+#[derive(Debug, Clone)]
+pub(super) struct Method {
+    pub(super) id: Bytes,
+    pub(super) epoch: Bytes,
+}
+
+impl Method {
+    pub(super) fn draw(random: &mut Random) -> Self {
+        let (id, epoch) = (bytes(random, 8), bytes(random, 8));
+        Self { id, epoch }
+    }
+
+    /// Where its state is, and the state: the epoch and a build.
+    pub(super) fn state(&self) -> [Bytes; 2] {
+        let state = [&self.epoch[..], b"code"].concat();
+        [[b"m", &self.id[..]].concat(), state]
+    }
+
+    /// What an entry has after its instants.
+    pub(super) fn tail(&self, random: &mut Random) -> Bytes {
+        let epoch = if chance(random, 90) {
+            self.epoch.clone()
+        } else {
+            bytes(random, 8)
+        };
+        let identity = bytes(random, 8);
+        [epoch, identity, self.id.clone(), bytes(random, 24)].concat()
+    }
 }
 
 pub(super) fn below(random: &mut Random, bound: usize) -> usize {

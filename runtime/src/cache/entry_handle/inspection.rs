@@ -50,7 +50,7 @@ where
             size: bytes.len(),
             codec: call.method.codec.clone(),
             cost: Duration::from_micros(verified.label.cost_us.into()),
-            build: format!("{:016x}", verified.label.method),
+            build: format!("{:08x}", u32::from_be_bytes(call.key.field.build())),
         }))
     }
 }

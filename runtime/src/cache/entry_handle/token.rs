@@ -96,8 +96,7 @@ impl EntryToken {
         mut put: Put,
     ) -> Result<PutOutcome, Error> {
         let mut lease = self.into_lease_of(call)?;
-        put.token = Some(lease.token());
-        put.now = lease.granted_at();
+        lease.covers(&mut put);
         let (publish, stored) = oneshot::channel();
         // The lease goes with the put: if this caller goes away, both go on without it.
         let done = PutDone::new(move |stored| {

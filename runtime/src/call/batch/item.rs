@@ -5,7 +5,7 @@ use super::super::lease::Lease;
 use super::super::lookup::other_than;
 use crate::engine::single_flight::{JoinMark, Leader};
 use crate::key::digest::CallKey;
-use crate::store::{AcceptEntry, LookupReply, OnHeldLease, ServerTime};
+use crate::store::{AcceptEntry, LookupReply, OnHeldLease, StoreView};
 
 /// An item on its way.
 pub(super) struct BatchItem {
@@ -14,7 +14,7 @@ pub(super) struct BatchItem {
     /// The stored entry that would do. `None` while the store is failing: it is not asked again.
     pub(super) accept: Option<AcceptEntry>,
     /// The server's clock at the look-up.
-    pub(super) seen: Option<ServerTime>,
+    pub(super) seen: Option<StoreView>,
     /// Other calls of this process wait for this item.
     pub(super) leader: Option<Leader>,
     /// Its value may be stored.

@@ -17,7 +17,7 @@ impl BatchAttempt<'_> {
     /// Joins the calls that miss the same entries, and leads where there are none.
     pub(super) fn join_flights(&mut self) {
         let (engine, method) = (self.engine, &self.method);
-        let (tag, timeout) = (method.tag, method.follower_timeout());
+        let (tag, timeout) = (method.pair.method, method.follower_timeout());
         let is_off = method.freshness.stampede == Stampede::Off;
         for (index, item) in self.items.iter_mut().enumerate() {
             if item.step != ItemStep::Flight {
@@ -91,7 +91,6 @@ impl BatchAttempt<'_> {
             on_held: held.on_held,
             accept,
             deadline: self.deadline.whole(),
-            tag: self.method.tag,
             seen: item.seen,
         };
         Some(AskedLease {
@@ -116,8 +115,8 @@ impl BatchAttempt<'_> {
             ..
         } = asked;
         let (left, holder) = match outcome {
-            LeaseOutcome::Granted { at } => {
-                held.lease.granted(at);
+            LeaseOutcome::Granted(view) => {
+                held.lease.granted(view);
                 self.items[index].leads_with(held.lease);
                 return None;
             }

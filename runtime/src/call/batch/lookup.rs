@@ -8,7 +8,7 @@ use super::super::lookup::{FoundBytes, Source};
 use super::attempt::BatchAttempt;
 use super::item::ItemStep;
 use crate::stats::Event;
-use crate::store::{LookupReply, ServerTime};
+use crate::store::LookupReply;
 
 /// Entries that one request asks for.
 const FIELDS_AT_ONCE: usize = 256;
@@ -35,7 +35,7 @@ impl BatchAttempt<'_> {
                 Ok(replies) => {
                     let each = asked.iter().zip(replies);
                     found.extend(each.filter_map(|(&index, reply)| {
-                        self.items[index].seen = Some(ServerTime::of_lookup(reply.now_us, took));
+                        self.items[index].seen = reply.view(took);
                         self.looked_up(index, reply)
                     }));
                 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::methods::MethodStates;
 use super::pair::MemoryPair;
-use crate::entry::header;
-use crate::key::digest::{Field, Fields};
+use crate::entry::header::{self, Epoch};
+use crate::key::digest::{Build, Field, Fields};
 use crate::store::sweep::SweepSchedule;
 use crate::store::{LookupReply, Pair, RawEntry, Token};
 
@@ -14,6 +15,8 @@ pub(super) struct Content {
     /// The tokens that may store, by the stem of the pair. In one process no call waits for a lease:
     /// it would have joined the call that holds it.
     pub(super) leases: BTreeMap<String, Fields<MemoryLease>>,
+    /// By the stem of the pair, as the leases.
+    pub(super) methods: BTreeMap<String, MethodStates>,
     /// They outlive their pairs, as a client of a server does.
     pub(super) sweeps: BTreeMap<String, SweepSchedule>,
 }
@@ -21,8 +24,9 @@ pub(super) struct Content {
 #[derive(Clone, Copy)]
 pub(super) struct MemoryLease {
     pub(super) token: Token,
-    /// Of the method that computes.
-    pub(super) tag: u64,
+    /// The method that computes, and its epoch when that began.
+    pub(super) method: u64,
+    pub(super) epoch: Epoch,
 }
 
 /// An instant, in microseconds.
@@ -37,24 +41,50 @@ pub(super) struct Now {
 impl Content {
     /// A lookup that records the hit.
     pub(super) fn lookup(&mut self, now: Now, pair: &Pair, field: Field) -> LookupReply {
+        let epoch = self.epoch(pair);
         let live = self.pairs.get_mut(&pair.stem).and_then(|memory| {
             let entry = memory.values.get(&field)?.clone();
-            header::is_alive(&entry, now.us / 1000).then(|| {
+            let is_hit =
+                header::is_of_epoch(&entry, epoch) && header::is_alive(&entry, now.us / 1000);
+            is_hit.then(|| {
                 memory.ranking.hit(field, now.us);
                 memory.keep_alive(pair.structure, 0, now.own_us, true);
                 entry
             })
         });
-        LookupReply {
-            now_us: now.us,
-            entry: live.map(RawEntry::Own),
-            pair_ms: None,
-        }
+        LookupReply::new(now.us, epoch, live.map(RawEntry::Own))
+    }
+
+    /// Of the pair's method.
+    pub(super) fn epoch(&self, pair: &Pair) -> Option<Epoch> {
+        self.methods.get(&pair.stem)?.epoch(pair.method)
     }
 
     /// The token that may store.
     pub(super) fn lease(&self, stem: &str, field: Field) -> Option<Token> {
-        Some(self.leases.get(stem)?.get(&field)?.token)
+        let lease = self.leases.get(stem)?.get(&field)?;
+        let epoch = self.methods.get(stem)?.epoch(lease.method);
+        (epoch == Some(lease.epoch)).then_some(lease.token)
+    }
+
+    /// Has invalidations reach what this build of the pair's method stores, and returns the epoch.
+    pub(super) fn register(&mut self, pair: &Pair, build: Build) -> Epoch {
+        let methods = self.methods.entry(pair.stem.clone()).or_default();
+        if let Some(epoch) = methods.register(pair.method, build) {
+            return epoch;
+        }
+        self.begin_epoch(pair);
+        self.register(pair, build)
+    }
+
+    /// No entry of the pair's method is current any more, and no computation stores one.
+    pub(super) fn begin_epoch(&mut self, pair: &Pair) {
+        if let Some(leases) = self.leases.get_mut(&pair.stem) {
+            leases.retain(|_, lease| lease.method != pair.method);
+        }
+        if let Some(methods) = self.methods.get_mut(&pair.stem) {
+            methods.begin_epoch(pair.method);
+        }
     }
 
     pub(super) fn end_lease(&mut self, stem: &str, field: Field) {

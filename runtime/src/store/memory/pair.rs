@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::methods::MethodStates;
 use super::ranking::Ranking;
 use crate::entry::header;
 use crate::entry::header::Times;
@@ -28,7 +29,7 @@ impl MemoryPair {
         puts: &[&Put],
         maxsize: u64,
         now_us: u64,
-        sweeps: bool,
+        sweeps: Option<&MethodStates>,
     ) -> (u64, Option<u64>) {
         let maxsize = usize::try_from(maxsize).unwrap_or(usize::MAX);
         let (known, mut new): (Vec<Field>, Vec<Field>) = puts
@@ -48,7 +49,9 @@ impl MemoryPair {
             self.ranking.overwrite(&known, now_us);
         }
         let is_full = self.ranking.len() + new.len() > maxsize;
-        let swept = (sweeps && is_full).then(|| self.sweep(now_us / 1000));
+        let swept = sweeps
+            .filter(|_| is_full)
+            .map(|methods| self.sweep(methods, now_us / 1000));
         let mut evicted = self.evict_down_to(maxsize.saturating_sub(new.len()));
         if !new.is_empty() {
             self.ranking.admit(&new, now_us);
@@ -68,12 +71,13 @@ impl MemoryPair {
         evicted
     }
 
-    /// Removes expired entries of a sample; returns how many.
-    fn sweep(&mut self, now_ms: u64) -> u64 {
+    /// Removes expired and invalidated entries of a sample; returns how many.
+    fn sweep(&mut self, methods: &MethodStates, now_ms: u64) -> u64 {
         let mut swept = 0;
         for field in self.ranking.sample(SWEEP_SAMPLE) {
             let entry = &self.values[&field];
-            if entry.len() <= SWEEP_BYTES && !header::is_alive(entry, now_ms) {
+            let is_of_use = methods.has_current(entry) && header::is_alive(entry, now_ms);
+            if entry.len() <= SWEEP_BYTES && !is_of_use {
                 self.remove(field);
                 swept += 1;
             }
@@ -117,7 +121,7 @@ fn stamped(put: &Put, now_ms: u64) -> Bytes {
         soft_ms: after(now_ms, put.soft_ms),
         hard_ms: after(now_ms, put.hard_ms),
     };
-    header::stamp(&put.entry, times).into()
+    header::stamp(&put.entry, times, put.epoch).into()
 }
 
 /// 0 stays 0: it never comes.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::entry::header::{Epoch, UnstampedEntry};
 use crate::key::digest::MethodKey;
 
 #[test]
@@ -10,13 +11,15 @@ fn an_entry_is_discarded_only_if_it_is_what_was_seen() {
         .field;
     let put = Put {
         field,
-        entry: header::UnstampedEntry {
+        entry: UnstampedEntry {
             head: [1; 4],
-            tail: vec![2; 32],
+            // Too short to have an epoch.
+            tail: vec![2; 31],
         },
         soft_ms: 0,
         hard_ms: 0,
         token: None,
+        epoch: Epoch::default(),
         now: None,
     };
     let memory = Memory::new(Clock::default());

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
@@ -17,8 +17,6 @@ use crate::store::sweep::SweepSchedule;
 pub(crate) struct PairState {
     hits: Mutex<PendingHits>,
     pub(crate) sweeps: SweepSchedule,
-    /// The stamp of the last group invalidation that this process knows of.
-    pub(crate) clock: AtomicU64,
     /// Requests under way that record hits.
     recordings: AtomicU32,
     recorded: Notify,

@@ -64,6 +64,8 @@ macro_rules! get_script {
             "shared/keys",
             "shared/clock",
             "shared/entry",
+            "shared/epoch",
+            "shared/current_entry",
             "shared/ttl",
             "shared/rank",
             $policy,
@@ -77,6 +79,8 @@ macro_rules! put_script {
             "shared/keys",
             "shared/clock",
             "shared/entry",
+            "shared/epoch",
+            "shared/current_entry",
             "shared/ttl",
             "shared/rank",
             $policy,
@@ -135,13 +139,13 @@ macro_rules! operations {
     };
 }
 operations! {
-    PEEK: "shared/keys", "shared/clock", "op/peek";
-    BEGIN: "shared/keys", "shared/clock", "shared/entry", "shared/epoch", "shared/lease", "shared/lease_life", "op/begin";
+    PEEK: "shared/keys", "shared/clock", "shared/epoch", "op/peek";
+    BEGIN: "shared/keys", "shared/clock", "shared/entry", "shared/epoch", "shared/current_entry", "shared/builds", "shared/lease", "shared/lease_life", "op/begin";
     RENEW: "shared/keys", "shared/clock", "shared/epoch", "shared/lease", "shared/lease_life", "op/renew";
     ABANDON: "shared/keys", "shared/clock", "shared/epoch", "shared/lease", "op/abandon";
-    DELETE: "shared/keys", "shared/epoch", "shared/lease", "op/delete";
+    DELETE: "shared/keys", "shared/epoch", "shared/builds", "shared/lease", "op/delete";
     DISCARD: "shared/keys", "op/discard";
-    DELETE_METHOD: "shared/keys", "shared/clock", "shared/tag", "shared/epoch", "op/delete_method";
+    DELETE_METHOD: "shared/keys", "shared/epoch", "op/delete_method";
     PURGE: "shared/keys", "op/purge";
     LEN: "shared/keys", "op/len";
 }

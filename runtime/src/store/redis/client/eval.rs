@@ -73,11 +73,18 @@ impl Client {
             .clone()
     }
 
-    /// The arguments that all scripts on one field begin with.
-    pub(crate) fn common_args(&self, pair: &Pair, field: Field) -> Vec<Vec<u8>> {
-        let mut args = Vec::with_capacity(10);
-        args.push(field.0.to_vec());
-        args.push(text(self.clock.forced_us()));
+    /// The arguments of a look-up that changes nothing.
+    pub(crate) fn peek_args(&self, pair: &Pair, field: Field) -> Vec<Vec<u8>> {
+        vec![
+            field.0.to_vec(),
+            text(self.clock.forced_us()),
+            pair.method.to_le_bytes().to_vec(),
+        ]
+    }
+
+    /// The arguments of a look-up that records the hit.
+    pub(crate) fn get_args(&self, pair: &Pair, field: Field) -> Vec<Vec<u8>> {
+        let mut args = self.peek_args(pair, field);
         args.push(text(pair.structure.ms()));
         args.push(text(u64::from(pair.structure.is_sliding())));
         args

@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::endpoint::{AdmittedCall, Endpoint, Side};
-use crate::entry::header::{self, Label};
+use crate::entry::header::{self, Epoch, Label};
 use crate::error::{Error, Fault};
 use crate::key::digest::Field;
 use crate::rt::{background, backoff};
@@ -17,7 +17,7 @@ use crate::settings::{DEFAULT_DEADLINE, StructureTtl, Touch};
 use crate::store::maxsize::MaxSize;
 use crate::store::redis::client::Client;
 use crate::store::redis::pair_state::PairState;
-use crate::store::{Pair, Put};
+use crate::store::{EntryOf, Pair, Put};
 
 const LIFE: Duration = Duration::from_secs(1);
 const FIELD: Field = Field([0; 20]);
@@ -99,7 +99,7 @@ impl Prober {
         let call = async {
             match self.side {
                 Side::Read => client
-                    .hmget(&client.connection, &self.pair, &[FIELD])
+                    .hmget(&client.connection, &self.pair, &[PROBE])
                     .await
                     .map(drop),
                 Side::Write => client
@@ -128,9 +128,15 @@ impl Drop for Prober {
     }
 }
 
+const PROBE: EntryOf = EntryOf {
+    field: FIELD,
+    method: 0,
+};
+
 /// The pair for probes beside another one: in its slot, under its policy, with a name that no cache has.
 fn reserved(pair: &Pair) -> Pair {
     let reserved = Pair::new(
+        0,
         format!("{}:probe", pair.stem),
         pair.policy.clone(),
         StructureTtl::Fixed(LIFE),
@@ -157,6 +163,7 @@ fn put() -> Result<Put, Error> {
         soft_ms: 0,
         hard_ms: 0,
         token: None,
+        epoch: Epoch::default(),
         now: None,
     })
 }

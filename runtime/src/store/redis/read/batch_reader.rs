@@ -4,13 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::hmget::HmgetReply;
 use super::lane::Lane;
 use super::queue::{QueuedRead, ReadQueue};
 use crate::error::{Error, Fault};
-use crate::key::digest::Field;
 use crate::store::redis::client::Client;
-use crate::store::{LookupReply, Pair};
+use crate::store::{EntryOf, LookupReply, Pair};
 
 /// Of a read whose slot moves.
 const ATTEMPTS: u32 = 4;
@@ -34,11 +32,11 @@ pub(super) async fn run(
         };
         let until = batch.iter().map(|read| read.until).min();
         let until = until.unwrap_or_else(Instant::now);
-        let (fields, positions) = distinct_fields(&batch);
+        let (wanted, positions) = distinct(&batch);
         let connection = lane.as_ref().and_then(|lane| lane.connection());
         let reply = match connection {
-            Some(connection) => client.hmget(connection, &pair, &fields).await,
-            None => hmget_in_time(&client, &pair, &fields, until).await,
+            Some(connection) => client.hmget(connection, &pair, &wanted).await,
+            None => hmget_in_time(&client, &pair, &wanted, until).await,
         };
         deliver(batch, positions, reply);
     }
@@ -70,9 +68,9 @@ impl Drop for ReaderGuard {
 }
 
 /// Gives each caller of a batch the entry of its field.
-fn deliver(batch: Vec<QueuedRead>, positions: Vec<usize>, reply: HmgetReply) {
-    let (now_us, mut entries) = match reply {
-        Ok(reply) => reply,
+fn deliver(batch: Vec<QueuedRead>, positions: Vec<usize>, reply: Result<Vec<LookupReply>, Error>) {
+    let found = match reply {
+        Ok(found) => found,
         Err(error) => {
             for read in batch {
                 let _ = read.reply.send(Err(error.again()));
@@ -80,37 +78,22 @@ fn deliver(batch: Vec<QueuedRead>, positions: Vec<usize>, reply: HmgetReply) {
             return;
         }
     };
-    // Down to the last of equal fields, which takes the entry without a copy.
-    let mut left = vec![0u32; entries.len()];
-    for &position in &positions {
-        left[position] += 1;
-    }
     for (read, position) in batch.into_iter().zip(positions) {
-        left[position] -= 1;
-        let entry = if left[position] == 0 {
-            entries[position].take()
-        } else {
-            entries[position].clone()
-        };
         // It fails where the caller was dropped.
-        let _ = read.reply.send(Ok(LookupReply {
-            now_us,
-            entry: entry.map(Into::into),
-            pair_ms: None,
-        }));
+        let _ = read.reply.send(Ok(found[position].clone()));
     }
 }
 
-/// The different fields of a batch, and which of them each caller waits for.
-fn distinct_fields(batch: &[QueuedRead]) -> (Vec<Field>, Vec<usize>) {
+/// The different entries of a batch, and which of them each caller waits for.
+fn distinct(batch: &[QueuedRead]) -> (Vec<EntryOf>, Vec<usize>) {
     if let [lone] = batch {
-        return (vec![lone.field], vec![0]);
+        return (vec![lone.wanted], vec![0]);
     }
     let mut known = HashMap::with_capacity(batch.len());
     let mut fields = Vec::with_capacity(batch.len());
     let positions = batch.iter().map(|read| {
-        *known.entry(read.field).or_insert_with(|| {
-            fields.push(read.field);
+        *known.entry(read.wanted).or_insert_with(|| {
+            fields.push(read.wanted);
             fields.len() - 1
         })
     });
@@ -121,10 +104,10 @@ fn distinct_fields(batch: &[QueuedRead]) -> (Vec<Field>, Vec<usize>) {
 async fn hmget_in_time(
     client: &Client,
     pair: &Pair,
-    fields: &[Field],
+    wanted: &[EntryOf],
     until: Instant,
-) -> HmgetReply {
-    let reply = hmget_while_moving(client, pair, fields);
+) -> Result<Vec<LookupReply>, Error> {
+    let reply = hmget_while_moving(client, pair, wanted);
     let Ok(reply) = tokio::time::timeout_at(until.into(), reply).await else {
         client.connection.timed_out();
         return Err(Error::unavailable("the store did not answer in time"));
@@ -134,16 +117,20 @@ async fn hmget_in_time(
 
 /// While a slot moves, the redis crate's client gives up where requests that it redirects come together: an
 /// `ASKING` is for the next command, whose ever that is.
-async fn hmget_while_moving(client: &Client, pair: &Pair, fields: &[Field]) -> HmgetReply {
-    let mut left = ATTEMPTS;
-    loop {
-        left -= 1;
-        let reply = client.hmget(&client.connection, pair, fields).await;
+async fn hmget_while_moving(
+    client: &Client,
+    pair: &Pair,
+    wanted: &[EntryOf],
+) -> Result<Vec<LookupReply>, Error> {
+    let mut reply = client.hmget(&client.connection, pair, wanted).await;
+    for _ in 1..ATTEMPTS {
         match reply {
-            Err(error) if error.fault() == Fault::Moved && left > 0 => {
+            Err(error) if error.fault() == Fault::Moved => {
                 tokio::time::sleep(BETWEEN_ATTEMPTS).await;
             }
             reply => return reply,
         }
+        reply = client.hmget_while_moving(pair, wanted).await;
     }
+    reply
 }

@@ -15,10 +15,11 @@ use super::queue::{QueuedRead, ReadQueue, ReadTurn, ReplyReceiver};
 use crate::entry::header;
 use crate::error::{Error, Fault};
 use crate::rt::background;
-use crate::store::LookupReply;
 use crate::store::redis::client::Client;
 use crate::store::redis::connection::manager::ConnectionManager;
 use crate::store::redis::health::endpoint::{Endpoint, Pace, PacedResult};
+use crate::store::redis::script::reply;
+use crate::store::{EntryOf, LookupReply};
 
 /// Reads, and records the hit. The pair is on this node, if that is known of a cluster.
 pub(super) async fn read(
@@ -58,6 +59,7 @@ pub(super) async fn read_elsewhere(
 
 fn record(client: &Arc<Client>, query: &Query<'_>, found: LookupReply) -> (LookupReply, Pace) {
     if let Some(entry) = &found.entry
+        && header::is_of_epoch(entry, found.epoch)
         && header::is_alive(entry, found.now_us / 1000)
     {
         client.record_hits(query.pair, found.now_us, std::iter::once((query.field, 1)));
@@ -72,12 +74,12 @@ pub(super) fn is_unanswered<T>(reply: &Result<T, Error>) -> bool {
 }
 
 async fn read_in_background(client: &Arc<Client>, query: &Query<'_>) -> Result<LookupReply, Error> {
-    let &Query { pair, field, wait } = query;
+    let &Query { pair, wait, .. } = query;
     let until = wait.until();
     let queue = &client.pair_state(pair).queue;
     let (reply, receiver) = oneshot::channel();
     if queue.push(QueuedRead {
-        field,
+        wanted: query.wanted(),
         until,
         reply,
     })? {
@@ -104,8 +106,9 @@ async fn read_in_lane(
     connection: &ConnectionManager,
     queue: &Arc<ReadQueue>,
 ) -> Result<LookupReply, Error> {
-    let &Query { pair, field, wait } = query;
-    let (id, out_of_time) = match queue.take_turn(field, wait.until())? {
+    let &Query { pair, wait, .. } = query;
+    let wanted = query.wanted();
+    let (id, out_of_time) = match queue.take_turn(wanted, wait.until())? {
         ReadTurn::Lone(id, out_of_time) => (id, out_of_time),
         ReadTurn::Queued(receiver) => return reply_of(receiver).await,
     };
@@ -116,9 +119,9 @@ async fn read_in_lane(
         queue,
         id,
     };
-    let mut read = pin!(client.hmget(connection, pair, std::slice::from_ref(&field)));
+    let mut read = pin!(client.hmget(connection, pair, std::slice::from_ref(&wanted)));
     let mut out_of_time = pin!(out_of_time);
-    let (now_us, mut entries) = poll_fn(|context| match read.as_mut().poll(context) {
+    let mut found = poll_fn(|context| match read.as_mut().poll(context) {
         Poll::Ready(reply) => Poll::Ready(reply),
         Poll::Pending => out_of_time
             .as_mut()
@@ -126,11 +129,16 @@ async fn read_in_lane(
             .map(|_| Err(Error::unavailable("the store did not answer in time"))),
     })
     .await?;
-    Ok(LookupReply {
-        now_us,
-        entry: entries.pop().flatten().map(Into::into),
-        pair_ms: None,
-    })
+    found.pop().ok_or_else(reply::unexpected)
+}
+
+impl Query<'_> {
+    fn wanted(&self) -> EntryOf {
+        EntryOf {
+            field: self.field,
+            method: self.pair.method,
+        }
+    }
 }
 
 /// A lone read. At its end, however that comes, a reader starts for the callers that wait.

@@ -6,8 +6,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use crate::error::Error;
-use crate::key::digest::Field;
-use crate::store::LookupReply;
+use crate::store::{EntryOf, LookupReply};
 
 /// Requests of one pair that are sent at the same time.
 const READERS: usize = 2;
@@ -31,7 +30,7 @@ struct QueueState {
 
 #[derive(Debug)]
 pub(super) struct QueuedRead {
-    pub(super) field: Field,
+    pub(super) wanted: EntryOf,
     pub(super) until: Instant,
     pub(super) reply: ReplySender,
 }
@@ -71,7 +70,7 @@ impl ReadQueue {
     }
 
     /// Reads alone, or queues where enough requests are under way.
-    pub(super) fn take_turn(&self, field: Field, until: Instant) -> Result<ReadTurn, Error> {
+    pub(super) fn take_turn(&self, wanted: EntryOf, until: Instant) -> Result<ReadTurn, Error> {
         let mut state = self.state();
         if state.readers < READERS {
             let (in_time, out_of_time) = oneshot::channel();
@@ -87,7 +86,7 @@ impl ReadQueue {
         }
         let (reply, receiver) = oneshot::channel();
         state.push(QueuedRead {
-            field,
+            wanted,
             until,
             reply,
         })?;

@@ -58,7 +58,10 @@ pub(crate) fn each_put_arg(
         arg(&[&item.put.field.0]);
         let times = times(item.put, now_us.and(item.now_us));
         let entry = &item.put.entry;
-        arg(&[&header::stamped_head(entry, times), &entry.tail]);
+        arg(&[
+            &header::stamped_head(entry, times, item.put.epoch),
+            &entry.tail,
+        ]);
     }
     for item in puts {
         match &item.put.token {

@@ -2,6 +2,7 @@
 
 use redis::Value;
 
+use crate::entry::header::Epoch;
 use crate::error::Fault;
 use crate::error::{Error, ErrorKind};
 use crate::store::LookupReply;
@@ -34,23 +35,31 @@ pub(crate) fn entries(reply: Value) -> Result<Vec<Option<Vec<u8>>>, Error> {
 
 pub(crate) fn found(reply: Value) -> Result<LookupReply, Error> {
     let mut parts = array(reply)?.into_iter();
-    let (Some(Value::Int(now_us)), Some(entry)) = (parts.next(), parts.next()) else {
+    let (Some(Value::Int(now_us)), Some(entry), Some(epoch)) =
+        (parts.next(), parts.next(), parts.next())
+    else {
         return Err(unexpected());
     };
-    let entry = match entry {
-        Value::BulkString(entry) => Some(entry),
-        Value::Nil | Value::Boolean(false) => None,
-        _ => return Err(unexpected()),
+    let bytes = |part| match part {
+        Value::BulkString(bytes) => Ok(Some(bytes)),
+        Value::Nil | Value::Boolean(false) => Ok(None),
+        _ => Err(unexpected()),
     };
+    let (entry, epoch) = (bytes(entry)?, bytes(epoch)?);
     let pair_ms = match parts.next() {
         Some(Value::Int(left)) => u64::try_from(left).ok(),
         _ => None,
     };
+    let epoch = epoch.as_deref().map(epoch_of).transpose()?;
+    let now_us = u64::try_from(now_us).unwrap_or_default();
     Ok(LookupReply {
-        now_us: u64::try_from(now_us).unwrap_or_default(),
-        entry: entry.map(Into::into),
         pair_ms,
+        ..LookupReply::new(now_us, epoch, entry.map(Into::into))
     })
+}
+
+pub(crate) fn epoch_of(bytes: &[u8]) -> Result<Epoch, Error> {
+    bytes.try_into().map(Epoch).map_err(|_| unexpected())
 }
 
 pub(crate) fn number(reply: &Value) -> Result<u64, Error> {

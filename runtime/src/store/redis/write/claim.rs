@@ -15,7 +15,7 @@ use crate::rt::timeout;
 use crate::settings::ms;
 use crate::store::redis::client::Client;
 use crate::store::redis::health::endpoint::{AdmittedCall, Pace, Side};
-use crate::store::{LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Pair, ServerTime, Token};
+use crate::store::{LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Pair, StoreView, Token};
 
 /// What is known of a lease after a claim.
 pub(crate) enum ClaimOutcome {
@@ -65,7 +65,7 @@ impl Client {
         self: &Arc<Self>,
         claims: &AdmittedClaims<'_>,
         request: &LeaseRequest,
-        queued: Option<(ServerTime, ClaimReceiver)>,
+        queued: Option<(StoreView, ClaimReceiver)>,
     ) -> Result<ClaimOutcome, Error> {
         let AdmittedClaims { call, wait } = claims;
         let Some((seen, reply)) = queued else {
@@ -91,13 +91,17 @@ impl Client {
             ClaimReply::Set(entry) => entry,
             ClaimReply::Held => return Ok(ClaimOutcome::Undecided(OnHeldLease::Wait)),
             ClaimReply::Outdated => {
+                call.pair.set_registered(false);
                 return Ok(ClaimOutcome::UndecidedWithLease(OnHeldLease::Preempt));
             }
         };
-        let now_us = seen.now_us();
+        let now_us = seen.at.now_us();
+        let found = LookupReply::new(now_us, Some(seen.epoch), entry);
+        let entry = found.entry.as_deref();
         if let Some(entry) = entry.filter(|entry| request.accept.accepts(entry)) {
-            let is_alive = |now_us: u64| header::is_alive(&entry, now_us / 1000);
-            match (is_alive(now_us), is_alive(seen.latest_us())) {
+            let is_current = header::is_of_epoch(entry, Some(seen.epoch));
+            let is_alive = |now_us: u64| is_current && header::is_alive(entry, now_us / 1000);
+            match (is_alive(now_us), is_alive(seen.at.latest_us())) {
                 (true, true) => {}
                 (false, false) => return Ok(self.granted(request.token, seen)),
                 // It has just expired, or was stored after the lookup that took so long: the server's clock decides.
@@ -105,18 +109,14 @@ impl Client {
             }
             self.abandon(call.pair, request.field, request.token, 0);
             self.record_found(call.pair, request.field, now_us).await;
-            return Ok(ClaimOutcome::Decided(LeaseOutcome::Hit(LookupReply {
-                now_us,
-                entry: Some(entry),
-                pair_ms: None,
-            })));
+            return Ok(ClaimOutcome::Decided(LeaseOutcome::Hit(found)));
         }
         Ok(self.granted(request.token, seen))
     }
 
-    fn granted(self: &Arc<Self>, token: Token, at: ServerTime) -> ClaimOutcome {
+    fn granted(self: &Arc<Self>, token: Token, view: StoreView) -> ClaimOutcome {
         self.grant(token);
-        ClaimOutcome::Decided(LeaseOutcome::Granted { at })
+        ClaimOutcome::Decided(LeaseOutcome::Granted(view))
     }
 
     /// Queues the claims that can be made without the script, in one step.
@@ -124,7 +124,7 @@ impl Client {
         self: &Arc<Self>,
         claims: &AdmittedClaims<'_>,
         requests: &[LeaseRequest],
-    ) -> Result<Vec<Option<(ServerTime, ClaimReceiver)>>, Error> {
+    ) -> Result<Vec<Option<(StoreView, ClaimReceiver)>>, Error> {
         let AdmittedClaims { call, wait } = claims;
         let pair = call.pair;
         // Leases live by the server's own clock, also in tests that set the clock of entries.
@@ -132,8 +132,9 @@ impl Client {
         let (mut claims, mut queued) = (Vec::with_capacity(requests.len()), Vec::new());
         for request in requests {
             let seen = request.seen;
-            let Some(seen) = seen.filter(|_| request.on_held == OnHeldLease::Wait && !is_forced)
-            else {
+            let may_claim =
+                request.on_held == OnHeldLease::Wait && !is_forced && pair.is_registered();
+            let Some(seen) = seen.filter(|_| may_claim) else {
                 queued.push(None);
                 continue;
             };
@@ -142,8 +143,8 @@ impl Client {
                 pair: pair.clone(),
                 field: request.field,
                 token: request.token,
-                deadline_ms: seen.now_us() / 1000 + ms(LEASE),
-                tag: request.tag,
+                deadline_ms: seen.at.now_us() / 1000 + ms(LEASE),
+                epoch: seen.epoch,
                 until: wait.until(),
                 reply,
             });

@@ -10,12 +10,14 @@ use crate::error::{Error, Fault};
 use crate::key::digest::Field;
 use crate::rt::background;
 use crate::settings::{Touch, ms};
+use crate::store::method_state::new_epoch;
 use crate::store::redis::client::{Client, STEP, text, timed};
 use crate::store::redis::health::endpoint::Side;
 use crate::store::redis::script;
-use crate::store::redis::script::reply::{array, unexpected};
+use crate::store::redis::script::reply::{array, epoch_of, unexpected};
 use crate::store::{
-    AcceptEntry, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Pair, ServerTime, Token,
+    AcceptEntry, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Pair, ServerTime, StoreView,
+    Token,
 };
 
 /// With less time than this left, a lease is not asked for any more.
@@ -53,14 +55,18 @@ impl Client {
         request: LeaseRequest,
     ) -> Result<LeaseOutcome, Error> {
         let LeaseRequest { field, token, .. } = request;
-        let args = self.lease_args(request);
+        let args = self.lease_args(pair, request);
         let reply = self.script(&script::BEGIN, &pair.stem, &args).await;
         let (now_us, outcome) = lease_outcome(reply?, token)?;
         match &outcome {
             LeaseOutcome::Hit(_) => self.record_found(pair, field, now_us).await,
-            // To renew it would have others wait.
-            LeaseOutcome::Granted { .. } if request.on_held == OnHeldLease::PreemptAndYield => {}
-            LeaseOutcome::Granted { .. } => self.grant(token),
+            LeaseOutcome::Granted(_) => {
+                pair.set_registered(true);
+                // To renew one that yields would have others wait.
+                if request.on_held != OnHeldLease::PreemptAndYield {
+                    self.grant(token);
+                }
+            }
             LeaseOutcome::Held { .. } => {}
         }
         Ok(outcome)
@@ -75,8 +81,8 @@ impl Client {
     ) {
         if pair.touch == Touch::Exact {
             let get = &self.scripts(&pair.policy).get;
-            let args = &self.common_args(pair, field)[..4];
-            let _ = self.script(get, &pair.stem, args).await;
+            let args = self.get_args(pair, field);
+            let _ = self.script(get, &pair.stem, &args).await;
         } else {
             self.record_hits(pair, now_us, std::iter::once((field, 1)));
         }
@@ -107,7 +113,7 @@ impl Client {
         });
     }
 
-    fn lease_args(&self, request: LeaseRequest) -> [Vec<u8>; 7] {
+    fn lease_args(&self, pair: &Pair, request: LeaseRequest) -> [Vec<u8>; 8] {
         let on_held = match request.on_held {
             OnHeldLease::Preempt | OnHeldLease::PreemptAndYield => b"0",
             OnHeldLease::Wait => b"1",
@@ -126,7 +132,8 @@ impl Client {
             text(if yields { 0 } else { ms(LEASE) }),
             on_held.to_vec(),
             accept,
-            request.tag.to_le_bytes().to_vec(),
+            pair.method.to_le_bytes().to_vec(),
+            new_epoch().0.to_vec(),
         ]
     }
 }
@@ -139,20 +146,21 @@ fn lease_outcome(reply: Value, token: Token) -> Result<(u64, LeaseOutcome), Erro
         return Err(unexpected());
     };
     let now_us = u64::try_from(now_us).unwrap_or_default();
+    let epoch = match parts.next() {
+        Some(Value::BulkString(epoch)) => Some(epoch_of(&epoch)?),
+        _ => None,
+    };
+    let granted = || {
+        let at = ServerTime::of_reply(now_us);
+        let epoch = epoch.ok_or_else(unexpected)?;
+        Ok::<_, Error>(LeaseOutcome::Granted(StoreView { at, epoch }))
+    };
     let outcome = match (&what[..], parts.next(), parts.next()) {
-        (b"wait", _, Some(Value::BulkString(holder))) if holder == token.0 => {
-            LeaseOutcome::Granted {
-                at: ServerTime::of_reply(now_us),
-            }
+        (b"wait", _, Some(Value::BulkString(holder))) if holder == token.0 => granted()?,
+        (b"lead", ..) => granted()?,
+        (b"hit", Some(Value::BulkString(entry)), _) => {
+            LeaseOutcome::Hit(LookupReply::new(now_us, epoch, Some(entry.into())))
         }
-        (b"lead", ..) => LeaseOutcome::Granted {
-            at: ServerTime::of_reply(now_us),
-        },
-        (b"hit", Some(Value::BulkString(entry)), _) => LeaseOutcome::Hit(LookupReply {
-            now_us,
-            entry: Some(entry.into()),
-            pair_ms: None,
-        }),
         (b"wait", Some(Value::Int(left_ms)), Some(Value::BulkString(holder))) => {
             LeaseOutcome::Held {
                 left: Duration::from_millis(u64::try_from(left_ms).unwrap_or_default()),
@@ -190,7 +198,6 @@ mod tests {
             on_held: OnHeldLease::Wait,
             accept: AcceptEntry::Any,
             deadline: STEP,
-            tag: 7,
             seen: None,
         };
         let (resume, waits) = mpsc::channel::<()>();

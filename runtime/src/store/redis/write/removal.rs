@@ -8,7 +8,9 @@ use redis::{Cmd, Value};
 
 use crate::error::Error;
 use crate::key::digest::Field;
-use crate::store::redis::client::Client;
+use crate::store::Pair;
+use crate::store::method_state::{MethodState, new_epoch};
+use crate::store::redis::client::{BATCH, Client};
 use crate::store::redis::script::reply::number;
 use crate::store::redis::script::{self, Script};
 
@@ -17,26 +19,55 @@ const VALUES: u8 = 1;
 const LEASES: u8 = 2;
 
 impl Client {
-    /// Removes entries; returns how many there were.
-    pub(crate) async fn delete(&self, stem: &str, fields: &[Field]) -> Result<u64, Error> {
-        let args: Vec<_> = fields.iter().map(|field| field.0.to_vec()).collect();
+    /// Removes the entries of calls of one method, of every build; returns how many there were.
+    pub(crate) async fn delete(&self, pair: &Pair, fields: &[Field]) -> Result<u64, Error> {
+        let stem = &pair.stem;
+        let mut args = vec![pair.method.to_le_bytes().to_vec()];
+        args.extend(fields.iter().map(|field| field.0.to_vec()));
         if let Some(removed) = self.removal(&script::DELETE, stem, &args).await? {
             return number(&removed);
         }
-        self.on(stem, LEASES, "HDEL", &args).await?;
-        let removed = self.on(stem, VALUES, "HDEL", &args).await?;
-        self.on(stem, RANKING, "ZREM", &args).await?;
-        number(&removed)
+        let state = [pair.method_name().to_vec()];
+        let state = match self.on(stem, LEASES, "HGET", &state).await? {
+            Value::BulkString(state) => state,
+            _ => Vec::new(),
+        };
+        // A build that is added from now on computes what is current.
+        let mut args: Vec<_> = fields.iter().map(|field| field.0.to_vec()).collect();
+        for build in MethodState::of(&state)
+            .into_iter()
+            .flat_map(MethodState::builds)
+        {
+            let others = fields.iter().filter(|field| field.build() != build);
+            args.extend(others.map(|field| field.of_build(build).0.to_vec()));
+        }
+        let mut removed = 0;
+        for args in args.chunks(BATCH) {
+            self.on(stem, LEASES, "HDEL", args).await?;
+            removed += number(&self.on(stem, VALUES, "HDEL", args).await?)?;
+            self.on(stem, RANKING, "ZREM", args).await?;
+        }
+        Ok(removed)
+    }
+
+    /// Begins a new epoch of a method, and removes its entries if the pair holds no others.
+    pub(crate) async fn delete_method(&self, pair: &Pair, owns_pair: bool) -> Result<(), Error> {
+        let owns = u8::from(owns_pair).to_string().into_bytes();
+        let args = [
+            pair.method.to_le_bytes().to_vec(),
+            new_epoch().0.to_vec(),
+            owns,
+        ];
+        let done = self.removal(&script::DELETE_METHOD, &pair.stem, &args);
+        if done.await?.is_none() {
+            // Without a state the method has no entries. The next computation begins an epoch.
+            let state = [pair.method_name().to_vec()];
+            self.on(&pair.stem, LEASES, "HDEL", &state).await?;
+        }
+        Ok(())
     }
 
     /// Removes a whole pair; returns how many entries it held.
-    pub(crate) async fn purge(&self, stem: &str) -> Result<u64, Error> {
-        match self.removal(&script::PURGE, stem, &[]).await? {
-            Some(removed) => number(&removed),
-            None => self.purge_by_key(stem).await,
-        }
-    }
-
     pub(crate) async fn purge_by_key(&self, stem: &str) -> Result<u64, Error> {
         // Where a key is of a foreign type it ends here, before anything is removed.
         let held = self.on(stem, RANKING, "ZCARD", &[]).await?;

@@ -1,7 +1,6 @@
 //! What the client does for write pipelines, and hears of them.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::pipeline::context::{PutsOptions, WriteSink};
 use super::pipeline::puts::QueuedPut;
@@ -36,14 +35,6 @@ impl WriteSink for Client {
 
     fn sweep_again(&self, pair: &Pair) {
         self.pair_state(pair).sweeps.again();
-    }
-
-    fn pair_clock(&self, pair: &Pair) -> u64 {
-        self.pair_state(pair).clock.load(Ordering::Relaxed)
-    }
-
-    fn set_pair_clock(&self, pair: &Pair, clock: u64) {
-        self.pair_state(pair).clock.store(clock, Ordering::Relaxed);
     }
 
     fn release(&self, pair: &Arc<Pair>, field: Field, token: Token) {

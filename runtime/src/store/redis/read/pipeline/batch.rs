@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -10,7 +9,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::query::Query;
-use super::request::ReplyIndex;
+use super::request::{PairReply, ReplyIndex};
 use crate::deadline::Timeout;
 use crate::error::{Error, Fault};
 use crate::key::digest::Field;
@@ -45,7 +44,7 @@ pub(super) struct BatchReply {
     /// When it was complete.
     pub(super) at: Instant,
     pub(super) bytes: Bytes,
-    pub(super) groups: Vec<Result<Vec<Option<Range<usize>>>, Error>>,
+    pub(super) pairs: Vec<Result<PairReply, Error>>,
 }
 
 #[derive(Debug)]
@@ -207,9 +206,9 @@ impl Ticket {
         };
         let ReplyShare { reply, indices } = reply.as_ref().map_err(Error::again)?;
         let index = indices[self.caller];
-        let group = reply.groups[index.group].as_ref();
-        let range = group.map_err(Error::again)?[index.entry].clone();
-        let now_us = reply.now_us;
+        let of_pair = reply.pairs[index.group].as_ref().map_err(Error::again)?;
+        let range = of_pair.entries[index.entry].clone();
+        let (now_us, epoch) = (reply.now_us, of_pair.epochs[index.method]);
         let pace = if reply.at > wait.half() {
             Pace::Slow
         } else if reply.is_clean() {
@@ -218,22 +217,18 @@ impl Ticket {
             Pace::Quick
         };
         let batch = self.batch;
-        let found = LookupReply {
-            now_us,
-            entry: range.map(|range| RawEntry::Shared {
-                reply: batch,
-                range,
-            }),
-            pair_ms: None,
-        };
-        Ok((found, pace))
+        let entry = range.map(|range| RawEntry::Shared {
+            reply: batch,
+            range,
+        });
+        Ok((LookupReply::new(now_us, epoch, entry), pace))
     }
 }
 
 impl BatchReply {
     /// Whether nothing in it is an error.
     fn is_clean(&self) -> bool {
-        self.groups.iter().all(Result::is_ok)
+        self.pairs.iter().all(Result::is_ok)
     }
 }
 

@@ -10,19 +10,20 @@ use crate::store::redis::pipeline::resp::{Line, ProtocolError, line};
 #[derive(Debug, Default)]
 pub(crate) struct ReplyParser {
     at: usize,
-    /// The replies for each pair, complete but for the last one.
-    groups: Vec<PairReply>,
+    /// The replies to each `HMGET`, complete but for the last one.
+    groups: Vec<ReplyGroup>,
     /// The parts of `TIME`.
     time: Option<Vec<Range<usize>>>,
 }
 
-type PairReply = Result<Vec<Option<Range<usize>>>, Error>;
+/// Where the items of an array are.
+pub(super) type ReplyGroup = Result<Vec<Option<Range<usize>>>, Error>;
 
 /// A reply that is complete: it ends at `end`, and the bytes after it belong to the next one.
 #[derive(Debug)]
 pub(crate) struct CompleteReply {
     pub(super) end: usize,
-    pub(super) groups: Vec<PairReply>,
+    pub(super) groups: Vec<ReplyGroup>,
     pub(super) now_us: Result<u64, Error>,
 }
 

@@ -1,4 +1,4 @@
-//! A request: one `HMGET` for each pair, and the clock.
+//! A request: for each pair one `HMGET` of entries and one of its methods' epochs, and the clock.
 
 use std::ops::Range;
 use std::slice;
@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use crate::entry::header;
+use super::parser::ReplyGroup;
+use crate::entry::header::{self, Epoch};
+use crate::error::Error;
 use crate::key::digest::Field;
 use crate::store::Pair;
+use crate::store::method_state::MethodState;
 use crate::store::redis::pipeline::large_fields::LargeFields;
 use crate::store::redis::pipeline::resp::{array, bulk};
 
@@ -26,10 +29,43 @@ pub(crate) struct Request {
 #[derive(Debug)]
 pub(crate) struct PairFields {
     pub(super) pair: Arc<Pair>,
-    /// And how many callers wait for each.
-    fields: Vec<(Field, u64)>,
+    /// Their methods, each by its own pair of the same keys. Mostly it is one.
+    methods: Vec<Arc<Pair>>,
+    fields: Vec<WantedField>,
     /// Where a field stands, plus one, by its first bytes: it is a digest already.
     slots: Vec<u16>,
+}
+
+#[derive(Debug)]
+struct WantedField {
+    field: Field,
+    /// How many callers wait for it.
+    callers: u64,
+    method: usize,
+}
+
+/// What the server has for one pair: where the entries are, and the epochs of the methods.
+#[derive(Debug)]
+pub(crate) struct PairReply {
+    pub(super) entries: Vec<Option<Range<usize>>>,
+    pub(super) epochs: Vec<Option<Epoch>>,
+}
+
+impl PairReply {
+    /// Of the two replies for each pair.
+    pub(super) fn of_groups(groups: Vec<ReplyGroup>, bytes: &[u8]) -> Vec<Result<Self, Error>> {
+        let mut groups = groups.into_iter();
+        let mut pairs = Vec::with_capacity(groups.len() / 2);
+        while let (Some(entries), Some(states)) = (groups.next(), groups.next()) {
+            pairs.push(entries.and_then(|entries| {
+                let epoch =
+                    |state: Option<Range<usize>>| Some(MethodState::of(&bytes[state?])?.epoch());
+                let epochs = states?.into_iter().map(epoch).collect();
+                Ok(Self { entries, epochs })
+            }));
+        }
+        pairs
+    }
 }
 
 /// Where a caller finds its entry in the reply.
@@ -37,6 +73,7 @@ pub(crate) struct PairFields {
 pub(crate) struct ReplyIndex {
     pub(super) group: usize,
     pub(super) entry: usize,
+    pub(super) method: usize,
 }
 
 impl Request {
@@ -51,18 +88,25 @@ impl Request {
         let group = known.unwrap_or_else(|| {
             self.groups.push(PairFields {
                 pair: pair.clone(),
+                methods: Vec::new(),
                 fields: Vec::new(),
                 slots: Vec::new(),
             });
             self.groups.len() - 1
         });
-        let entry = self.groups[group].add(field);
-        ReplyIndex { group, entry }
+        let method = self.groups[group].add_method(pair);
+        let entry = self.groups[group].add(field, method);
+        ReplyIndex {
+            group,
+            entry,
+            method,
+        }
     }
 
-    /// How many entries each group asks for.
+    /// How many entries each group asks for, and how many epochs.
     pub(super) fn expected_lens(&self) -> Vec<usize> {
-        self.groups.iter().map(|group| group.fields.len()).collect()
+        let lens = |group: &PairFields| [group.fields.len(), group.methods.len()];
+        self.groups.iter().flat_map(lens).collect()
     }
 
     pub(super) fn write(&self, out: &mut BytesMut) {
@@ -70,8 +114,15 @@ impl Request {
             array(out, group.fields.len() + 2);
             bulk(out, b"HMGET");
             bulk(out, group.pair.values.as_bytes());
-            for (field, _) in &group.fields {
-                bulk(out, &field.0);
+            for wanted in &group.fields {
+                bulk(out, &wanted.field.0);
+            }
+            // After the entries: what is current then was current when they were read.
+            array(out, group.methods.len() + 2);
+            bulk(out, b"HMGET");
+            bulk(out, group.pair.leases.as_bytes());
+            for method in &group.methods {
+                bulk(out, &method.method_name());
             }
         }
         // The clock that expiry is compared with, in the same round trip, after all reads.
@@ -84,26 +135,40 @@ impl PairFields {
         Arc::ptr_eq(&self.pair, pair) || self.pair.stem == pair.stem
     }
 
-    fn add(&mut self, field: Field) -> usize {
+    fn add_method(&mut self, pair: &Arc<Pair>) -> usize {
+        let mut known = self.methods.iter();
+        let known = known.position(|known| known.method == pair.method);
+        known.unwrap_or_else(|| {
+            self.methods.push(pair.clone());
+            self.methods.len() - 1
+        })
+    }
+
+    fn add(&mut self, field: Field, method: usize) -> usize {
+        let wanted = WantedField {
+            field,
+            callers: 1,
+            method,
+        };
         if self.fields.is_empty() {
-            self.fields.push((field, 1));
+            self.fields.push(wanted);
             return 0;
         }
         if self.slots.is_empty() {
             self.slots.resize(SLOTS, 0);
-            let first = self.slot(self.fields[0].0);
+            let first = self.slot(self.fields[0].field);
             self.slots[first] = 1;
         }
         let slot = self.slot(field);
         match self.slots[slot] {
             0 => {
-                self.fields.push((field, 1));
+                self.fields.push(wanted);
                 self.slots[slot] = u16::try_from(self.fields.len()).unwrap_or(0);
                 self.fields.len() - 1
             }
             known => {
                 let entry = usize::from(known) - 1;
-                self.fields[entry].1 += 1;
+                self.fields[entry].callers += 1;
                 entry
             }
         }
@@ -115,27 +180,28 @@ impl PairFields {
         loop {
             match self.slots[slot] {
                 0 => return slot,
-                known if self.fields[usize::from(known) - 1].0 == field => return slot,
+                known if self.fields[usize::from(known) - 1].field == field => return slot,
                 _ => slot = (slot + 1) % SLOTS,
             }
         }
     }
 
     pub(super) fn observe(&self, entries: &[Option<Range<usize>>], known: &LargeFields) {
-        for ((field, _), entry) in self.fields.iter().zip(entries) {
-            known.observe(*field, entry.as_ref().map_or(0, Range::len));
+        for (wanted, entry) in self.fields.iter().zip(entries) {
+            known.observe(wanted.field, entry.as_ref().map_or(0, Range::len));
         }
     }
 
     pub(super) fn hits<'a>(
         &'a self,
-        entries: &'a [Option<Range<usize>>],
+        reply: &'a PairReply,
         bytes: &'a [u8],
         now_us: u64,
     ) -> Hits<'a> {
         Hits {
             fields: self.fields.iter(),
-            entries: entries.iter(),
+            entries: reply.entries.iter(),
+            epochs: &reply.epochs,
             bytes,
             now_ms: now_us / 1000,
         }
@@ -144,8 +210,9 @@ impl PairFields {
 
 /// The fields whose entries are hits, each with the number of callers that read it.
 pub(crate) struct Hits<'a> {
-    fields: slice::Iter<'a, (Field, u64)>,
+    fields: slice::Iter<'a, WantedField>,
     entries: slice::Iter<'a, Option<Range<usize>>>,
+    epochs: &'a [Option<Epoch>],
     bytes: &'a [u8],
     now_ms: u64,
 }
@@ -155,11 +222,13 @@ impl Iterator for Hits<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let (hits, entry) = (self.fields.next()?, self.entries.next()?);
+            let (wanted, entry) = (self.fields.next()?, self.entries.next()?);
             if let Some(range) = entry
-                && header::is_alive(&self.bytes[range.clone()], self.now_ms)
+                && let entry = &self.bytes[range.clone()]
+                && header::is_of_epoch(entry, self.epochs[wanted.method])
+                && header::is_alive(entry, self.now_ms)
             {
-                return Some(*hits);
+                return Some((wanted.field, wanted.callers));
             }
         }
     }

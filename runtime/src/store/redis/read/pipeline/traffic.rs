@@ -12,7 +12,7 @@ use super::context::{PipelineContext, ReplySink};
 use super::parser::{CompleteReply, ReplyParser};
 use super::query::Query;
 use super::queue_shards::{QueueShards, SentBatch};
-use super::request::Request;
+use super::request::{PairReply, Request};
 use crate::error::{Error, Fault};
 use crate::store::redis::health::endpoint::Side;
 use crate::store::redis::pipeline::large_fields::LargeFields;
@@ -30,7 +30,7 @@ pub(crate) struct ReadTraffic {
 /// Batches that were sent together.
 pub(crate) struct SentReads {
     request: Request,
-    /// How many entries each of its groups asks for.
+    /// How many items the reply to each `HMGET` has.
     expected_lens: Vec<usize>,
     batches: Vec<SentBatch>,
 }
@@ -72,11 +72,11 @@ impl ReadTraffic {
     /// Records the hits of a reply, before its callers go on to what may be a put, and the entries
     /// that are large.
     fn record(&self, sink: &dyn ReplySink, request: &Request, reply: &BatchReply) {
-        for (group, entries) in request.groups.iter().zip(&reply.groups) {
-            match entries {
-                Ok(entries) => {
-                    group.observe(entries, &self.large_fields);
-                    let hits = group.hits(entries, &reply.bytes, reply.now_us);
+        for (group, of_pair) in request.groups.iter().zip(&reply.pairs) {
+            match of_pair {
+                Ok(of_pair) => {
+                    group.observe(&of_pair.entries, &self.large_fields);
+                    let hits = group.hits(of_pair, &reply.bytes, reply.now_us);
                     sink.record_hits(&group.pair, reply.now_us, hits);
                 }
                 Err(error) if error.fault() == Fault::Moved => sink.moved(),
@@ -140,8 +140,8 @@ impl Traffic for ReadTraffic {
                 forced => forced,
             },
             at: Instant::now(),
+            pairs: PairReply::of_groups(reply.groups, &bytes),
             bytes,
-            groups: reply.groups,
         });
         self.record(&*sink, &request, &reply);
         let breaker = self.context.endpoint.breaker(Side::Read);

@@ -14,16 +14,13 @@ use tokio::sync::oneshot;
 
 use super::context::WriteSink;
 use super::reply::ReplyPart;
+use crate::entry::header::Epoch;
 use crate::error::{Error, Fault};
 use crate::key::digest::Field;
+use crate::store::method_state::MethodState;
 use crate::store::redis::connection::classify;
 use crate::store::redis::pipeline::resp::{array, bulk, command};
 use crate::store::{Pair, RawEntry, Token};
-
-/// Where the pair's stamps are, among its leases: see `lua/shared/epoch.lua`.
-const CLOCK: &[u8] = b"clock";
-/// The life of the key of leases, in milliseconds: see `lua/shared/lease_life.lua`.
-const LEASES_MS: &[u8] = b"600000";
 
 /// What a claim came to.
 #[derive(Debug)]
@@ -32,8 +29,8 @@ pub(crate) enum ClaimReply {
     Set(Option<RawEntry>),
     /// Another computation holds the lease: the caller asks by the script `begin`.
     Held,
-    /// The lease is set, but with a clock that is not the pair's, so it may count for nothing, or for too much:
-    /// the caller has `begin` set it once more.
+    /// The lease is set, but the method has another epoch by now, or does not know this build: the caller has `begin`
+    /// set it once more.
     Outdated,
 }
 
@@ -45,8 +42,8 @@ pub(crate) struct QueuedClaim {
     pub(crate) token: Token,
     /// When others may take over, in milliseconds by the server's clock.
     pub(crate) deadline_ms: u64,
-    /// Of the method.
-    pub(crate) tag: u64,
+    /// Of the method, at the look-up.
+    pub(crate) epoch: Epoch,
     /// When its caller stops waiting.
     pub(crate) until: Instant,
     pub(crate) reply: oneshot::Sender<Result<ClaimReply, Error>>,
@@ -57,12 +54,12 @@ pub(crate) struct QueuedClaim {
 pub(crate) struct ClaimGroup {
     pub(super) pair: Arc<Pair>,
     claims: Vec<QueuedClaim>,
-    /// The pair's clock, as this process knows it.
-    began: u64,
+    /// The methods of the claims, each by its own pair of the same keys.
+    methods: Vec<Arc<Pair>>,
 }
 
 /// Claims by their pairs; those whose callers have gone are left out.
-pub(super) fn groups(claims: Vec<QueuedClaim>, sink: &dyn WriteSink) -> Vec<ClaimGroup> {
+pub(super) fn groups(claims: Vec<QueuedClaim>) -> Vec<ClaimGroup> {
     let mut groups: Vec<ClaimGroup> = Vec::new();
     for claim in claims {
         if claim.reply.is_closed() {
@@ -70,10 +67,10 @@ pub(super) fn groups(claims: Vec<QueuedClaim>, sink: &dyn WriteSink) -> Vec<Clai
         }
         let mut known = groups.iter_mut();
         match known.find(|group| group.pair.stem == claim.pair.stem) {
-            Some(group) => group.claims.push(claim),
+            Some(group) => group.add(claim),
             None => groups.push(ClaimGroup {
                 pair: claim.pair.clone(),
-                began: sink.pair_clock(&claim.pair),
+                methods: vec![claim.pair.clone()],
                 claims: vec![claim],
             }),
         }
@@ -82,6 +79,18 @@ pub(super) fn groups(claims: Vec<QueuedClaim>, sink: &dyn WriteSink) -> Vec<Clai
 }
 
 impl ClaimGroup {
+    fn add(&mut self, claim: QueuedClaim) {
+        if self.method_of(&claim).is_none() {
+            self.methods.push(claim.pair.clone());
+        }
+        self.claims.push(claim);
+    }
+
+    fn method_of(&self, claim: &QueuedClaim) -> Option<usize> {
+        let mut methods = self.methods.iter();
+        methods.position(|known| known.method == claim.pair.method)
+    }
+
     /// How many replies there will be: to `MULTI`, to each command, to `EXEC`.
     pub(super) fn replies(&self) -> usize {
         self.claims.len() + 4
@@ -97,7 +106,7 @@ impl ClaimGroup {
         let (values, leases) = (self.pair.values.as_bytes(), self.pair.leases.as_bytes());
         command(out, &[b"MULTI"]);
         for claim in &self.claims {
-            let lease = claim.lease(self.began);
+            let lease = claim.lease();
             command(out, &[b"HSETNX", leases, &claim.field.0, &lease]);
         }
         array(out, self.claims.len() + 2);
@@ -106,43 +115,45 @@ impl ClaimGroup {
         for claim in &self.claims {
             bulk(out, &claim.field.0);
         }
-        command(out, &[b"HGET", leases, CLOCK]);
+        array(out, self.methods.len() + 2);
+        bulk(out, b"HMGET");
+        bulk(out, leases);
+        for method in &self.methods {
+            bulk(out, &method.method_name());
+        }
         command(out, &[b"EXEC"]);
     }
 
-    /// Gives each caller its part of the replies. Returns how many there were and whether a lease was set;
-    /// `None` if these are no replies to what was asked.
+    /// Gives each caller its part of the replies. Returns how many there were; `None` if these are no replies to
+    /// what was asked.
     pub(super) fn deliver(
         self,
         parts: &[ReplyPart],
         bytes: &Bytes,
         sink: &dyn WriteSink,
-    ) -> Option<(usize, bool)> {
+    ) -> Option<usize> {
         let (exec, queued) = parts.split_last()?;
         let callers = self.claims.len();
         if let ReplyPart::Error(aborted) = exec {
             // The cause is the error of a command that could not be queued.
             let cause = queued.iter().find_map(ReplyPart::error).unwrap_or(aborted);
             self.abort(&refused(bytes, cause), sink);
-            return Some((callers, false));
+            return Some(callers);
         }
-        let executed = ExecutedClaims::of(exec, callers, bytes)?;
-        if executed.clock != self.began {
-            sink.set_pair_clock(&self.pair, executed.clock);
-        }
+        let executed = ExecutedClaims::of(exec, callers, self.methods.len(), bytes)?;
         sink.answered(&self.pair);
-        let mut any_set = false;
+        let methods: Option<Vec<_>> = self.claims.iter().map(|one| self.method_of(one)).collect();
+        let methods = methods?;
         for (at, claim) in self.claims.into_iter().enumerate() {
-            let reply = executed.reply(at, self.began, bytes)?;
+            let reply = executed.reply(at, &claim, methods[at], bytes)?;
             let is_set = executed.is_set(at);
-            any_set |= is_set;
             let is_leased = reply.is_ok();
             let is_received = claim.reply.send(reply).is_ok();
             if is_set && !(is_leased && is_received) {
                 sink.release(&self.pair, claim.field, claim.token);
             }
         }
-        Some((callers, any_set))
+        Some(callers)
     }
 
     /// Nothing was executed.
@@ -169,51 +180,62 @@ impl ClaimGroup {
 struct ExecutedClaims<'p> {
     set: &'p [ReplyPart],
     values: Result<&'p [ReplyPart], Error>,
-    /// Of the pair.
-    clock: u64,
+    /// The states of the methods.
+    states: Result<&'p [ReplyPart], Error>,
 }
 
 impl<'p> ExecutedClaims<'p> {
-    fn of(exec: &'p ReplyPart, callers: usize, bytes: &Bytes) -> Option<Self> {
+    fn of(exec: &'p ReplyPart, callers: usize, methods: usize, bytes: &Bytes) -> Option<Self> {
         let ReplyPart::Array(parts) = exec else {
             return None;
         };
-        let (set, [values, clock]) = parts.split_at_checked(callers)? else {
+        let (set, [values, states]) = parts.split_at_checked(callers)? else {
             return None;
         };
-        let values = match values {
-            ReplyPart::Array(values) if values.len() == callers => Ok(&values[..]),
-            ReplyPart::Error(text) => Err(refused(bytes, text)),
-            _ => return None,
+        let items = |part: &'p ReplyPart, expected: usize| match part {
+            ReplyPart::Array(items) if items.len() == expected => Some(Ok(&items[..])),
+            ReplyPart::Error(text) => Some(Err(refused(bytes, text))),
+            _ => None,
         };
-        let clock = match clock {
-            ReplyPart::Bulk(None) | ReplyPart::Error(_) => 0,
-            ReplyPart::Bulk(Some(range)) => {
-                let digits = std::str::from_utf8(&bytes[range.clone()]).ok()?;
-                digits.parse().ok()?
-            }
-            _ => return None,
-        };
-        Some(Self { set, values, clock })
+        Some(Self {
+            set,
+            values: items(values, callers)?,
+            states: items(states, methods)?,
+        })
     }
 
     fn is_set(&self, at: usize) -> bool {
         matches!(self.set[at], ReplyPart::Int(1))
     }
 
-    fn reply(&self, at: usize, began: u64, bytes: &Bytes) -> Option<Result<ClaimReply, Error>> {
-        Some(match (&self.set[at], &self.values) {
-            (ReplyPart::Error(text), _) => Err(refused(bytes, text)),
-            (ReplyPart::Int(1), Err(error)) => Err(error.again()),
-            (ReplyPart::Int(1), Ok(_)) if self.clock != began => Ok(ClaimReply::Outdated),
-            (ReplyPart::Int(1), Ok(values)) => match &values[at] {
-                ReplyPart::Bulk(value) => {
+    fn reply(
+        &self,
+        at: usize,
+        claim: &QueuedClaim,
+        method: usize,
+        bytes: &Bytes,
+    ) -> Option<Result<ClaimReply, Error>> {
+        Some(match (&self.set[at], &self.values, &self.states) {
+            (ReplyPart::Error(text), ..) => Err(refused(bytes, text)),
+            (ReplyPart::Int(1), Err(error), _) | (ReplyPart::Int(1), _, Err(error)) => {
+                Err(error.again())
+            }
+            (ReplyPart::Int(1), Ok(values), Ok(states)) => {
+                let (ReplyPart::Bulk(value), ReplyPart::Bulk(state)) =
+                    (&values[at], &states[method])
+                else {
+                    return None;
+                };
+                let state = state.as_ref().map(|range| &bytes[range.clone()]);
+                let state = state.and_then(MethodState::of);
+                if state.is_some_and(|state| claim.is_known_to(state)) {
                     let value = value.clone().map(|range| bytes.slice(range));
                     Ok(ClaimReply::Set(value.map(RawEntry::Own)))
+                } else {
+                    Ok(ClaimReply::Outdated)
                 }
-                _ => return None,
-            },
-            (ReplyPart::Int(_), _) => Ok(ClaimReply::Held),
+            }
+            (ReplyPart::Int(_), ..) => Ok(ClaimReply::Held),
             _ => return None,
         })
     }
@@ -221,20 +243,20 @@ impl<'p> ExecutedClaims<'p> {
 
 impl QueuedClaim {
     /// As in lua/shared/lease.lua.
-    fn lease(&self, began: u64) -> [u8; 41] {
+    fn lease(&self) -> [u8; 41] {
         let mut lease = [0; 41];
         lease[..8].copy_from_slice(&self.deadline_ms.to_le_bytes());
         lease[8..24].copy_from_slice(&self.token.0);
-        lease[25..33].copy_from_slice(&began.to_le_bytes());
-        lease[33..].copy_from_slice(&self.tag.to_le_bytes());
+        lease[25..33].copy_from_slice(&self.epoch.0);
+        lease[33..].copy_from_slice(&self.pair.method.to_le_bytes());
         lease
     }
-}
 
-/// Gives the key of leases its end. Not in the transaction: if the key were another program's, `HSETNX` would
-/// fail alone, and this would give that key an end.
-pub(super) fn write_expiry(pair: &Pair, out: &mut BytesMut) {
-    command(out, &[b"PEXPIRE", pair.leases.as_bytes(), LEASES_MS]);
+    /// Whether invalidations of the method, since the look-up or to come, concern the lease and what is stored
+    /// under it.
+    fn is_known_to(&self, state: MethodState<'_>) -> bool {
+        state.epoch() == self.epoch && state.has(self.field.build())
+    }
 }
 
 pub(super) fn refused(bytes: &Bytes, text: &std::ops::Range<usize>) -> Error {

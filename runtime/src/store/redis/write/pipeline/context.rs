@@ -34,11 +34,6 @@ pub(crate) trait WriteSink: Send + Sync {
     /// The next put of the pair is to sweep as well.
     fn sweep_again(&self, pair: &Pair);
 
-    /// The stamp of the pair's last group invalidation that this process knows of.
-    fn pair_clock(&self, pair: &Pair) -> u64;
-
-    fn set_pair_clock(&self, pair: &Pair, clock: u64);
-
     /// No caller wants the lease any more.
     fn release(&self, pair: &Arc<Pair>, field: Field, token: Token);
 

@@ -1,13 +1,11 @@
 //! The claims and puts that wait to be sent over a write pipeline, and what is under way.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::claims::QueuedClaim;
 use super::puts::QueuedPut;
 use crate::error::{Error, Fault};
-use crate::store::Pair;
 
 /// Callers that may wait; more than that are refused.
 const LONGEST: usize = 32_768;
@@ -17,10 +15,6 @@ pub(super) struct WriteQueue {
     pub(super) is_open: bool,
     pub(super) claims: Vec<QueuedClaim>,
     pub(super) puts: VecDeque<QueuedPut>,
-    /// Pairs whose keys of leases are to be given their ends.
-    pub(super) unended: Vec<Arc<Pair>>,
-    /// They have waited for another request to go along with, or one is being made.
-    pub(super) ends_are_due: bool,
     /// The requests under way, and when their replies are late. What comes while one of its kind is goes together
     /// with the next.
     pub(super) under_way: VecDeque<(WriteKind, Instant)>,
@@ -31,7 +25,6 @@ pub(super) struct WriteQueue {
 pub(super) enum WriteKind {
     Claims,
     Puts,
-    Ends,
 }
 
 impl WriteQueue {
@@ -40,8 +33,7 @@ impl WriteQueue {
     }
 
     pub(super) fn has_waiters(&self) -> bool {
-        self.ends_are_due
-            || (!self.is_under_way(WriteKind::Claims) && !self.claims.is_empty())
+        (!self.is_under_way(WriteKind::Claims) && !self.claims.is_empty())
             || (!self.is_under_way(WriteKind::Puts) && !self.puts.is_empty())
     }
 
@@ -55,12 +47,5 @@ impl WriteQueue {
         let wakes = self.claims.is_empty();
         self.claims.extend(claims);
         Ok(wakes)
-    }
-
-    /// A key of leases that has just been made has no end.
-    pub(super) fn end_leases_of(&mut self, pair: Arc<Pair>) {
-        if !self.unended.iter().any(|known| known.stem == pair.stem) {
-            self.unended.push(pair);
-        }
     }
 }

@@ -12,7 +12,6 @@ use crate::store::{Pair, Token};
 /// Remembers what it heard, in words.
 #[derive(Default)]
 pub(super) struct RecordingSink {
-    pub(super) clock: u64,
     /// Hits are on their way by another connection.
     pub(super) is_recording: bool,
     pub(super) events: Mutex<Vec<String>>,
@@ -40,14 +39,6 @@ impl WriteSink for RecordingSink {
 
     fn sweep_again(&self, _: &Pair) {
         self.note("sweep again".to_owned());
-    }
-
-    fn pair_clock(&self, _: &Pair) -> u64 {
-        self.clock
-    }
-
-    fn set_pair_clock(&self, _: &Pair, clock: u64) {
-        self.note(format!("clock {clock}"));
     }
 
     fn release(&self, _: &Arc<Pair>, field: Field, token: Token) {

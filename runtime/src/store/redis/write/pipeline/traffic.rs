@@ -30,8 +30,6 @@ pub(crate) struct WriteTraffic {
 pub(crate) enum SentWrites {
     Claims(Vec<ClaimGroup>),
     Puts(PutScripts),
-    /// Ends of so many keys.
-    Ends(usize),
 }
 
 impl WriteTraffic {
@@ -80,7 +78,7 @@ impl Traffic for WriteTraffic {
     type Reply = Vec<ReplyPart>;
 
     // One of each kind.
-    const REQUESTS: usize = 3;
+    const REQUESTS: usize = 2;
     const MOST_LATE: u32 = 3;
 
     fn has_waiters(&self) -> bool {
@@ -107,18 +105,12 @@ impl Traffic for WriteTraffic {
         let sink = self.context.sink.upgrade()?;
         self.queue().under_way.pop_front();
         match sent {
-            SentWrites::Ends(_) => Some(0),
             SentWrites::Claims(groups) => {
                 let (mut callers, mut rest) = (0, &parts[..]);
                 for group in groups {
                     let (own, others) = rest.split_at_checked(group.replies())?;
                     rest = others;
-                    let pair = group.pair.clone();
-                    let (more, any_set) = group.deliver(own, &bytes, &*sink)?;
-                    callers += more;
-                    if any_set {
-                        self.queue().end_leases_of(pair);
-                    }
+                    callers += group.deliver(own, &bytes, &*sink)?;
                 }
                 Some(callers)
             }
@@ -151,9 +143,7 @@ impl Traffic for WriteTraffic {
     }
 
     fn expire(&self, now: Instant) -> Waiters {
-        let mut queue = self.queue();
-        // By now a put could have come that they would go along with.
-        queue.ends_are_due = !queue.unended.is_empty();
+        let queue = self.queue();
         let oldest = queue.under_way.front();
         Waiters {
             were_late: oldest.is_some_and(|(_, late_at)| now > *late_at),
@@ -169,34 +159,23 @@ impl WriteQueue {
         turn: usize,
         out: &mut BytesMut,
     ) -> Option<SentWrites> {
-        if std::mem::take(&mut self.ends_are_due) {
-            let pairs = std::mem::take(&mut self.unended);
-            for pair in &pairs {
-                claims::write_expiry(pair, out);
-            }
-            return Some(SentWrites::Ends(pairs.len()));
-        }
         // By turns, where both wait.
-        let sent = if turn.is_multiple_of(2) {
+        if turn.is_multiple_of(2) {
             let puts = self.next_puts(context, out);
-            puts.or_else(|| self.next_claims(context, out))
+            puts.or_else(|| self.next_claims(out))
         } else {
-            let claims = self.next_claims(context, out);
+            let claims = self.next_claims(out);
             claims.or_else(|| self.next_puts(context, out))
-        };
-        // They go along.
-        self.ends_are_due = sent.is_some() && !self.unended.is_empty();
-        sent
+        }
     }
 
-    fn next_claims(&mut self, context: &WriteContext, out: &mut BytesMut) -> Option<SentWrites> {
+    fn next_claims(&mut self, out: &mut BytesMut) -> Option<SentWrites> {
         if self.is_under_way(WriteKind::Claims) || self.claims.is_empty() {
             return None;
         }
-        let sink = context.sink.upgrade()?;
         let later = self.claims.split_off(self.claims.len().min(CLAIMS));
         let claims = std::mem::replace(&mut self.claims, later);
-        let groups = claims::groups(claims, &*sink);
+        let groups = claims::groups(claims);
         if groups.is_empty() {
             return None;
         }
@@ -219,7 +198,7 @@ impl SentWrites {
     fn late_at(&self) -> Instant {
         let until = match self {
             Self::Claims(groups) => groups.iter().filter_map(ClaimGroup::until).max(),
-            Self::Puts(_) | Self::Ends(_) => None,
+            Self::Puts(_) => None,
         };
         until.unwrap_or_else(|| Instant::now() + TIMEOUT)
     }
@@ -228,7 +207,6 @@ impl SentWrites {
         match self {
             Self::Claims(_) => WriteKind::Claims,
             Self::Puts(_) => WriteKind::Puts,
-            Self::Ends(_) => WriteKind::Ends,
         }
     }
 
@@ -236,7 +214,6 @@ impl SentWrites {
         match self {
             Self::Claims(groups) => groups.iter().map(ClaimGroup::replies).sum(),
             Self::Puts(scripts) => scripts.len(),
-            Self::Ends(pairs) => *pairs,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::super::batch::BatchReply;
+use super::super::request::PairReply;
 use super::*;
 use crate::deadline::Timeout;
 use crate::error::Fault;
@@ -63,7 +64,10 @@ fn no_entries(n: usize) -> Arc<BatchReply> {
         now_us: 1,
         at: Instant::now(),
         bytes: Bytes::new(),
-        groups: vec![Ok(vec![None; n])],
+        pairs: vec![Ok(PairReply {
+            entries: vec![None; n],
+            epochs: vec![None],
+        })],
     })
 }
 
@@ -80,7 +84,7 @@ fn reads_of_all_threads_are_sent_together_and_each_field_once() {
         }
     });
     let (request, batches) = fixture.shards.drain(3);
-    assert_eq!(request.expected_lens(), [50]);
+    assert_eq!(request.expected_lens(), [50, 1]);
     assert!(!fixture.shards.has_waiters());
     let reply = no_entries(50);
     let delivered = batches.into_iter().map(|(batch, indices)| {

@@ -4,34 +4,38 @@ use super::*;
 
 type Receiver = oneshot::Receiver<Result<ClaimReply, Error>>;
 
+const EPOCH: Epoch = Epoch(*b"an epoch");
+
 /// So many claims of one pair; the field and the token of each begin with its number.
-fn claims(n: u8, sink: &RecordingSink) -> (ClaimGroup, Vec<Receiver>) {
+fn claims(n: u8) -> (ClaimGroup, Vec<Receiver>) {
     let pair = Pair::for_test("claims");
     let (claims, receivers) = (0..n)
         .map(|at| {
             let (reply, receiver) = oneshot::channel();
             let claim = QueuedClaim {
                 pair: pair.clone(),
-                field: Field([at; 20]),
+                field: field(at),
                 token: Token([at; 16]),
                 deadline_ms: 7,
-                tag: 7,
+                epoch: EPOCH,
                 until: Instant::now(),
                 reply,
             };
             (claim, receiver)
         })
         .unzip();
-    (groups(claims, sink).pop().unwrap(), receivers)
+    (groups(claims).pop().unwrap(), receivers)
 }
 
+fn field(at: u8) -> Field {
+    Field([at; 20]).of_build(*b"code")
+}
+
+/// The state of the method that the claims expect, in the reply.
+const STATE: &str = "*1\r\n$16\r\nan epochmorecode\r\n";
+
 /// What a group makes of the reply to `EXEC`, and of those to the commands before it.
-fn deliver(
-    group: ClaimGroup,
-    queued: &str,
-    exec: &str,
-    sink: &RecordingSink,
-) -> Option<(usize, bool)> {
+fn deliver(group: ClaimGroup, queued: &str, exec: &str, sink: &RecordingSink) -> Option<usize> {
     let bytes = Bytes::from([queued, exec].concat().into_bytes());
     let replies = group.replies();
     let (_, parts) = PartsParser::default()
@@ -48,9 +52,10 @@ fn queued(claims: usize) -> String {
 #[test]
 fn each_caller_gets_what_became_of_its_claim() {
     let sink = RecordingSink::default();
-    let (group, receivers) = claims(3, &sink);
-    let exec = "*5\r\n:1\r\n:1\r\n:0\r\n*3\r\n$-1\r\n$5\r\nentry\r\n$-1\r\n$-1\r\n";
-    assert_eq!(deliver(group, &queued(3), exec, &sink), Some((3, true)));
+    let (group, receivers) = claims(3);
+    let exec = "*5\r\n:1\r\n:1\r\n:0\r\n*3\r\n$-1\r\n$5\r\nentry\r\n$-1\r\n";
+    let exec = [exec, STATE].concat();
+    assert_eq!(deliver(group, &queued(3), &exec, &sink), Some(3));
     let mut replies = receivers
         .into_iter()
         .map(|mut reply| reply.try_recv().unwrap().unwrap());
@@ -64,17 +69,18 @@ fn each_caller_gets_what_became_of_its_claim() {
 #[test]
 fn a_lease_that_no_caller_was_given_is_released() {
     let sink = RecordingSink::default();
-    let (group, mut receivers) = claims(3, &sink);
+    let (group, mut receivers) = claims(3);
     // Its claim has been sent: it goes away before the reply.
     drop(receivers.remove(1));
-    let exec = "*5\r\n:1\r\n:1\r\n:0\r\n*3\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n";
-    assert_eq!(deliver(group, &queued(3), exec, &sink), Some((3, true)));
+    let exec = "*5\r\n:1\r\n:1\r\n:0\r\n*3\r\n$-1\r\n$-1\r\n$-1\r\n";
+    let exec = [exec, STATE].concat();
+    assert_eq!(deliver(group, &queued(3), &exec, &sink), Some(3));
     assert_eq!(sink.take(), ["answered", "release 1"]);
 
     // The values are of a foreign type: no caller leads.
-    let (group, receivers) = claims(2, &sink);
-    let exec = "*4\r\n:1\r\n:0\r\n-WRONGTYPE Operation\r\n$-1\r\n";
-    assert_eq!(deliver(group, &queued(2), exec, &sink), Some((2, true)));
+    let (group, receivers) = claims(2);
+    let exec = ["*4\r\n:1\r\n:0\r\n-WRONGTYPE Operation\r\n", STATE].concat();
+    assert_eq!(deliver(group, &queued(2), &exec, &sink), Some(2));
     assert_eq!(sink.take(), ["answered", "release 0"]);
     let errors = receivers
         .into_iter()
@@ -86,21 +92,21 @@ fn a_lease_that_no_caller_was_given_is_released() {
 }
 
 #[test]
-fn a_claim_by_another_clock_is_outdated() {
-    for (known, clock) in [(0, "$2\r\n42\r\n"), (42, "$-1\r\n")] {
-        let sink = RecordingSink {
-            clock: known,
-            ..RecordingSink::default()
-        };
-        let (group, mut receivers) = claims(1, &sink);
-        let exec = format!("*3\r\n:1\r\n*1\r\n$-1\r\n{clock}");
-        assert_eq!(deliver(group, &queued(1), &exec, &sink), Some((1, true)));
-        assert_eq!(
-            sink.take(),
-            [format!("clock {}", 42 - known), "answered".to_owned()]
-        );
+fn a_claim_of_another_epoch_or_an_unknown_build_is_outdated() {
+    for state in [
+        "$-1",
+        "$12\r\nno epochcode",
+        "$8\r\nan epoch",
+        "$16\r\nan epochmoreothr",
+        "$3\r\nodd",
+    ] {
+        let sink = RecordingSink::default();
+        let (group, mut receivers) = claims(1);
+        let exec = format!("*3\r\n:1\r\n*1\r\n$-1\r\n*1\r\n{state}\r\n");
+        assert_eq!(deliver(group, &queued(1), &exec, &sink), Some(1));
+        assert_eq!(sink.take(), ["answered"]);
         let reply = receivers.remove(0).try_recv().unwrap().unwrap();
-        assert!(matches!(reply, ClaimReply::Outdated));
+        assert!(matches!(reply, ClaimReply::Outdated), "{state}");
     }
 }
 
@@ -116,9 +122,9 @@ fn an_aborted_transaction_fails_all_once_and_one_that_moved_is_asked_another_way
         ("-MOVED 1 127.0.0.1:1\r\n", "moved", Fault::Nothing),
     ] {
         let sink = RecordingSink::default();
-        let (group, receivers) = claims(2, &sink);
+        let (group, receivers) = claims(2);
         let queued = format!("+OK\r\n{cause}+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n");
-        assert_eq!(deliver(group, &queued, abort, &sink), Some((2, false)));
+        assert_eq!(deliver(group, &queued, abort, &sink), Some(2));
         assert_eq!(sink.take(), [event]);
         for mut reply in receivers {
             let error = reply.try_recv().unwrap().unwrap_err();
@@ -132,13 +138,15 @@ fn replies_to_something_else_end_the_connection() {
     for exec in [
         "+OK\r\n",
         "*2\r\n:1\r\n*1\r\n$-1\r\n",
-        "*3\r\n:1\r\n*2\r\n$-1\r\n$-1\r\n$-1\r\n",
+        "*3\r\n:1\r\n*2\r\n$-1\r\n$-1\r\n*1\r\n$-1\r\n",
         "*3\r\n:1\r\n*1\r\n$-1\r\n:1\r\n",
-        "*3\r\n+OK\r\n*1\r\n$-1\r\n$-1\r\n",
-        "*3\r\n:1\r\n*1\r\n:1\r\n$-1\r\n",
+        "*3\r\n:1\r\n*1\r\n$-1\r\n*2\r\n$-1\r\n$-1\r\n",
+        "*3\r\n:1\r\n*1\r\n$-1\r\n*1\r\n:1\r\n",
+        "*3\r\n+OK\r\n*1\r\n$-1\r\n*1\r\n$-1\r\n",
+        "*3\r\n:1\r\n*1\r\n:1\r\n*1\r\n$-1\r\n",
     ] {
         let sink = RecordingSink::default();
-        let (group, _receivers) = claims(1, &sink);
+        let (group, _receivers) = claims(1);
         assert_eq!(deliver(group, &queued(1), exec, &sink), None, "{exec}");
     }
 }
@@ -149,15 +157,14 @@ fn callers_that_have_gone_are_not_sent() {
     drop(gone.1);
     let claim = |at: u8, reply| QueuedClaim {
         pair: Pair::for_test("claims"),
-        field: Field([at; 20]),
+        field: field(at),
         token: Token([at; 16]),
         deadline_ms: 7,
-        tag: 7,
+        epoch: EPOCH,
         until: Instant::now(),
         reply,
     };
-    let sink = RecordingSink::default();
-    let groups = groups(vec![claim(0, gone.0), claim(1, stays.0)], &sink);
+    let groups = groups(vec![claim(0, gone.0), claim(1, stays.0)]);
     let mut out = BytesMut::new();
     for group in &groups {
         group.write(&mut out);

@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use super::super::recording_sink::RecordingSink;
 use super::super::reply::PartsParser;
 use super::*;
-use crate::entry::header::UnstampedEntry;
+use crate::entry::header::{Epoch, UnstampedEntry};
 use crate::key::digest::Field;
 use crate::settings::{StructureTtl, Touch};
 use crate::store::maxsize::MaxSize;
@@ -21,6 +21,7 @@ impl Fixture {
     fn new(policy: Policy, sink: RecordingSink) -> Self {
         let structure = StructureTtl::default();
         let pair = Pair::new(
+            7,
             "puts".into(),
             policy,
             structure,
@@ -53,6 +54,7 @@ impl Fixture {
             soft_ms: 0,
             hard_ms: 0,
             token: None,
+            epoch: Epoch::default(),
             now: None,
         };
         let queued = QueuedPut::new(&self.pair, put, done, &Clock::default());
