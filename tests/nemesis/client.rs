@@ -226,7 +226,8 @@ impl Caller {
             let is_left = key.is_multiple_of(3);
             let op = match random.draw() % 10_000 {
                 0 => Op::Purge,
-                1..600 if !is_left => Op::Invalidate,
+                1..20 => Op::InvalidateAll,
+                20..600 if !is_left => Op::Invalidate,
                 600..900 if !is_left && method != Method::Look => Op::Put,
                 900..1_200 if !is_left && method != Method::Look => Op::Refresh,
                 1_200..1_500 => Op::Peek,
@@ -304,6 +305,8 @@ impl Caller {
             (Op::Peek, Method::Fetch) => peeked(entry.fetch(key).peek().await),
             (Op::Invalidate, Method::Find) => done(entry.find(key).invalidate().await),
             (Op::Invalidate, Method::Fetch) => done(entry.fetch(key).invalidate().await),
+            (Op::InvalidateAll, Method::Find) => done(self.repo.all().find().invalidate().await),
+            (Op::InvalidateAll, Method::Fetch) => done(self.repo.all().fetch().invalidate().await),
             (Op::Put, Method::Find | Method::Fetch) => self.put(question).await,
             (op, Method::Look) => unreachable!("{op:?} of a sync method is asked on a thread"),
         }
@@ -312,6 +315,7 @@ impl Caller {
     fn ask_blocking(&self, op: Op, key: u32) -> Outcome {
         let entry = self.repo.entry().look(key);
         match op {
+            Op::InvalidateAll => done(self.repo.all().look().invalidate()),
             Op::Peek => peeked(entry.peek()),
             Op::Invalidate => done(entry.invalidate()),
             _ => Outcome::Value(self.repo.look(key)),

@@ -87,8 +87,26 @@ pub enum Op {
     Put,
     Refresh,
     Invalidate,
+    /// Of every question of the method.
+    InvalidateAll,
     /// Of every question.
     Purge,
+}
+
+impl Op {
+    /// Whether it removes entries.
+    pub fn removes(self) -> bool {
+        matches!(self, Self::Invalidate | Self::InvalidateAll | Self::Purge)
+    }
+
+    /// Whether an operation that is asked of one question removes the entry of another.
+    pub fn concerns(self, of: Question, other: Question) -> bool {
+        match self {
+            Self::Purge => true,
+            Self::InvalidateAll => of.method == other.method,
+            _ => of == other,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
-use crate::history::{By, Call, End, Fault, History, Op, Outcome, Question, Run, RunId, Value};
+use crate::history::{
+    By, Call, End, Fault, History, Method, Op, Outcome, Question, Run, RunId, Value,
+};
 
 /// What things may take.
 #[allow(clippy::struct_field_names)] // the unit, as everywhere
@@ -59,6 +61,14 @@ pub fn summary(breaches: &[String]) -> String {
         format!("{rule}, {} times:\n    {first}\n", all.len())
     });
     lines.collect()
+}
+
+/// Whose entries an invalidation removes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Whose {
+    Question(Question),
+    Method(Method),
+    Cache,
 }
 
 struct Rules<'a> {
@@ -168,22 +178,23 @@ impl Rules<'_> {
     /// own calls while it is in trouble with the server: that is not stored.
     fn invalidation(&self) -> Vec<String> {
         let mut done: Vec<&Call> = self.history.calls.iter().collect();
-        done.retain(|call| {
-            matches!(call.op, Op::Invalidate | Op::Purge)
-                && matches!(call.returned, Some((_, Outcome::Done)))
-        });
+        done.retain(|call| call.op.removes() && matches!(call.returned, Some((_, Outcome::Done))));
         let returned_us = |call: &Call| call.returned.as_ref().map_or(u64::MAX, |(at, _)| *at);
         done.sort_by_key(|call| returned_us(call));
-        // For each question, and for all: when invalidations had returned, and how late the
+        // For each question, each method, and for all: when invalidations had returned, and how late the
         // latest of them had been invoked by then.
-        let mut floors: HashMap<Option<Question>, Vec<(u64, u64)>> = HashMap::new();
+        let mut floors: HashMap<Whose, Vec<(u64, u64)>> = HashMap::new();
         for call in done {
-            let whose = (call.op == Op::Invalidate).then_some(call.question);
+            let whose = match call.op {
+                Op::Purge => Whose::Cache,
+                Op::InvalidateAll => Whose::Method(call.question.method),
+                _ => Whose::Question(call.question),
+            };
             let floors = floors.entry(whose).or_default();
             let last_us = floors.last().map_or(0, |(_, invoked_us)| *invoked_us);
             floors.push((returned_us(call), last_us.max(call.invoked_us)));
         }
-        let floor_us = |whose: Option<Question>, at_us: u64| {
+        let floor_us = |whose: Whose, at_us: u64| {
             let floors = floors.get(&whose).map_or(&[][..], Vec::as_slice);
             let before = floors.partition_point(|(returned_us, _)| *returned_us < at_us);
             before.checked_sub(1).map_or(0, |last| floors[last].1)
@@ -193,8 +204,13 @@ impl Rules<'_> {
             let Some((returned_us, Outcome::Value(value))) = &call.returned else {
                 continue;
             };
-            let floor_us =
-                floor_us(Some(call.question), call.invoked_us).max(floor_us(None, call.invoked_us));
+            let floors_us = [
+                Whose::Question(call.question),
+                Whose::Method(call.question.method),
+                Whose::Cache,
+            ];
+            let floors_us = floors_us.map(|whose| floor_us(whose, call.invoked_us));
+            let floor_us = floors_us.into_iter().max().unwrap_or_default();
             if self.state_us(value) < floor_us
                 && !self.is_unfenced(call, value)
                 && !self
@@ -238,7 +254,7 @@ impl Rules<'_> {
         }
         let mut drops: HashMap<u32, Vec<&Call>> = HashMap::new();
         for call in &self.history.calls {
-            if matches!(call.op, Op::Invalidate | Op::Purge) {
+            if call.op.removes() {
                 drops.entry(call.process).or_default().push(call);
             }
         }
@@ -277,7 +293,7 @@ impl Rules<'_> {
         let before_us = from_us.saturating_sub(self.bounds.timeout_us);
         let was_dropped = || {
             drops.iter().any(|call| {
-                (call.op == Op::Purge || call.question == question)
+                call.op.concerns(call.question, question)
                     && call.invoked_us <= until_us
                     && call
                         .returned
@@ -305,7 +321,7 @@ impl Rules<'_> {
         let was_detached = || {
             asked.is_some_and(|(one_us, other_us)| {
                 drops.iter().any(|call| {
-                    (call.op == Op::Purge || call.question == question)
+                    call.op.concerns(call.question, question)
                         && call.invoked_us <= until_us
                         && call
                             .returned
