@@ -26,7 +26,8 @@ local now_ms = math.floor(clock(0) / 1000)
 local left_ms, is_pause = deadline_ms - now_ms, holder == NO_HOLDER
 -- No client asks for more than that: the server's clock has been set back since.
 if left_ms > (is_pause and LONGEST_PAUSE_MS or lease_ms) + SKEW_MS then left_ms = 0 end
-if left_ms > 0 and manner >= (is_pause and 2 or 1) then
+-- Its own is that of a claim whose reply was lost: then it is registered here, and set once more.
+if left_ms > 0 and holder ~= token and manner >= (is_pause and 2 or 1) then
   if not awaited and not is_pause then set_lease(field, deadline_ms, holder, true, origin) end
   return {now_us, 'wait', string.sub(origin, 1, 8), left_ms, holder}
 end

@@ -4,5 +4,6 @@
 -- What is being computed for the pair will not be stored.
 local size = redis.call('ZCARD', RANKING)
 redis.call('HLEN', VALUES)
+redis.call('HLEN', LEASES)
 redis.call('UNLINK', RANKING, VALUES, LEASES)
 return size

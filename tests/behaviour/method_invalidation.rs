@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use redis_func_cache::{Cache, CacheBuilder};
+use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, cache_impl};
+use support::{PATIENT, Server, binaries, unique};
 use tokio::sync::{Semaphore, watch};
 
 use crate::entry_point::{Method, Need, Place, Source, Subject, Write, every_entry_point};
@@ -271,4 +272,60 @@ async fn frequent_writes_leave_the_values_of_other_methods(place: Place) {
         assert!(stored >= 190, "{:?}: {stored} of 200 stored", test.way);
     })
     .await;
+}
+
+struct Counted(AtomicU64);
+
+#[cache_impl(policy = "lfu", single, maxsize = 8)]
+impl Counted {
+    async fn dropped(&self, id: u64) -> u64 {
+        id
+    }
+
+    async fn kept(&self, id: u64) -> u64 {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        id
+    }
+}
+
+/// They were hit often, and nothing of them expires: a policy that counts hits would keep them for ever.
+#[tokio::test]
+async fn what_was_invalidated_makes_room_also_where_nothing_expires() {
+    let server = Server::start();
+    for builder in [
+        Cache::builder(unique("room")).memory(),
+        Cache::builder(unique("room")).redis(server.url()),
+    ] {
+        let cache = builder.deadline(PATIENT).build().unwrap();
+        let repo = Counted(AtomicU64::new(0)).cached(&cache);
+        for id in (0..8).cycle().take(80) {
+            repo.dropped(id).await;
+        }
+        repo.all().dropped().invalidate().await.unwrap();
+        for id in 0..400 {
+            repo.kept(id).await;
+        }
+        assert_eq!(CachedCounted::inner(&repo).0.load(Ordering::SeqCst), 400);
+        let mut found = 0;
+        for id in 0..400 {
+            found += usize::from(repo.entry().kept(id).peek().await.unwrap().is_some());
+        }
+        assert!(found >= 6, "{:?}: {found} of 8", cache.store_kind());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_full_still_invalidates() {
+    for binary in binaries() {
+        let server = Server::start_on(&binary);
+        let builder = Cache::builder(unique("full")).redis(server.url());
+        let cache = builder.deadline(PATIENT).build().unwrap();
+        let repo = Counted(AtomicU64::new(0)).cached(&cache);
+        repo.kept(1).await;
+        repo.kept(2).await;
+        let _: () = server.query(&["CONFIG", "SET", "maxmemory", "1"]);
+        repo.all().kept().invalidate().await.unwrap();
+        assert_eq!(repo.entry().kept(1).peek().await.unwrap(), None, "{binary}");
+        repo.entry().kept(2).invalidate().await.unwrap();
+    }
 }

@@ -1,5 +1,6 @@
 //! Several processes on one server, and the examples as processes.
 
+mod builds;
 mod environment;
 mod examples;
 mod fork;

@@ -137,3 +137,37 @@ fn scripts_use_no_globals_of_their_own() {
     }
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+/// Its reply was lost, so the process asks `begin` with the token that its claim has set.
+#[test]
+fn a_build_whose_claim_was_set_is_registered_before_it_begins() {
+    let scripts = redis_func_cache::private::scripts();
+    let begin = &scripts.iter().find(|(name, _)| name == "begin").unwrap().1;
+    for binary in binaries() {
+        let server = Server::start_on(&binary);
+        let (method, token, epoch) = ([7; 8], [9; 16], *b"an epoch");
+        let field = [&[1; 16][..], b"mine"].concat();
+        let name = [b"m", &method[..]].concat();
+        let mut lease = u64::MAX.to_le_bytes().to_vec();
+        lease[7] = 0;
+        lease.extend_from_slice(&[&token[..], &[0], &epoch, &method].concat());
+        let far = u64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+        lease[..8].copy_from_slice(&(far + 1500).to_le_bytes());
+        let mut connection = server.connection();
+        let mut set = redis::cmd("HSET");
+        set.arg("p:2")
+            .arg(&name)
+            .arg([&epoch[..], b"othr"].concat());
+        set.arg(&field).arg(&lease);
+        set.exec(&mut connection).unwrap();
+        let mut call = redis::cmd("EVAL");
+        call.arg(begin).arg(3).arg(&["p:0", "p:1", "p:2"]);
+        call.arg(&field).arg(0).arg(&token).arg(2000).arg(1).arg("");
+        call.arg(&method).arg(&[5; 8]);
+        let (_, what, given): (u64, String, Vec<u8>) = call.query(&mut connection).unwrap();
+        assert_eq!((&what[..], &given[..]), ("lead", &epoch[..]), "{binary}");
+        let mut get = redis::cmd("HGET");
+        let state: Vec<u8> = get.arg("p:2").arg(&name).query(&mut connection).unwrap();
+        assert_eq!(state, [&epoch[..], b"othrmine"].concat(), "{binary}");
+    }
+}

@@ -29,6 +29,8 @@ enum Broken {
     EpochsRepeat,
     /// A build takes the place of another one without a new epoch.
     OverflowKeepsEpoch,
+    /// `begin` takes the lease of a claim whose reply was lost as it is.
+    LostClaimIsTaken,
 }
 
 type Epoch = u8;
@@ -64,6 +66,10 @@ enum Call {
     Missed {
         seen: Option<Epoch>,
     },
+    /// Its claim has set a lease, and the reply was lost.
+    Lost {
+        lease: Lease,
+    },
     /// It has a lease, and the method is about to read the row.
     Leads {
         lease: Lease,
@@ -91,6 +97,7 @@ struct World {
     writes: u8,
     evictions: u8,
     repeats: u8,
+    losses: u8,
 }
 
 struct Model {
@@ -214,6 +221,16 @@ impl Model {
                     },
                 }
             }
+            Call::Lost { lease } => {
+                let is_there = world.leases[build] == Some(lease) && self.holds(world, lease);
+                if is_there && self.broken == Broken::LostClaimIsTaken {
+                    Call::Leads { lease }
+                } else {
+                    Call::Leads {
+                        lease: self.begin(&mut next, build),
+                    }
+                }
+            }
             Call::Leads { lease } => Call::Computed {
                 lease,
                 version: world.version,
@@ -239,11 +256,30 @@ impl Model {
         Ok(Some(next))
     }
 
+    /// A claim is executed, and its reply is lost.
+    fn lost_claim(world: &World, build: usize) -> Option<World> {
+        let Call::Missed { seen: Some(epoch) } = world.calls[build] else {
+            return None;
+        };
+        if world.leases[build].is_some() || world.losses == 0 {
+            return None;
+        }
+        let mut next = world.clone();
+        next.losses -= 1;
+        next.next_token += 1;
+        let token = next.next_token;
+        let lease = Lease { token, epoch };
+        next.leases[build] = Some(lease);
+        next.calls[build] = Call::Lost { lease };
+        Some(next)
+    }
+
     /// Everything that may happen next.
     fn steps(&self, world: &World) -> Result<Vec<World>, String> {
         let mut all = Vec::new();
         for build in 0..BUILDS {
             all.extend(self.step(world, build)?);
+            all.extend(Self::lost_claim(world, build));
         }
         if world.writes > 0 {
             // The row is written, and the invalidation returns, with steps of others between.
@@ -276,8 +312,9 @@ impl Model {
         Ok(all)
     }
 
-    /// How many worlds there are, or how one of them breaks the rule.
-    fn search(&self, writes: u8, evictions: u8, repeats: u8) -> Result<usize, String> {
+    /// How many worlds there are, or how one of them breaks the rule. So many writes, evictions, calls more than the
+    /// first, and lost replies may happen.
+    fn search(&self, [writes, evictions, repeats, losses]: [u8; 4]) -> Result<usize, String> {
         let first = World {
             version: 0,
             floor: 0,
@@ -290,6 +327,7 @@ impl Model {
             writes,
             evictions,
             repeats,
+            losses,
         };
         let mut known = HashSet::from([first.clone()]);
         let mut waiting = VecDeque::from([first]);
@@ -311,8 +349,8 @@ fn no_order_of_steps_serves_what_was_invalidated() {
             broken: Broken::Nothing,
             most_builds,
         };
-        for (writes, evictions, repeats) in [(2, 0, 3), (1, 2, 2), (2, 1, 2)] {
-            let worlds = model.search(writes, evictions, repeats);
+        for steps in [[2, 0, 3, 0], [1, 2, 2, 0], [2, 1, 1, 1]] {
+            let worlds = model.search(steps);
             let worlds = worlds.unwrap_or_else(|fault| panic!("{most_builds} builds: {fault}"));
             assert!(worlds > 1000, "{worlds} worlds are no search");
         }
@@ -328,12 +366,14 @@ fn each_rule_is_needed() {
         (Broken::LookupOfAnyEpoch, BUILDS),
         (Broken::EpochsRepeat, BUILDS),
         (Broken::OverflowKeepsEpoch, 1),
+        (Broken::LostClaimIsTaken, BUILDS),
     ] {
         let model = Model {
             broken,
             most_builds,
         };
-        let found = model.search(2, 1, 3);
+        let losses = u8::from(broken == Broken::LostClaimIsTaken);
+        let found = model.search([2, 1, 3, losses]);
         assert!(
             found.is_err(),
             "{broken:?} goes unnoticed in {found:?} worlds"
@@ -346,6 +386,6 @@ fn each_rule_is_needed() {
             broken,
             most_builds: BUILDS,
         };
-        model.search(2, 1, 2).unwrap();
+        model.search([2, 1, 2, 0]).unwrap();
     }
 }

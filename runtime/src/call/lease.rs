@@ -80,10 +80,12 @@ impl Lease {
         Self(held)
     }
 
-    /// The lease of this process with this token, while it still permits a put.
+    /// The lease of this process with this token, if it has been granted and still permits a put. One that has not
+    /// may yet be asked for again, and would then cover what was computed before that.
     pub(super) fn of(token: Token) -> Option<Self> {
         let held = all_held().get(&token).and_then(Weak::upgrade)?;
-        held.is_open.load(Ordering::SeqCst).then_some(Self(held))
+        let is_granted = held.granted.get().is_some();
+        (is_granted && held.is_open.load(Ordering::SeqCst)).then_some(Self(held))
     }
 
     pub(crate) fn token(&self) -> Token {

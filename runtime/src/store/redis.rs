@@ -94,7 +94,7 @@ impl Redis {
         });
         // In a box: most claims decide.
         let outcome = Box::pin(outcome).await;
-        if is_set && matches!(outcome, Ok(LeaseOutcome::Hit(_))) {
+        if is_set && !matches!(outcome, Ok(LeaseOutcome::Granted(_))) {
             self.client.abandon(pair, request.field, request.token, 0);
         }
         outcome

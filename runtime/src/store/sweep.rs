@@ -1,4 +1,4 @@
-//! When a put looks for entries that have expired.
+//! When a put looks for entries that have expired or were invalidated.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
