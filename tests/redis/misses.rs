@@ -212,7 +212,7 @@ async fn the_key_of_leases_ends_by_itself_while_methods_run() {
     }
 }
 
-/// A method's stamp is in the pair before this process claims: what it computes after that is stored.
+/// A method has another epoch before this process claims: what it computes after that is stored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_after_anothers_invalidation_of_a_method_still_stores() {
     for binary in binaries() {

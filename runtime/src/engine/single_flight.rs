@@ -34,7 +34,7 @@ pub(crate) struct Flights {
 /// One shared execution, or several after failures, and its followers.
 struct Flight {
     field: Field,
-    /// The tag of its method.
+    /// The digest of its method's path.
     method: u64,
     state: Mutex<FlightState>,
 }

@@ -13,7 +13,7 @@ pub(super) struct BatchItem {
     pub(super) step: ItemStep,
     /// The stored entry that would do. `None` while the store is failing: it is not asked again.
     pub(super) accept: Option<AcceptEntry>,
-    /// The server's clock at the look-up.
+    /// What the look-up found of the store.
     pub(super) seen: Option<StoreView>,
     /// Other calls of this process wait for this item.
     pub(super) leader: Option<Leader>,

@@ -1,4 +1,4 @@
-//! Lookups: reads that come together are sent together, as one `HMGET` with the server's clock.
+//! Lookups: reads that come together are sent together, as one request.
 //!
 //! There is no timer, so a lone caller waits for no other. [`lookup`], [`many`] and [`fallback`] import `client`; all
 //! else here is what the client holds, and imports `script` and `connection`. Start with [`lookup`]: the

@@ -1,4 +1,4 @@
-//! Reads as the traffic of a pipeline: one `HMGET` for each pair, and the clock.
+//! Reads as the traffic of a pipeline: two `HMGET`s for each pair, and the clock.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
