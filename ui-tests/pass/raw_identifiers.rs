@@ -40,6 +40,7 @@ pub async fn main() {
         "{stats:?}"
     );
     assert_eq!(wrapper.r#for(1).await, 1);
-    assert_eq!(cache.len().await.unwrap(), 0);
+    assert_eq!(wrapper.entry().r#match(1).peek().await.unwrap(), None);
+    assert_eq!(wrapper.entry().r#loop("a").peek().unwrap(), None);
     assert_eq!(wrapper.entry().r#match(1).refresh(5).await, 6);
 }
