@@ -99,7 +99,7 @@ impl Memory {
         let (mut guard, now) = self.content_now()?;
         let content = &mut *guard;
         let schedule = content.sweeps.entry(pair.stem.clone()).or_default();
-        let due = puts.iter().filter(|_| schedule.is_due());
+        let due = puts.iter().filter(|put| schedule.is_due(put.hard_ms > 0));
         let is_sweep = due.count() > 0;
         let is_current =
             |put: &&Put| put.token.is_none() || put.token == content.lease(&pair.stem, put.field);

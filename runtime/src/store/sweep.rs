@@ -16,6 +16,8 @@ pub(crate) struct SweepSchedule {
     left: AtomicU32,
     /// Sweeps in a row, not one of which was followed by [`again`](Self::again).
     in_vain: AtomicU32,
+    /// Puts of entries that never expire.
+    unending: AtomicU32,
 }
 
 impl Default for SweepSchedule {
@@ -23,13 +25,19 @@ impl Default for SweepSchedule {
         Self {
             left: AtomicU32::new(1),
             in_vain: AtomicU32::new(0),
+            unending: AtomicU32::new(0),
         }
     }
 }
 
 impl SweepSchedule {
-    /// Whether the next put is to sweep. Those that are on their way beside it do not.
-    pub(crate) fn is_due(&self) -> bool {
+    /// Whether the next put is to sweep. Those that are on their way beside it do not. Of entries that never expire
+    /// every 64th put does: among them there may be some that were invalidated together with their method.
+    pub(crate) fn is_due(&self, expires: bool) -> bool {
+        if !expires {
+            let before = self.unending.fetch_add(1, Ordering::Relaxed);
+            return before % MOST_PUTS == MOST_PUTS - 1;
+        }
         let next = |left: u32| Some(left.saturating_sub(1));
         let left = self
             .left
@@ -57,12 +65,19 @@ mod tests {
     #[test]
     fn sweeps_become_rarer_while_they_find_nothing_and_follow_each_other_while_they_do() {
         let schedule = SweepSchedule::default();
-        let puts_to_the_next = || (1..100).find(|_| schedule.is_due()).unwrap();
+        let puts_to_the_next = || (1..100).find(|_| schedule.is_due(true)).unwrap();
         let first: Vec<u32> = (0..6).map(|_| puts_to_the_next()).collect();
         assert_eq!(first, [1, 16, 32, 64, 64, 64]);
         schedule.again();
         assert_eq!([puts_to_the_next(), puts_to_the_next()], [1, 16]);
         schedule.again();
         assert_eq!(puts_to_the_next(), 1);
+    }
+
+    #[test]
+    fn puts_of_entries_that_never_expire_sweep_seldom() {
+        let schedule = SweepSchedule::default();
+        let due: Vec<u32> = (1..=200).filter(|_| schedule.is_due(false)).collect();
+        assert_eq!(due, [64, 128, 192]);
     }
 }

@@ -98,7 +98,7 @@ impl Client {
         let header = PutHeader {
             maxsize: pair.maxsize.get(),
             structure: pair.structure,
-            sweeps: sweeps.is_due(),
+            sweeps: sweeps.is_due(put.hard_ms > 0),
             has_field_ttl: connection.has_field_ttl(),
         };
         let item = PutItem { put: &put, now_us };

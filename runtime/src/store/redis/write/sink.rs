@@ -17,7 +17,7 @@ impl WriteSink for Client {
         let touches = self.take_unless_recording(pair, fields)?;
         let mut sweeps = false;
         for put in puts {
-            sweeps |= self.pair_state(pair).sweeps.is_due();
+            sweeps |= self.pair_state(pair).sweeps.is_due(put.put.hard_ms > 0);
             if let Some(token) = put.put.token {
                 // The put ends sooner than the lease, which was renewed until now.
                 self.leases.forget_lease(token);
