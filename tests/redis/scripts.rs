@@ -141,8 +141,8 @@ fn scripts_use_no_globals_of_their_own() {
 /// Its reply was lost, so the process asks `begin` with the token that its claim has set.
 #[test]
 fn a_build_whose_claim_was_set_is_registered_before_it_begins() {
-    let scripts = redis_func_cache::private::scripts();
-    let begin = &scripts.iter().find(|(name, _)| name == "begin").unwrap().1;
+    let all = scripts();
+    let (_, begin) = all.iter().find(|(name, _)| name == "begin").unwrap();
     for binary in binaries() {
         let server = Server::start_on(&binary);
         let (method, token, epoch) = ([7; 8], [9; 16], *b"an epoch");
@@ -169,5 +169,30 @@ fn a_build_whose_claim_was_set_is_registered_before_it_begins() {
         let mut get = redis::cmd("HGET");
         let state: Vec<u8> = get.arg("p:2").arg(&name).query(&mut connection).unwrap();
         assert_eq!(state, [&epoch[..], b"othrmine"].concat(), "{binary}");
+    }
+}
+
+/// Where the key of leases is another program's, it is neither removed nor given an end.
+#[test]
+fn a_foreign_key_of_leases_is_left_alone() {
+    let all = scripts();
+    let text = |wanted: &str| &all.iter().find(|(name, _)| name == wanted).unwrap().1;
+    for binary in binaries() {
+        let server = Server::start_on(&binary);
+        let _: () = server.query(&["ZADD", "p:0", "1", "field"]);
+        let _: () = server.query(&["HSET", "p:1", "field", "entry"]);
+        let _: () = server.query(&["SET", "p:2", "mine"]);
+        for (name, args) in [("purge", &[][..]), ("touch-lru_t", &["60000", "1"])] {
+            let call = [&["EVAL", text(name), "3", "p:0", "p:1", "p:2"][..], args].concat();
+            let refused = server.try_query::<redis::Value>(&call).unwrap_err();
+            assert!(
+                refused.to_string().contains("WRONGTYPE"),
+                "{binary} {name}: {refused}"
+            );
+        }
+        assert_eq!(server.query::<String>(&["GET", "p:2"]), "mine", "{binary}");
+        for key in ["p:0", "p:1", "p:2"] {
+            assert_eq!(server.query::<i64>(&["PTTL", key]), -1, "{binary} {key}");
+        }
     }
 }
