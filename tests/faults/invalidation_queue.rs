@@ -143,7 +143,7 @@ impl Test {
             Fault::Refuses => self.proxy.refuse(),
             Fault::Partition => self.proxy.black_hole(&[Way::Up, Way::Down]),
             Fault::Stopped => self.server.stop(),
-            Fault::ReadOnly => self.min_replicas("1"),
+            Fault::ReadOnly => self.replica_of(["127.0.0.1", "1"]),
         }
     }
 
@@ -151,13 +151,13 @@ impl Test {
         match fault {
             Fault::Refuses | Fault::Partition => self.proxy.heal(),
             Fault::Stopped => self.server.cont(),
-            Fault::ReadOnly => self.min_replicas("0"),
+            Fault::ReadOnly => self.replica_of(["NO", "ONE"]),
         }
     }
 
-    fn min_replicas(&self, n: &str) {
-        let command = ["CONFIG", "SET", "min-replicas-to-write", n];
-        let _: String = self.server.query(&command);
+    // Redis 6.2 lets scripts write where replicas are missing, so the server becomes one whose primary is gone.
+    fn replica_of(&self, [host, port]: [&str; 2]) {
+        let _: String = self.server.query(&["REPLICAOF", host, port]);
     }
 
     /// What is stored, as another process sees it.
