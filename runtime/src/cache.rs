@@ -11,6 +11,7 @@ pub(crate) mod entry_handle;
 pub(crate) mod function;
 pub(crate) mod invalidation;
 mod scopes;
+pub(crate) mod tag;
 pub(crate) mod updates;
 pub(crate) mod wrapper;
 pub(crate) mod write;

@@ -28,7 +28,6 @@ use self::refreshes::Refreshes;
 use self::scope::Mode;
 use self::single_flight::Flights;
 use crate::error::Error;
-use crate::key::digest::Field;
 use crate::method::Method;
 use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::descriptor::Declaration;
@@ -169,13 +168,6 @@ impl Engine {
         &self.state().invalidations
     }
 
-    /// Whether the entry is to be invalidated, so that what the store holds does not count: in a transaction that this
-    /// task is inside of, or as soon as the store can be reached.
-    pub(crate) fn is_invalidated(&self, bound: &BoundMethod, field: Field) -> bool {
-        scope::is_invalidated(self.0.id, bound, field)
-            || self.invalidations().contains(bound, field)
-    }
-
     #[inline]
     pub(crate) fn mode(&self) -> Mode {
         scope::mode(self.0.id)
@@ -188,6 +180,13 @@ impl Engine {
             .map_or(&self.state().unbound, |bound| &bound.counters)
             .add(event, n);
         scope::count(self.0.id, event, n);
+    }
+
+    /// Stamps of tags that a pair has forgotten.
+    pub(crate) fn count_forgotten_tags(&self, n: u64) {
+        if n > 0 {
+            self.count(None, Event::forgotten_tags, n);
+        }
     }
 
     pub(crate) fn stats(&self) -> Stats {

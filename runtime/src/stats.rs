@@ -92,6 +92,9 @@ counters! {
     queued,
     /// Declared invalidations that were given up, as the cache was closed.
     lost,
+    /// Tags that pairs have forgotten, as more than 10,000 were invalidated: what was computed before those were counts
+    /// as invalidated ([`Cache::tag`](crate::Cache::tag)).
+    forgotten_tags,
 }
 
 impl fmt::Debug for Counters {

@@ -13,15 +13,17 @@ mod method_state;
 mod pair;
 pub(crate) mod redis;
 pub(crate) mod sweep;
+mod tag_clock;
 mod token;
 
 pub use self::any::StoreKind;
 pub(crate) use self::any::{AnyStore, PendingRead};
 pub(crate) use self::clock::{Clock, ServerTime};
 pub(crate) use self::contract::{
-    AcceptEntry, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease,
-    Put, PutDone, PutOutcome, RawEntry, ReplyBytes, Store, StoreView,
+    AcceptEntry, EndedTags, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, LookupReply,
+    OnHeldLease, Put, PutDone, PutOutcome, RawEntry, ReplyBytes, Store, StoreView,
 };
 pub(crate) use self::listener::{Listener, Listeners};
-pub(crate) use self::pair::{EntryOf, Pair};
+pub(crate) use self::pair::{DeclaredTags, EntryOf, Pair};
+pub(crate) use self::tag_clock::{TagEnd, TagView};
 pub(crate) use self::token::Token;

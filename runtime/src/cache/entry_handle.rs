@@ -15,11 +15,12 @@ use super::invalidation::{self, Invalidation};
 use crate::call::attempt::KeyedCall;
 use crate::call::{Call, failure};
 use crate::deadline::HANDLE_DEADLINE;
+use crate::engine::Engine;
 use crate::engine::pending::MethodEntries;
-use crate::engine::{Engine, scope};
 use crate::entry::header::{Times, VerifiedEntry};
 use crate::error::Error;
 use crate::key::digest::CallKey;
+use crate::key::tags::TagIds;
 use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::cacheability::Cacheability;
 use crate::method::return_type::{ReturnType, Value};
@@ -48,6 +49,7 @@ pub(in crate::cache) struct Entry {
     engine: Engine,
     method: Arc<BoundMethod>,
     key: CallKey,
+    tags: TagIds,
 }
 
 impl Entry {
@@ -57,6 +59,7 @@ impl Entry {
             engine: call.engine.clone(),
             method: call.method.into_arc(),
             key: call.key,
+            tags: call.tags,
         })
     }
 
@@ -65,6 +68,7 @@ impl Entry {
             engine: &self.engine,
             method: BoundRef::Borrowed(&self.method),
             key: self.key,
+            tags: self.tags.clone(),
         }
     }
 
@@ -142,14 +146,15 @@ where
         };
         let call = entry.call();
         call.count(Event::exec, 1);
-        if scope::is_invalidated(call.engine.id(), &call.method, call.key.field) {
+        if call.is_part_of_its_write() {
             return run().await;
         }
         let token = EntryToken::take(entry.call(), OnHeldLease::Preempt, HANDLE_DEADLINE).await;
         let started = Instant::now();
         let returned = run().await;
         let cost = started.elapsed();
-        let Some(ttl_ms) = cacheability(&returned).ttl_ms(call.method.ttl_ms) else {
+        let cacheability = cacheability(&returned);
+        let Some(ttl_ms) = cacheability.ttl_ms(call.method.ttl_ms) else {
             return returned;
         };
         let stored = match S::into_stored(returned) {
@@ -157,7 +162,8 @@ where
             Err(returned) => return returned,
         };
         // The caller asked for the method's answer: trouble with the store is counted, not returned.
-        let put = token.and_then(|token| Ok((token, call.encode(&stored, cost, ttl_ms)?)));
+        let tags = cacheability.value_tags();
+        let put = token.and_then(|token| Ok((token, call.encode(&stored, cost, ttl_ms, tags)?)));
         match put {
             Ok((token, put)) => drop(token.put(&call, put).await),
             Err(error) if failure::is_unstorable(&error) => {
@@ -177,9 +183,14 @@ where
 
 /// `None` if what the store holds does not count: it is to be invalidated.
 async fn lookup(call: &KeyedCall<'_>) -> Result<Option<LookupReply>, Error> {
-    let (pair, field) = (&call.method.pair, call.key.field);
-    let is_invalidated = call.engine.is_invalidated(&call.method, field);
-    let reply = call.store().peek(pair, field, HANDLE_DEADLINE).await?;
+    let pair = &call.method.pair;
+    let is_invalidated = call.is_part_of_its_write() || call.is_queued_for_invalidation();
+    let reply = call.store().peek(pair, call.wanted(), HANDLE_DEADLINE);
+    let mut reply = reply.await?;
+    if let Some(tags) = call.unjudged_tags(&reply) {
+        let wanted = call.wanted_with(tags);
+        reply = call.store().peek(pair, wanted, HANDLE_DEADLINE).await?;
+    }
     Ok(Some(reply).filter(|_| !is_invalidated))
 }
 
@@ -195,7 +206,8 @@ impl KeyedCall<'_> {
     fn alive<'e>(&self, reply: &'e LookupReply) -> Option<(&'e [u8], VerifiedEntry<'e>)> {
         let bytes = reply.entry.as_deref()?;
         let verified = self.verify(bytes)?;
-        let is_alive = verified.may_be_served(reply.now_us / 1000, reply.epoch);
+        let is_alive = verified.may_be_served(reply.now_us / 1000, reply.epoch)
+            && self.judge(&verified, reply).is_some();
         is_alive.then_some((bytes, verified))
     }
 

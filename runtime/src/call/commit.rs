@@ -34,7 +34,10 @@ impl Attempt<'_> {
         if !has_use {
             return None;
         }
-        let put = self.call.encode(value, cost, ttl_ms.unwrap_or_default());
+        let tags = cacheability.value_tags();
+        let put = self
+            .call
+            .encode(value, cost, ttl_ms.unwrap_or_default(), tags);
         Some(Box::pin(self.store_and_publish(put, is_cacheable)))
     }
 
@@ -81,7 +84,10 @@ impl Attempt<'_> {
         let check = if is_cacheable {
             self.put(lease, put).await
         } else {
-            lease.check_fence(&mut self.deadline).await
+            let timeout = self.deadline.start();
+            let check = lease.check_fence(&put.tags, timeout.at_most).await;
+            self.deadline.stop();
+            check
         };
         let may_have_it = check.followers(before_asking, self.joined_before_execution());
         if let (Some(leader), Some(shared), Some(joined)) = (&mut self.leader, shared, may_have_it)

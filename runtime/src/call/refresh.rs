@@ -17,6 +17,7 @@ use crate::engine::refreshes::RefreshPermit;
 use crate::engine::scope::Mode;
 use crate::error::Error;
 use crate::key::digest::CallKey;
+use crate::key::tags::TagIds;
 use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::bulkhead::BulkheadPermit;
 use crate::method::cacheability::Cacheability;
@@ -34,6 +35,7 @@ pub(crate) struct Refresh {
     engine: Engine,
     method: Arc<BoundMethod>,
     key: CallKey,
+    tags: TagIds,
     needs: NeedsRefresh,
     permit: RefreshPermit,
 }
@@ -47,6 +49,7 @@ impl Refresh {
             engine: call.engine.clone(),
             method: call.method.to_arc(),
             key: call.key,
+            tags: call.tags.clone(),
             needs,
             permit,
         })
@@ -67,6 +70,7 @@ impl Refresh {
             engine,
             method: bound,
             key,
+            tags,
             needs,
             mut permit,
         } = self;
@@ -74,6 +78,7 @@ impl Refresh {
             engine: &engine,
             method: BoundRef::Shared(bound),
             key,
+            tags,
         };
         let mut steps = Steps(Some(Attempt::new(
             call,
@@ -143,8 +148,10 @@ impl Steps<'_> {
     ) -> Option<Result<Put, Error>> {
         let attempt = self.0.as_ref()?;
         let cost = attempt.executed();
-        let ttl_ms = cacheability(value).ttl_ms(attempt.call.method.ttl_ms)?;
-        Some(attempt.call.encode(value, cost, ttl_ms))
+        let cacheability = cacheability(value);
+        let ttl_ms = cacheability.ttl_ms(attempt.call.method.ttl_ms)?;
+        let tags = cacheability.value_tags();
+        Some(attempt.call.encode(value, cost, ttl_ms, tags))
     }
 
     async fn commit_refresh(&mut self, put: Result<Put, Error>, permit: &mut RefreshPermit) {

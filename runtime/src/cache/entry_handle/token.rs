@@ -10,9 +10,10 @@ use crate::call::acquire::LeaseOrEntry;
 use crate::call::attempt::{Attempt, KeyedCall};
 use crate::call::lease::Lease;
 use crate::deadline::HANDLE_DEADLINE;
-use crate::engine::scope::{self, Mode};
+use crate::engine::scope::Mode;
 use crate::error::{Error, ErrorKind};
 use crate::key::digest::CallKey;
+use crate::key::tags::TagIds;
 use crate::method::return_type::{ReturnType, Value};
 use crate::rt::timeout;
 use crate::stats::Event;
@@ -172,10 +173,11 @@ where
         token: EntryToken,
     ) -> Result<bool, Error> {
         let call = self.call()?;
-        if scope::is_invalidated(call.engine.id(), &call.method, call.key.field) {
+        if call.is_part_of_its_write() {
             return token.into_lease_of(&call).map(|_| false);
         }
-        let put = call.encode(value, token.age(), call.method.ttl_ms);
+        let tags = self.value_tags(&call, value);
+        let put = call.encode(value, token.age(), call.method.ttl_ms, tags);
         match put {
             Ok(put) => token.put(&call, put).await,
             Err(error) => {
@@ -197,10 +199,11 @@ where
     /// The value cannot be encoded or is too large, or the store does not answer.
     pub async fn put(&self, value: &S::Stored) -> Result<(), Error> {
         let call = self.call()?;
-        if scope::is_invalidated(call.engine.id(), &call.method, call.key.field) {
+        if call.is_part_of_its_write() {
             return Ok(());
         }
-        let put = match call.encode(value, Duration::ZERO, call.method.ttl_ms) {
+        let tags = self.value_tags(&call, value);
+        let put = match call.encode(value, Duration::ZERO, call.method.ttl_ms, tags) {
             Ok(put) => put,
             Err(error) => return Err(call.outdated(&error).await),
         };
@@ -211,6 +214,31 @@ where
         }
         // What has overtaken it may come to nothing, and then what was stored before would stay.
         call.drop_entry(HANDLE_DEADLINE).await.map(drop)
+    }
+}
+
+impl<S, R, Run> EntryHandle<'_, S, R, Run>
+where
+    S: ReturnType<R>,
+    S::Stored: Value,
+{
+    /// The tags of a value that no call has returned. What asks for them takes what a method returns, so it is given a
+    /// copy.
+    fn value_tags(&self, call: &KeyedCall<'_>, value: &S::Stored) -> Result<TagIds, Error> {
+        if !call.method.pair.tags.of_values {
+            return Ok(TagIds::NONE);
+        }
+        let codec = &call.method.codec;
+        let mut bytes = Vec::new();
+        let copied = codec.encode(value, &mut bytes);
+        let copied = copied.and_then(|()| codec.decode(&bytes));
+        match copied {
+            Ok(copy) => (self.cacheability)(&S::from_stored(copy)).value_tags(),
+            Err(_) => Err(Error::new(
+                ErrorKind::Encode,
+                "the codec cannot encode the value",
+            )),
+        }
     }
 }
 

@@ -9,14 +9,16 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 
 use super::super::attempt::KeyedCall;
+use super::super::declared_tags;
 use super::super::execution::Execution;
 use super::super::lookup::FoundBytes;
 use super::item::{BatchItem, ItemStep};
 use super::wait::ItemWaits;
 use crate::deadline::Deadline;
 use crate::engine::Engine;
-use crate::engine::scope::{self, Frame, Mode, Scope, ScopeGuard};
+use crate::engine::scope::{Frame, Mode, Scope, ScopeGuard};
 use crate::key::digest::{CallKey, FieldSet};
+use crate::key::tags::TagIds;
 use crate::method::bound::BoundRef;
 use crate::method::return_type::Value;
 use crate::stats::Event;
@@ -57,19 +59,11 @@ impl<'a> BatchAttempt<'a> {
         } else {
             ItemStep::Lease
         };
-        // In a transaction that invalidates it, an item is computed for this call alone.
-        let is_part_of_its_write =
-            |key: &CallKey| scope::is_invalidated(engine.id(), &method, key.field);
-        let items = keys.into_iter().map(|key| {
-            let step = if is_part_of_its_write(&key) {
-                ItemStep::Due
-            } else {
-                first
-            };
-            BatchItem::new(key, step)
-        });
+        let tags = declared_tags(Some(&method));
+        let items = keys.into_iter();
+        let items = items.map(|key| BatchItem::new(key, tags.clone(), first));
         let items = items.collect();
-        Self {
+        let mut attempt = Self {
             engine,
             method,
             mode,
@@ -77,6 +71,25 @@ impl<'a> BatchAttempt<'a> {
             items,
             waits: ItemWaits::default(),
             execution: None,
+        };
+        attempt.leave_out_own_writes();
+        attempt
+    }
+
+    /// Gives the entries of all items their tags.
+    pub(crate) fn tag(&mut self, tags: Vec<TagIds>) {
+        for (item, tags) in self.items.iter_mut().zip(tags) {
+            item.tags = tags;
+        }
+        self.leave_out_own_writes();
+    }
+
+    /// In a transaction that invalidates it, an item is computed for this call alone.
+    fn leave_out_own_writes(&mut self) {
+        for index in 0..self.items.len() {
+            if self.call(index).is_part_of_its_write() {
+                self.items[index].step = ItemStep::Due;
+            }
         }
     }
 
@@ -123,14 +136,12 @@ impl<'a> BatchAttempt<'a> {
 
     /// An item as the single call that it stands for.
     pub(super) fn call(&self, index: usize) -> KeyedCall<'_> {
-        self.call_of(self.items[index].key)
-    }
-
-    pub(super) fn call_of(&self, key: CallKey) -> KeyedCall<'_> {
+        let item = &self.items[index];
         KeyedCall {
             engine: self.engine,
             method: self.method.reborrow(),
-            key,
+            key: item.key,
+            tags: item.tags.clone(),
         }
     }
 

@@ -121,7 +121,7 @@ fn stamped(put: &Put, now_ms: u64) -> Bytes {
         soft_ms: after(now_ms, put.soft_ms),
         hard_ms: after(now_ms, put.hard_ms),
     };
-    header::stamp(&put.entry, times, put.epoch).into()
+    header::stamp(&put.entry, times, put.origin).into()
 }
 
 /// 0 stays 0: it never comes.
