@@ -1,5 +1,5 @@
 -- lua/op/end_tags.lua
--- needs: LEASES, CLOCK, TAG
+-- needs: LEASES, CLOCK, TAG, forget_tags
 -- ARGV: 'i' or 'x', then tags, 8 bytes each; with none, all tags are meant
 -- returns: how many stamps were forgotten. What began before now and has one of these tags is
 --   invalidated ('i') or stale ('x'), and what is being computed for it will not be stored ('i').
@@ -11,43 +11,31 @@ if redis.call('HLEN', LEASES) == 0 then return 0 end
 -- A server that is full lets a script write on that has freed something, or tried to.
 redis.call('HDEL', LEASES, '')
 local clock = redis.call('HGET', LEASES, CLOCK) or string.rep('\0', 28)
-local now, forgotten, stamps, middle = struct.unpack('<I8I8I4I8', clock)
+local now, before, stamps, middle = struct.unpack('<I8I8I4I8', clock)
 now = now + 1
 
-local function forget(until_now)
-  local cursor, dropped = '0', 0
-  repeat
-    local page = redis.call('HSCAN', LEASES, cursor, 'MATCH', TAG .. '*', 'COUNT', 1000)
-    cursor = page[1]
-    for i = 1, #page[2], 2 do
-      local name, stamp = page[2][i], page[2][i + 1]
-      if #name == 9 and math.max(struct.unpack('<I8I8', stamp)) <= until_now then
-        dropped = dropped + redis.call('HDEL', LEASES, name)
-      end
-    end
-  until cursor == '0'
-  forgotten, stamps = math.max(forgotten, until_now), math.max(stamps - dropped, 0)
-  return dropped
-end
-
 local function stamp(tag)
-  local name = TAG .. tag
-  local known = redis.call('HGET', LEASES, name)
+  local known = redis.call('HGET', LEASES, TAG .. tag)
   local invalidated, expired = struct.unpack('<I8I8', known or string.rep('\0', 16))
   if ARGV[1] == 'i' then invalidated = now else expired = now end
-  redis.call('HSET', LEASES, name, struct.pack('<I8I8', invalidated, expired))
+  redis.call('HSET', LEASES, TAG .. tag, struct.pack('<I8I8', invalidated, expired))
   if not known then stamps = stamps + 1 end
 end
 
-local dropped = 0
-if #ARGV == 1 then dropped = forget(now) end
+local forgotten = 0
+local function forget(until_now)
+  local some = forget_tags(until_now)
+  before, stamps, forgotten = until_now, math.max(stamps - some, 0), forgotten + some
+end
+
+if #ARGV == 1 then forget(now) end
 for i = 2, #ARGV do stamp(ARGV[i]) end
 if middle == 0 and stamps >= MOST_STAMPS / 2 then middle = now end
 if stamps > MOST_STAMPS then
-  dropped = dropped + forget(middle)
+  forget(middle)
   -- Those of the older half may have been renewed since.
-  if stamps > MOST_STAMPS * 0.75 then dropped = dropped + forget(now) end
+  if stamps > MOST_STAMPS * 0.75 then forget(now) end
   middle = now
 end
-redis.call('HSET', LEASES, CLOCK, struct.pack('<I8I8I4I8', now, forgotten, stamps, middle))
-return dropped
+redis.call('HSET', LEASES, CLOCK, struct.pack('<I8I8I4I8', now, before, stamps, middle))
+return forgotten

@@ -149,10 +149,7 @@ fn id<T: Serialize + ?Sized>(name: &str, value: &T) -> Result<TagId, Cow<'static
         Ok(Some(())) => {}
         // Its message may hold a part of the value.
         Ok(None) => {
-            return Err(format!(
-                "the value of the tag `{name}` cannot be serialized"
-            )
-            .into());
+            return Err(format!("the value of the tag `{name}` cannot be serialized").into());
         }
         Err(_) => {
             return Err(

@@ -11,8 +11,8 @@ local TIMES_MODULUS = 4294967291
 local function stamp(head, tail, now_ms, soft_ms, hard_ms)
   local soft_at = soft_ms > 0 and now_ms + soft_ms or 0
   local hard_at = hard_ms > 0 and now_ms + hard_ms or 0
-  local low, high = struct.unpack('<I4I4', tail)
-  local check = (now_ms * 3 + soft_at * 5 + hard_at * 7 + low * 11 + high * 13) % TIMES_MODULUS
+  local low, high, began = struct.unpack('<I4I4I8', tail)
+  local check = (now_ms * 3 + soft_at * 5 + hard_at * 7 + low * 11 + high * 13 + began * 17) % TIMES_MODULUS
   return head .. struct.pack('<I4I8I8I8', check, now_ms, soft_at, hard_at) .. tail
 end
 local SKEW_MS = 100

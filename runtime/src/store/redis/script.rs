@@ -149,7 +149,7 @@ operations! {
     DISCARD: "shared/keys", "op/discard";
     DELETE_METHOD: "shared/keys", "shared/epoch", "op/delete_method";
     COMPLETE_INDEX: "op/complete_index";
-    END_TAGS: "shared/keys", "shared/tags", "op/end_tags";
+    END_TAGS: "shared/keys", "shared/tags", "shared/forget_tags", "op/end_tags";
     PURGE: "shared/keys", "op/purge";
     LEN: "shared/keys", "op/len";
 }
