@@ -56,7 +56,7 @@ pub fn write_entry<T: Value>(call: Call<'_>, value: &T) -> Option<Vec<u8>> {
         .encode(
             value,
             Duration::ZERO,
-            entry.method.ttl_ms,
+            entry.method.ttl_ms(),
             Ok(crate::key::tags::TagIds::NONE),
         )
         .ok()?;

@@ -154,7 +154,7 @@ where
         let returned = run().await;
         let cost = started.elapsed();
         let cacheability = cacheability(&returned);
-        let Some(ttl_ms) = cacheability.ttl_ms(call.method.ttl_ms) else {
+        let Some(ttl_ms) = cacheability.ttl_ms(call.method.ttl_ms()) else {
             return returned;
         };
         let stored = match S::into_stored(returned) {

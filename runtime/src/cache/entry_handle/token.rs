@@ -177,7 +177,7 @@ where
             return token.into_lease_of(&call).map(|_| false);
         }
         let tags = self.value_tags(&call, value);
-        let put = call.encode(value, token.age(), call.method.ttl_ms, tags);
+        let put = call.encode(value, token.age(), call.method.ttl_ms(), tags);
         match put {
             Ok(put) => token.put(&call, put).await,
             Err(error) => {
@@ -203,7 +203,7 @@ where
             return Ok(());
         }
         let tags = self.value_tags(&call, value);
-        let put = match call.encode(value, Duration::ZERO, call.method.ttl_ms, tags) {
+        let put = match call.encode(value, Duration::ZERO, call.method.ttl_ms(), tags) {
             Ok(put) => put,
             Err(error) => return Err(call.outdated(&error).await),
         };
