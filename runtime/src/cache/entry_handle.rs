@@ -187,7 +187,7 @@ async fn lookup(call: &KeyedCall<'_>) -> Result<Option<LookupReply>, Error> {
     let is_invalidated = call.is_part_of_its_write() || call.is_queued_for_invalidation();
     let reply = call.store().peek(pair, call.wanted(), HANDLE_DEADLINE);
     let mut reply = reply.await?;
-    if let Some(tags) = call.unjudged_tags(&reply) {
+    if let Some(tags) = call.unchecked_tags(&reply) {
         let wanted = call.wanted_with(tags);
         reply = call.store().peek(pair, wanted, HANDLE_DEADLINE).await?;
     }
@@ -207,7 +207,7 @@ impl KeyedCall<'_> {
         let bytes = reply.entry.as_deref()?;
         let verified = self.verify(bytes)?;
         let is_alive = verified.may_be_served(reply.now_us / 1000, reply.epoch)
-            && self.judge(&verified, reply).is_some();
+            && self.check_tags(&verified, reply).is_some();
         is_alive.then_some((bytes, verified))
     }
 

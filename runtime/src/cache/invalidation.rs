@@ -1,5 +1,6 @@
 //! Declared invalidation: entries that are dropped when a method has succeeded.
 
+mod elements;
 pub(super) mod retry;
 
 use std::future::Future;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::elements::pass;
 use crate::call::Call;
 use crate::deadline::HANDLE_DEADLINE;
 use crate::engine::pending::{MethodEntries, PendingEntries, PendingTags};
@@ -26,11 +28,11 @@ use crate::store::TagEnd;
 /// Entries that a method with `#[invalidates(…)]` drops after it succeeded.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Invalidation(Option<(Engine, Dropped)>);
+pub struct Invalidation(Option<(Engine, DroppedEntries)>);
 
 /// What is dropped.
 #[derive(Debug)]
-enum Dropped {
+enum DroppedEntries {
     OfMethod(Arc<BoundMethod>, MethodEntries),
     OfTags(PendingTags),
 }
@@ -40,7 +42,8 @@ impl Invalidation {
     pub fn all(engine: &Engine, method: &'static Method) -> Self {
         // Why it could not be bound has been logged; such a method has no entries.
         let bound = engine.bind(method).ok();
-        let dropped = bound.map(|bound| Dropped::OfMethod(bound.into_arc(), MethodEntries::All));
+        let dropped =
+            bound.map(|bound| DroppedEntries::OfMethod(bound.into_arc(), MethodEntries::All));
         Self(dropped.map(|dropped| (engine.clone(), dropped)))
     }
 
@@ -48,7 +51,7 @@ impl Invalidation {
     pub(super) fn of(entry: Option<(Engine, Arc<BoundMethod>, CallKey)>) -> Self {
         Self(entry.map(|(engine, bound, key)| {
             let entries = MethodEntries::of(key.field);
-            (engine, Dropped::OfMethod(bound, entries))
+            (engine, DroppedEntries::OfMethod(bound, entries))
         }))
     }
 
@@ -63,11 +66,11 @@ impl Invalidation {
         let tags = match Tag::new(name, value) {
             Ok(tag) => PendingTags::of(tag),
             Err(error) => {
-                tracing::warn!(%error, "redis-func-cache: all tags are invalidated, as one of them cannot be told");
+                tracing::warn!(%error, "redis-func-cache: all tags are invalidated, as the value of one cannot be serialized");
                 PendingTags::All
             }
         };
-        Self(Some((engine.clone(), Dropped::OfTags(tags))))
+        Self(Some((engine.clone(), DroppedEntries::OfTags(tags))))
     }
 
     pub(super) fn engine(&self) -> Option<&Engine> {
@@ -81,7 +84,7 @@ impl Invalidation {
             return Self(None);
         };
         for (_, more) in all {
-            if let (Dropped::OfMethod(_, entries), Dropped::OfMethod(_, more)) =
+            if let (DroppedEntries::OfMethod(_, entries), DroppedEntries::OfMethod(_, more)) =
                 (&mut dropped, more)
             {
                 entries.extend(more);
@@ -262,8 +265,8 @@ impl RunningWrite {
     pub(super) fn add(&mut self, invalidations: Vec<Invalidation>) {
         for (_, dropped) in invalidations.into_iter().filter_map(|one| one.0) {
             match dropped {
-                Dropped::OfMethod(bound, entries) => self.entries.add(bound, entries),
-                Dropped::OfTags(tags) => self.entries.add_tags(tags),
+                DroppedEntries::OfMethod(bound, entries) => self.entries.add(bound, entries),
+                DroppedEntries::OfTags(tags) => self.entries.add_tags(tags),
             }
         }
     }
@@ -332,73 +335,4 @@ pub fn invalidate_after_blocking<S: ReturnType<R>, R>(
         return_type,
         async { method() },
     ))
-}
-
-/// An element of a list as a handle takes it: by reference, or as a copy.
-#[doc(hidden)]
-pub fn pass<'e, E: ?Sized, P: PassedElement<'e, E>>(element: &'e E) -> P {
-    P::of(element)
-}
-
-/// What handles may take of an element of the type `E`.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "an element of this list is of the type `{E}`, and the method takes `{Self}`",
-    label = "`each` passes an element by reference, or clones it",
-    note = "name a list of what the method takes, such as `each find(users.iter().map(|user| user.id))`"
-)]
-pub trait PassedElement<'e, E: ?Sized> {
-    fn of(element: &'e E) -> Self;
-}
-
-#[diagnostic::do_not_recommend]
-impl<'e, E: ?Sized> PassedElement<'e, E> for &'e E {
-    fn of(element: &'e E) -> Self {
-        element
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<'e, E: Clone> PassedElement<'e, E> for E {
-    fn of(element: &'e E) -> Self {
-        element.clone()
-    }
-}
-
-// Elements that are references themselves.
-#[diagnostic::do_not_recommend]
-impl<'e, T: Clone> PassedElement<'e, &T> for T {
-    fn of(element: &'e &T) -> Self {
-        (*element).clone()
-    }
-}
-
-macro_rules! unsized_elements {
-    ($([$($param:ident)?] $owned:ty => $lent:ty;)*) => {$(
-        #[diagnostic::do_not_recommend]
-        impl<'e $(, $param)?> PassedElement<'e, $owned> for &'e $lent {
-            fn of(element: &'e $owned) -> Self {
-                element
-            }
-        }
-
-        #[diagnostic::do_not_recommend]
-        impl<'x $(, $param)?> PassedElement<'_, &'x $owned> for &'x $lent {
-            fn of(element: &&'x $owned) -> Self {
-                element
-            }
-        }
-
-        #[diagnostic::do_not_recommend]
-        impl<'e $(, $param: Clone)?> PassedElement<'e, &$lent> for $owned {
-            fn of(element: &'e &$lent) -> Self {
-                (*element).to_owned()
-            }
-        }
-    )*};
-}
-unsized_elements! {
-    [] String => str;
-    [T] Vec<T> => [T];
-    [] std::path::PathBuf => std::path::Path;
 }

@@ -50,7 +50,7 @@ impl KeyedCall<'_> {
         self.wanted_with(self.tags.clone())
     }
 
-    /// The same, to be judged by these tags.
+    /// The same, to be checked against these tags.
     pub(crate) fn wanted_with(&self, tags: TagIds) -> EntryOf {
         EntryOf {
             field: self.key.field,

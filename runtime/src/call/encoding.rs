@@ -36,12 +36,12 @@ impl KeyedCall<'_> {
             self.discard_unreadable(Some(bytes));
             return None;
         };
-        let judgement = self.judge(&verified, reply)?;
+        let tags = self.check_tags(&verified, reply)?;
         let age = Age {
             times: verified.times,
             cost_us: verified.label.cost_us,
             now_us: reply.now_us,
-            is_expired_by_tag: judgement == Judgement::Expired,
+            is_expired_by_tag: tags == TagCheck::Expired,
         };
         // The process that stored it may serve stale values; this one may not.
         let is_stale = age.is_soft_past() && self.method.freshness.stale_ms.is_none();
@@ -59,28 +59,28 @@ impl KeyedCall<'_> {
 
     /// What tags say of an entry; `None` if one of them has been invalidated, or is not known.
     #[inline]
-    pub(crate) fn judge(
+    pub(crate) fn check_tags(
         &self,
         verified: &VerifiedEntry<'_>,
         reply: &LookupReply,
-    ) -> Option<Judgement> {
+    ) -> Option<TagCheck> {
         if !self.tags.are_declared() {
-            return Some(Judgement::Current);
+            return Some(TagCheck::Current);
         }
         let view = reply.tags.as_ref()?;
         let began = verified.origin.began;
         if view.is_invalidated(began) || !view.covers(verified.value_tags()) {
             None
         } else if view.is_expired(began) {
-            Some(Judgement::Expired)
+            Some(TagCheck::Expired)
         } else {
-            Some(Judgement::Current)
+            Some(TagCheck::Current)
         }
     }
 
-    /// The tags to judge a found entry by, if those of its value were not asked for.
+    /// The tags to check a found entry against, if those of its value were not asked for.
     #[inline]
-    pub(crate) fn unjudged_tags(&self, reply: &LookupReply) -> Option<TagIds> {
+    pub(crate) fn unchecked_tags(&self, reply: &LookupReply) -> Option<TagIds> {
         if !self.method.pair.tags.of_values {
             return None;
         }
@@ -217,7 +217,7 @@ impl KeyedCall<'_> {
 
 /// What tags say of an entry that may be served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Judgement {
+pub(crate) enum TagCheck {
     Current,
     /// It is stale, whatever its own times say.
     Expired,

@@ -106,7 +106,7 @@ impl Attempt<'_> {
             }
         };
         if self.recheck.is_none()
-            && let Some(tags) = self.call.unjudged_tags(&reply)
+            && let Some(tags) = self.call.unchecked_tags(&reply)
         {
             self.deadline.stop();
             self.recheck = Some(tags);
@@ -145,7 +145,7 @@ impl Attempt<'_> {
             let Some(mut found) = self.lead().await else {
                 break;
             };
-            self.judge_again(&mut found.reply).await;
+            self.check_again(&mut found.reply).await;
             if let Some((opened, _)) = self.call.open_entry(&found.reply) {
                 return Some(FoundBytes {
                     source: Source::Lease(found),
@@ -218,9 +218,9 @@ impl Attempt<'_> {
     }
 
     /// The same for an entry that another process has stored meanwhile.
-    async fn judge_again(&mut self, found: &mut LookupReply) {
+    async fn check_again(&mut self, found: &mut LookupReply) {
         let call = &self.call;
-        if let Some(tags) = call.unjudged_tags(found) {
+        if let Some(tags) = call.unchecked_tags(found) {
             let (pair, wanted) = (&call.method.pair, call.wanted_with(tags));
             let again = self
                 .deadline

@@ -69,7 +69,7 @@ pub(crate) struct Times {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Epoch(pub(crate) [u8; 8]);
 
-/// What a computation knew when it began, and what its entry is judged by.
+/// What a computation knew when it began, and what its entry is checked against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Origin {
     /// Of the method.

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_told_apart_by_names_and_values() {
+    fn tags_differ_by_names_and_values() {
         let tags = [
             ("a", "b"),
             ("ab", ""),

@@ -1,25 +1,24 @@
 //! The store contract: the operations on pairs, and what they are given and answer. It knows no Redis.
 
 use std::fmt;
-use std::ops::{Deref, Range};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures_util::future::join_all;
 
 use crate::entry::header::{Epoch, Origin, UnstampedEntry};
 use crate::error::Error;
 use crate::key::digest::Field;
 use crate::key::names::Names;
-use crate::key::tags::{Tag, TagIds};
+use crate::key::tags::TagIds;
 use crate::policy::Policy;
 
 use super::clock::ServerTime;
 use super::listener::Listener;
 use super::pair::{EntryOf, Pair};
-use super::tag_clock::{TagEnd, TagView};
+use super::raw_entry::RawEntry;
+use super::tag_clock::{EndedTags, TagEnd, TagView};
 use super::token::Token;
 
 /// What a look-up found, with the server's clock at that moment.
@@ -68,54 +67,6 @@ impl LookupReply {
 pub(crate) struct StoreView {
     pub(crate) at: ServerTime,
     pub(crate) origin: Origin,
-}
-
-/// The bytes of an entry that was found.
-#[derive(Clone)]
-pub(crate) enum RawEntry {
-    Own(Bytes),
-    /// Where they lie in a reply to many reads, which is kept as a whole while one of them is used.
-    Shared {
-        reply: Arc<dyn ReplyBytes>,
-        range: Range<usize>,
-    },
-}
-
-/// A reply that holds the bytes of many entries.
-pub(crate) trait ReplyBytes: Send + Sync {
-    fn bytes(&self) -> &[u8];
-}
-
-impl Deref for RawEntry {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Own(bytes) => bytes,
-            Self::Shared { reply, range } => reply.bytes().get(range.clone()).unwrap_or_default(),
-        }
-    }
-}
-
-// What is stored is not for logs.
-impl fmt::Debug for RawEntry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Entry({} bytes)", self.len())
-    }
-}
-
-impl PartialEq for RawEntry {
-    fn eq(&self, other: &Self) -> bool {
-        **self == **other
-    }
-}
-
-impl Eq for RawEntry {}
-
-impl From<Vec<u8>> for RawEntry {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::Own(bytes.into())
-    }
 }
 
 /// An entry on its way into the store.
@@ -393,14 +344,6 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
 
     /// Gives connections back.
     async fn close(&self);
-}
-
-/// Tags that are invalidated together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum EndedTags {
-    /// Every one.
-    All,
-    Of(Vec<Tag>),
 }
 
 /// The keys of one cache: its names, and the policies they may have.

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 
 use self::content::{Content, MemoryLease, Now};
-use self::pair::MemoryPair;
+use self::pair::{MemoryPair, steps};
 use self::ranking::Ranking;
 use super::{
     Clock, EndedTags, EntryOf, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener,
@@ -29,7 +29,6 @@ use super::{
 use crate::entry::header::Origin;
 use crate::error::{Error, ErrorKind};
 use crate::key::digest::{Field, Fields};
-use crate::policy::Policy;
 use crate::store::Pair;
 
 /// All pairs of one cache, behind one lock: an operation is as atomic as a script.
@@ -375,25 +374,6 @@ impl Store for Memory {
         }
         self.closed.store(true, Ordering::Relaxed);
     }
-}
-
-/// Puts that are stored in one step: of different fields, up to 16. Where the newest entry is evicted first,
-/// entries that come together would evict each other.
-fn steps(policy: &Policy, puts: Vec<(Put, PutDone)>) -> Vec<Vec<(Put, PutDone)>> {
-    let most = if *policy == Policy::Mru { 1 } else { 16 };
-    let mut steps: Vec<Vec<(Put, PutDone)>> = Vec::new();
-    for put in puts {
-        match steps.last_mut() {
-            Some(step)
-                if step.len() < most
-                    && step.iter().all(|(known, _)| known.field != put.0.field) =>
-            {
-                step.push(put);
-            }
-            _ => steps.push(vec![put]),
-        }
-    }
-    steps
 }
 
 // Entries are not for logs.

@@ -4,8 +4,8 @@ use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::contract::EndedTags;
 use super::maxsize::MaxSize;
+use super::tag_clock::EndedTags;
 use crate::entry::header::Epoch;
 use crate::key::digest::Field;
 use crate::key::tags::{Tag, TagIds};
@@ -63,7 +63,7 @@ impl DeclaredTags {
     }
 }
 
-/// An entry of a pair: its field, its method, and the tags that it is judged by.
+/// An entry of a pair: its field, its method, and the tags that it is checked against.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct EntryOf {
     pub(crate) field: Field,

@@ -2,7 +2,7 @@
 //!
 //! On a server they are values of the hash of leases; `lua/shared/tags.lua` says more.
 
-use crate::key::tags::{TagId, TagIds};
+use crate::key::tags::{Tag, TagId, TagIds};
 
 /// So many tags a pair remembers. Of more, entries that began before the older half count as invalidated.
 pub(crate) const MOST_STAMPS: usize = 10_000;
@@ -23,7 +23,7 @@ pub(crate) struct TagStamp {
     pub(crate) expired: u64,
 }
 
-/// What a read found of tags: what an entry is judged by.
+/// What a read found of tags: what an entry is checked against.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct TagView {
     pub(crate) now: u64,
@@ -32,6 +32,14 @@ pub(crate) struct TagView {
     expired: u64,
     /// The tags that were asked for.
     of: TagIds,
+}
+
+/// Tags that are invalidated together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum EndedTags {
+    /// Every one.
+    All,
+    Of(Vec<Tag>),
 }
 
 /// What becomes of the entries of a tag.
@@ -116,7 +124,7 @@ impl TagView {
         began < self.expired
     }
 
-    /// Whether it judges these tags, too.
+    /// Whether it says something of these tags, too.
     pub(crate) fn covers(&self, mut tags: impl Iterator<Item = TagId>) -> bool {
         tags.all(|tag| self.of.as_slice().contains(&tag))
     }

@@ -69,7 +69,7 @@ impl BatchAttempt<'_> {
 
     fn looked_up(&mut self, index: usize, reply: LookupReply) -> Option<(usize, FoundBytes)> {
         if self.items[index].recheck.is_none()
-            && let Some(tags) = self.call(index).unjudged_tags(&reply)
+            && let Some(tags) = self.call(index).unchecked_tags(&reply)
         {
             // It is looked up again in the next round.
             self.items[index].recheck = Some(tags);

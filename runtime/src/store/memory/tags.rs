@@ -15,7 +15,7 @@ pub(super) struct MemoryTags {
 }
 
 impl MemoryTags {
-    /// What an entry with these tags is judged by, if its method may have any.
+    /// What an entry with these tags is checked against, if its method may have any.
     pub(super) fn view(&self, tags: &TagIds) -> Option<TagView> {
         let stamps = tags.as_slice().iter();
         let stamps = stamps.map(|tag| self.stamps.get(tag).copied().unwrap_or_default());
