@@ -310,4 +310,5 @@ pub use redis_func_cache_macros::nocache;
 pub use redis_func_cache_macros::updates;
 pub use settings::{Stampede, StructureTtl, Touch};
 pub use stats::Stats;
+pub use stats::outcome::Outcome;
 pub use store::StoreKind;
