@@ -281,7 +281,7 @@ impl<'a> Call<'a> {
             }
             Ok(call) => (Some(call.method), NotStored::Transaction),
             Err((method, _)) => {
-                let why = not_stored::without_key(method.is_some(), mode);
+                let why = not_stored::without_key(engine, method.is_some(), mode);
                 (method, why)
             }
         };

@@ -30,6 +30,7 @@ pub use cache::entry_handle::token::EntryToken;
 pub use cache::function::CachedFunction;
 pub use cache::function::builder::FunctionBuilder;
 pub use cache::function::entry::{BlockingFunctionEntry, FunctionEntry};
+pub use cache::report::{MethodReport, Report};
 pub use cache::wrapper::{CacheExt, CacheMutExt, Cacheable, CacheableMut};
 pub use engine::lost_invalidation::LostInvalidation;
 pub use engine::scope::Mode;

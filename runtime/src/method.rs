@@ -9,6 +9,7 @@ pub(crate) mod bulkhead;
 pub(crate) mod cacheability;
 pub(crate) mod descriptor;
 mod enclosing;
+mod entry_ttl;
 pub(crate) mod freshness;
 pub(crate) mod function;
 pub(crate) mod options;

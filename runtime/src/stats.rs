@@ -17,8 +17,8 @@ macro_rules! counters {
         /// Counters start at zero with the process and only grow. They count this process. Of a batch method each id
         /// counts as a call does, but for `count` and `exec`.
         ///
-        /// Each execution ends in one of `write`, `failed`, `refused`, `too_large`, `unencodable`, `misfit`, `fenced`,
-        /// `unstored`, `read_only`, `elsewhere`, `bypass`, `disabled` and `cancelled`.
+        /// An execution for the cache ends in one of `write`, `failed`, `refused`, `too_large`, `unencodable`, `misfit`,
+        /// `fenced`, `unstored`, `read_only`, `elsewhere` and `cancelled`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
         #[non_exhaustive]
         pub struct Stats {
@@ -108,8 +108,7 @@ counters! {
     stale,
     /// Failures of the cache: the store did not answer or refused, a value could not be stored.
     error,
-    /// Calls that passed the cache by: a mode switched it off, the arguments could not be a key, or the entry is
-    /// invalidated by the transaction that the call is part of ([`after_commit`](crate::Cache::after_commit)).
+    /// Calls that passed the cache by: a mode switched it off, the arguments could not be a key, or the entry is invalidated by the transaction that the call is part of ([`after_commit`](crate::Cache::after_commit)).
     bypass,
     /// Entries found that could not be read: foreign bytes, another codec, another type.
     undecodable,
@@ -125,7 +124,7 @@ counters! {
     led,
     /// Calls that ran their method because the store could not be asked.
     unavailable,
-    /// Calls that ran their method while the cache was switched off.
+    /// Calls that ran their method while the cache was switched off by [`set_enabled`](crate::Cache::set_enabled).
     disabled,
     /// Calls whose future was dropped before they had an answer.
     cancelled,
@@ -169,11 +168,34 @@ impl Durations {
         self.count.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn sum(&self) -> DurationSum {
+        DurationSum {
+            count: self.count.load(Ordering::Relaxed),
+            sum_ns: self.sum_ns.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// A snapshot of [`Durations`].
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct DurationSum {
+    pub(crate) count: u64,
+    pub(crate) sum_ns: u64,
+}
+
+impl DurationSum {
     /// `None` if there were none.
-    pub(crate) fn mean(&self) -> Option<Duration> {
-        let sum_ns = self.sum_ns.load(Ordering::Relaxed);
-        let mean_ns = sum_ns.checked_div(self.count.load(Ordering::Relaxed))?;
-        Some(Duration::from_nanos(mean_ns))
+    pub(crate) fn mean(self) -> Option<Duration> {
+        self.sum_ns
+            .checked_div(self.count)
+            .map(Duration::from_nanos)
+    }
+}
+
+impl std::ops::AddAssign for DurationSum {
+    fn add_assign(&mut self, other: Self) {
+        self.count += other.count;
+        self.sum_ns = self.sum_ns.saturating_add(other.sum_ns);
     }
 }
 

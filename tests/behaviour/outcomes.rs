@@ -171,6 +171,10 @@ async fn modes_have_outcomes(subject: &Subject) {
     are(cache, &["led absent mode"], &led("read_only"), read_only).await;
     let bypass = [("count", 1), ("bypass", 1), ("exec", 1)];
     are(cache, &["bypass - mode"], &bypass, cache.disable_rw(call())).await;
+    cache.set_enabled(false);
+    let disabled = [("count", 1), ("disabled", 1), ("exec", 1)];
+    are(cache, &["disabled - disabled"], &disabled, call()).await;
+    cache.set_enabled(true);
     let in_transaction = cache.after_commit(async {
         subject
             .entry(Method::Plain, CANARY)

@@ -158,7 +158,7 @@ where
             return returned;
         }
         let cacheability = cacheability(&returned);
-        let Some(ttl_ms) = cacheability.ttl_ms(call.method.ttl_ms) else {
+        let Some(ttl_ms) = cacheability.ttl_ms(call.method.ttl_ms()) else {
             call.count_not_stored(not_stored::uncacheable(cacheability));
             return returned;
         };

@@ -112,7 +112,7 @@ impl<'a, K: ?Sized, R, A, T> BatchCall<'a, K, R, A, T> {
             .filter(|_| mode.read || mode.write)
             .and_then(|method| keys(method, &self.ids, write));
         let Some(keys) = keys else {
-            let why = not_stored::without_key(self.method.is_some(), mode);
+            let why = not_stored::without_key(self.engine, self.method.is_some(), mode);
             let method = self.method.as_ref().map(BoundRef::to_arc);
             self.bypass = Some(Bypass::begin(
                 self.engine,

@@ -29,7 +29,7 @@ impl Attempt<'_> {
         cost: Duration,
         cacheability: Cacheability,
     ) -> Option<BoxFuture<'_, ()>> {
-        let ttl_ms = cacheability.ttl_ms(self.call.method.ttl_ms);
+        let ttl_ms = cacheability.ttl_ms(self.call.method.ttl_ms());
         let is_cacheable = ttl_ms.is_some();
         if !is_cacheable {
             self.not_stored(not_stored::uncacheable(cacheability));

@@ -92,12 +92,14 @@ impl KeyedCall<'_> {
     /// The header of an entry, if every byte is as it was written and it belongs to this call.
     #[inline]
     pub(crate) fn verify<'e>(&self, bytes: &'e [u8]) -> Option<VerifiedEntry<'e>> {
-        header::verify(bytes).filter(|verified| {
+        let mut verified = header::verify(bytes).filter(|verified| {
             let label = verified.label;
             label.identity == self.key.identity
                 && label.method == self.method.pair.method
                 && label.codec == self.method.codec.id()
-        })
+        })?;
+        verified.times = self.method.times_here(verified.times);
+        Some(verified)
     }
 
     /// What the codec wrote, where that is not the payload itself. Anyone may have written it.

@@ -1,6 +1,7 @@
 //! Why the value of a call is not stored.
 
 use super::lease::FenceCheck;
+use crate::engine::Engine;
 use crate::engine::scope::Mode;
 use crate::error::{Error, ErrorKind};
 use crate::method::cacheability::Cacheability;
@@ -8,14 +9,15 @@ use crate::stats::outcome::NotStored;
 use crate::store::AcceptEntry;
 
 /// Of a call that passes the cache by, as it has no key.
-pub(super) fn without_key(is_bound: bool, mode: Mode) -> NotStored {
-    match mode {
-        _ if !is_bound => NotStored::Options,
-        Mode {
-            read: false,
-            write: false,
-        } => NotStored::Mode,
-        _ => NotStored::Key,
+pub(super) fn without_key(engine: &Engine, is_bound: bool, mode: Mode) -> NotStored {
+    if !is_bound {
+        NotStored::Options
+    } else if mode != Mode::OFF {
+        NotStored::Key
+    } else if engine.is_enabled() {
+        NotStored::Mode
+    } else {
+        NotStored::Disabled
     }
 }
 

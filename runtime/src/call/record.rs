@@ -124,7 +124,7 @@ impl CallTimes {
     #[inline]
     pub(super) fn if_wanted() -> Option<Box<Self>> {
         let is_wanted = tracing::enabled!(target: "redis_func_cache::call", Level::TRACE);
-        is_wanted.then(Self::begin)
+        is_wanted.then(|| Box::new(Self::begin()))
     }
 
     /// Logs a batch: how many items had which outcome.
@@ -149,11 +149,11 @@ impl CallTimes {
     }
 
     #[cold]
-    fn begin() -> Box<Self> {
-        Box::new(Self {
+    fn begin() -> Self {
+        Self {
             since: Instant::now(),
             execution: Duration::ZERO,
-        })
+        }
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) struct Refresh {
 impl Refresh {
     /// `None` while a refresh of the entry is under way, or in backoff after one that failed.
     pub(crate) fn start(call: &KeyedCall<'_>, needs: NeedsRefresh) -> Option<Self> {
-        let backoff = Freshness::failure_backoff(call.method.ttl_ms);
+        let backoff = Freshness::failure_backoff(call.method.ttl_ms());
         let permit = call.engine.refreshes().start(call.key.field, backoff)?;
         Some(Self {
             engine: call.engine.clone(),
@@ -151,7 +151,7 @@ impl Steps<'_> {
         let attempt = self.0.as_mut().ok()?;
         let cost = attempt.executed();
         let cacheability = cacheability(value);
-        let Some(ttl_ms) = cacheability.ttl_ms(attempt.call.method.ttl_ms) else {
+        let Some(ttl_ms) = cacheability.ttl_ms(attempt.call.method.ttl_ms()) else {
             attempt.not_stored(not_stored::uncacheable(cacheability));
             return None;
         };
