@@ -12,6 +12,7 @@ use crate::entry::seal::{self, Context};
 use crate::error::{Error, ErrorKind};
 use crate::key::tags::TagIds;
 use crate::method::return_type::Value;
+use crate::stats::outcome::Miss;
 use crate::store::{LookupReply, Put};
 
 impl KeyedCall<'_> {
@@ -91,6 +92,31 @@ impl KeyedCall<'_> {
         }
         let of_value: Vec<_> = verified.value_tags().collect();
         Some(self.tags.and(&TagIds::of(&of_value)))
+    }
+
+    /// Why what the store said was a miss.
+    #[cold]
+    pub(crate) fn why_missed(&self, reply: &LookupReply) -> Miss {
+        let Some(bytes) = reply.entry.as_deref() else {
+            return Miss::Absent;
+        };
+        let within = self.within_limit(bytes);
+        let Some(verified) = within.and_then(|bytes| self.verify(bytes)) else {
+            return Miss::Unreadable;
+        };
+        let (times, now_ms) = (verified.times, reply.now_us / 1000);
+        let is_stale = (times.soft_ms > 0 && times.soft_ms <= now_ms)
+            || self.check_tags(&verified, reply) == Some(TagCheck::Expired);
+        if is_stale || !times.are_alive(now_ms) {
+            Miss::Expired
+        } else if !verified.may_be_served(now_ms, reply.epoch)
+            || self.check_tags(&verified, reply).is_none()
+        {
+            // It was invalidated together with others.
+            Miss::Absent
+        } else {
+            Miss::Unreadable
+        }
     }
 
     /// The same for the value that the leader of a flight has published.

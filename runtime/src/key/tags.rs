@@ -53,7 +53,7 @@ pub(crate) struct Tag {
 }
 
 /// The tags of an entry; `None` where its method has no tags at all.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct TagIds(Option<Arc<[TagId]>>);
 
 const FORMAT: &[u8] = b"func-cache-tag/1";
@@ -169,6 +169,13 @@ impl fmt::Debug for Tags {
         f.debug_struct("Tags")
             .field("tags", &self.ids.len())
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TagIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tags = self.0.as_ref().map(|tags| tags.len());
+        f.debug_tuple("TagIds").field(&tags).finish()
     }
 }
 

@@ -167,7 +167,7 @@ impl Store for Memory {
         _deadline: Duration,
     ) -> Result<LookupReply, Error> {
         let (mut content, now) = self.content_now()?;
-        Ok(content.lookup(now, pair, wanted.field, &wanted.tags))
+        Ok(content.read(now, pair, wanted.field, &wanted.tags))
     }
 
     fn is_immediate(&self) -> bool {

@@ -11,6 +11,7 @@ use crate::call::attempt::{Attempt, KeyedCall};
 use crate::call::lease::Lease;
 use crate::deadline::HANDLE_DEADLINE;
 use crate::engine::scope::Mode;
+use crate::entry::header;
 use crate::error::{Error, ErrorKind};
 use crate::key::digest::CallKey;
 use crate::key::tags::TagIds;
@@ -82,9 +83,13 @@ impl EntryToken {
                 call.count(Event::evicted, evicted);
                 Ok(true)
             }
-            Ok(PutOutcome::Fenced) => Ok(false),
+            Ok(PutOutcome::Fenced) => {
+                call.count(Event::fenced, 1);
+                Ok(false)
+            }
             Err(error) => {
                 call.count(Event::error, 1);
+                call.count(Event::unstored, 1);
                 Err(error)
             }
         }
@@ -98,6 +103,7 @@ impl EntryToken {
     ) -> Result<PutOutcome, Error> {
         let mut lease = self.into_lease_of(call)?;
         lease.covers(&mut put);
+        let bytes = header::payload_of(&put.entry).len() as u64;
         let (publish, stored) = oneshot::channel();
         // The lease goes with the put: if this caller goes away, both go on without it.
         let done = PutDone::new(move |stored| {
@@ -108,9 +114,13 @@ impl EntryToken {
         });
         call.store().put(&call.method.pair, put, done);
         let in_time = timeout::within(HANDLE_DEADLINE, stored).await;
-        in_time
+        let outcome = in_time
             .and_then(Result::ok)
-            .unwrap_or_else(|| Err(Error::unavailable("the store did not answer in time")))
+            .unwrap_or_else(|| Err(Error::unavailable("the store did not answer in time")));
+        if let Ok(PutOutcome::Stored(_)) = &outcome {
+            call.count(Event::stored_bytes, bytes);
+        }
+        outcome
     }
 }
 
