@@ -1,5 +1,6 @@
 //! Counters of what calls do, and their snapshot.
 
+pub(crate) mod metrics;
 pub(crate) mod outcome;
 
 use std::fmt;
