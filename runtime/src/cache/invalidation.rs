@@ -179,7 +179,10 @@ pub(super) fn count(engine: &Engine, failed: Vec<FailedInvalidation>) {
             Event::lost
         };
         let bound = bound.as_deref();
-        engine.count(bound, Event::error, 1);
+        match bound {
+            Some(bound) => engine.count_error(bound, kind),
+            None => engine.count(None, Event::error, 1),
+        }
         engine.count(bound, event, 1);
         tracing::warn!(
             method = bound.map(|bound| &*bound.site),
