@@ -23,9 +23,11 @@ use proc_macro2::TokenStream;
 use syn::{Error, Expr, Ident, Meta, MetaNameValue, Path};
 
 pub(crate) use batch::{BatchOver, OnlyOnOneMethod, Shares};
-pub(crate) use cacheability::{CacheIf, CacheNone, OnlyOnBlocks, OnlyOnMethods, TtlFn};
+pub(crate) use cacheability::{
+    CacheErr, CacheIf, CacheNone, ErrValue, OnlyOnBlocks, OnlyOnMethods, TtlFn,
+};
 pub(crate) use choice::{ByDefault, Codec, Policy, Touch};
-pub(crate) use duration::{Ttl, TtlNone};
+pub(crate) use duration::{Ttl, TtlErr, TtlNone};
 pub(crate) use freshness::{Early, Jitter, SoftTimeout, Stale, Stampede, soft_timeout_alone};
 pub(crate) use list::{Names, Only, Skip};
 pub(crate) use literal::{Flag, MaxSize, Version};
@@ -64,6 +66,9 @@ pub(crate) struct BlockArgs {
     pub(crate) vis: Option<Vis>,
     pub(crate) cache_if: Option<OnlyOnMethods>,
     pub(crate) ttl_fn: Option<OnlyOnMethods>,
+    pub(crate) cache_err: Option<OnlyOnMethods>,
+    pub(crate) ttl_err: Option<OnlyOnMethods>,
+    pub(crate) err_value: Option<OnlyOnMethods>,
     pub(crate) batch: Option<OnlyOnOneMethod>,
     pub(crate) shares: Option<OnlyOnOneMethod>,
     pub(crate) name: Option<NameOfBlock>,
@@ -106,6 +111,9 @@ pub(crate) struct MethodArgs {
     pub(crate) early: Option<Early>,
     pub(crate) jitter: Option<Jitter>,
     pub(crate) cache_if: Option<CacheIf>,
+    pub(crate) cache_err: Option<CacheErr>,
+    pub(crate) ttl_err: Option<TtlErr>,
+    pub(crate) err_value: Option<ErrValue>,
     pub(crate) codec: Option<Codec>,
     pub(crate) touch: Option<Touch>,
     pub(crate) version: Option<Version>,
@@ -250,6 +258,7 @@ fn name(option: &NestedMeta) -> Option<Path> {
 fn contradictions(args: &MethodArgs, both_ttls: &str, errors: &mut Vec<Error>) {
     contradiction(args.single, args.multiple, errors);
     nones(args.cache_none, args.ttl_none, errors);
+    errors.extend(cacheability::errors_alone(args));
     if let (Some(ttl), Some(_)) = (args.ttl, &args.ttl_fn) {
         errors.push(Error::new(
             ttl.1,

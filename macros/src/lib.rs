@@ -214,6 +214,9 @@ inside_only! {
     /// | `soft_timeout` | duration | How long the call that starts the refresh waits for the new value. |
     /// | `early` | between 0 and 1, `"xfetch"`, `"off"` | When a refresh starts ahead of the end. Needs a TTL. |
     /// | `cache_if` | path of a `fn(&T) -> bool` | Which values are stored. Only on methods; by default all. |
+    /// | `cache_err` | path of a `fn(&E) -> bool` | Which errors are stored, for as long as `ttl_err` says: those that are an answer, such as *not found*. Only on methods; by default none. |
+    /// | `ttl_err` | duration | How long an error lives. Required with `cache_err`. |
+    /// | `err_value` | path of a `fn() -> E` | Makes the error that a call is given which finds one stored, for an `E` that is no `Serialize + DeserializeOwned`: then only that there was an error is stored. |
     /// | `cache_none` | `true`, `false` | Whether a `None` is stored. |
     /// | `ttl_none` | duration | How long a `None` lives. |
     /// | `codec` | `"cbor"` …, or an expression | How values are encoded. |

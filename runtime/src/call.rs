@@ -12,6 +12,7 @@ pub(crate) mod batch;
 pub(crate) mod commit;
 mod discard;
 mod encoding;
+pub(crate) mod errors;
 mod execute;
 mod execution;
 pub(crate) mod failure;
@@ -34,7 +35,7 @@ use crate::key::digest::{CallKey, KeyWriter};
 use crate::method::Method;
 use crate::method::bound::BoundRef;
 use crate::method::cacheability::Cacheability;
-use crate::method::return_type::{ReturnType, Value};
+use crate::method::return_type::{ReturnType, Storable};
 use crate::rt::blocking;
 use crate::stats::Event;
 
@@ -112,7 +113,7 @@ impl<'a> Call<'a> {
     ) -> R
     where
         S: ReturnType<R>,
-        S::Stored: Value,
+        S::Stored: Storable,
         Fut: Future<Output = R>,
     {
         let mut steps = self.steps();
@@ -144,7 +145,7 @@ impl<'a> Call<'a> {
     ) -> R
     where
         S: ReturnType<R>,
-        S::Stored: Value,
+        S::Stored: Storable,
         Fut: Future<Output = R>,
     {
         let mut steps = self.steps();
@@ -179,7 +180,7 @@ impl<'a> Call<'a> {
     ) -> R
     where
         S: ReturnType<R> + 'static,
-        S::Stored: Value + Send,
+        S::Stored: Storable + Send,
         Fut: Future<Output = R> + Send + 'static,
         R: Send + 'static,
     {
@@ -195,7 +196,7 @@ impl<'a> Call<'a> {
     ) -> R
     where
         S: ReturnType<R> + 'static,
-        S::Stored: Value + Send,
+        S::Stored: Storable + Send,
         Fut: Future<Output = R> + Send + 'static,
         R: Send + 'static,
     {
@@ -237,7 +238,7 @@ impl<'a> Call<'a> {
     ) -> R
     where
         S: ReturnType<R>,
-        S::Stored: Value,
+        S::Stored: Storable,
     {
         blocking::wait(self.run(return_type, cacheability, || async { method() }))
     }
@@ -251,7 +252,7 @@ impl<'a> Call<'a> {
     ) -> R
     where
         S: ReturnType<R> + 'static,
-        S::Stored: Value + Send,
+        S::Stored: Storable + Send,
         Run: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {

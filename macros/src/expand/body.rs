@@ -48,6 +48,8 @@ fn cached(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> 
     // Errors of the compiler about the value's type point there.
     let (at, _) = types::ends(&method.returned);
     let made = Ident::new("__call", at);
+    let errors = cacheability::errors(context, method, args);
+    let errors = errors.map(|errors| quote!(.caching_errors(#errors)));
     let declaration = context.declaration(method);
     let owning = returned::owning(context, method);
     let lends = argument::lends(context, method);
@@ -55,7 +57,7 @@ fn cached(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> 
         #prelude
         #owning
         #lends
-        let #made = #private::Call::new(#engine, #declaration(), #writer);
+        let #made = #private::Call::new(#engine, #declaration(), #writer)#errors;
     };
     let (shape, condition) = (
         shape(context, method),

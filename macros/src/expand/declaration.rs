@@ -146,5 +146,8 @@ fn freshness(context: &Context<'_>, block: &BlockArgs, method: &MethodArgs) -> V
     if method.ttl_fn.is_some() {
         fields.push(quote!(has_ttl_fn: true));
     }
+    if method.cache_err.is_some() {
+        fields.push(quote!(caches_errors: true));
+    }
     fields
 }

@@ -242,6 +242,22 @@ impl<'a> Handle<'a> {
 
     /// What `refresh` runs, and its type.
     fn run(&self) -> (TokenStream, TokenStream) {
+        let (run, run_type) = self.run_method();
+        let errors = cacheability::errors(self.context, self.method, self.args);
+        let Some(errors) = errors.filter(|_| self.skipped.is_some()) else {
+            return (run, run_type);
+        };
+        let (private, spelled) = (&self.context.private, &self.spelled);
+        let returned = names::local("__returned");
+        (
+            quote! {
+                #private::WithErrors(#run, |#returned| #private::error_to_store(#returned, #errors))
+            },
+            quote!(#private::WithErrors<#spelled, #run_type>),
+        )
+    }
+
+    fn run_method(&self) -> (TokenStream, TokenStream) {
         let private = &self.context.private;
         let returned = &self.spelled;
         let Some(skipped) = &self.skipped else {

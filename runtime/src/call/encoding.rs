@@ -10,14 +10,18 @@ use crate::entry::codec::{self, CodecError};
 use crate::entry::header::{self, Age, Epoch, Label, VerifiedEntry};
 use crate::entry::seal::{self, Context};
 use crate::error::{Error, ErrorKind};
+use crate::method::cacheability::Cacheability;
 use crate::method::return_type::Value;
 use crate::store::{LookupReply, Put};
 
 impl KeyedCall<'_> {
-    /// The value of an entry, if it is whole, of this very call, alive, and readable.
+    /// The value of an entry, if it is whole, of this very call, alive, and readable; `None` for an error.
     pub(crate) fn read<T: Value>(&self, reply: &LookupReply) -> Option<T> {
         let entry = reply.entry.as_deref()?;
         let (opened, _) = self.open_entry(reply)?;
+        if header::is_error(entry) {
+            return None;
+        }
         let payload = opened.as_deref().unwrap_or(header::payload(entry));
         let value = self.method.codec.decode(payload);
         value
@@ -45,6 +49,10 @@ impl KeyedCall<'_> {
         if is_stale || !verified.may_be_served(reply.now_us / 1000, reply.epoch) {
             return None;
         }
+        // A method that shares entries with this one may cache errors.
+        if verified.label.flags & header::ERROR != 0 && !self.method.caches_errors {
+            return None;
+        }
         match self.open(verified.label.flags, verified.payload) {
             Ok(opened) => Some((opened, age)),
             Err(_) => {
@@ -56,6 +64,9 @@ impl KeyedCall<'_> {
 
     /// The same for the value that the leader of a flight has published.
     pub(crate) fn open_shared(&self, shared: &EncodedValue) -> Result<Option<Vec<u8>>, CodecError> {
+        if shared.flags & header::ERROR != 0 && !self.method.caches_errors {
+            return Err("another method's error".into());
+        }
         self.open(shared.flags, &shared.payload)
     }
 
@@ -82,7 +93,7 @@ impl KeyedCall<'_> {
     fn open(&self, flags: u8, payload: &[u8]) -> Result<Option<Vec<u8>>, CodecError> {
         let limits = self.engine.limits();
         let unsealed = limits.seal.open(&self.seal_context(flags), payload)?;
-        let compressed = flags & !seal::SEALED;
+        let compressed = flags & !(seal::SEALED | header::ERROR);
         let opened = codec::decompress(unsealed, compressed, limits.max_entry_bytes)?;
         Ok(match opened {
             Cow::Borrowed(_) => None,
@@ -97,16 +108,38 @@ impl KeyedCall<'_> {
         cost: Duration,
         ttl_ms: u64,
     ) -> Result<Put, Error> {
+        self.encode_as(Cacheability::Cacheable, value, cost, ttl_ms)
+    }
+
+    /// The same for a value or an error.
+    pub(crate) fn encode_as(
+        &self,
+        cacheability: Cacheability,
+        value: &dyn erased_serde::Serialize,
+        cost: Duration,
+        ttl_ms: u64,
+    ) -> Result<Put, Error> {
         let mut tail = header::tail();
         self.method
             .codec
             .encode(value, &mut tail)
             .map_err(|_| Error::new(ErrorKind::Encode, "the codec cannot encode the value"))?;
-        self.close(tail, cost, ttl_ms)
+        let freshness = &self.method.freshness;
+        let (flag, lifetimes) = match cacheability {
+            Cacheability::Error(_) => (header::ERROR, freshness.error_lifetimes(ttl_ms)),
+            _ => (0, freshness.lifetimes(ttl_ms)),
+        };
+        self.close(tail, cost, flag, lifetimes)
     }
 
-    /// The entry for an encoded value.
-    fn close(&self, mut tail: Vec<u8>, cost: Duration, ttl_ms: u64) -> Result<Put, Error> {
+    /// The entry for an encoded value or error.
+    fn close(
+        &self,
+        mut tail: Vec<u8>,
+        cost: Duration,
+        flag: u8,
+        (soft_ms, hard_ms): (u64, u64),
+    ) -> Result<Put, Error> {
         let limits = self.engine.limits();
         let bytes = header::payload_len(&tail);
         if bytes > limits.max_entry_bytes {
@@ -121,12 +154,11 @@ impl KeyedCall<'_> {
         let flags = codec::compress(&mut tail, header::PAYLOAD_IN_TAIL, limits.compress_above);
         let label = Label {
             codec: self.method.codec.id(),
-            flags: flags | limits.seal.flag(),
+            flags: flag | flags | limits.seal.flag(),
             identity: self.key.identity,
             method: self.method.pair.method,
             cost_us: u32::try_from(cost.as_micros()).unwrap_or(u32::MAX),
         };
-        let (soft_ms, hard_ms) = self.method.freshness.lifetimes(ttl_ms);
         let context = self.seal_context(label.flags);
         limits
             .seal

@@ -21,7 +21,7 @@ use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::bulkhead::BulkheadPermit;
 use crate::method::cacheability::Cacheability;
 use crate::method::freshness::{Freshness, NeedsRefresh};
-use crate::method::return_type::{ReturnType, Value};
+use crate::method::return_type::{ReturnType, Storable};
 use crate::rt::{blocking, timeout};
 use crate::stats::Event;
 use crate::store::{OnHeldLease, Put};
@@ -61,7 +61,7 @@ impl Refresh {
     ) -> Option<S::Stored>
     where
         S: ReturnType<R>,
-        S::Stored: Value,
+        S::Stored: Storable,
     {
         let Self {
             engine,
@@ -136,15 +136,20 @@ impl Steps<'_> {
     }
 
     /// `None` if the value is not cacheable.
-    fn encode_refreshed<T: Value>(
+    fn encode_refreshed<T: Storable>(
         &self,
         value: &T,
         cacheability: impl FnOnce(&T) -> Cacheability,
     ) -> Option<Result<Put, Error>> {
         let attempt = self.0.as_ref()?;
+        let cacheability = cacheability(value);
+        if cacheability == Cacheability::Failed {
+            return None;
+        }
         let cost = attempt.executed();
-        let ttl_ms = cacheability(value).ttl_ms(attempt.call.method.ttl_ms)?;
-        Some(attempt.call.encode(value, cost, ttl_ms))
+        let ttl_ms = cacheability.ttl_ms(attempt.call.method.ttl_ms)?;
+        let put = attempt.call.encode_as(cacheability, value.payload(), cost, ttl_ms);
+        Some(put)
     }
 
     async fn commit_refresh(&mut self, put: Result<Put, Error>, permit: &mut RefreshPermit) {

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use super::attempt::Attempt;
 use super::lookup::{Find, FindReply};
 use crate::method::cacheability::Cacheability;
-use crate::method::return_type::Value;
+use crate::method::return_type::Storable;
 
 /// What the cache does for one call. `None` for a call that bypasses it: that only runs its method.
 pub(crate) struct Steps<'a>(pub(crate) Option<Attempt<'a>>);
@@ -22,10 +22,11 @@ impl Steps<'_> {
     }
 
     /// The value, unless there are no bytes, or they are of no use.
-    pub(crate) fn read<T: Value>(&mut self, reply: FindReply) -> Option<T> {
+    pub(crate) fn read<T: Storable>(&mut self, reply: FindReply) -> Option<T> {
         let attempt = self.0.as_mut()?;
         let found = attempt.open(reply)?;
-        let value = attempt.call.method.codec.decode(found.payload()).ok();
+        let codec = &attempt.call.method.codec;
+        let value = T::decode(codec, found.payload(), found.is_error()).ok();
         attempt.settle(found, value.is_some());
         value
     }
@@ -39,13 +40,18 @@ impl Steps<'_> {
 
     /// Encodes what the method returned, at once, so that it need not be `Sync`; then stores it, and
     /// publishes it to the followers. `None` if nothing but the caller has a use for it.
-    pub(crate) fn commit<T: Value>(
+    pub(crate) fn commit<T: Storable>(
         &mut self,
         value: &T,
         cacheability: impl FnOnce(&T) -> Cacheability,
     ) -> Option<BoxFuture<'_, ()>> {
         let attempt = self.0.as_mut()?;
+        let cacheability = cacheability(value);
+        if cacheability == Cacheability::Failed {
+            attempt.fail();
+            return None;
+        }
         let cost = attempt.executed();
-        attempt.commit(value, cost, cacheability(value))
+        attempt.commit(value.payload(), cost, cacheability)
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!  0  version   1     format version, 2
 //!  1  codec     1     id of the codec
-//!  2  flags     1     bit 0: payload is compressed by lz4, bit 1: payload is sealed
+//!  2  flags     1     bit 0: payload is compressed by lz4, bit 1: payload is sealed, bit 2: payload is an error
 //!  3  reserved  1     0
 //!  4  stamp     4  *  check of the next four lines
 //!  8  created   8  *  milliseconds of server time
@@ -29,6 +29,8 @@ pub(crate) const HEADER: usize = 72;
 pub(crate) const HEAD: usize = 4;
 /// Flag of an entry whose payload is compressed.
 pub(crate) const COMPRESSED: u8 = 1;
+/// Flag of an entry that stands for an error which the method returned.
+pub(crate) const ERROR: u8 = 4;
 /// Check, instants, epoch.
 const STAMP: usize = 36;
 const VERSION: u8 = 2;
@@ -205,6 +207,12 @@ pub(crate) fn verify(bytes: &[u8]) -> Option<VerifiedEntry<'_>> {
 #[inline]
 pub(crate) fn payload(bytes: &[u8]) -> &[u8] {
     bytes.get(HEADER..).unwrap_or_default()
+}
+
+/// Whether an entry that was verified stands for an error.
+#[inline]
+pub(crate) fn is_error(bytes: &[u8]) -> bool {
+    bytes.get(2).is_some_and(|flags| flags & ERROR != 0)
 }
 
 /// Whether an entry is alive as the scripts read it; the call verifies the rest.

@@ -35,6 +35,8 @@ pub(crate) struct BoundMethod {
     pub(crate) owns_pair: bool,
     pub(crate) ttl_ms: u64,
     pub(crate) freshness: Freshness,
+    /// Whether its entries may stand for errors.
+    pub(crate) caches_errors: bool,
     pub(crate) codec: Codec,
     pub(crate) counters: Counters,
     /// Limits concurrent executions while the store is unavailable.
@@ -124,6 +126,7 @@ impl BoundMethod {
             owns_pair: own.is_some(),
             ttl_ms,
             freshness,
+            caches_errors: options.caches_errors,
             codec: codec.unwrap_or_else(|| defaults.codec.clone()),
             counters: Counters::default(),
             bulkhead: Bulkhead::new(defaults.fallback_concurrency),
