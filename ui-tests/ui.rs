@@ -38,6 +38,7 @@ pass! {
     "pass/const_generics.rs" const_generics,
     "pass/converted_arguments.rs" converted_arguments,
     "pass/crate_path.rs" crate_path,
+    "pass/errors_that_are_cached.rs" errors_that_are_cached,
     "pass/functions_as_handlers.rs" functions_as_handlers,
     "pass/functions_elsewhere.rs" functions_elsewhere,
     "pass/functions_in_bodies.rs" functions_in_bodies,

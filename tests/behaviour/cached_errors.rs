@@ -278,6 +278,10 @@ impl Repo {
     }
 }
 
+fn runs_of(repo: &CachedRepo) -> u64 {
+    CachedRepo::inner(repo).runs.load(Ordering::SeqCst)
+}
+
 /// On both stores, with every codec, plain, compressed and sealed.
 fn on_every_store(body: impl AsyncFn(&Cache, &str)) {
     let settings: [(&str, fn(CacheBuilder) -> CacheBuilder); 8] = [
@@ -303,7 +307,10 @@ fn on_every_store(body: impl AsyncFn(&Cache, &str)) {
     for binary in binaries() {
         let server = Server::start_on(&binary);
         let url = server.url();
-        on(&|| Cache::builder(unique("errors")).redis(&url), &binary);
+        on(
+            &|| Cache::builder(unique("errors")).redis(&url),
+            &binary.to_string(),
+        );
     }
 }
 
@@ -313,19 +320,19 @@ fn errors_come_back_whole_from_every_codec_and_are_never_taken_for_values() {
         let repo = Repo::default().cached(cache);
         for id in [0, 1, 10, 20, 30] {
             let first = repo.find(id).await;
-            let runs = repo.inner().runs.load(Ordering::SeqCst);
+            let runs = runs_of(&repo);
             assert_eq!(repo.find(id).await, first, "{id}, {place}");
-            let again = repo.inner().runs.load(Ordering::SeqCst) - runs;
+            let again = runs_of(&repo) - runs;
             assert_eq!(again, u64::from(id == 20), "{id}, {place}");
             let stored = repo.entry().find(id).peek().await.unwrap();
             assert_eq!(stored, first.ok(), "{id}, {place}");
         }
-        let runs = repo.inner().runs.load(Ordering::SeqCst);
+        let runs = runs_of(&repo);
         let first = repo.opaque_error(3).await.unwrap_err();
         assert_eq!(first.0, 3, "{place}");
         let found = repo.opaque_error(3).await.unwrap_err();
         assert_eq!(found.0, u64::MAX, "{place}");
-        assert_eq!(repo.inner().runs.load(Ordering::SeqCst), runs + 1);
+        assert_eq!(runs_of(&repo), runs + 1);
         assert_eq!(cache.stats().undecodable, 0, "{place}");
     });
 }
@@ -339,6 +346,6 @@ fn a_batch_that_shares_entries_takes_an_error_for_a_missing_entry() {
         assert_eq!(found, HashMap::from([(1, 1_000), (40, 40_000)]), "{place}");
         assert_eq!(repo.find(1).await, Ok(Some(1_000)), "{place}");
         assert_eq!(cache.stats().undecodable, 0, "{place}");
-        assert_eq!(repo.inner().runs.load(Ordering::SeqCst), 2, "{place}");
+        assert_eq!(runs_of(&repo), 2, "{place}");
     });
 }

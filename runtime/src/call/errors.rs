@@ -37,8 +37,7 @@ impl<F: ErrorForm> CallWithErrors<'_, F> {
         Fut: Future<Output = Result<T, F::Error>>,
     {
         let errors = self.errors;
-        let cacheability =
-            |outcome: &Outcome<T, F>| errors.cacheability(outcome, cacheability);
+        let cacheability = |outcome: &Outcome<T, F>| errors.cacheability(outcome, cacheability);
         let method = || async { Outcome::of(method().await) };
         let outcome = self.call.run(ReturnTypeOf::<false>, cacheability, method);
         errors.returned(outcome.await)
@@ -66,7 +65,9 @@ impl<F: ErrorForm> CallWithErrors<'_, F> {
             let method = make();
             async move { Outcome::of(method.await) }
         };
-        let outcome = self.call.run_stale(ReturnTypeOf::<false>, cacheability, make);
+        let outcome = self
+            .call
+            .run_stale(ReturnTypeOf::<false>, cacheability, make);
         errors.returned(outcome.await)
     }
 
@@ -81,8 +82,7 @@ impl<F: ErrorForm> CallWithErrors<'_, F> {
         method: impl FnOnce() -> Result<T, F::Error>,
     ) -> Result<T, F::Error> {
         let errors = self.errors;
-        let cacheability =
-            |outcome: &Outcome<T, F>| errors.cacheability(outcome, cacheability);
+        let cacheability = |outcome: &Outcome<T, F>| errors.cacheability(outcome, cacheability);
         let method = || Outcome::of(method());
         let call = self.call;
         errors.returned(call.run_blocking(ReturnTypeOf::<false>, cacheability, method))

@@ -148,7 +148,9 @@ impl Steps<'_> {
         }
         let cost = attempt.executed();
         let ttl_ms = cacheability.ttl_ms(attempt.call.method.ttl_ms)?;
-        let put = attempt.call.encode_as(cacheability, value.payload(), cost, ttl_ms);
+        let put = attempt
+            .call
+            .encode_as(cacheability, value.payload(), cost, ttl_ms);
         Some(put)
     }
 

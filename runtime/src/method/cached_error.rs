@@ -41,7 +41,7 @@ pub trait ErrorForm: Sized {
     /// The error that a method returns.
     type Error;
     /// What makes an error of what is stored.
-    type Restore: Copy;
+    type Restore: Copy + Send + Sync;
 
     /// What is stored of this one.
     fn of(error: Self::Error) -> Self;
@@ -123,7 +123,7 @@ impl<E> ErrorForm for ErrorMarker<E> {
 
 /// What a method with `cache_err` returned, or what is stored of that.
 #[derive(Debug)]
-pub enum Outcome<T, F> {
+pub(crate) enum Outcome<T, F> {
     /// Its value.
     Value(T),
     /// Its error.
