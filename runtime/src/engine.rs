@@ -9,6 +9,7 @@ pub(crate) mod invalidation_queue;
 pub(crate) mod limits;
 pub(crate) mod lost_invalidation;
 mod named_methods;
+mod overrides;
 pub(crate) mod pending;
 pub(crate) mod refreshes;
 pub(crate) mod scope;
@@ -24,6 +25,7 @@ use self::functions::Functions;
 use self::invalidation_queue::InvalidationQueue;
 use self::limits::Limits;
 use self::named_methods::NamedMethods;
+use self::overrides::Overrides;
 use self::refreshes::Refreshes;
 use self::scope::Mode;
 use self::single_flight::Flights;
@@ -50,6 +52,7 @@ struct Inner {
     defaults: Defaults,
     limits: Limits,
     kind: StoreKind,
+    overrides: Overrides,
     state: PerProcess<State>,
 }
 
@@ -114,6 +117,7 @@ impl Engine {
             defaults,
             limits,
             kind,
+            overrides: Overrides::default(),
             state: PerProcess::new(State::new(store, Functions::default())),
         }))
     }
@@ -178,6 +182,9 @@ impl Engine {
 
     #[inline]
     pub(crate) fn mode(&self) -> Mode {
+        if self.0.overrides.is_disabled() {
+            return Mode::OFF;
+        }
         scope::mode(self.0.id)
     }
 
@@ -305,6 +312,7 @@ impl Engine {
         if self.0.kind == StoreKind::Memory {
             bound.pair.policy.in_memory()?;
         }
+        self.apply_overrides(&bound);
         Ok(Arc::new(bound))
     }
 }

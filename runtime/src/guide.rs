@@ -81,6 +81,10 @@ pub mod modes_and_stats {
     #![doc = include_str!("../../docs/guide/modes_and_stats.md")]
 }
 
+pub mod operating {
+    #![doc = include_str!("../../docs/guide/operating.md")]
+}
+
 pub mod wrapping {
     #![doc = include_str!("../../docs/guide/wrapping.md")]
 }

@@ -10,6 +10,7 @@ pub(crate) mod cacheability;
 pub(crate) mod cached_error;
 pub(crate) mod descriptor;
 mod enclosing;
+mod entry_ttl;
 pub(crate) mod freshness;
 pub(crate) mod function;
 pub(crate) mod options;

@@ -56,7 +56,7 @@ pub const fn fingerprint(mut digest: [u8; 20], conditions: &[bool]) -> [u8; 20] 
 pub fn write_entry<T: Value>(call: Call<'_>, value: &T) -> Option<Vec<u8>> {
     let entry = call.entry().ok()?;
     let put = entry
-        .encode(value, Duration::ZERO, entry.method.ttl_ms)
+        .encode(value, Duration::ZERO, entry.method.ttl_ms())
         .ok()?;
     let times = crate::entry::header::Times {
         created_ms: 0,

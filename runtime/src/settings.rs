@@ -120,26 +120,39 @@ pub(crate) fn check_maxsize(maxsize: u64) -> Result<u64, Error> {
 }
 
 pub(crate) fn check_ttl(what: &str, ttl: Duration) -> Result<Duration, Error> {
-    check_time(what, ttl, "for no limit")
+    check_time(what, ttl, "leave it out for no limit")
+}
+
+/// For a TTL that is set while the process runs, in place of another one.
+pub(crate) fn check_new_ttl(ttl: Duration) -> Result<Duration, Error> {
+    check_time(
+        "ttl",
+        ttl,
+        "to cache nothing at all, call `set_enabled(false)`",
+    )
 }
 
 pub(crate) fn check_stale(stale: Duration) -> Result<Duration, Error> {
-    check_time("stale", stale, "to serve no stale values")
+    check_time("stale", stale, "leave it out to serve no stale values")
 }
 
 pub(crate) fn check_soft_timeout(timeout: Duration) -> Result<Duration, Error> {
-    check_time("soft_timeout", timeout, "to take the stale value at once")
+    check_time(
+        "soft_timeout",
+        timeout,
+        "leave it out to take the stale value at once",
+    )
 }
 
-fn check_time(what: &str, time: Duration, without: &str) -> Result<Duration, Error> {
+fn check_time(what: &str, time: Duration, otherwise: &str) -> Result<Duration, Error> {
     if time < Duration::from_millis(1) {
         return Err(Error::config(format!(
-            "`{what}` is {time:?}; it must be at least one millisecond (leave it out {without})"
+            "`{what}` is {time:?}; it must be at least one millisecond ({otherwise})"
         )));
     }
     if time > LONGEST_TTL {
         return Err(Error::config(format!(
-            "`{what}` is longer than 100 years, which Redis cannot count; leave it out {without}"
+            "`{what}` is longer than 100 years, which Redis cannot count ({otherwise})"
         )));
     }
     Ok(time)

@@ -83,7 +83,7 @@ counters! {
     stale,
     /// Failures of the cache: the store did not answer or refused, a value could not be stored.
     error,
-    /// Calls that passed the cache by: a mode switched it off, the arguments could not be a key, or the entry is
+    /// Calls that passed the cache by: a mode or [`set_enabled`](crate::Cache::set_enabled) switched it off, the arguments could not be a key, or the entry is
     /// invalidated by the transaction that the call is part of ([`after_commit`](crate::Cache::after_commit)).
     bypass,
     /// Entries found that could not be read: foreign bytes, another codec, another type.

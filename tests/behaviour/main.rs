@@ -27,6 +27,7 @@ mod model;
 mod named;
 mod owned_values;
 mod public_api;
+mod run_time;
 mod runtimes;
 mod scopes;
 mod sealed;

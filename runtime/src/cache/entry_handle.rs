@@ -151,7 +151,7 @@ where
         let started = Instant::now();
         let returned = run().await;
         let cost = started.elapsed();
-        let Some(ttl_ms) = cacheability(&returned).ttl_ms(call.method.ttl_ms) else {
+        let Some(ttl_ms) = cacheability(&returned).ttl_ms(call.method.ttl_ms()) else {
             return returned;
         };
         let stored = match S::into_stored(returned) {

@@ -59,7 +59,7 @@ where
                 unreachable!("what is stored of a value is that value");
             };
             let call = entry.call();
-            let ttl_ms = cacheability.ttl_ms(call.method.ttl_ms);
+            let ttl_ms = cacheability.ttl_ms(call.method.ttl_ms());
             let put = ttl_ms.map(|ttl_ms| call.encode(&value, cost, ttl_ms));
             (value, put)
         });

@@ -27,7 +27,7 @@ impl Attempt<'_> {
         cost: Duration,
         cacheability: Cacheability,
     ) -> Option<BoxFuture<'_, ()>> {
-        let ttl_ms = cacheability.ttl_ms(self.call.method.ttl_ms);
+        let ttl_ms = cacheability.ttl_ms(self.call.method.ttl_ms());
         let is_cacheable = ttl_ms.is_some();
         let has_use = (is_cacheable && self.lease.is_some())
             || self.leader.as_ref().is_some_and(Leader::has_followers);

@@ -62,9 +62,16 @@ impl KeyedCall<'_> {
         }
     }
 
+    /// The same for an item of a batch. That has no error of its own, and one of the method whose entries it shares
+    /// is no answer.
+    pub(crate) fn open_item(&self, reply: &LookupReply) -> Option<(Option<Vec<u8>>, Age)> {
+        let is_error = reply.entry.as_deref().is_some_and(header::is_error);
+        self.open_entry(reply).filter(|_| !is_error)
+    }
+
     /// The same for the value that the leader of a flight has published.
     pub(crate) fn open_shared(&self, shared: &EncodedValue) -> Result<Option<Vec<u8>>, CodecError> {
-        if shared.flags & header::ERROR != 0 && !self.method.caches_errors {
+        if is_error(shared) && !self.method.caches_errors {
             return Err("another method's error".into());
         }
         self.open(shared.flags, &shared.payload)
@@ -80,12 +87,14 @@ impl KeyedCall<'_> {
     /// The header of an entry, if every byte is as it was written and it belongs to this call.
     #[inline]
     pub(crate) fn verify<'e>(&self, bytes: &'e [u8]) -> Option<VerifiedEntry<'e>> {
-        header::verify(bytes).filter(|verified| {
+        let mut verified = header::verify(bytes).filter(|verified| {
             let label = verified.label;
             label.identity == self.key.identity
                 && label.method == self.method.pair.method
                 && label.codec == self.method.codec.id()
-        })
+        })?;
+        verified.times = self.method.times_here(verified.times);
+        Some(verified)
     }
 
     /// What the codec wrote, where that is not the payload itself. Anyone may have written it.
@@ -187,6 +196,12 @@ impl KeyedCall<'_> {
             flags,
         }
     }
+}
+
+/// Whether what followers are given is what is stored of an error.
+#[inline]
+pub(crate) fn is_error(shared: &EncodedValue) -> bool {
+    shared.flags & header::ERROR != 0
 }
 
 /// What followers are given of a new value.

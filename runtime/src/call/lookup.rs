@@ -50,7 +50,7 @@ impl FoundBytes {
             Source::Lookup(reply, _) | Source::Lease(FoundEntry { reply, .. }) => {
                 reply.entry.as_deref().is_some_and(header::is_error)
             }
-            Source::Flight(shared) => shared.flags & header::ERROR != 0,
+            Source::Flight(shared) => encoding::is_error(shared),
         }
     }
 }

@@ -41,7 +41,7 @@ pub(crate) struct Refresh {
 impl Refresh {
     /// `None` while a refresh of the entry is under way, or in backoff after one that failed.
     pub(crate) fn start(call: &KeyedCall<'_>, needs: NeedsRefresh) -> Option<Self> {
-        let backoff = Freshness::failure_backoff(call.method.ttl_ms);
+        let backoff = Freshness::failure_backoff(call.method.ttl_ms());
         let permit = call.engine.refreshes().start(call.key.field, backoff)?;
         Some(Self {
             engine: call.engine.clone(),
@@ -147,7 +147,7 @@ impl Steps<'_> {
             return None;
         }
         let cost = attempt.executed();
-        let ttl_ms = cacheability.ttl_ms(attempt.call.method.ttl_ms)?;
+        let ttl_ms = cacheability.ttl_ms(attempt.call.method.ttl_ms())?;
         let put = attempt
             .call
             .encode_as(cacheability, value.payload(), cost, ttl_ms);

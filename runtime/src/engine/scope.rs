@@ -29,6 +29,14 @@ pub struct Mode {
     pub write: bool,
 }
 
+impl Mode {
+    /// As if there were no cache.
+    pub(crate) const OFF: Self = Self {
+        read: false,
+        write: false,
+    };
+}
+
 impl Default for Mode {
     fn default() -> Self {
         Self {

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use super::bulkhead::Bulkhead;
 use super::descriptor::Declaration;
+use super::entry_ttl::EntryTtl;
 use super::freshness::Freshness;
 use super::options::Defaults;
 use crate::entry::codec::Codec;
+use crate::entry::header::Times;
 use crate::error::Error;
 use crate::key::digest::MethodKey;
 use crate::key::names::Layout;
@@ -33,7 +35,7 @@ pub(crate) struct BoundMethod {
     pub(crate) key: MethodKey,
     /// Whether the pair holds entries of this method only.
     pub(crate) owns_pair: bool,
-    pub(crate) ttl_ms: u64,
+    ttl: EntryTtl,
     pub(crate) freshness: Freshness,
     /// Whether its entries may stand for errors.
     pub(crate) caches_errors: bool,
@@ -124,7 +126,7 @@ impl BoundMethod {
             pair: Arc::new(pair),
             key: MethodKey::new(&full_site, &fingerprint, version),
             owns_pair: own.is_some(),
-            ttl_ms,
+            ttl: EntryTtl::new(ttl_ms, options.has_ttl_fn),
             freshness,
             caches_errors: options.caches_errors,
             codec: codec.unwrap_or_else(|| defaults.codec.clone()),
@@ -134,6 +136,27 @@ impl BoundMethod {
             has_unstorable: AtomicBool::new(false),
             has_misfit: AtomicBool::new(false),
         })
+    }
+
+    /// How long its entries live, 0 for ever.
+    #[inline]
+    pub(crate) fn ttl_ms(&self) -> u64 {
+        self.ttl.ms()
+    }
+
+    /// Sets that at run time, and returns what it was.
+    pub(crate) fn set_ttl(&self, ttl_ms: u64) -> u64 {
+        self.ttl.set(ttl_ms)
+    }
+
+    /// The instants of an entry as they count here: one that was stored before the TTL was shortened at run time
+    /// lives no longer than one that is stored now.
+    #[inline]
+    pub(crate) fn times_here(&self, times: Times) -> Times {
+        match self.ttl.cap_ms() {
+            0 => times,
+            cap_ms => self.freshness.capped(times, cap_ms),
+        }
     }
 
     /// Records how long an execution took, in a moving average.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::options::{Defaults, Options};
-use crate::entry::header::Age;
+use crate::entry::header::{Age, Times};
 use crate::error::Error;
 use crate::rt::random;
 use crate::settings::{Early, Stampede};
@@ -77,6 +77,24 @@ impl Freshness {
         }
     }
 
+    /// The instants of an entry that lives no longer than with this TTL.
+    pub(crate) fn capped(&self, times: Times, ttl_ms: u64) -> Times {
+        let soft_ms = times.created_ms.saturating_add(ttl_ms);
+        let hard_ms = soft_ms.saturating_add(self.stale_ms.unwrap_or_default());
+        let earlier = |instant_ms: u64, cap_ms: u64| match instant_ms {
+            0 => cap_ms,
+            _ => instant_ms.min(cap_ms),
+        };
+        Times {
+            soft_ms: match self.stale_ms {
+                Some(_) => earlier(times.soft_ms, soft_ms),
+                None => times.soft_ms,
+            },
+            hard_ms: earlier(times.hard_ms, hard_ms),
+            ..times
+        }
+    }
+
     /// Whether an entry is to be refreshed. Its hard expiry has not passed.
     #[inline]
     pub(crate) fn needs_refresh(&self, age: &Age) -> Option<NeedsRefresh> {
@@ -121,7 +139,6 @@ fn is_old(early: Early, age: &Age) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::header::Times;
 
     fn freshness(early: Option<Early>, jitter_permille: u16, stale_ms: Option<u64>) -> Freshness {
         Freshness {
@@ -186,6 +203,23 @@ mod tests {
             assert!((share - expected).abs() < 0.05, "{share} is not {expected}");
         }
         assert_eq!(often(1900, 0), 0);
+    }
+
+    #[test]
+    fn a_ttl_that_is_set_shortens_lives_and_lengthens_none() {
+        let times = |soft_ms, hard_ms| Times {
+            created_ms: 1000,
+            soft_ms,
+            hard_ms,
+        };
+        let plain = freshness(None, 0, None);
+        assert_eq!(plain.capped(times(0, 0), 50), times(0, 1050));
+        assert_eq!(plain.capped(times(0, 9000), 50), times(0, 1050));
+        assert_eq!(plain.capped(times(0, 1020), 50), times(0, 1020));
+        let stale = freshness(None, 0, Some(500));
+        assert_eq!(stale.capped(times(0, 0), 50), times(1050, 1550));
+        assert_eq!(stale.capped(times(5000, 9000), 50), times(1050, 1550));
+        assert_eq!(stale.capped(times(1020, 1520), 50), times(1020, 1520));
     }
 
     #[test]

@@ -17,6 +17,11 @@ impl MaxSize {
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
+
+    /// Returns what it was.
+    fn set(&self, entries: u64) -> u64 {
+        self.0.swap(entries, Ordering::Relaxed)
+    }
 }
 
 /// The bounds of the pairs of one cache, by their stems.
@@ -27,6 +32,8 @@ pub(crate) struct MaxSizes(Mutex<HashMap<String, SharedBound>>);
 struct SharedBound {
     maxsize: Arc<MaxSize>,
     has_warned: bool,
+    /// It was set at run time, and no method that joins raises it.
+    is_set: bool,
 }
 
 impl MaxSizes {
@@ -38,11 +45,15 @@ impl MaxSizes {
             let shared = SharedBound {
                 maxsize: maxsize.clone(),
                 has_warned: false,
+                is_set: false,
             };
             pairs.insert(stem.to_owned(), shared);
             return maxsize;
         };
         let maxsize = shared.maxsize.clone();
+        if shared.is_set {
+            return maxsize;
+        }
         let before = maxsize.0.fetch_max(said, Ordering::Relaxed);
         let is_first = before != said && !std::mem::replace(&mut shared.has_warned, true);
         drop(pairs);
@@ -60,6 +71,14 @@ impl MaxSizes {
         }
         maxsize
     }
+
+    /// Sets the bound of a pair at run time, and returns what it was.
+    pub(crate) fn set(&self, stem: &str, entries: u64) -> Option<u64> {
+        let mut pairs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = pairs.get_mut(stem)?;
+        shared.is_set = true;
+        Some(shared.maxsize.set(entries))
+    }
 }
 
 #[cfg(test)]
@@ -76,5 +95,8 @@ mod tests {
         let third = sizes.join("a", "third", 20);
         assert_eq!((first.get(), third.get()), (20, 20));
         assert_eq!(sizes.join("b", "other", 3).get(), 3);
+        assert_eq!(sizes.set("a", 5), Some(20));
+        sizes.join("a", "fourth", 30);
+        assert_eq!((first.get(), sizes.set("c", 5)), (5, None));
     }
 }

@@ -61,7 +61,7 @@ where
             let ttl_ms = settings::ms(error.ttl);
             call.encode_as(Cacheability::Error(error.ttl), error.value, cost, ttl_ms)
         } else {
-            let ttl_ms = cacheability(&returned).ttl_ms(call.method.ttl_ms);
+            let ttl_ms = cacheability(&returned).ttl_ms(call.method.ttl_ms());
             let (Some(ttl_ms), Some(value)) = (ttl_ms, S::stored_in(&returned)) else {
                 return returned;
             };

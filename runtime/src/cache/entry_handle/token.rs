@@ -175,7 +175,7 @@ where
         if scope::is_invalidated(call.engine.id(), &call.method, call.key.field) {
             return token.into_lease_of(&call).map(|_| false);
         }
-        let put = call.encode(value, token.age(), call.method.ttl_ms);
+        let put = call.encode(value, token.age(), call.method.ttl_ms());
         match put {
             Ok(put) => token.put(&call, put).await,
             Err(error) => {
@@ -200,7 +200,7 @@ where
         if scope::is_invalidated(call.engine.id(), &call.method, call.key.field) {
             return Ok(());
         }
-        let put = match call.encode(value, Duration::ZERO, call.method.ttl_ms) {
+        let put = match call.encode(value, Duration::ZERO, call.method.ttl_ms()) {
             Ok(put) => put,
             Err(error) => return Err(call.outdated(&error).await),
         };

@@ -33,7 +33,7 @@ impl BatchAttempt<'_> {
         cost: Duration,
         cacheability: Cacheability,
     ) -> Option<ItemValue> {
-        let ttl_ms = cacheability.ttl_ms(self.method.ttl_ms);
+        let ttl_ms = cacheability.ttl_ms(self.method.ttl_ms());
         let is_cacheable = ttl_ms.is_some();
         let item = &self.items[index];
         let has_use = (is_cacheable && item.lease.is_some())

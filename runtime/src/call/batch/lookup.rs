@@ -62,7 +62,7 @@ impl BatchAttempt<'_> {
     }
 
     fn looked_up(&mut self, index: usize, reply: LookupReply) -> Option<(usize, FoundBytes)> {
-        let opened = self.call(index).open_entry(&reply);
+        let opened = self.call(index).open_item(&reply);
         // What is past its soft expiry is computed together with what is missing.
         let opened = opened.filter(|(_, age)| !(self.mode.write && age.is_soft_past()));
         let Some((opened, age)) = opened else {
