@@ -203,7 +203,9 @@ fn on_every_store(entry_point: EntryPoint, needs: &[Need], body: &dyn Fn(&Place)
         let _where = Where(place.to_string());
         body(&place);
     };
-    on(Store::Memory);
+    if !support::is_further_server() {
+        on(Store::Memory);
+    }
     for binary in binaries() {
         let server = Arc::new(Server::start_on(&binary));
         on(Store::Redis(server.clone()));
