@@ -10,6 +10,7 @@ pub(crate) mod by_path;
 pub(crate) mod entry_handle;
 pub(crate) mod function;
 pub(crate) mod invalidation;
+pub(crate) mod report;
 mod run_time;
 mod scopes;
 pub(crate) mod updates;

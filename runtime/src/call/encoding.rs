@@ -12,6 +12,7 @@ use crate::entry::seal::{self, Context};
 use crate::error::{Error, ErrorKind};
 use crate::method::cacheability::Cacheability;
 use crate::method::return_type::Value;
+use crate::stats::outcome::Miss;
 use crate::store::{LookupReply, Put};
 
 impl KeyedCall<'_> {
@@ -67,6 +68,30 @@ impl KeyedCall<'_> {
     pub(crate) fn open_item(&self, reply: &LookupReply) -> Option<(Option<Vec<u8>>, Age)> {
         let is_error = reply.entry.as_deref().is_some_and(header::is_error);
         self.open_entry(reply).filter(|_| !is_error)
+    }
+
+    /// Why what the store said was a miss.
+    #[cold]
+    pub(crate) fn why_missed(&self, reply: &LookupReply) -> Miss {
+        let Some(bytes) = reply.entry.as_deref() else {
+            return Miss::Absent;
+        };
+        let within = self.within_limit(bytes);
+        let Some(verified) = within.and_then(|bytes| self.verify(bytes)) else {
+            return Miss::Unreadable;
+        };
+        let (times, now_ms) = (verified.times, reply.now_us / 1000);
+        let is_stale = times.soft_ms > 0 && times.soft_ms <= now_ms;
+        if is_stale || !times.are_alive(now_ms) {
+            Miss::Expired
+        } else if !verified.may_be_served(now_ms, reply.epoch)
+            || verified.label.flags & header::ERROR != 0
+        {
+            // It was invalidated together with others, or is another method's error.
+            Miss::Absent
+        } else {
+            Miss::Unreadable
+        }
     }
 
     /// The same for the value that the leader of a flight has published.

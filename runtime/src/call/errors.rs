@@ -4,7 +4,7 @@ use std::future::Future;
 
 use super::Call;
 use crate::method::cacheability::Cacheability;
-use crate::method::cached_error::{CachedErrors, ErrorForm, Outcome};
+use crate::method::cached_error::{CachedErrors, ErrorForm, ValueOrError};
 use crate::method::return_type::{ReturnTypeOf, Value};
 
 /// A call of a method with `cache_err`: as [`Call`], for what it returns as a whole.
@@ -37,8 +37,9 @@ impl<F: ErrorForm> CallWithErrors<'_, F> {
         Fut: Future<Output = Result<T, F::Error>>,
     {
         let errors = self.errors;
-        let cacheability = |outcome: &Outcome<T, F>| errors.cacheability(outcome, cacheability);
-        let method = || async { Outcome::of(method().await) };
+        let cacheability =
+            |outcome: &ValueOrError<T, F>| errors.cacheability(outcome, cacheability);
+        let method = || async { ValueOrError::of(method().await) };
         let outcome = self.call.run(ReturnTypeOf::<false>, cacheability, method);
         errors.returned(outcome.await)
     }
@@ -60,10 +61,10 @@ impl<F: ErrorForm> CallWithErrors<'_, F> {
     {
         let errors = self.errors;
         let cacheability =
-            move |outcome: &Outcome<T, F>| errors.cacheability(outcome, &cacheability);
+            move |outcome: &ValueOrError<T, F>| errors.cacheability(outcome, &cacheability);
         let make = || {
             let method = make();
-            async move { Outcome::of(method.await) }
+            async move { ValueOrError::of(method.await) }
         };
         let outcome = self
             .call
@@ -82,8 +83,9 @@ impl<F: ErrorForm> CallWithErrors<'_, F> {
         method: impl FnOnce() -> Result<T, F::Error>,
     ) -> Result<T, F::Error> {
         let errors = self.errors;
-        let cacheability = |outcome: &Outcome<T, F>| errors.cacheability(outcome, cacheability);
-        let method = || Outcome::of(method());
+        let cacheability =
+            |outcome: &ValueOrError<T, F>| errors.cacheability(outcome, cacheability);
+        let method = || ValueOrError::of(method());
         let call = self.call;
         errors.returned(call.run_blocking(ReturnTypeOf::<false>, cacheability, method))
     }
@@ -105,10 +107,10 @@ impl<F: ErrorForm> CallWithErrors<'_, F> {
     {
         let errors = self.errors;
         let cacheability =
-            move |outcome: &Outcome<T, F>| errors.cacheability(outcome, &cacheability);
+            move |outcome: &ValueOrError<T, F>| errors.cacheability(outcome, &cacheability);
         let make = || {
             let run = make();
-            move || Outcome::of(run())
+            move || ValueOrError::of(run())
         };
         let call = self.call;
         errors.returned(call.run_stale_blocking(ReturnTypeOf::<false>, cacheability, make))

@@ -123,14 +123,18 @@ impl<E> ErrorForm for ErrorMarker<E> {
 
 /// What a method with `cache_err` returned, or what is stored of that.
 #[derive(Debug)]
-pub(crate) enum Outcome<T, F> {
+pub(crate) enum ValueOrError<T, F> {
     /// Its value.
     Value(T),
     /// Its error.
     Error(F),
 }
 
-impl<T: Value, F: ErrorForm> Storable for Outcome<T, F> {
+impl<T: Value, F: ErrorForm> Storable for ValueOrError<T, F> {
+    fn is_error(&self) -> bool {
+        matches!(self, Self::Error(_))
+    }
+
     fn payload(&self) -> &dyn Serialize {
         match self {
             Self::Value(value) => value,
@@ -147,7 +151,7 @@ impl<T: Value, F: ErrorForm> Storable for Outcome<T, F> {
     }
 }
 
-impl<T, F: ErrorForm> Outcome<T, F> {
+impl<T, F: ErrorForm> ValueOrError<T, F> {
     pub(crate) fn of(returned: Result<T, F::Error>) -> Self {
         match returned {
             Ok(value) => Self::Value(value),
@@ -201,23 +205,25 @@ impl<F: ErrorForm> CachedErrors<F> {
     /// The cacheability of what a method returned.
     pub(crate) fn cacheability<T>(
         self,
-        outcome: &Outcome<T, F>,
+        outcome: &ValueOrError<T, F>,
         of_value: impl FnOnce(&T) -> Cacheability,
     ) -> Cacheability {
         match outcome {
-            Outcome::Value(value) => of_value(value),
-            Outcome::Error(error) if error.error().is_some_and(|error| self.includes(error)) => {
+            ValueOrError::Value(value) => of_value(value),
+            ValueOrError::Error(error)
+                if error.error().is_some_and(|error| self.includes(error)) =>
+            {
                 Cacheability::Error(self.ttl)
             }
-            Outcome::Error(_) => Cacheability::Failed,
+            ValueOrError::Error(_) => Cacheability::Failed,
         }
     }
 
     /// What the method returned, or would have.
-    pub(crate) fn returned<T>(self, outcome: Outcome<T, F>) -> Result<T, F::Error> {
+    pub(crate) fn returned<T>(self, outcome: ValueOrError<T, F>) -> Result<T, F::Error> {
         match outcome {
-            Outcome::Value(value) => Ok(value),
-            Outcome::Error(error) => Err(error.into_error(self.restore)),
+            ValueOrError::Value(value) => Ok(value),
+            ValueOrError::Error(error) => Err(error.into_error(self.restore)),
         }
     }
 

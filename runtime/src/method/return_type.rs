@@ -184,7 +184,7 @@ pub trait Value: Serialize + DeserializeOwned {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Value for T {}
 
-/// What a call stores and reads back: a value, or an [`Outcome`](super::cached_error::Outcome).
+/// What a call stores and reads back: a value, or a [`ValueOrError`](super::cached_error::ValueOrError).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored in the cache",
     label = "a cached method must return `T` or `Result<T, E>` with `T: serde::Serialize + serde::de::DeserializeOwned`",
@@ -192,6 +192,11 @@ impl<T: Serialize + DeserializeOwned> Value for T {}
     note = "or leave it uncached: `#[nocache]` on a method"
 )]
 pub trait Storable: Sized {
+    /// Whether the method returned an error.
+    fn is_error(&self) -> bool {
+        false
+    }
+
     /// What a codec is given.
     fn payload(&self) -> &dyn erased_serde::Serialize;
 

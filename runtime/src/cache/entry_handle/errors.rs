@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::future::Future;
-use std::time::Instant;
+use std::pin::pin;
 
 use super::blocking::BlockingEntryHandle;
 use super::token::EntryToken;
 use super::{Condition, Entry, EntryHandle, Needs, Ready};
-use crate::call::failure;
+use crate::call::execution::HandleExecution;
+use crate::call::{failure, not_stored};
 use crate::deadline::HANDLE_DEADLINE;
 use crate::engine::scope;
 use crate::error::Error;
@@ -17,6 +18,7 @@ use crate::method::return_type::{ReturnType, Value};
 use crate::rt::blocking;
 use crate::settings;
 use crate::stats::Event;
+use crate::stats::outcome::NotStored;
 use crate::store::OnHeldLease;
 
 /// Finds the error in what a method returned, if it is to be stored.
@@ -49,31 +51,40 @@ where
             return run().await;
         };
         let call = entry.call();
-        call.count(Event::exec, 1);
         if scope::is_invalidated(call.engine.id(), &call.method, call.key.field) {
+            call.count(Event::exec, 1);
+            call.count(Event::bypass, 1);
             return run().await;
         }
         let token = EntryToken::take(entry.call(), OnHeldLease::Preempt, HANDLE_DEADLINE).await;
-        let started = Instant::now();
-        let returned = run().await;
-        let cost = started.elapsed();
+        let execution = HandleExecution::start(&call);
+        let returned = execution.run(pin!(run())).await;
+        let cost = execution.end();
         let put = if let Some(error) = find_error(&returned) {
             let ttl_ms = settings::ms(error.ttl);
             call.encode_as(Cacheability::Error(error.ttl), error.value, cost, ttl_ms)
-        } else {
-            let ttl_ms = cacheability(&returned).ttl_ms(call.method.ttl_ms());
-            let (Some(ttl_ms), Some(value)) = (ttl_ms, S::stored_in(&returned)) else {
+        } else if let Some(value) = S::stored_in(&returned) {
+            let cacheability = cacheability(&returned);
+            let Some(ttl_ms) = cacheability.ttl_ms(call.method.ttl_ms()) else {
+                call.count_not_stored(not_stored::uncacheable(cacheability));
                 return returned;
             };
             call.encode(value, cost, ttl_ms)
+        } else {
+            call.count_not_stored(NotStored::Failed);
+            return returned;
         };
         match token.and_then(|token| Ok((token, put?))) {
             Ok((token, put)) => drop(token.put(&call, put).await),
             Err(error) if failure::is_unstorable(&error) => {
+                call.count_not_stored(not_stored::unstorable(&error));
                 drop(call.outdated(&error).await);
                 failure::warn_unstorable(&call.method, &error);
             }
-            Err(_) => call.count(Event::error, 1),
+            Err(_) => {
+                call.count(Event::error, 1);
+                call.count_not_stored(NotStored::Store);
+            }
         }
         returned
     }
