@@ -29,7 +29,7 @@ use self::overrides::Overrides;
 use self::refreshes::Refreshes;
 use self::scope::Mode;
 use self::single_flight::Flights;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::key::digest::Field;
 use crate::method::Method;
 use crate::method::bound::{BoundMethod, BoundRef};
@@ -195,10 +195,22 @@ impl Engine {
     /// Counts an event for the method, the cache, and the scopes that are open here.
     #[inline]
     pub(crate) fn count(&self, bound: Option<&BoundMethod>, event: Event, n: u64) {
-        bound
-            .map_or(&self.state().unbound, |bound| &bound.counters)
-            .add(event, n);
+        match bound {
+            Some(bound) => {
+                bound.counters.add(event, n);
+                bound.metrics.count(event, n);
+            }
+            None => {
+                self.state().unbound.add(event, n);
+            }
+        }
         scope::count(self.0.id, event, n);
+    }
+
+    /// Counts a failure of the cache.
+    pub(crate) fn count_error(&self, bound: &BoundMethod, kind: ErrorKind) {
+        self.count(Some(bound), Event::error, 1);
+        bound.metrics.count_error(kind);
     }
 
     /// Counts a hit that has saved an execution of this cost. Returns whether to measure how long it took: one in some.
@@ -206,6 +218,7 @@ impl Engine {
     pub(crate) fn count_hit(&self, bound: &BoundMethod, cost_us: u32) -> bool {
         let before = bound.counters.add(Event::hit, 1);
         bound.counters.add(Event::saved_us, cost_us.into());
+        bound.metrics.count(Event::saved_us, cost_us.into());
         scope::count_hit(self.0.id, cost_us);
         before.is_multiple_of(HITS_PER_SAMPLE)
     }
@@ -215,6 +228,9 @@ impl Engine {
     pub(crate) fn count_outcome(&self, bound: Option<&BoundMethod>, outcome: Outcome) {
         if let Some(event) = outcome.event() {
             self.count(bound, event, 1);
+        }
+        if let Some(bound) = bound {
+            bound.metrics.count_outcome(outcome);
         }
     }
 
@@ -329,7 +345,12 @@ impl Engine {
 
     fn bind_new(&self, declaration: Declaration<'_>) -> Result<Arc<BoundMethod>, Error> {
         self.state().named_methods.claim(&declaration)?;
-        let bound = BoundMethod::new(declaration, &self.0.defaults, &self.state().maxsizes)?;
+        let bound = BoundMethod::new(
+            self.name(),
+            declaration,
+            &self.0.defaults,
+            &self.state().maxsizes,
+        )?;
         if self.0.kind == StoreKind::Memory {
             bound.pair.policy.in_memory()?;
         }

@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run -p service                  # any free port; with PORT=8080 that one
 //! cargo run -p service -- --self-test   # sends itself requests and exits
+//! cargo run -p service --features metrics # with `/metrics` for Prometheus
 //! REDIS_URL=redis://127.0.0.1:6379 DATABASE=users.db cargo run -p service
 //! ```
 
@@ -172,17 +173,42 @@ async fn get_stats(State((_, cache)): State<App>) -> Json<Value> {
     Json(json!({ "hits": stats.hit, "misses": stats.miss }))
 }
 
+/// How well each method does, for a person.
+async fn get_report(State((_, cache)): State<App>) -> String {
+    cache.report().to_string()
+}
+
+/// The same for a machine.
+async fn get_report_json(State((_, cache)): State<App>) -> Json<Value> {
+    Json(json!(cache.report()))
+}
+
+/// Adds `/metrics`. The recorder is installed before there is a cache.
+#[cfg(feature = "metrics")]
+fn with_metrics(router: Router<App>) -> Result<Router<App>, Box<dyn Error>> {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let exporter = recorder.handle();
+    metrics::set_global_recorder(recorder)?;
+    let scrape = move || std::future::ready(exporter.render());
+    Ok(router.route("/metrics", get(scrape)))
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let database = std::env::var("DATABASE").unwrap_or_else(|_| ":memory:".to_owned());
+    let router = Router::new();
+    #[cfg(feature = "metrics")]
+    let router = with_metrics(router)?;
     let cache = Cache::from_env("service")?;
     let users = Sqlite::open(&database)?.cached(&cache);
     let app: App = (Arc::new(users), cache.clone());
-    let router = Router::new()
+    let router = router
         .route("/users/{id}", get(get_user).put(put_user))
         .route("/orders", get(get_orders))
         .route("/orders/one-by-one", get(get_orders_one_by_one))
         .route("/stats", get(get_stats))
+        .route("/cache", get(get_report))
+        .route("/cache.json", get(get_report_json))
         .with_state(app);
 
     let port = std::env::var("PORT").map_or(Ok(0), |port| port.parse::<u16>())?;

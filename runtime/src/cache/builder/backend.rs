@@ -27,7 +27,7 @@ impl Backend {
         }
     }
 
-    pub(super) fn open(self, clock: Clock, tls: &Tls) -> Result<AnyStore, Error> {
+    pub(super) fn open(self, cache: &str, clock: Clock, tls: &Tls) -> Result<AnyStore, Error> {
         let target = match self {
             Self::Memory => return Ok(AnyStore::Memory(Memory::new(clock))),
             Self::Redis(url) => Target::one(&url, tls)?,
@@ -36,6 +36,6 @@ impl Backend {
             #[cfg(feature = "sentinel")]
             Self::Sentinel(urls, service) => Target::sentinel(&urls, &service, tls)?,
         };
-        Ok(AnyStore::Redis(Redis::new(target, clock)))
+        Ok(AnyStore::Redis(Redis::new(cache, target, clock)))
     }
 }
