@@ -150,7 +150,11 @@ pub(crate) fn of_function(
     options: TokenStream,
     errors: &mut Vec<Error>,
 ) -> (BlockArgs, MethodArgs) {
+    let before = errors.len();
     let args: FnArgs = read(options, errors);
+    if errors.len() == before {
+        errors.extend(cacheability::errors_alone(&args.method));
+    }
     let block = BlockArgs {
         cache: args.cache,
         handle: args.handle,
@@ -191,7 +195,12 @@ pub(crate) fn of_method(meta: &Meta, errors: &mut Vec<Error>) -> MethodArgs {
     match meta {
         Meta::Path(_) => MethodArgs::default(),
         Meta::List(list) => {
+            let before = errors.len();
             let args: MethodArgs = read(list.tokens.clone(), errors);
+            // One mistake, one error: an option that cannot be read is none that is missing.
+            if errors.len() == before {
+                errors.extend(cacheability::errors_alone(&args));
+            }
             contradictions(
                 &args,
                 "keep one of them, or write `ttl` on the block",
@@ -258,7 +267,6 @@ fn name(option: &NestedMeta) -> Option<Path> {
 fn contradictions(args: &MethodArgs, both_ttls: &str, errors: &mut Vec<Error>) {
     contradiction(args.single, args.multiple, errors);
     nones(args.cache_none, args.ttl_none, errors);
-    errors.extend(cacheability::errors_alone(args));
     if let (Some(ttl), Some(_)) = (args.ttl, &args.ttl_fn) {
         errors.push(Error::new(
             ttl.1,

@@ -356,6 +356,7 @@ fn options(
     errors: &mut Vec<Error>,
 ) -> Option<BatchPlan> {
     errors.extend(valid::options(&block.args, args));
+    errors.extend(valid::fallible(method, args));
     if args.batch.is_none() && args.shares.is_none() {
         errors.extend(valid::owned(block, method, args));
         return None;

@@ -38,7 +38,7 @@ pub(crate) use invalidation::{no_entries, used_with_ok, writes};
 pub(crate) use listed::{marked, only_methods, unknown_arguments, unknown_methods};
 pub(crate) use receiver::{is_shared, omittable, skip_on_receiver};
 pub(crate) use refresh::{options, outlived, owned, refreshed_owner};
-pub(crate) use returned::nothing;
+pub(crate) use returned::{fallible, nothing};
 pub(crate) use sharing::{sharing, unknown_shared};
 
 /// The rules for a method that is to be cached. Every broken one is reported.
