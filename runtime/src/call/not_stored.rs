@@ -22,13 +22,14 @@ pub(super) fn without_key(engine: &Engine, is_bound: bool, mode: Mode) -> NotSto
 }
 
 /// Of a value that is not cacheable.
-pub(crate) fn uncacheable(cacheability: Cacheability) -> NotStored {
+pub(crate) fn uncacheable(cacheability: &Cacheability) -> NotStored {
     match cacheability {
         Cacheability::For(_) => NotStored::ZeroTtl,
         Cacheability::Cacheable
         | Cacheability::Uncacheable
         | Cacheability::Error(_)
         | Cacheability::Failed => NotStored::Refused,
+        Cacheability::Tagged(tagged) => uncacheable(&tagged.0),
     }
 }
 

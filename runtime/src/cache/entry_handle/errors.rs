@@ -10,7 +10,6 @@ use super::{Condition, Entry, EntryHandle, Needs, Ready};
 use crate::call::execution::HandleExecution;
 use crate::call::{failure, not_stored};
 use crate::deadline::HANDLE_DEADLINE;
-use crate::engine::scope;
 use crate::error::Error;
 use crate::method::cacheability::Cacheability;
 use crate::method::cached_error::ErrorToStore;
@@ -51,7 +50,7 @@ where
             return run().await;
         };
         let call = entry.call();
-        if scope::is_invalidated(call.engine.id(), &call.method, call.key.field) {
+        if call.is_part_of_its_write() {
             call.count(Event::exec, 1);
             call.count(Event::bypass, 1);
             return run().await;
@@ -62,14 +61,14 @@ where
         let cost = execution.end();
         let put = if let Some(error) = find_error(&returned) {
             let ttl_ms = settings::ms(error.ttl);
-            call.encode_as(Cacheability::Error(error.ttl), error.value, cost, ttl_ms)
+            call.encode_as(&Cacheability::Error(error.ttl), error.value, cost, ttl_ms)
         } else if let Some(value) = S::stored_in(&returned) {
             let cacheability = cacheability(&returned);
             let Some(ttl_ms) = cacheability.ttl_ms(call.method.ttl_ms()) else {
-                call.count_not_stored(not_stored::uncacheable(cacheability));
+                call.count_not_stored(not_stored::uncacheable(&cacheability));
                 return returned;
             };
-            call.encode(value, cost, ttl_ms)
+            call.encode_as(&cacheability, value, cost, ttl_ms)
         } else {
             call.count_not_stored(NotStored::Failed);
             return returned;
