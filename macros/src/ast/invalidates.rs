@@ -107,7 +107,14 @@ fn tag(
 pub(super) fn updates(attribute: &Attribute) -> Result<Vec<Invalidates>, Error> {
     let form = "write the calls whose entries are to hold what the method returns, such as `#[updates(find(id))]`";
     let calls = parse(attribute, form)?;
-    calls.into_iter().map(invalidated).collect()
+    let entry = |call| match tag(&call)? {
+        Some(_) => Err(Error::new_spanned(
+            &call.call,
+            "`updates` stores what the method returns as one entry, and a tag is one of many; write `#[invalidates(tag(…))]`",
+        )),
+        None => invalidated(call),
+    };
+    calls.into_iter().map(entry).collect()
 }
 
 fn parse(
