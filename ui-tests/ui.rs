@@ -76,6 +76,7 @@ pass! {
     "pass/shadowed_prelude.rs" shadowed_prelude,
     "pass/skipped_arguments.rs" skipped_arguments,
     "pass/skipped_connections.rs" skipped_connections,
+    "pass/tags_of_everything.rs" tags_of_everything,
     "pass/traits_with_associated_items.rs" traits_with_associated_items,
     "pass/versions.rs" versions,
     "pass/visibilities.rs" visibilities,

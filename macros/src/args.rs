@@ -14,6 +14,7 @@ mod literal;
 mod name;
 mod path;
 mod precedence;
+mod tags;
 
 use std::collections::HashSet;
 
@@ -34,8 +35,9 @@ pub(crate) use literal::{Flag, MaxSize, Version};
 pub(crate) use name::{Name, NameOfBlock};
 pub(crate) use path::{CacheExpr, HandleName, Krate, SelfKey, Vis, Wrapper};
 pub(crate) use precedence::{
-    NonePolicy, effective_early, effective_stale_ms, outlives_calls, outliving,
+    NonePolicy, effective_early, effective_stale_ms, effective_tags, outlives_calls, outliving,
 };
+pub(crate) use tags::{Tag, TagsFn, TagsOf};
 
 /// `#[cache_impl(…)]`
 #[derive(Debug, Default, FromMeta)]
@@ -69,6 +71,8 @@ pub(crate) struct BlockArgs {
     pub(crate) cache_err: Option<OnlyOnMethods>,
     pub(crate) ttl_err: Option<OnlyOnMethods>,
     pub(crate) err_value: Option<OnlyOnMethods>,
+    pub(crate) tags: Option<TagsOf>,
+    pub(crate) tags_fn: Option<OnlyOnMethods>,
     pub(crate) batch: Option<OnlyOnOneMethod>,
     pub(crate) shares: Option<OnlyOnOneMethod>,
     pub(crate) name: Option<NameOfBlock>,
@@ -118,6 +122,8 @@ pub(crate) struct MethodArgs {
     pub(crate) touch: Option<Touch>,
     pub(crate) version: Option<Version>,
     pub(crate) name: Option<Name>,
+    pub(crate) tags: Option<TagsOf>,
+    pub(crate) tags_fn: Option<TagsFn>,
     /// Cached item by item.
     pub(crate) batch: Option<BatchOver>,
     pub(crate) shares: Option<Shares>,
@@ -178,6 +184,7 @@ pub(crate) fn of_block(options: TokenStream, errors: &mut Vec<Error>) -> BlockAr
     contradiction(args.single, args.multiple, errors);
     nones(args.cache_none, args.ttl_none, errors);
     errors.extend(soft_timeout_alone(args.soft_timeout, args.stale));
+    errors.extend(args.tags.as_ref().and_then(|tags| tags.error.clone()));
     errors.extend(listed(args.only.as_ref().map(|only| &only.0)));
     errors.extend(listed(args.skip.as_ref().map(|skip| &skip.0)));
     if let (Some(only), Some(_)) = (&args.only, args.by_default) {
@@ -265,6 +272,7 @@ fn name(option: &NestedMeta) -> Option<Path> {
 }
 
 fn contradictions(args: &MethodArgs, both_ttls: &str, errors: &mut Vec<Error>) {
+    errors.extend(args.tags.as_ref().and_then(|tags| tags.error.clone()));
     contradiction(args.single, args.multiple, errors);
     nones(args.cache_none, args.ttl_none, errors);
     if let (Some(ttl), Some(_)) = (args.ttl, &args.ttl_fn) {

@@ -17,6 +17,7 @@ mod receiver;
 mod refresh;
 mod returned;
 mod sharing;
+mod tags;
 
 use syn::{Attribute, Error, Receiver};
 
@@ -40,6 +41,7 @@ pub(crate) use receiver::{is_shared, omittable, skip_on_receiver};
 pub(crate) use refresh::{options, outlived, owned, refreshed_owner};
 pub(crate) use returned::{fallible, nothing};
 pub(crate) use sharing::{sharing, unknown_shared};
+pub(crate) use tags::{tags, tags_of_block};
 
 /// The rules for a method that is to be cached. Every broken one is reported.
 pub(crate) fn cached(

@@ -144,7 +144,7 @@ impl TtlFn {
     }
 }
 
-fn function(expr: &Expr, option: &str, returns: &str) -> Result<ExprPath> {
+pub(super) fn function(expr: &Expr, option: &str, returns: &str) -> Result<ExprPath> {
     path(expr).ok_or_else(|| {
         at(
             expr,

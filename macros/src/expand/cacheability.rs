@@ -114,11 +114,20 @@ fn condition(context: &Context<'_>, method: &Method<'_>, args: &MethodArgs) -> O
         let ttl = apply(context, &ttl_fn.0, &value);
         quote_spanned!(at=> #private::IntoCacheability::into_cacheability(#ttl))
     });
-    if parts.is_empty() && otherwise.is_none() {
+    let tags = args.tags_fn.as_ref().map(|tags_fn| {
+        let at = ours(tags_fn.0.span());
+        let tags = apply(context, &tags_fn.0, &value);
+        quote_spanned!(at=> || #tags)
+    });
+    if parts.is_empty() && otherwise.is_none() && tags.is_none() {
         return None;
     }
     let otherwise = otherwise.unwrap_or_else(|| quote!(#private::Cacheability::Cacheable));
-    Some(quote!(|#value| { #(#parts)* #otherwise }))
+    let Some(tags) = tags else {
+        return Some(quote!(|#value| { #(#parts)* #otherwise }));
+    };
+    let decide = quote!(|| { #(#parts)* #otherwise });
+    Some(quote!(|#value| #private::Cacheability::tagged((#decide)(), #tags)))
 }
 
 /// `is_complete(value)`, with errors of the compiler at the path.

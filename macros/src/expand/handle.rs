@@ -10,7 +10,7 @@ use super::access::Access;
 use super::attributes::{cfgs, lint_levels};
 use super::context::Context;
 use super::fragment::{self, is_generic};
-use super::{argument, batch, cacheability, entries, original, returned};
+use super::{argument, batch, cacheability, entries, original, returned, tags};
 use crate::args::MethodArgs;
 use crate::ast::{CallStyle, EntryPoint, Method};
 use crate::plan::Kind;
@@ -190,6 +190,7 @@ impl<'a> Handle<'a> {
             prelude, engine, ..
         } = &self.access;
         let writer = fragment::lending_key_writer(self.context, self.entry, &self.access.this());
+        let tags = tags::of_handle(self.context, self.entry, self.args, &self.access.this());
         let takes = argument::takes(self.context, self.method);
         let proof = returned::named(self.context, self.method, &shape);
         let arguments = self.keyed.iter().map(|(ident, ty)| quote!(#ident: #ty));
@@ -215,7 +216,7 @@ impl<'a> Handle<'a> {
                 #proof
                 #takes
                 #prelude
-                let #call = #private::Call::of_entry(#engine, #declaration(), #writer);
+                let #call = #private::Call::of_entry(#engine, #declaration(), #writer) #tags;
                 #krate::#handle::new(#call, #run)#condition
             }
         }

@@ -30,6 +30,8 @@ fn options_of_another(args: &MethodArgs) -> Option<(&'static str, proc_macro2::S
         ("touch", args.touch.is_some()),
         ("version", args.version.is_some()),
         ("name", args.name.is_some()),
+        ("tags", args.tags.is_some()),
+        ("tags_fn", args.tags_fn.is_some()),
     ];
     let shares = args.shares.as_ref()?;
     let (name, _) = said.into_iter().find(|(_, is_said)| *is_said)?;
