@@ -16,10 +16,8 @@ struct Order {
     user: u64,
 }
 
-impl Order {
-    fn tags(&self) -> Tags {
-        Tags::new().with("user", &self.user)
-    }
+fn tags_of_found(found: &Option<Order>) -> Tags {
+    found.iter().fold(Tags::new(), |tags, order| tags.with("user", &order.user))
 }
 
 fn tags_of_all(orders: &[Order]) -> Tags {
@@ -37,7 +35,7 @@ impl Repo {
         Ok(vec![Order { id: 1, user }])
     }
 
-    #[cache(tags(order = id), tags_fn = Order::tags, stale = "1h")]
+    #[cache(tags(order = id), tags_fn = tags_of_found, stale = "1h")]
     async fn find(&self, id: u64) -> Option<Order> {
         Some(Order { id, user: id + 1 })
     }

@@ -32,10 +32,21 @@ pub(super) fn of_handle(
 ) -> Option<TokenStream> {
     let tags = made(context, args, this)?;
     let lends = argument::lends(context, method);
-    Some(quote!(.tagged(|| { #lends #tags })))
+    let one_of_ids = one_of_ids(method, args);
+    Some(quote!(.tagged(|| { #lends #one_of_ids #tags })))
 }
 
-/// The same for the items of a batch: `id` is what one of them is called.
+/// In a batch method the name of its ids stands for one of them.
+fn one_of_ids(method: &Method<'_>, args: &MethodArgs) -> Option<TokenStream> {
+    let ids = &args.batch.as_ref()?.0;
+    let mut arguments = method.args.iter();
+    let is_named = arguments.any(|argument| argument.ident == *ids);
+    let id = method.args.iter().find(|argument| argument.ident == "id");
+    let id = &id.filter(|_| !is_named)?.ident;
+    Some(quote!(#[allow(unused_variables)] let #ids = &#id;))
+}
+
+/// The same for the items of a batch: `id` is what one of them is called in the key.
 pub(super) fn of_items(
     context: &Context<'_>,
     args: &MethodArgs,
@@ -43,7 +54,8 @@ pub(super) fn of_items(
     id: &syn::Ident,
 ) -> Option<TokenStream> {
     let tags = made(context, args, this)?;
-    Some(quote!(.tagged(|#id| #tags)))
+    let one = args.batch.as_ref().map_or(id, |ids| &ids.0);
+    Some(quote!(.tagged(|#one| { let _ = #one; #tags })))
 }
 
 fn made(context: &Context<'_>, args: &MethodArgs, this: &TokenStream) -> Option<TokenStream> {
