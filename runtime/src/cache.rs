@@ -12,6 +12,8 @@ pub(crate) mod function;
 pub(crate) mod invalidation;
 mod run_time;
 mod scopes;
+#[cfg(feature = "test-util")]
+pub(crate) mod test_cache;
 pub(crate) mod updates;
 pub(crate) mod wrapper;
 pub(crate) mod write;

@@ -3,6 +3,8 @@
 //! Imports `method`, `store` and the wings below them.
 //! Start with [`single_flight`]: calls that share one execution.
 
+#[cfg(feature = "test-util")]
+pub(crate) mod call_log;
 pub(crate) mod detached;
 mod functions;
 pub(crate) mod invalidation_queue;

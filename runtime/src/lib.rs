@@ -30,6 +30,9 @@ pub use cache::entry_handle::token::EntryToken;
 pub use cache::function::CachedFunction;
 pub use cache::function::builder::FunctionBuilder;
 pub use cache::function::entry::{BlockingFunctionEntry, FunctionEntry};
+#[cfg(feature = "test-util")]
+#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+pub use cache::test_cache::{TestCache, TestCall};
 pub use cache::wrapper::{CacheExt, CacheMutExt, Cacheable, CacheableMut};
 pub use engine::lost_invalidation::LostInvalidation;
 pub use engine::scope::Mode;

@@ -13,6 +13,8 @@ mod method_state;
 mod pair;
 pub(crate) mod redis;
 pub(crate) mod sweep;
+#[cfg(feature = "test-util")]
+pub(crate) mod test_store;
 mod token;
 
 pub use self::any::StoreKind;

@@ -11,6 +11,8 @@ use super::contract::{LookupReply, Store};
 use super::memory::Memory;
 use super::pair::Pair;
 use super::redis::{Lookup, Redis};
+#[cfg(feature = "test-util")]
+use super::test_store::TestStore;
 use crate::deadline::Timeout;
 use crate::error::Error;
 use crate::key::digest::Field;
@@ -34,6 +36,8 @@ pub enum StoreKind {
 pub(crate) enum AnyStore {
     Memory(Memory),
     Redis(Redis),
+    #[cfg(feature = "test-util")]
+    Test(TestStore),
 }
 
 impl AnyStore {
@@ -58,6 +62,8 @@ impl AnyStore {
         match self {
             Self::Memory(memory) => Self::Memory(memory.in_child()),
             Self::Redis(redis) => Self::Redis(redis.in_child()),
+            #[cfg(feature = "test-util")]
+            Self::Test(store) => Self::Test(store.in_child()),
         }
     }
 }
@@ -70,6 +76,8 @@ impl Deref for AnyStore {
         match self {
             Self::Memory(memory) => memory,
             Self::Redis(redis) => redis,
+            #[cfg(feature = "test-util")]
+            Self::Test(store) => store,
         }
     }
 }

@@ -13,9 +13,10 @@ mod tests;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use self::content::{Content, MemoryLease, Now};
 use self::pair::MemoryPair;
@@ -32,6 +33,7 @@ use crate::store::Pair;
 /// All pairs of one cache, behind one lock: an operation is as atomic as a script.
 pub(crate) struct Memory {
     clock: Clock,
+    /// By the clock of the runtime, which tests may pause.
     started: Instant,
     started_us: u64,
     content: Mutex<Content>,
@@ -78,7 +80,7 @@ impl Memory {
             return Err(Error::new(ErrorKind::Closed, "the cache is closed"));
         }
         let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
-        let own_us = self.started_us + micros(self.started.elapsed());
+        let own_us = self.started_us + micros(self.started.elapsed()) + self.clock.ahead_us();
         let now = Now {
             own_us,
             us: match self.clock.forced_us() {
