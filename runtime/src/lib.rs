@@ -30,6 +30,7 @@ pub use cache::entry_handle::token::EntryToken;
 pub use cache::function::CachedFunction;
 pub use cache::function::builder::FunctionBuilder;
 pub use cache::function::entry::{BlockingFunctionEntry, FunctionEntry};
+pub use cache::health::Health;
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub use cache::test_cache::{TestCache, TestCall};
@@ -313,4 +314,4 @@ pub use redis_func_cache_macros::nocache;
 pub use redis_func_cache_macros::updates;
 pub use settings::{Stampede, StructureTtl, Touch};
 pub use stats::Stats;
-pub use store::StoreKind;
+pub use store::{Availability, StoreKind};

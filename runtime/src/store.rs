@@ -4,6 +4,7 @@
 //! operations; then [`memory`], which is also the executable model of the Lua, and [`redis`].
 
 mod any;
+mod availability;
 mod clock;
 mod contract;
 mod listener;
@@ -19,6 +20,8 @@ mod token;
 
 pub use self::any::StoreKind;
 pub(crate) use self::any::{AnyStore, PendingRead};
+pub use self::availability::Availability;
+pub(crate) use self::availability::StoreHealth;
 pub(crate) use self::clock::{Clock, ServerTime};
 pub(crate) use self::contract::{
     AcceptEntry, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease,

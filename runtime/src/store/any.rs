@@ -7,6 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use serde::Serialize;
+
 use super::contract::{LookupReply, Store};
 use super::memory::Memory;
 use super::pair::Pair;
@@ -19,7 +21,8 @@ use crate::key::digest::Field;
 use crate::settings::Touch;
 
 /// What kind of store a cache keeps its entries in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StoreKind {
     /// The memory of this process: nothing is shared with others.

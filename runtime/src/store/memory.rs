@@ -23,7 +23,8 @@ use self::pair::MemoryPair;
 use self::ranking::Ranking;
 use super::{
     Clock, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, Listeners, LookupReply,
-    OnHeldLease, Put, PutDone, PutOutcome, RawEntry, ServerTime, Store, StoreView, Token,
+    OnHeldLease, Put, PutDone, PutOutcome, RawEntry, ServerTime, Store, StoreHealth, StoreView,
+    Token,
 };
 use crate::error::{Error, ErrorKind};
 use crate::key::digest::{Field, Fields};
@@ -344,6 +345,10 @@ impl Store for Memory {
 
     async fn ping(&self, _at_most: Duration) -> Result<Duration, Error> {
         self.content().map(|_| Duration::ZERO)
+    }
+
+    fn health(&self) -> StoreHealth {
+        StoreHealth::unless_closed(self.closed.load(Ordering::Relaxed))
     }
 
     async fn close(&self) {

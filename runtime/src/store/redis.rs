@@ -34,7 +34,7 @@ use self::write::claim::ClaimOutcome;
 use self::write::leases;
 use super::{
     Clock, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, LookupReply, Pair, Put,
-    PutDone, Store, Token,
+    PutDone, Store, StoreHealth, Token,
 };
 use crate::deadline::Timeout;
 use crate::entry::header;
@@ -312,6 +312,10 @@ impl Store for Redis {
 
     fn is_unavailable(&self, pair: &Pair) -> bool {
         self.client.is_unavailable(pair)
+    }
+
+    fn health(&self) -> StoreHealth {
+        self.client.health()
     }
 
     fn dropped_touches(&self) -> u64 {

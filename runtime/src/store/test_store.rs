@@ -9,8 +9,8 @@ use tokio::sync::watch;
 
 use super::memory::Memory;
 use super::{
-    ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, LookupReply, Pair, Put, PutDone,
-    Store, Token,
+    Availability, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, LookupReply, Pair,
+    Put, PutDone, Store, StoreHealth, Token,
 };
 use crate::deadline::HANDLE_DEADLINE;
 use crate::error::Error;
@@ -207,6 +207,15 @@ impl Store for TestStore {
     fn is_unavailable(&self, _pair: &Pair) -> bool {
         let faults = self.faults();
         faults.is_frozen || faults.reads_fail
+    }
+
+    fn health(&self) -> StoreHealth {
+        let (memory, faults) = (self.memory.health(), self.faults());
+        let is_closed = memory.reads == Availability::Unavailable;
+        StoreHealth {
+            reads: Availability::unless(is_closed || faults.is_frozen || faults.reads_fail),
+            writes: Availability::unless(is_closed || faults.is_frozen || faults.writes_fail),
+        }
     }
 
     async fn close(&self) {
