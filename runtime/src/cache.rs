@@ -11,6 +11,7 @@ pub(crate) mod entry_handle;
 pub(crate) mod function;
 pub(crate) mod health;
 pub(crate) mod invalidation;
+pub(crate) mod report;
 mod run_time;
 mod scopes;
 #[cfg(feature = "test-util")]

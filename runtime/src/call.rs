@@ -9,14 +9,17 @@ pub(crate) mod acquire;
 pub(crate) mod attempt;
 mod backlog;
 pub(crate) mod batch;
+mod bypass;
 pub(crate) mod commit;
 mod discard;
 mod encoding;
 mod execute;
-mod execution;
+pub(crate) mod execution;
 pub(crate) mod failure;
 pub(crate) mod lease;
 mod lookup;
+pub(crate) mod not_stored;
+mod record;
 mod refresh;
 mod steps;
 
@@ -26,6 +29,7 @@ use std::pin::Pin;
 use tokio::sync::oneshot;
 
 use self::attempt::{Attempt, KeyedCall};
+use self::bypass::Bypass;
 use self::steps::Steps;
 use crate::engine::Engine;
 use crate::engine::scope::Mode;
@@ -37,6 +41,7 @@ use crate::method::cacheability::Cacheability;
 use crate::method::return_type::{ReturnType, Value};
 use crate::rt::blocking;
 use crate::stats::Event;
+use crate::stats::outcome::NotStored;
 
 /// A call whose arguments have become a key.
 #[derive(Debug)]
@@ -159,6 +164,7 @@ impl<'a> Call<'a> {
                 // Begun only if it is this process that refreshes.
                 let run = refresh.run::<S, R>(cacheability, async { method().await });
                 if let Some(fresh) = Box::pin(run).await {
+                    steps.answered_fresh();
                     return S::from_stored(fresh);
                 }
             }
@@ -218,6 +224,7 @@ impl<'a> Call<'a> {
                     }
                 }));
                 if let Some(fresh) = steps.fresh_in_time(needs, refreshed).await {
+                    steps.answered_fresh();
                     return fresh;
                 }
             }
@@ -267,19 +274,19 @@ impl<'a> Call<'a> {
     fn steps(self) -> Steps<'a> {
         let (engine, mode) = (self.engine, self.mode);
         engine.count(self.method.as_deref(), Event::count, 1);
-        match self.into_keyed() {
-            Ok(call) if call.is_part_of_its_write() => {
-                call.count(Event::bypass, 1);
-                call.count(Event::exec, 1);
-                Steps(None)
+        let (method, why) = match self.into_keyed() {
+            Ok(call) if !call.is_part_of_its_write() => {
+                let attempt = Attempt::new(call, mode, engine.limits().deadline);
+                return Steps(Ok(attempt.recorded()));
             }
-            Ok(call) => Steps(Some(Attempt::new(call, mode, engine.limits().deadline))),
+            Ok(call) => (Some(call.method), NotStored::Transaction),
             Err((method, _)) => {
-                engine.count(method.as_deref(), Event::bypass, 1);
-                engine.count(method.as_deref(), Event::exec, 1);
-                Steps(None)
+                let why = not_stored::without_key(engine, method.is_some(), mode);
+                (method, why)
             }
-        }
+        };
+        engine.count(method.as_deref(), Event::exec, 1);
+        Steps(Err(Bypass::begin(engine, method, why)))
     }
 
     fn into_keyed(self) -> Result<KeyedCall<'a>, (Option<BoundRef<'a>>, Error)> {

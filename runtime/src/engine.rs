@@ -40,9 +40,13 @@ use crate::method::function::{Function, FunctionOptions};
 use crate::method::options::Defaults;
 use crate::policy::Policy;
 use crate::rt::fork::PerProcess;
+use crate::stats::outcome::Outcome;
 use crate::stats::{Counters, Event, Stats};
 use crate::store::maxsize::MaxSizes;
 use crate::store::{AnyStore, KeySpace, Store, StoreKind};
+
+/// Of so many hits that a thread counts, one is measured.
+const HITS_PER_SAMPLE: u64 = 64;
 
 /// What the handles of one cache share; cheap to clone.
 #[derive(Clone)]
@@ -197,6 +201,27 @@ impl Engine {
             .map_or(&self.state().unbound, |bound| &bound.counters)
             .add(event, n);
         scope::count(self.0.id, event, n);
+    }
+
+    /// Counts a hit that has saved an execution of this cost. Returns whether to measure how long it took: one in some.
+    #[inline]
+    pub(crate) fn count_hit(&self, bound: &BoundMethod, cost_us: u32) -> bool {
+        let before = bound.counters.add(Event::hit, 1);
+        bound.counters.add(Event::saved_us, cost_us.into());
+        scope::count_hit(self.0.id, cost_us);
+        before.is_multiple_of(HITS_PER_SAMPLE)
+    }
+
+    /// Counts what has become of a call, unless that is counted where it happens.
+    #[inline]
+    pub(crate) fn count_outcome(&self, bound: Option<&BoundMethod>, outcome: Outcome) {
+        if let Some(event) = outcome.event() {
+            self.count(bound, event, 1);
+        }
+        #[cfg(feature = "test-util")]
+        if let (Some(log), Some(bound)) = (&self.limits().call_log, bound) {
+            log.record(&bound.site, outcome);
+        }
     }
 
     pub(crate) fn stats(&self) -> Stats {

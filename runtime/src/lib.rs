@@ -31,6 +31,7 @@ pub use cache::function::CachedFunction;
 pub use cache::function::builder::FunctionBuilder;
 pub use cache::function::entry::{BlockingFunctionEntry, FunctionEntry};
 pub use cache::health::Health;
+pub use cache::report::{MethodReport, Report};
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub use cache::test_cache::{TestCache, TestCall};
@@ -314,4 +315,5 @@ pub use redis_func_cache_macros::nocache;
 pub use redis_func_cache_macros::updates;
 pub use settings::{Stampede, StructureTtl, Touch};
 pub use stats::Stats;
+pub use stats::outcome::Outcome;
 pub use store::{Availability, StoreKind};

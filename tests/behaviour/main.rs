@@ -24,6 +24,7 @@ mod keys;
 mod method_invalidation;
 mod model;
 mod named;
+mod outcomes;
 mod owned_values;
 mod public_api;
 mod run_time;

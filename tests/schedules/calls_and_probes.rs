@@ -7,7 +7,7 @@ use std::time::Instant;
 use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
 use shuttle::rand::{Rng as _, thread_rng};
 
-use crate::breaker::{Breaker, Outcome};
+use crate::breaker::{Breaker, RequestOutcome};
 use crate::sync::Mutex;
 use crate::under_many_schedules;
 
@@ -65,10 +65,10 @@ impl Calls {
         yield_now().await;
         let is_unavailable = self.world(|world| world.is_unavailable);
         let outcome = match thread_rng().gen_range(0..4) {
-            _ if !is_unavailable => Outcome::Answered,
-            0 | 1 => Outcome::Refused,
-            2 => Outcome::Slow,
-            _ => Outcome::Failed,
+            _ if !is_unavailable => RequestOutcome::Answered,
+            0 | 1 => RequestOutcome::Refused,
+            2 => RequestOutcome::Slow,
+            _ => RequestOutcome::Failed,
         };
         if self.breaker.report(permit, outcome, self.now).is_none() {
             return;

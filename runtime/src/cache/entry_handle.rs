@@ -7,13 +7,15 @@ pub(crate) mod token;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use self::token::EntryToken;
 use super::invalidation::{self, Invalidation};
 use crate::call::attempt::KeyedCall;
-use crate::call::{Call, failure};
+use crate::call::execution::HandleExecution;
+use crate::call::{Call, failure, not_stored};
 use crate::deadline::HANDLE_DEADLINE;
 use crate::engine::pending::MethodEntries;
 use crate::engine::{Engine, scope};
@@ -24,6 +26,7 @@ use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::cacheability::Cacheability;
 use crate::method::return_type::{ReturnType, Value};
 use crate::stats::Event;
+use crate::stats::outcome::NotStored;
 use crate::store::{LookupReply, OnHeldLease};
 
 /// Decides whether what a method returned is stored.
@@ -141,15 +144,22 @@ where
             return run().await;
         };
         let call = entry.call();
-        call.count(Event::exec, 1);
         if scope::is_invalidated(call.engine.id(), &call.method, call.key.field) {
+            call.count(Event::exec, 1);
+            call.count(Event::bypass, 1);
             return run().await;
         }
         let token = EntryToken::take(entry.call(), OnHeldLease::Preempt, HANDLE_DEADLINE).await;
-        let started = Instant::now();
-        let returned = run().await;
-        let cost = started.elapsed();
-        let Some(ttl_ms) = cacheability(&returned).ttl_ms(call.method.ttl_ms()) else {
+        let execution = HandleExecution::start(&call);
+        let returned = execution.run(pin!(run())).await;
+        let cost = execution.end();
+        if S::stored_in(&returned).is_none() {
+            call.count_not_stored(NotStored::Failed);
+            return returned;
+        }
+        let cacheability = cacheability(&returned);
+        let Some(ttl_ms) = cacheability.ttl_ms(call.method.ttl_ms()) else {
+            call.count_not_stored(not_stored::uncacheable(cacheability));
             return returned;
         };
         let stored = match S::into_stored(returned) {
@@ -161,10 +171,14 @@ where
         match put {
             Ok((token, put)) => drop(token.put(&call, put).await),
             Err(error) if failure::is_unstorable(&error) => {
+                call.count_not_stored(not_stored::unstorable(&error));
                 drop(call.outdated(&error).await);
                 failure::warn_unstorable(&call.method, &error);
             }
-            Err(_) => call.count(Event::error, 1),
+            Err(_) => {
+                call.count(Event::error, 1);
+                call.count_not_stored(NotStored::Store);
+            }
         }
         S::from_stored(stored)
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::execution::Execution;
 use super::lease::Lease;
+use super::record::CallRecord;
 use crate::deadline::Deadline;
 use crate::engine::Engine;
 use crate::engine::scope::{self, Mode};
@@ -12,6 +13,7 @@ use crate::key::digest::CallKey;
 use crate::method::bound::BoundRef;
 use crate::method::freshness::NeedsRefresh;
 use crate::stats::Event;
+use crate::stats::outcome::NotStored;
 use crate::store::{AcceptEntry, Store, StoreView};
 
 /// A call that has a key: the name of one entry, and what reads and writes it.
@@ -46,6 +48,12 @@ impl KeyedCall<'_> {
     pub(crate) fn count(&self, event: Event, n: u64) {
         self.engine.count(Some(&self.method), event, n);
     }
+
+    pub(crate) fn count_not_stored(&self, why: NotStored) {
+        if let Some(event) = why.event() {
+            self.count(event, 1);
+        }
+    }
 }
 
 /// A call on its way. Its [steps](super::steps) are in the files beside this one: [`lookup`](super::lookup),
@@ -70,6 +78,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) is_unread: bool,
     /// What was found may be served, and is to be refreshed in the background.
     pub(crate) needs_refresh: Option<NeedsRefresh>,
+    /// What becomes of it.
+    pub(crate) record: CallRecord,
 }
 
 /// Where a call looks for its answer, in this order.
@@ -98,10 +108,39 @@ impl<'a> Attempt<'a> {
             execution: None,
             is_unread: false,
             needs_refresh: None,
+            record: CallRecord::NONE,
         }
+    }
+
+    /// Of a call that is counted and logged.
+    #[inline]
+    pub(crate) fn recorded(mut self) -> Self {
+        self.record = CallRecord::begin();
+        self
+    }
+
+    /// Its value is not stored.
+    pub(crate) fn not_stored(&mut self, why: NotStored) {
+        self.record.not_stored = Some(why);
+        self.call.count_not_stored(why);
     }
 
     pub(crate) fn joined(&self) -> Option<JoinMark> {
         self.leader.as_ref().map(Leader::mark)
+    }
+}
+
+impl Drop for Attempt<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(execution) = &self.execution
+            && !execution.has_ended
+        {
+            self.abandon_execution();
+        }
+        if self.record.outcome().is_none() {
+            return self.end_refresh();
+        }
+        self.record.end(self.call.engine, Some(&self.call.method));
     }
 }

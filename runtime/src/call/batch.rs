@@ -27,6 +27,8 @@ pub use self::arguments::{again, chosen, ids, write_key};
 use self::attempt::{BatchAttempt, BatchStep};
 use self::keys::{ItemKeys, keys};
 use self::return_types::{ReturnTypes, SplitReturn};
+use super::bypass::Bypass;
+use super::not_stored;
 use crate::engine::Engine;
 use crate::key::digest::KeyWriter;
 use crate::method::Method;
@@ -42,6 +44,7 @@ pub struct BatchCall<'a, K: ?Sized, R, A, T> {
     method: Option<BoundRef<'a>>,
     /// `None` for a call that bypasses the cache.
     attempt: Option<BatchAttempt<'a>>,
+    bypass: Option<Bypass<'a>>,
     types: ReturnTypes<K, R, A, T>,
     ids: Vec<&'a K>,
     /// The item of each id, and the first id of each item.
@@ -86,6 +89,7 @@ impl<'a, K: ?Sized, R, A, T> BatchCall<'a, K, R, A, T> {
             engine,
             method,
             attempt: None,
+            bypass: None,
             types: ReturnTypes::of::<S, I>(),
             items: Vec::new(),
             firsts: Vec::new(),
@@ -108,7 +112,13 @@ impl<'a, K: ?Sized, R, A, T> BatchCall<'a, K, R, A, T> {
             .filter(|_| mode.read || mode.write)
             .and_then(|method| keys(method, &self.ids, write));
         let Some(keys) = keys else {
-            self.engine.count(self.method.as_deref(), Event::bypass, 1);
+            let why = not_stored::without_key(self.engine, self.method.is_some(), mode);
+            let method = self.method.as_ref().map(BoundRef::to_arc);
+            self.bypass = Some(Bypass::begin(
+                self.engine,
+                method.map(BoundRef::Shared),
+                why,
+            ));
             return;
         };
         let ItemKeys {

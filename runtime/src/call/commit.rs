@@ -10,8 +10,10 @@ use super::attempt::{Attempt, KeyedCall};
 use super::backlog;
 use super::encoding;
 use super::lease::{FenceCheck, Lease};
+use super::not_stored;
 use crate::engine::Engine;
 use crate::engine::single_flight::{JoinMark, Leader};
+use crate::entry::header;
 use crate::error::Error;
 use crate::method::bound::BoundMethod;
 use crate::method::cacheability::Cacheability;
@@ -29,6 +31,11 @@ impl Attempt<'_> {
     ) -> Option<BoxFuture<'_, ()>> {
         let ttl_ms = cacheability.ttl_ms(self.call.method.ttl_ms());
         let is_cacheable = ttl_ms.is_some();
+        if !is_cacheable {
+            self.not_stored(not_stored::uncacheable(cacheability));
+        } else if self.lease.is_none() {
+            self.not_stored(not_stored::without_lease(self.mode, self.accept));
+        }
         let has_use = (is_cacheable && self.lease.is_some())
             || self.leader.as_ref().is_some_and(Leader::has_followers);
         if !has_use {
@@ -53,6 +60,7 @@ impl Attempt<'_> {
             Ok(put) => put,
             Err(error) => {
                 if is_cacheable && self.lease.is_some() {
+                    self.not_stored(not_stored::unstorable(&error));
                     self.drop_outdated(&error).await;
                 } else {
                     self.call.failed(&error);
@@ -79,7 +87,10 @@ impl Attempt<'_> {
             .filter(|&joined| self.is_followed_before(joined))
             .map(|_| encoding::shared(&put));
         let check = if is_cacheable {
-            self.put(lease, put).await
+            let check = self.put(lease, put).await;
+            // It is counted where the store answers, which may be later.
+            self.record.not_stored = not_stored::after_put(check);
+            check
         } else {
             lease.check_fence(&mut self.deadline).await
         };
@@ -140,15 +151,20 @@ impl KeyedCall<'_> {
     ) -> Option<(Put, PutDone, PutAnswer)> {
         let Some(room) = backlog::room(put.entry.tail.len()) else {
             self.failed(&Error::unavailable("too many values wait to be stored"));
+            self.count(Event::unstored, 1);
             return None;
         };
         lease.covers(&mut put);
+        let bytes = header::payload_len(&put.entry.tail) as u64;
         let (publish, stored) = oneshot::channel();
         let (engine, method) = (self.engine.clone(), self.method.to_arc());
         let done = PutDone::new(move |stored| {
             drop(room);
             if stored.is_ok() {
                 lease.close();
+            }
+            if let Ok(PutOutcome::Stored(_)) = &stored {
+                engine.count(Some(&method), Event::stored_bytes, bytes);
             }
             if let Err(late) = publish.send(stored) {
                 count_put(&engine, &method, late);
@@ -164,7 +180,10 @@ pub(crate) fn count_put(
     stored: Result<PutOutcome, Error>,
 ) -> FenceCheck {
     match stored {
-        Ok(PutOutcome::Fenced) => FenceCheck::Fenced,
+        Ok(PutOutcome::Fenced) => {
+            engine.count(Some(method), Event::fenced, 1);
+            FenceCheck::Fenced
+        }
         Ok(PutOutcome::Stored(evicted)) => {
             engine.count(Some(method), Event::write, 1);
             engine.count(Some(method), Event::evicted, evicted);
@@ -172,6 +191,7 @@ pub(crate) fn count_put(
         }
         Err(error) => {
             super::failure::record(engine, method, &error);
+            engine.count(Some(method), Event::unstored, 1);
             FenceCheck::Unknown
         }
     }

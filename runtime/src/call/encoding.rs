@@ -11,6 +11,7 @@ use crate::entry::header::{self, Age, Epoch, Label, VerifiedEntry};
 use crate::entry::seal::{self, Context};
 use crate::error::{Error, ErrorKind};
 use crate::method::return_type::Value;
+use crate::stats::outcome::Miss;
 use crate::store::{LookupReply, Put};
 
 impl KeyedCall<'_> {
@@ -51,6 +52,28 @@ impl KeyedCall<'_> {
                 self.discard_unreadable(Some(bytes));
                 None
             }
+        }
+    }
+
+    /// Why what the store said was a miss.
+    #[cold]
+    pub(crate) fn why_missed(&self, reply: &LookupReply) -> Miss {
+        let Some(bytes) = reply.entry.as_deref() else {
+            return Miss::Absent;
+        };
+        let within = self.within_limit(bytes);
+        let Some(verified) = within.and_then(|bytes| self.verify(bytes)) else {
+            return Miss::Unreadable;
+        };
+        let (times, now_ms) = (verified.times, reply.now_us / 1000);
+        let is_stale = times.soft_ms > 0 && times.soft_ms <= now_ms;
+        if is_stale || !times.are_alive(now_ms) {
+            Miss::Expired
+        } else if !verified.may_be_served(now_ms, reply.epoch) {
+            // It was invalidated together with others.
+            Miss::Absent
+        } else {
+            Miss::Unreadable
         }
     }
 

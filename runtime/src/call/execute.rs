@@ -1,18 +1,19 @@
 //! Running the method, and what becomes of the value it returns.
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
 use super::attempt::{Attempt, KeyedCall};
 use super::execution::Execution;
 use super::steps::Steps;
-use crate::engine::scope::{self, Frame, InScope, Scope};
+use crate::engine::scope::{self, Frame, InScope};
 use crate::method::bulkhead::BulkheadPermit;
 use crate::method::cacheability::Cacheability;
 use crate::method::return_type::{ReturnType, Value};
 use crate::stats::Event;
+use crate::stats::outcome::NotStored;
 
 impl Steps<'_> {
     /// Runs the method, commits what it returned, and returns it.
@@ -38,10 +39,11 @@ impl Steps<'_> {
 
     /// Runs the method in the scope of its execution.
     pub(crate) fn run<F: Future + Unpin>(&self, method: F) -> InScope<'_, F> {
-        let attempt = self.0.as_ref();
+        let attempt = self.0.as_ref().ok();
         let execution = attempt.and_then(|attempt| attempt.execution.as_ref());
         InScope {
             scope: execution.map(|execution| &execution.scope),
+            span: execution.map(|execution| &execution.span),
             future: method,
         }
     }
@@ -74,21 +76,45 @@ impl Attempt<'_> {
     }
 
     pub(crate) fn start_execution(&mut self, permit: BulkheadPermit) {
-        self.call.count(Event::exec, 1);
-        self.execution = Some(Execution {
-            scope: Scope::new(self.call.engine.id(), Frame::Executing(self.call.key.field)),
-            joined_before: self.joined(),
-            started: Instant::now(),
-            _permit: permit,
-        });
+        let frame = Frame::Executing(self.call.key.field);
+        let (engine, method) = (self.call.engine, &self.call.method);
+        let is_refresh = self.record.outcome().is_none();
+        let mut execution = Execution::start(engine, method, frame, is_refresh, permit);
+        execution.joined_before = self.joined();
+        self.execution = Some(execution);
     }
 
     /// The method has returned a value. Returns how long it took.
-    pub(crate) fn executed(&self) -> Duration {
-        let execution = self.execution.as_ref();
-        let cost = execution.map_or(Duration::ZERO, |execution| execution.started.elapsed());
+    pub(crate) fn executed(&mut self) -> Duration {
+        let cost = self.end_execution();
         self.call.method.record_execution(cost);
         cost
+    }
+
+    /// The method has returned nothing that could be stored or shared.
+    pub(crate) fn method_failed(&mut self) {
+        self.end_execution();
+        self.not_stored(NotStored::Failed);
+        self.fail();
+    }
+
+    fn end_execution(&mut self) -> Duration {
+        let execution = self.execution.as_mut();
+        let took = execution.map_or(Duration::ZERO, |execution| execution.end(&self.call.method));
+        self.record.executed(took);
+        took
+    }
+
+    /// The execution has ended before the method has returned: it panicked, or its caller went away.
+    #[cold]
+    pub(super) fn abandon_execution(&mut self) {
+        if std::thread::panicking() {
+            self.end_execution();
+            self.not_stored(NotStored::Failed);
+        } else if self.record.outcome().is_none() {
+            self.call.count(Event::cancelled, 1);
+            self.call.count(Event::refresh_failed, 1);
+        }
     }
 }
 

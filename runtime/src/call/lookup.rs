@@ -16,6 +16,7 @@ use crate::entry::header::{self, Age};
 use crate::error::Error;
 use crate::settings::Stampede;
 use crate::stats::Event;
+use crate::stats::outcome::{Miss, Outcome};
 use crate::store::{AcceptEntry, LookupReply, PendingRead};
 
 /// Bytes that may be the answer of a call: those of an entry that may be served, or of another call.
@@ -97,12 +98,12 @@ impl Attempt<'_> {
             FindReply::Lookup(Ok(reply)) => reply,
             FindReply::Lookup(Err(error)) => {
                 self.call.failed(&error);
-                self.miss(None);
+                self.miss(None, Miss::Unavailable);
                 return None;
             }
         };
         let Some((opened, age)) = self.call.open_entry(&reply) else {
-            self.miss(Some(&reply));
+            self.miss(Some(&reply), self.call.why_missed(&reply));
             return None;
         };
         Some(FoundBytes {
@@ -150,7 +151,7 @@ impl Attempt<'_> {
     pub(crate) fn settle(&mut self, found: FoundBytes, is_readable: bool) {
         match found.source {
             Source::Lookup(_, age) if is_readable => {
-                self.call.count(Event::hit, 1);
+                self.hit(age.cost_us);
                 let needs = self.call.method.freshness.needs_refresh(&age);
                 self.needs_refresh = needs.filter(|_| self.mode.write);
             }
@@ -163,9 +164,12 @@ impl Attempt<'_> {
         match source {
             Source::Lookup(reply, _) => {
                 self.call.discard_unreadable(reply.entry.as_deref());
-                self.miss(Some(&reply));
+                self.miss(Some(&reply), Miss::Unreadable);
             }
-            Source::Flight(_) if is_readable => self.call.count(Event::coalesced, 1),
+            Source::Flight(_) if is_readable => {
+                self.call.count(Event::coalesced, 1);
+                self.record.answered(Outcome::Coalesced);
+            }
             Source::Flight(_) => {}
             Source::Lease(found) if is_readable => self.publish_found(&found),
             Source::Lease(found) => {
@@ -190,13 +194,26 @@ impl Attempt<'_> {
     #[cold]
     fn skip_lookup(&mut self) {
         self.is_unread = true;
-        self.miss(None);
+        self.miss(None, Miss::Unavailable);
+    }
+
+    #[inline]
+    fn hit(&mut self, cost_us: u32) {
+        self.record.answered(Outcome::Hit);
+        let KeyedCall { engine, method, .. } = &self.call;
+        if engine.count_hit(method, cost_us) {
+            method.hit_times.record(self.deadline.stop());
+        }
     }
 
     /// What was found and is of no use must not be found again.
-    fn miss(&mut self, reply: Option<&LookupReply>) {
+    fn miss(&mut self, reply: Option<&LookupReply>, why: Miss) {
         let took = self.deadline.stop();
         self.call.count(Event::miss, 1);
+        self.record.miss = Some(why);
+        if let Some(event) = why.event() {
+            self.call.count(event, 1);
+        }
         self.seen = reply.and_then(|reply| reply.view(took));
         self.accept = reply.map(other_than);
     }
@@ -235,7 +252,10 @@ impl Attempt<'_> {
             Ok(LeaseOrEntry::Lease(lease)) => self.lease = Some(lease),
             Ok(LeaseOrEntry::Entry(found)) => return Some(found),
             Ok(LeaseOrEntry::HeldElsewhere) => {}
-            Err(error) => self.call.failed(&error),
+            Err(error) => {
+                self.call.failed(&error);
+                self.accept = None;
+            }
         }
         None
     }
@@ -253,6 +273,11 @@ impl Attempt<'_> {
         }
         self.call
             .count(Event::coalesced, u64::from(found.has_waited));
+        self.record.answered(if found.has_waited {
+            Outcome::Coalesced
+        } else {
+            Outcome::Hit
+        });
     }
 }
 

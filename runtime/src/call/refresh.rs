@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::acquire::LeaseOrEntry;
 use super::attempt::{Attempt, KeyedCall};
 use super::lease::{FenceCheck, Lease};
+use super::not_stored;
 use super::steps::Steps;
 use crate::engine::Engine;
 use crate::engine::refreshes::RefreshPermit;
@@ -24,6 +25,7 @@ use crate::method::freshness::{Freshness, NeedsRefresh};
 use crate::method::return_type::{ReturnType, Value};
 use crate::rt::{blocking, timeout};
 use crate::stats::Event;
+use crate::stats::outcome::{NotStored, Outcome};
 use crate::store::{OnHeldLease, Put};
 
 /// The backoff while another process refreshes.
@@ -75,7 +77,7 @@ impl Refresh {
             method: BoundRef::Shared(bound),
             key,
         };
-        let mut steps = Steps(Some(Attempt::new(
+        let mut steps = Steps(Ok(Attempt::new(
             call,
             Mode::default(),
             engine.limits().deadline,
@@ -85,7 +87,9 @@ impl Refresh {
         }
         let returned = steps.run(pin!(method)).await;
         // What is not to be stored ends here: `E` need not be `Send`.
-        let stored = S::into_stored(returned).ok()?;
+        let stored = S::into_stored(returned)
+            .inspect_err(|_| steps.fail())
+            .ok()?;
         let put = steps.encode_refreshed(&stored, cacheability)?;
         steps.commit_refresh(put, &mut permit).await;
         Some(stored)
@@ -95,7 +99,7 @@ impl Refresh {
 impl Steps<'_> {
     /// Whether what was read is to be refreshed, and the refresh, if it is this call that makes it.
     pub(crate) fn refresh(&self) -> Option<(NeedsRefresh, Option<Refresh>)> {
-        let attempt = self.0.as_ref()?;
+        let attempt = self.0.as_ref().ok()?;
         let needs = attempt.needs_refresh?;
         Some((needs, Refresh::start(&attempt.call, needs)))
     }
@@ -106,7 +110,7 @@ impl Steps<'_> {
         needs: NeedsRefresh,
         refreshed: oneshot::Receiver<R>,
     ) -> Option<R> {
-        let attempt = self.0.as_ref()?;
+        let attempt = self.0.as_ref().ok()?;
         let soft_timeout_ms = attempt.call.method.freshness.soft_timeout_ms;
         let soft_timeout_ms = soft_timeout_ms.filter(|_| needs.is_stale)?;
         let mut fresh = None;
@@ -116,15 +120,18 @@ impl Steps<'_> {
     }
 
     /// An old value is served.
-    pub(crate) fn count_stale(&self, needs: NeedsRefresh) {
-        if let Some(attempt) = &self.0 {
-            attempt.call.count(Event::stale, u64::from(needs.is_stale));
+    pub(crate) fn count_stale(&mut self, needs: NeedsRefresh) {
+        if let Ok(attempt) = &mut self.0
+            && needs.is_stale
+        {
+            attempt.call.count(Event::stale, 1);
+            attempt.record.answered(Outcome::Stale);
         }
     }
 
     /// Whether the method is to be run: it is this process that refreshes the entry.
     async fn begin_refresh(&mut self, needs: NeedsRefresh, permit: &mut RefreshPermit) -> bool {
-        let Some(attempt) = &mut self.0 else {
+        let Ok(attempt) = &mut self.0 else {
             return false;
         };
         attempt.lease = attempt.lease_for_refresh(needs, permit).await;
@@ -137,26 +144,35 @@ impl Steps<'_> {
 
     /// `None` if the value is not cacheable.
     fn encode_refreshed<T: Value>(
-        &self,
+        &mut self,
         value: &T,
         cacheability: impl FnOnce(&T) -> Cacheability,
     ) -> Option<Result<Put, Error>> {
-        let attempt = self.0.as_ref()?;
+        let attempt = self.0.as_mut().ok()?;
         let cost = attempt.executed();
-        let ttl_ms = cacheability(value).ttl_ms(attempt.call.method.ttl_ms())?;
+        let cacheability = cacheability(value);
+        let Some(ttl_ms) = cacheability.ttl_ms(attempt.call.method.ttl_ms()) else {
+            attempt.not_stored(not_stored::uncacheable(cacheability));
+            return None;
+        };
         Some(attempt.call.encode(value, cost, ttl_ms))
     }
 
     async fn commit_refresh(&mut self, put: Result<Put, Error>, permit: &mut RefreshPermit) {
-        let Some(attempt) = &mut self.0 else { return };
+        let Ok(attempt) = &mut self.0 else { return };
         match (put, attempt.lease.take()) {
             (Ok(put), Some(lease)) => {
-                if attempt.put(lease, put).await != FenceCheck::Fenced {
+                let check = attempt.put(lease, put).await;
+                attempt.record.not_stored = not_stored::after_put(check);
+                if check != FenceCheck::Fenced {
                     permit.backoff = Duration::ZERO;
                 }
             }
             (Ok(_), None) => {}
-            (Err(error), _lease) => attempt.drop_outdated(&error).await,
+            (Err(error), _lease) => {
+                attempt.not_stored(not_stored::unstorable(&error));
+                attempt.drop_outdated(&error).await;
+            }
         }
     }
 }
@@ -176,9 +192,25 @@ impl Attempt<'_> {
             }
             Ok(LeaseOrEntry::Entry(_)) => permit.backoff = Duration::ZERO,
             Ok(LeaseOrEntry::HeldElsewhere) => permit.backoff = permit.backoff.min(BACKOFF_IF_HELD),
-            Err(error) => self.call.failed(&error),
+            Err(error) => {
+                self.call.failed(&error);
+                self.call.count(Event::refresh_failed, 1);
+            }
         }
         None
+    }
+
+    /// What is recorded as no call is a refresh. Counts it if it has failed.
+    pub(super) fn end_refresh(&self) {
+        let failed = matches!(
+            self.record.not_stored,
+            Some(
+                NotStored::Failed | NotStored::TooLarge | NotStored::Unencodable | NotStored::Store
+            )
+        );
+        if failed {
+            self.call.count(Event::refresh_failed, 1);
+        }
     }
 }
 

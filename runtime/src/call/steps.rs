@@ -7,23 +7,27 @@
 use futures_util::future::BoxFuture;
 
 use super::attempt::Attempt;
+use super::bypass::Bypass;
 use super::lookup::{Find, FindReply};
 use crate::method::cacheability::Cacheability;
 use crate::method::return_type::Value;
+use crate::stats::outcome::Outcome;
 
-/// What the cache does for one call. `None` for a call that bypasses it: that only runs its method.
-pub(crate) struct Steps<'a>(pub(crate) Option<Attempt<'a>>);
+/// What the cache does for one call.
+pub(crate) struct Steps<'a>(pub(crate) Result<Attempt<'a>, Bypass<'a>>);
 
 impl Steps<'_> {
     /// Looks for bytes that may be the answer, to be [read](Self::read); then there is `None`: the method
     /// is to be run.
     pub(crate) fn find(&mut self) -> Find<'_> {
-        self.0.as_mut().map_or(Find::Nowhere, Attempt::find)
+        self.0
+            .as_mut()
+            .map_or_else(|_| Find::Nowhere, Attempt::find)
     }
 
     /// The value, unless there are no bytes, or they are of no use.
     pub(crate) fn read<T: Value>(&mut self, reply: FindReply) -> Option<T> {
-        let attempt = self.0.as_mut()?;
+        let attempt = self.0.as_mut().ok()?;
         let found = attempt.open(reply)?;
         let value = attempt.call.method.codec.decode(found.payload()).ok();
         attempt.settle(found, value.is_some());
@@ -32,8 +36,16 @@ impl Steps<'_> {
 
     /// The method returned nothing that could be stored or shared.
     pub(crate) fn fail(&mut self) {
-        if let Some(attempt) = &mut self.0 {
-            attempt.fail();
+        match &mut self.0 {
+            Ok(attempt) => attempt.method_failed(),
+            Err(bypass) => bypass.fail(),
+        }
+    }
+
+    /// A stale value was found, and the answer is the new one.
+    pub(crate) fn answered_fresh(&mut self) {
+        if let Ok(attempt) = &mut self.0 {
+            attempt.record.answered(Outcome::Led);
         }
     }
 
@@ -44,7 +56,13 @@ impl Steps<'_> {
         value: &T,
         cacheability: impl FnOnce(&T) -> Cacheability,
     ) -> Option<BoxFuture<'_, ()>> {
-        let attempt = self.0.as_mut()?;
+        let attempt = match &mut self.0 {
+            Ok(attempt) => attempt,
+            Err(bypass) => {
+                bypass.returned();
+                return None;
+            }
+        };
         let cost = attempt.executed();
         attempt.commit(value, cost, cacheability(value))
     }

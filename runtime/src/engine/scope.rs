@@ -10,6 +10,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use tracing::Span;
+
 use super::transaction::TransactionScope;
 use crate::key::digest::{Field, FieldSet};
 use crate::method::bound::BoundMethod;
@@ -136,6 +138,17 @@ pub(crate) fn count(cache: u64, event: Event, n: u64) {
     });
 }
 
+/// Counts a hit in all of them, and the time that it has saved.
+#[inline]
+pub(crate) fn count_hit(cache: u64, cost_us: u32) {
+    each(cache, |frame| {
+        if let Frame::Stats(counters) = frame {
+            counters.add(Event::hit, 1);
+            counters.add(Event::saved_us, cost_us.into());
+        }
+    });
+}
+
 #[inline]
 fn each(cache: u64, mut visit: impl FnMut(&Frame)) {
     FRAMES.with_borrow(|frames| {
@@ -171,6 +184,7 @@ impl Scope {
     pub(crate) fn run<F: Future + Unpin>(&self, future: F) -> InScope<'_, F> {
         InScope {
             scope: Some(self),
+            span: None,
             future,
         }
     }
@@ -197,9 +211,10 @@ impl Drop for ScopeGuard {
     }
 }
 
-/// A future that is polled in a scope, if there is one.
+/// A future that is polled in a scope and a span, if there are any.
 pub(crate) struct InScope<'a, F> {
     pub(crate) scope: Option<&'a Scope>,
+    pub(crate) span: Option<&'a Span>,
     pub(crate) future: F,
 }
 
@@ -207,7 +222,8 @@ impl<F: Future + Unpin> Future for InScope<'_, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let _guard = self.scope.map(Scope::enter);
+        let _scope = self.scope.map(Scope::enter);
+        let _span = self.span.map(Span::enter);
         Pin::new(&mut self.future).poll(context)
     }
 }

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::key::digest::MethodKey;
 use crate::key::names::Layout;
 use crate::settings;
-use crate::stats::Counters;
+use crate::stats::{Counters, Durations};
 use crate::store::Pair;
 use crate::store::maxsize::MaxSizes;
 
@@ -39,6 +39,10 @@ pub(crate) struct BoundMethod {
     pub(crate) freshness: Freshness,
     pub(crate) codec: Codec,
     pub(crate) counters: Counters,
+    /// How long executions have taken that have ended.
+    pub(crate) execution_times: Durations,
+    /// How long some of the hits have taken.
+    pub(crate) hit_times: Durations,
     /// Limits concurrent executions while the store is unavailable.
     pub(crate) bulkhead: Bulkhead,
     /// How long an execution takes, in microseconds: a moving average.
@@ -128,6 +132,8 @@ impl BoundMethod {
             freshness,
             codec: codec.unwrap_or_else(|| defaults.codec.clone()),
             counters: Counters::default(),
+            execution_times: Durations::default(),
+            hit_times: Durations::default(),
             bulkhead: Bulkhead::new(defaults.fallback_concurrency),
             average_us: AtomicU64::new(0),
             has_unstorable: AtomicBool::new(false),

@@ -164,7 +164,7 @@ impl Store for Memory {
         _deadline: Duration,
     ) -> Result<LookupReply, Error> {
         let (mut content, now) = self.content_now()?;
-        Ok(content.lookup(now, pair, field))
+        Ok(content.read(now, pair, field))
     }
 
     fn is_immediate(&self) -> bool {

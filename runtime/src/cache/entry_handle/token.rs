@@ -11,6 +11,7 @@ use crate::call::attempt::{Attempt, KeyedCall};
 use crate::call::lease::Lease;
 use crate::deadline::HANDLE_DEADLINE;
 use crate::engine::scope::{self, Mode};
+use crate::entry::header;
 use crate::error::{Error, ErrorKind};
 use crate::key::digest::CallKey;
 use crate::method::return_type::{ReturnType, Value};
@@ -81,9 +82,13 @@ impl EntryToken {
                 call.count(Event::evicted, evicted);
                 Ok(true)
             }
-            Ok(PutOutcome::Fenced) => Ok(false),
+            Ok(PutOutcome::Fenced) => {
+                call.count(Event::fenced, 1);
+                Ok(false)
+            }
             Err(error) => {
                 call.count(Event::error, 1);
+                call.count(Event::unstored, 1);
                 Err(error)
             }
         }
@@ -97,6 +102,7 @@ impl EntryToken {
     ) -> Result<PutOutcome, Error> {
         let mut lease = self.into_lease_of(call)?;
         lease.covers(&mut put);
+        let bytes = header::payload_len(&put.entry.tail) as u64;
         let (publish, stored) = oneshot::channel();
         // The lease goes with the put: if this caller goes away, both go on without it.
         let done = PutDone::new(move |stored| {
@@ -107,9 +113,13 @@ impl EntryToken {
         });
         call.store().put(&call.method.pair, put, done);
         let in_time = timeout::within(HANDLE_DEADLINE, stored).await;
-        in_time
+        let outcome = in_time
             .and_then(Result::ok)
-            .unwrap_or_else(|| Err(Error::unavailable("the store did not answer in time")))
+            .unwrap_or_else(|| Err(Error::unavailable("the store did not answer in time")));
+        if let Ok(PutOutcome::Stored(_)) = &outcome {
+            call.count(Event::stored_bytes, bytes);
+        }
+        outcome
     }
 }
 

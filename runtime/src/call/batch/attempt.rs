@@ -4,22 +4,25 @@
 //! lead what the other follows do not wait for each other.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tracing::span::EnteredSpan;
 
 use super::super::attempt::KeyedCall;
 use super::super::execution::Execution;
 use super::super::lookup::FoundBytes;
+use super::super::record::CallTimes;
 use super::item::{BatchItem, ItemStep};
 use super::wait::ItemWaits;
 use crate::deadline::Deadline;
 use crate::engine::Engine;
-use crate::engine::scope::{self, Frame, Mode, Scope, ScopeGuard};
+use crate::engine::scope::{self, Frame, Mode, ScopeGuard};
 use crate::key::digest::{CallKey, FieldSet};
 use crate::method::bound::BoundRef;
 use crate::method::return_type::Value;
 use crate::stats::Event;
+use crate::stats::outcome::NotStored;
 
 /// A call for many ids. It knows bytes and no types.
 pub(crate) struct BatchAttempt<'a> {
@@ -33,6 +36,8 @@ pub(crate) struct BatchAttempt<'a> {
     pub(super) waits: ItemWaits,
     /// The method runs.
     pub(super) execution: Option<Execution>,
+    /// If the call is to be logged.
+    times: Option<Box<CallTimes>>,
 }
 
 /// What is to be done with some of the items.
@@ -61,12 +66,12 @@ impl<'a> BatchAttempt<'a> {
         let is_part_of_its_write =
             |key: &CallKey| scope::is_invalidated(engine.id(), &method, key.field);
         let items = keys.into_iter().map(|key| {
-            let step = if is_part_of_its_write(&key) {
-                ItemStep::Due
-            } else {
-                first
-            };
-            BatchItem::new(key, step)
+            if is_part_of_its_write(&key) {
+                let mut item = BatchItem::new(key, ItemStep::Due);
+                item.record.not_stored = Some(NotStored::Transaction);
+                return item;
+            }
+            BatchItem::new(key, first)
         });
         let items = items.collect();
         Self {
@@ -77,6 +82,7 @@ impl<'a> BatchAttempt<'a> {
             items,
             waits: ItemWaits::default(),
             execution: None,
+            times: CallTimes::if_wanted(),
         }
     }
 
@@ -146,7 +152,6 @@ impl<'a> BatchAttempt<'a> {
     async fn begin_execution(&mut self) -> Vec<usize> {
         let due = self.at(ItemStep::Due);
         let permit = self.call(due[0]).enter_bulkhead().await;
-        self.count(Event::exec, 1);
         let mut fields = FieldSet::default();
         for &index in &due {
             let item = &mut self.items[index];
@@ -154,12 +159,9 @@ impl<'a> BatchAttempt<'a> {
             item.joined_before = item.joined();
             fields.insert(item.key.field);
         }
-        self.execution = Some(Execution {
-            scope: Scope::new(self.engine.id(), Frame::ExecutingAll(fields)),
-            joined_before: None,
-            started: Instant::now(),
-            _permit: permit,
-        });
+        let frame = Frame::ExecutingAll(fields);
+        let execution = Execution::start(self.engine, &self.method, frame, false, permit);
+        self.execution = Some(execution);
         due
     }
 
@@ -170,32 +172,102 @@ impl<'a> BatchAttempt<'a> {
         value
     }
 
-    /// Enters the scope of the execution.
-    pub(crate) fn enter(&self) -> Option<ScopeGuard> {
+    /// Enters the scope and the span of the execution.
+    pub(crate) fn enter(&self) -> Option<(ScopeGuard, EnteredSpan)> {
         let execution = self.execution.as_ref();
-        execution.map(|execution| execution.scope.enter())
+        execution.map(|execution| (execution.scope.enter(), execution.span.clone().entered()))
     }
 
     /// The method has returned values. Returns how long it took.
-    pub(crate) fn executed(&self) -> Duration {
-        let execution = self.execution.as_ref();
-        let cost = execution.map_or(Duration::ZERO, |execution| execution.started.elapsed());
+    pub(crate) fn executed(&mut self) -> Duration {
+        let cost = self.end_execution();
         self.method.record_execution(cost);
         cost
     }
 
+    fn end_execution(&mut self) -> Duration {
+        let execution = self.execution.as_mut();
+        let took = execution.map_or(Duration::ZERO, |execution| execution.end(&self.method));
+        for item in &mut self.items {
+            if item.step == ItemStep::Run {
+                item.record.executed(took);
+            }
+        }
+        if let Some(times) = &mut self.times {
+            times.execution += took;
+        }
+        took
+    }
+
+    /// The values of all items that the method has run for are not stored.
+    fn none_stored(&mut self, why: NotStored) {
+        for index in self.at(ItemStep::Run) {
+            self.not_stored(index, why);
+        }
+    }
+
+    /// The value of an item is not stored.
+    pub(super) fn not_stored(&mut self, index: usize, why: NotStored) {
+        let record = &mut self.items[index].record;
+        // That is known from the beginning.
+        if record.not_stored == Some(NotStored::Transaction) {
+            return;
+        }
+        record.not_stored = Some(why);
+        if let Some(event) = why.event() {
+            self.count(event, 1);
+        }
+    }
+
     /// The method returned nothing that could be stored or shared.
     pub(crate) fn fail(&mut self) {
+        self.end_execution();
+        self.none_stored(NotStored::Failed);
+        self.fail_items();
+    }
+
+    fn fail_items(&mut self) {
         for index in self.at(ItemStep::Run) {
             self.items[index].fail();
         }
     }
 
-    /// The method is to be run for all ids, whatever is known of them: other calls wait for none of it.
+    /// What the method returned does not fit the ids. It is to be run for all, whatever is known of them: other calls
+    /// wait for none of it.
     pub(crate) fn abandon(&mut self) {
-        self.fail();
+        self.end_execution();
+        self.none_stored(NotStored::Misfit);
+        self.fail_items();
+        self.end_records();
         self.items.clear();
         self.waits = ItemWaits::default();
+    }
+}
+
+impl BatchAttempt<'_> {
+    /// Counts what has become of all items, and logs that.
+    fn end_records(&mut self) {
+        let records = || self.items.iter().map(|item| &item.record);
+        for record in records() {
+            record.end(self.engine, Some(&self.method));
+        }
+        if let Some(times) = self.times.take() {
+            times.log_batch(&self.method, records());
+        }
+    }
+}
+
+impl Drop for BatchAttempt<'_> {
+    fn drop(&mut self) {
+        let has_ended = self
+            .execution
+            .as_ref()
+            .is_none_or(|execution| execution.has_ended);
+        if !has_ended && std::thread::panicking() {
+            self.end_execution();
+            self.none_stored(NotStored::Failed);
+        }
+        self.end_records();
     }
 }
 

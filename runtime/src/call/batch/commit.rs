@@ -10,11 +10,13 @@ use super::super::commit::{PutAnswer, count_put};
 use super::super::encoding;
 use super::super::failure;
 use super::super::lease::{FenceCheck, Lease};
+use super::super::not_stored;
 use super::attempt::BatchAttempt;
 use crate::engine::single_flight::{EncodedValue, JoinMark, Leader};
 use crate::error::Error;
 use crate::method::cacheability::Cacheability;
 use crate::rt::timeout;
+use crate::stats::outcome::NotStored;
 use crate::store::{Put, PutOutcome};
 
 /// A value that the method returned for an item, as it is stored and shared.
@@ -27,7 +29,7 @@ pub(crate) struct ItemValue {
 impl BatchAttempt<'_> {
     /// Encodes a value. `None` if nothing but the caller has a use for it.
     pub(crate) fn encode(
-        &self,
+        &mut self,
         index: usize,
         value: &dyn Serialize,
         cost: Duration,
@@ -35,6 +37,13 @@ impl BatchAttempt<'_> {
     ) -> Option<ItemValue> {
         let ttl_ms = cacheability.ttl_ms(self.method.ttl_ms());
         let is_cacheable = ttl_ms.is_some();
+        let item = &self.items[index];
+        if !is_cacheable {
+            self.not_stored(index, not_stored::uncacheable(cacheability));
+        } else if item.lease.is_none() {
+            let why = not_stored::without_lease(self.mode, item.accept);
+            self.not_stored(index, why);
+        }
         let item = &self.items[index];
         let has_use = (is_cacheable && item.lease.is_some())
             || item.leader.as_ref().is_some_and(Leader::has_followers);
@@ -49,6 +58,7 @@ impl BatchAttempt<'_> {
 
     /// There is nothing to store or share for an item that the method has run for.
     pub(crate) fn fail_item(&mut self, index: usize) {
+        self.not_stored(index, NotStored::Failed);
         self.items[index].fail();
     }
 
@@ -79,6 +89,9 @@ impl BatchAttempt<'_> {
                 (Ok(put), None) => self.publish_to_all(index, &put),
                 (Err(error), lease) => {
                     self.call(index).failed(&error);
+                    if is_cacheable && lease.is_some() {
+                        self.not_stored(index, not_stored::unstorable(&error));
+                    }
                     outdated.extend(lease.filter(|_| is_cacheable).map(|lease| (index, lease)));
                     // What cannot be encoded cannot be shared.
                     self.items[index].fail();
@@ -142,7 +155,10 @@ impl BatchAttempt<'_> {
                     puts.push((put, done));
                     waits.push((asked, stored));
                 }
-                None => self.publish(asked, FenceCheck::Unknown),
+                None => {
+                    self.items[asked.index].record.not_stored = Some(NotStored::Store);
+                    self.publish(asked, FenceCheck::Unknown);
+                }
             }
         }
         if puts.is_empty() {
@@ -156,6 +172,7 @@ impl BatchAttempt<'_> {
             let check = stored.map_or(FenceCheck::Unknown, |stored| {
                 count_put(self.engine, &self.method, stored)
             });
+            self.items[asked.index].record.not_stored = not_stored::after_put(check);
             self.publish(asked, check);
         }
     }

@@ -3,6 +3,7 @@
 use super::super::acquire::LeaseWait;
 use super::super::lease::Lease;
 use super::super::lookup::other_than;
+use super::super::record::CallRecord;
 use crate::engine::single_flight::{JoinMark, Leader};
 use crate::key::digest::CallKey;
 use crate::store::{AcceptEntry, LookupReply, OnHeldLease, StoreView};
@@ -25,6 +26,8 @@ pub(super) struct BatchItem {
     pub(super) is_unread: bool,
     /// The followers that had joined before the method ran.
     pub(super) joined_before: Option<JoinMark>,
+    /// What becomes of it.
+    pub(super) record: CallRecord,
 }
 
 /// What is to be done for an item next.
@@ -66,6 +69,7 @@ impl BatchItem {
             held: None,
             is_unread: false,
             joined_before: None,
+            record: CallRecord::item(),
         }
     }
 

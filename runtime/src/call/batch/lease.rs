@@ -175,6 +175,7 @@ impl BatchAttempt<'_> {
         if !std::mem::replace(is_counted, true) {
             self.call(asked.index).failed(error);
         }
+        self.items[asked.index].accept = None;
         self.items[asked.index].step = ItemStep::Due;
     }
 }

@@ -8,6 +8,7 @@ use super::super::lookup::{FoundBytes, Source};
 use super::attempt::BatchAttempt;
 use super::item::ItemStep;
 use crate::stats::Event;
+use crate::stats::outcome::{Miss, Outcome};
 use crate::store::LookupReply;
 
 /// Entries that one request asks for.
@@ -41,9 +42,8 @@ impl BatchAttempt<'_> {
                 }
                 Err(error) => {
                     self.call(asked[0]).failed(&error);
-                    self.count(Event::miss, asked.len());
                     for &index in asked {
-                        self.items[index].missed(None);
+                        self.miss(index, None, Miss::Unavailable);
                     }
                 }
             }
@@ -56,7 +56,7 @@ impl BatchAttempt<'_> {
         for index in self.at(ItemStep::Lookup) {
             if self.call(index).is_queued_for_invalidation() {
                 self.items[index].is_unread = true;
-                self.miss(index, None);
+                self.miss(index, None, Miss::Unavailable);
             }
         }
     }
@@ -66,7 +66,8 @@ impl BatchAttempt<'_> {
         // What is past its soft expiry is computed together with what is missing.
         let opened = opened.filter(|(_, age)| !(self.mode.write && age.is_soft_past()));
         let Some((opened, age)) = opened else {
-            self.miss(index, Some(&reply));
+            let why = self.call(index).why_missed(&reply);
+            self.miss(index, Some(&reply), why);
             return None;
         };
         self.items[index].step = ItemStep::Done;
@@ -74,25 +75,38 @@ impl BatchAttempt<'_> {
         Some((index, FoundBytes { source, opened }))
     }
 
-    fn miss(&mut self, index: usize, reply: Option<&LookupReply>) {
+    fn miss(&mut self, index: usize, reply: Option<&LookupReply>, why: Miss) {
         self.count(Event::miss, 1);
+        if let Some(event) = why.event() {
+            self.count(event, 1);
+        }
+        self.items[index].record.miss = Some(why);
         self.items[index].missed(reply);
     }
 
     /// Bytes that were found are the answer, or cannot be read.
     pub(crate) fn settle(&mut self, index: usize, found: FoundBytes, is_readable: bool) {
         match found.source {
-            Source::Lookup(..) if is_readable => {
-                self.count(Event::hit, 1);
-                self.items[index].end();
+            Source::Lookup(_, age) if is_readable => {
+                self.engine.count_hit(&self.method, age.cost_us);
+                let is_stale = age.is_soft_past();
+                self.count(Event::stale, usize::from(is_stale));
+                self.has_answer(
+                    index,
+                    if is_stale {
+                        Outcome::Stale
+                    } else {
+                        Outcome::Hit
+                    },
+                );
             }
             Source::Lookup(reply, _) => {
                 self.call(index).discard_unreadable(reply.entry.as_deref());
-                self.miss(index, Some(&reply));
+                self.miss(index, Some(&reply), Miss::Unreadable);
             }
             Source::Flight(_) if is_readable => {
                 self.count(Event::coalesced, 1);
-                self.items[index].end();
+                self.has_answer(index, Outcome::Coalesced);
             }
             Source::Flight(_) => self.items[index].step = ItemStep::Due,
             Source::Lease(found) if is_readable => self.publish_found(index, &found),
@@ -102,6 +116,11 @@ impl BatchAttempt<'_> {
                 self.items[index].ask_for_another();
             }
         }
+    }
+
+    fn has_answer(&mut self, index: usize, outcome: Outcome) {
+        self.items[index].record.answered(outcome);
+        self.items[index].end();
     }
 
     /// Gives what was found to the followers that had joined before the store was asked for it.
@@ -114,7 +133,15 @@ impl BatchAttempt<'_> {
         {
             leader.publish(value, joined);
         }
-        item.end();
+        let waited = found.has_waited;
+        self.has_answer(
+            index,
+            if waited {
+                Outcome::Coalesced
+            } else {
+                Outcome::Hit
+            },
+        );
         for event in [Event::read, Event::hit] {
             self.count(event, 1);
         }

@@ -20,7 +20,7 @@ pub(super) struct ReturnTypes<K: ?Sized, R, A, T> {
     pub(super) from_stored: fn(T) -> A,
     pub(super) decode: fn(&mut BatchAttempt<'_>, usize, FoundBytes) -> Option<A>,
     pub(super) encode:
-        fn(&BatchAttempt<'_>, usize, &T, Duration, Cacheability) -> Option<ItemValue>,
+        fn(&mut BatchAttempt<'_>, usize, &T, Duration, Cacheability) -> Option<ItemValue>,
     /// Through the codec: an answer need not be `Clone`.
     pub(super) copy: fn(&Codec, &A) -> Option<A>,
 }

@@ -55,6 +55,18 @@ impl Content {
         LookupReply::new(now.us, epoch, live.map(RawEntry::Own))
     }
 
+    /// The same for a caller that tells what has expired from what was never there.
+    pub(super) fn read(&mut self, now: Now, pair: &Pair, field: Field) -> LookupReply {
+        let mut reply = self.lookup(now, pair, field);
+        if reply.entry.is_none() {
+            let memory = self.pairs.get(&pair.stem);
+            let entry = memory.and_then(|memory| memory.values.get(&field));
+            let current = entry.filter(|entry| header::is_of_epoch(entry, reply.epoch));
+            reply.entry = current.cloned().map(RawEntry::Own);
+        }
+        reply
+    }
+
     /// Of the pair's method.
     pub(super) fn epoch(&self, pair: &Pair) -> Option<Epoch> {
         self.methods.get(&pair.stem)?.epoch(pair.method)

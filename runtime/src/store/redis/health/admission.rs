@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::breaker::{Breaker, Outcome};
+use super::breaker::{Breaker, RequestOutcome};
 use super::endpoint::{Admission, AdmittedCall, Endpoint, Pace, PacedResult, Side};
 use crate::deadline::Timeout;
 use crate::error::{Error, Fault};
@@ -79,7 +79,7 @@ impl Client {
                 Ok(value)
             }
             Ok((value, Pace::Slow)) => {
-                self.report(call, Outcome::Slow, &"it is slow");
+                self.report(call, RequestOutcome::Slow, &"it is slow");
                 Ok(value)
             }
             Err(error) => {
@@ -117,14 +117,14 @@ impl Client {
         let fault = error.fault();
         match fault {
             Fault::Nothing => {}
-            Fault::Answered | Fault::Moved => self.report(call, Outcome::Answered, error),
-            Fault::Failed => self.report(call, Outcome::Failed, error),
+            Fault::Answered | Fault::Moved => self.report(call, RequestOutcome::Answered, error),
+            Fault::Failed => self.report(call, RequestOutcome::Failed, error),
             // Where a cluster's client does not know the node of a slot it asks any. So the node that
             // refuses, because it is dead or has just joined, may be another than that of the slot.
             Fault::Refused if self.target.is_cluster() => {
-                self.report(call, Outcome::Failed, error);
+                self.report(call, RequestOutcome::Failed, error);
             }
-            Fault::Refused => self.report(call, Outcome::Refused, error),
+            Fault::Refused => self.report(call, RequestOutcome::Refused, error),
             Fault::RefusesWrites | Fault::IsReplica => {
                 let writes = self.endpoint(call).breaker(Side::Write);
                 if let Some(permit) = writes.admit() {
@@ -136,13 +136,13 @@ impl Client {
                         side: Side::Write,
                         ..*call
                     };
-                    self.report(&call, Outcome::Failed, error);
+                    self.report(&call, RequestOutcome::Failed, error);
                 }
             }
             Fault::Garbled => {
                 self.connection.reconnect_now();
                 self.lanes.each_managed(ConnectionManager::reconnect_now);
-                self.report(call, Outcome::Failed, error);
+                self.report(call, RequestOutcome::Failed, error);
             }
         }
         if fault == Fault::IsReplica {
@@ -155,7 +155,12 @@ impl Client {
         }
     }
 
-    fn report(self: &Arc<Self>, call: &AdmittedCall<'_>, outcome: Outcome, why: &dyn Display) {
+    fn report(
+        self: &Arc<Self>,
+        call: &AdmittedCall<'_>,
+        outcome: RequestOutcome,
+        why: &dyn Display,
+    ) {
         let endpoint = self.endpoint(call);
         let breaker = endpoint.breaker(call.side);
         if let Some(pause) = breaker.report(call.admission.permit, outcome, Instant::now()) {

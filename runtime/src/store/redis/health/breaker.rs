@@ -19,7 +19,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum RequestOutcome {
     /// The endpoint answered, whatever it said.
     Answered,
     /// It answered, but took longer than half of what a call has.
@@ -86,10 +86,10 @@ impl Breaker {
     pub(crate) fn report(
         &self,
         permit: Permit,
-        outcome: Outcome,
+        outcome: RequestOutcome,
         now: Instant,
     ) -> Option<Duration> {
-        if outcome == Outcome::Answered {
+        if outcome == RequestOutcome::Answered {
             self.answered(1);
             return None;
         }
@@ -97,7 +97,7 @@ impl Breaker {
         if self.epoch.load(Ordering::Relaxed) != permit.epoch {
             return None;
         }
-        if outcome == Outcome::Slow {
+        if outcome == RequestOutcome::Slow {
             self.answered(1);
         }
         let answers = self.answers.load(Ordering::Relaxed);
@@ -139,13 +139,13 @@ impl Breaker {
 
 impl FailureRecord {
     /// Whether the breaker opens by this outcome.
-    fn opens(&mut self, outcome: Outcome, answers: u64, now: Instant) -> bool {
-        let before = answers - u64::from(outcome == Outcome::Slow);
+    fn opens(&mut self, outcome: RequestOutcome, answers: u64, now: Instant) -> bool {
+        let before = answers - u64::from(outcome == RequestOutcome::Slow);
         let window = self.window.get_or_insert_with(|| Window::new(now, before));
         if now.saturating_duration_since(window.since) > WINDOW {
             *window = Window::new(now, before);
         }
-        if outcome == Outcome::Slow {
+        if outcome == RequestOutcome::Slow {
             window.slow += 1;
         } else {
             window.failed += 1;
@@ -156,7 +156,7 @@ impl FailureRecord {
         let calls = answers - window.answers_before + window.failed;
         let share_failed = window.failed * 2 >= calls;
         let share_slow = (window.slow + window.failed) * 5 >= calls * 4;
-        outcome == Outcome::Refused
+        outcome == RequestOutcome::Refused
             || self.in_a_row >= IN_A_ROW
             || (calls >= LEAST_CALLS && (share_failed || share_slow))
     }
@@ -180,7 +180,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     /// Reports outcomes to a breaker; at which of them it opened.
-    fn opens_at(breaker: &Breaker, outcomes: &[Outcome], apart: Duration) -> Option<usize> {
+    fn opens_at(breaker: &Breaker, outcomes: &[RequestOutcome], apart: Duration) -> Option<usize> {
         let mut now = Instant::now();
         outcomes.iter().position(|&outcome| {
             now += apart;
@@ -189,13 +189,13 @@ mod tests {
         })
     }
 
-    fn fresh(outcomes: &[Outcome]) -> Option<usize> {
+    fn fresh(outcomes: &[RequestOutcome]) -> Option<usize> {
         opens_at(&Breaker::default(), outcomes, Duration::from_millis(1))
     }
 
     #[test]
     fn five_failures_in_a_row_open_it_and_four_do_not() {
-        use Outcome::{Answered, Failed};
+        use RequestOutcome::{Answered, Failed};
         assert_eq!(fresh(&[Failed; 9]), Some(4));
         let mut four = [Failed; 9];
         four[4] = Answered;
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn half_of_the_calls_of_ten_seconds_open_it() {
-        use Outcome::{Answered, Failed};
+        use RequestOutcome::{Answered, Failed};
         let half: Vec<_> = [Failed, Answered].into_iter().cycle().take(60).collect();
         assert_eq!(
             fresh(&half),
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn an_endpoint_that_is_always_slow_opens_it() {
-        use Outcome::{Answered, Slow};
+        use RequestOutcome::{Answered, Slow};
         assert_eq!(fresh(&[Slow; 30]), Some(19));
         let most: Vec<_> = [Slow, Slow, Slow, Answered]
             .into_iter()
@@ -244,10 +244,13 @@ mod tests {
         let breaker = Breaker::default();
         let (early, now) = (breaker.admit().unwrap(), Instant::now());
         let permit = breaker.admit().unwrap();
-        assert_eq!(breaker.report(permit, Outcome::Refused, now), Some(SECOND));
+        assert_eq!(
+            breaker.report(permit, RequestOutcome::Refused, now),
+            Some(SECOND)
+        );
         assert!(breaker.is_open());
         assert_eq!(
-            breaker.report(early, Outcome::Refused, now),
+            breaker.report(early, RequestOutcome::Refused, now),
             None,
             "it opens once"
         );
@@ -259,11 +262,11 @@ mod tests {
         );
         assert_eq!(breaker.probed(true), None);
         // What began before it opened says nothing about the endpoint now.
-        assert_eq!(breaker.report(early, Outcome::Refused, now), None);
+        assert_eq!(breaker.report(early, RequestOutcome::Refused, now), None);
         assert!(!breaker.is_open());
         let permit = breaker.admit().unwrap();
         assert_eq!(
-            breaker.report(permit, Outcome::Refused, now),
+            breaker.report(permit, RequestOutcome::Refused, now),
             Some(SECOND),
             "again"
         );
@@ -274,12 +277,12 @@ mod tests {
         let breaker = Breaker::default();
         let now = Instant::now();
         for _ in 0..5 {
-            breaker.report(breaker.admit().unwrap(), Outcome::Failed, now);
+            breaker.report(breaker.admit().unwrap(), RequestOutcome::Failed, now);
         }
         breaker.probed(true);
         for _ in 0..4 {
             assert_eq!(
-                breaker.report(breaker.admit().unwrap(), Outcome::Failed, now),
+                breaker.report(breaker.admit().unwrap(), RequestOutcome::Failed, now),
                 None
             );
         }
