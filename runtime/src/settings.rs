@@ -162,7 +162,7 @@ macro_rules! constants {
     ($($name:ident $option:literal;)*) => {$(
         /// Of an option that is a constant of the program, in milliseconds.
         #[track_caller]
-        #[allow(clippy::cast_possible_truncation)] // it is in bounds
+        #[allow(clippy::cast_possible_truncation, clippy::missing_panics_doc)] // in bounds; at compile time
         pub const fn $name(value: Duration) -> u64 {
             let ms = value.as_millis();
             assert!(
@@ -181,6 +181,7 @@ constants! {
 
 /// Of an option that is a constant of the program.
 #[track_caller]
+#[allow(clippy::missing_panics_doc)] // at compile time
 pub const fn constant_maxsize(value: u64) -> u64 {
     assert!(
         value >= 1 && value <= LARGEST_MAXSIZE,

@@ -67,9 +67,8 @@ impl Cache {
         let mut pause = FIRST_PAUSE;
         loop {
             let at_most = self.ping_timeout().min(left());
-            let error = match self.0.store().ping(at_most).await {
-                Ok(_) => return Ok(()),
-                Err(error) => error,
+            let Err(error) = self.0.store().ping(at_most).await else {
+                return Ok(());
             };
             if error.kind() == ErrorKind::Closed || left().is_zero() {
                 return Err(error);

@@ -78,6 +78,7 @@ impl TestCall {
 impl Cache {
     /// An empty cache in memory, with the defaults of the builder, for a test.
     /// With settings: [`CacheBuilder::build_test`].
+    #[allow(clippy::missing_panics_doc)] // it never does
     pub fn test() -> TestCache {
         let built = Self::builder("test").build_test();
         built.expect("the defaults are valid")
@@ -139,11 +140,14 @@ impl TestCache {
     }
 
     /// Removes all entries, forgets the calls, and has the store work again. Statistics and the clock go on.
+    ///
+    /// # Panics
+    /// The cache was closed.
     pub fn reset(&self) {
         self.freeze(false);
         self.set(|faults| *faults = TestFaults::default());
         let purged = crate::rt::blocking::wait(self.cache.purge());
-        purged.expect("memory does not fail");
+        purged.expect("the cache is open");
         self.kit.calls.clear();
     }
 }

@@ -30,8 +30,11 @@ pub(crate) struct TestStore {
     memory: Memory,
     faults: Arc<watch::Sender<TestFaults>>,
     /// What is to be stored when the store is no longer frozen.
-    waiting: Mutex<Vec<(Arc<Pair>, Vec<(Put, PutDone)>)>>,
+    waiting: Mutex<Vec<WaitingPuts>>,
 }
+
+/// Of one pair.
+type WaitingPuts = (Arc<Pair>, Vec<(Put, PutDone)>);
 
 impl TestStore {
     pub(crate) fn new(memory: Memory, faults: Arc<watch::Sender<TestFaults>>) -> Self {
