@@ -31,7 +31,7 @@ use self::overrides::Overrides;
 use self::refreshes::Refreshes;
 use self::scope::Mode;
 use self::single_flight::Flights;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::key::digest::Field;
 use crate::method::Method;
 use crate::method::bound::{BoundMethod, BoundRef};
@@ -197,10 +197,22 @@ impl Engine {
     /// Counts an event for the method, the cache, and the scopes that are open here.
     #[inline]
     pub(crate) fn count(&self, bound: Option<&BoundMethod>, event: Event, n: u64) {
-        bound
-            .map_or(&self.state().unbound, |bound| &bound.counters)
-            .add(event, n);
+        match bound {
+            Some(bound) => {
+                bound.counters.add(event, n);
+                bound.metrics.count(event, n);
+            }
+            None => {
+                self.state().unbound.add(event, n);
+            }
+        }
         scope::count(self.0.id, event, n);
+    }
+
+    /// Counts a failure of the cache.
+    pub(crate) fn count_error(&self, bound: &BoundMethod, kind: ErrorKind) {
+        self.count(Some(bound), Event::error, 1);
+        bound.metrics.count_error(kind);
     }
 
     /// Counts a hit that has saved an execution of this cost. Returns whether to measure how long it took: one in some.
@@ -208,6 +220,7 @@ impl Engine {
     pub(crate) fn count_hit(&self, bound: &BoundMethod, cost_us: u32) -> bool {
         let before = bound.counters.add(Event::hit, 1);
         bound.counters.add(Event::saved_us, cost_us.into());
+        bound.metrics.count(Event::saved_us, cost_us.into());
         scope::count_hit(self.0.id, cost_us);
         before.is_multiple_of(HITS_PER_SAMPLE)
     }
@@ -218,8 +231,10 @@ impl Engine {
         if let Some(event) = outcome.event() {
             self.count(bound, event, 1);
         }
+        let Some(bound) = bound else { return };
+        bound.metrics.count_outcome(outcome);
         #[cfg(feature = "test-util")]
-        if let (Some(log), Some(bound)) = (&self.limits().call_log, bound) {
+        if let Some(log) = &self.limits().call_log {
             log.record(&bound.site, outcome);
         }
     }
@@ -335,7 +350,12 @@ impl Engine {
 
     fn bind_new(&self, declaration: Declaration<'_>) -> Result<Arc<BoundMethod>, Error> {
         self.state().named_methods.claim(&declaration)?;
-        let bound = BoundMethod::new(declaration, &self.0.defaults, &self.state().maxsizes)?;
+        let bound = BoundMethod::new(
+            self.name(),
+            declaration,
+            &self.0.defaults,
+            &self.state().maxsizes,
+        )?;
         if self.0.kind == StoreKind::Memory {
             bound.pair.policy.in_memory()?;
         }

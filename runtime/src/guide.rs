@@ -16,14 +16,16 @@
 //! 12. [Eviction](eviction)
 //! 13. [Testing](testing)
 //! 14. [Modes and statistics](modes_and_stats)
-//! 15. [Traits, generics and threads](wrapping)
-//! 16. [Codecs and features](codecs)
-//! 17. [Performance](performance)
-//! 18. [Limits](limits)
-//! 19. [Servers](servers)
-//! 20. [Coming from Python's `redis_func_cache`](from_python)
-//! 21. [Coming from `cached`](from_cached)
-//! 22. [From `cached`, example by example](from_cached_examples)
+//! 15. [Operating it](operating)
+//! 16. [Metrics](metrics)
+//! 17. [Traits, generics and threads](wrapping)
+//! 18. [Codecs and features](codecs)
+//! 19. [Performance](performance)
+//! 20. [Limits](limits)
+//! 21. [Servers](servers)
+//! 22. [Coming from Python's `redis_func_cache`](from_python)
+//! 23. [Coming from `cached`](from_cached)
+//! 24. [From `cached`, example by example](from_cached_examples)
 
 pub mod getting_started {
     #![doc = include_str!("../../docs/guide/getting_started.md")]
@@ -83,6 +85,10 @@ pub mod modes_and_stats {
 
 pub mod operating {
     #![doc = include_str!("../../docs/guide/operating.md")]
+}
+
+pub mod metrics {
+    #![doc = include_str!("../../docs/guide/metrics.md")]
 }
 
 pub mod wrapping {

@@ -1,5 +1,8 @@
-//! Counters of what calls do, and their snapshot.
+//! Counters of what calls do, and their snapshot; by the feature `metrics` also for exporters.
+//!
+//! Imports `rt` and `error`. Start with [`outcome`]: what becomes of a call.
 
+pub(crate) mod metrics;
 pub(crate) mod outcome;
 
 use std::fmt;

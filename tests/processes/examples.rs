@@ -129,7 +129,7 @@ fn a_custom_codec_writes_and_reads_what_it_is_given() {
 
 #[test]
 fn the_service_answers_over_http_and_a_write_drops_the_entry() {
-    let lines = lines_on_both("service", |line| !line.starts_with("listening on "));
+    let lines = lines_on_both("service", is_the_same_everywhere);
     let expected = [
         "SQL: select user 1",
         "GET /users/1: 404 ",
@@ -146,7 +146,7 @@ fn the_service_answers_over_http_and_a_write_drops_the_entry() {
 
 #[test]
 fn the_service_asks_for_the_users_of_orders_with_one_query() {
-    let lines = lines_on_both("service", |line| !line.starts_with("listening on "));
+    let lines = lines_on_both("service", is_the_same_everywhere);
     let renamed = lines
         .iter()
         .rposition(|line| line.starts_with("GET /stats"));
@@ -169,6 +169,38 @@ fn the_service_asks_for_the_users_of_orders_with_one_query() {
     ];
     let asked: Vec<_> = lines.iter().filter(|line| !puts(line)).collect();
     assert_eq!(asked, expected);
+}
+
+#[test]
+fn the_service_reports_how_well_its_methods_do() {
+    let lines = lines_of("service", None);
+    let start = lines
+        .iter()
+        .position(|line| line == "GET /cache: 200 cache service");
+    let report = &lines[start.expect("a report")..];
+    let columns: Vec<_> = report[1].split_whitespace().take(3).collect();
+    assert_eq!(columns, ["method", "calls", "hits"]);
+    let row = report.iter().find(|line| line.contains("::find "));
+    let row: Vec<_> = row.expect("a row").split_whitespace().collect();
+    let calls = row
+        .iter()
+        .position(|column| column.ends_with("::find"))
+        .unwrap()
+        + 1;
+    assert!(row[calls].parse::<u64>().unwrap() >= 4, "{row:?}");
+    assert_eq!(row[calls + 2], "%", "{row:?}");
+}
+
+/// Neither a port nor a report, which has times.
+fn is_the_same_everywhere(line: &str) -> bool {
+    let others = [
+        "listening on ",
+        "GET /cache",
+        "method ",
+        "service::",
+        "    ",
+    ];
+    !others.iter().any(|start| line.starts_with(start))
 }
 
 /// The lines that are the same in memory and on a server; `kept` leaves out those that need not be.

@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run -p service                  # any free port; with PORT=8080 that one
 //! cargo run -p service -- --self-test   # sends itself requests and exits
+//! cargo run -p service --features metrics # with `/metrics` for Prometheus
 //! REDIS_URL=redis://127.0.0.1:6379 DATABASE=users.db cargo run -p service
 //! ```
 
@@ -188,28 +189,53 @@ async fn get_readyz(State((_, cache)): State<App>) -> Result<&'static str, (Stat
     ready.map(|()| "ready").map_err(not_yet)
 }
 
-fn router(users: impl UserStore + 'static, cache: &Cache) -> Router {
+fn routes(router: Router<App>, users: impl UserStore + 'static, cache: &Cache) -> Router {
     let app: App = (Arc::new(users), cache.clone());
-    Router::new()
+    router
         .route("/users/{id}", get(get_user).put(put_user))
         .route("/orders", get(get_orders))
         .route("/orders/one-by-one", get(get_orders_one_by_one))
         .route("/stats", get(get_stats))
+        .route("/cache", get(get_report))
+        .route("/cache.json", get(get_report_json))
         .route("/healthz", get(get_healthz))
         .route("/readyz", get(get_readyz))
         .with_state(app)
 }
 
+/// How well each method does, for a person.
+async fn get_report(State((_, cache)): State<App>) -> String {
+    cache.report().to_string()
+}
+
+/// The same for a machine.
+async fn get_report_json(State((_, cache)): State<App>) -> Json<Value> {
+    Json(json!(cache.report()))
+}
+
+/// Adds `/metrics`. The recorder is installed before there is a cache.
+#[cfg(feature = "metrics")]
+fn with_metrics(router: Router<App>) -> Result<Router<App>, Box<dyn Error>> {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let exporter = recorder.handle();
+    metrics::set_global_recorder(recorder)?;
+    let scrape = move || std::future::ready(exporter.render());
+    Ok(router.route("/metrics", get(scrape)))
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let database = std::env::var("DATABASE").unwrap_or_else(|_| ":memory:".to_owned());
+    let router = Router::new();
+    #[cfg(feature = "metrics")]
+    let router = with_metrics(router)?;
     let cache = Cache::from_env("service")?;
     let users = Sqlite::open(&database)?.cached(&cache);
     let port = std::env::var("PORT").map_or(Ok(0), |port| port.parse::<u16>())?;
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     let address = listener.local_addr()?;
     println!("listening on http://{address}");
-    let server = axum::serve(listener, router(users, &cache));
+    let server = axum::serve(listener, routes(router, users, &cache));
     if std::env::args().any(|argument| argument == "--self-test") {
         cache.purge().await?; // entries of an earlier run on a shared server
         tokio::spawn(server.into_future());

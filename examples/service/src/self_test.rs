@@ -18,6 +18,7 @@ pub fn run(server: SocketAddr) -> Result<()> {
         ("PUT", "/users/3", "Tony"),
         ("GET", "/orders", ""), // one query for both
         ("GET", "/orders", ""), // none for users
+        ("GET", "/cache", ""),
     ] {
         let answer = request(server, method, path, body)?;
         println!("{method} {path}: {answer}");

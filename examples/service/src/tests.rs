@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use redis_func_cache::{Cache, CacheExt as _, Outcome, TestCache};
 
-use super::{Sqlite, router, self_test};
+use axum::Router;
+
+use super::{Sqlite, routes, self_test};
 
 struct Service {
     cache: TestCache,
@@ -18,7 +20,7 @@ impl Service {
         let users = Sqlite::open(":memory:").unwrap().cached(&cache);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(axum::serve(listener, router(users, &cache)).into_future());
+        tokio::spawn(axum::serve(listener, routes(Router::new(), users, &cache)).into_future());
         Self { cache, address }
     }
 

@@ -371,7 +371,7 @@ impl CacheBuilder {
         if kind == StoreKind::Memory {
             defaults.policy.in_memory()?;
         }
-        let store = self.backend.open(self.clock, &self.tls)?;
+        let store = self.backend.open(&self.name, self.clock, &self.tls)?;
         if kind == StoreKind::Memory && self.is_unnamed {
             tracing::info!(
                 cache = self.name,

@@ -175,8 +175,8 @@ where
                 drop(call.outdated(&error).await);
                 failure::warn_unstorable(&call.method, &error);
             }
-            Err(_) => {
-                call.count(Event::error, 1);
+            Err(error) => {
+                call.engine.count_error(&call.method, error.kind());
                 call.count_not_stored(NotStored::Store);
             }
         }
@@ -215,7 +215,7 @@ impl KeyedCall<'_> {
 
     /// There is a newer value, which cannot be stored: the older one must not outlive it.
     async fn outdated(&self, error: &Error) -> Error {
-        self.count(Event::error, 1);
+        self.engine.count_error(&self.method, error.kind());
         let dropped = self.drop_entry(HANDLE_DEADLINE).await;
         dropped.err().unwrap_or_else(|| error.again())
     }

@@ -122,7 +122,7 @@ pub(super) fn count(engine: &Engine, failed: Vec<FailedInvalidation>) {
         } else {
             Event::lost
         };
-        engine.count(Some(&bound), Event::error, 1);
+        engine.count_error(&bound, kind);
         engine.count(Some(&bound), event, 1);
         tracing::warn!(
             method = &*bound.site,

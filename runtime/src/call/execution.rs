@@ -11,6 +11,7 @@ use crate::engine::single_flight::JoinMark;
 use crate::method::bound::BoundMethod;
 use crate::method::bulkhead::BulkheadPermit;
 use crate::stats::Event;
+use crate::stats::metrics::Ongoing;
 
 /// A method that runs.
 pub(crate) struct Execution {
@@ -19,6 +20,7 @@ pub(crate) struct Execution {
     pub(super) started: Instant,
     /// Whether it has returned.
     pub(super) has_ended: bool,
+    _ongoing: Ongoing,
     /// The followers that had joined before: the value is as new as their calls.
     pub(super) joined_before: Option<JoinMark>,
     /// Held until the call has ended.
@@ -46,6 +48,7 @@ impl Execution {
             joined_before: None,
             started: Instant::now(),
             has_ended: false,
+            _ongoing: bound.metrics.begin_execution(),
             _permit: permit,
         }
     }
@@ -55,6 +58,7 @@ impl Execution {
         self.has_ended = true;
         let took = self.started.elapsed();
         bound.execution_times.record(took);
+        bound.metrics.record_execution(took);
         took
     }
 }

@@ -4,7 +4,6 @@ use super::attempt::KeyedCall;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind};
 use crate::method::bound::BoundMethod;
-use crate::stats::Event;
 
 impl KeyedCall<'_> {
     pub(crate) fn failed(&self, error: &Error) {
@@ -14,7 +13,7 @@ impl KeyedCall<'_> {
 
 /// Counts and logs a failure.
 pub(crate) fn record(engine: &Engine, method: &BoundMethod, error: &Error) {
-    engine.count(Some(method), Event::error, 1);
+    engine.count_error(method, error.kind());
     if is_unstorable(error) {
         return warn_unstorable(method, error);
     }

@@ -202,7 +202,9 @@ impl Attempt<'_> {
         self.record.answered(Outcome::Hit);
         let KeyedCall { engine, method, .. } = &self.call;
         if engine.count_hit(method, cost_us) {
-            method.hit_times.record(self.deadline.stop());
+            let took = self.deadline.stop();
+            method.hit_times.record(took);
+            method.metrics.record_hit(took);
         }
     }
 
@@ -231,7 +233,10 @@ impl Attempt<'_> {
         let method = self.call.method.pair.method;
         let outcome = match engine.flights().join(field, method, follower_timeout) {
             FlightRole::Leader(leader) => Ok(FollowerOutcome::Promoted(leader)),
-            FlightRole::Follower(outcome) => outcome.await,
+            FlightRole::Follower(outcome) => {
+                let _waits = self.call.method.metrics.begin_wait();
+                outcome.await
+            }
         };
         match outcome {
             Ok(FollowerOutcome::Promoted(leader)) => {

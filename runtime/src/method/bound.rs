@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::key::digest::MethodKey;
 use crate::key::names::Layout;
 use crate::settings;
+use crate::stats::metrics::MethodMetrics;
 use crate::stats::{Counters, Durations};
 use crate::store::Pair;
 use crate::store::maxsize::MaxSizes;
@@ -39,6 +40,7 @@ pub(crate) struct BoundMethod {
     pub(crate) freshness: Freshness,
     pub(crate) codec: Codec,
     pub(crate) counters: Counters,
+    pub(crate) metrics: MethodMetrics,
     /// How long executions have taken that have ended.
     pub(crate) execution_times: Durations,
     /// How long some of the hits have taken.
@@ -96,7 +98,9 @@ impl std::ops::Deref for BoundRef<'_> {
 }
 
 impl BoundMethod {
+    /// In the cache of this name.
     pub(crate) fn new(
+        cache: &str,
         declaration: Declaration<'_>,
         defaults: &Defaults,
         maxsizes: &MaxSizes,
@@ -124,6 +128,7 @@ impl BoundMethod {
         let touch = options.touch.unwrap_or(defaults.touch);
         let pair = Pair::new(method, stem, policy, defaults.structure, maxsize, touch);
         Ok(Self {
+            metrics: MethodMetrics::new(cache, &site),
             site,
             pair: Arc::new(pair),
             key: MethodKey::new(&full_site, &fingerprint, version),

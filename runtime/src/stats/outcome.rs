@@ -15,6 +15,10 @@ macro_rules! names {
         }
 
         impl $Name {
+            /// All of them, in the order in which they are declared.
+            #[allow(dead_code)] // of some
+            pub(crate) const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
+
             /// Its name in metrics and `tracing` events.
             $visibility const fn as_str(self) -> &'static str {
                 match self {

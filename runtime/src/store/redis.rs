@@ -48,15 +48,20 @@ pub(crate) struct Redis {
 }
 
 impl Redis {
-    pub(crate) fn new(target: Target, clock: Clock) -> Self {
+    /// Of the cache of this name.
+    pub(crate) fn new(cache: &str, target: Target, clock: Clock) -> Self {
         Self {
-            client: Client::new(Arc::new(target), clock),
+            client: Client::new(cache.into(), Arc::new(target), clock),
         }
     }
 
     pub(crate) fn in_child(&self) -> Self {
         let parent = &self.client;
-        let client = Client::new(parent.target.clone(), parent.clock.clone());
+        let client = Client::new(
+            parent.cache.clone(),
+            parent.target.clone(),
+            parent.clock.clone(),
+        );
         if parent.lanes.is_closed() {
             client.close();
         }

@@ -39,7 +39,7 @@ impl Backend {
         }
     }
 
-    pub(super) fn open(self, clock: Clock, tls: &Tls) -> Result<AnyStore, Error> {
+    pub(super) fn open(self, cache: &str, clock: Clock, tls: &Tls) -> Result<AnyStore, Error> {
         let target = match self {
             Self::Memory => return Ok(AnyStore::Memory(Memory::new(clock))),
             Self::Redis(url) => Target::one(&url, tls)?,
@@ -52,6 +52,6 @@ impl Backend {
                 return Ok(AnyStore::Test(TestStore::new(Memory::new(clock), faults)));
             }
         };
-        Ok(AnyStore::Redis(Redis::new(target, clock)))
+        Ok(AnyStore::Redis(Redis::new(cache, target, clock)))
     }
 }

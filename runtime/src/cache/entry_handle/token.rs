@@ -87,7 +87,7 @@ impl EntryToken {
                 Ok(false)
             }
             Err(error) => {
-                call.count(Event::error, 1);
+                call.engine.count_error(&call.method, error.kind());
                 call.count(Event::unstored, 1);
                 Err(error)
             }
@@ -215,7 +215,8 @@ where
             Err(error) => return Err(call.outdated(&error).await),
         };
         let token = EntryToken::take(self.call()?, OnHeldLease::Preempt, HANDLE_DEADLINE).await;
-        let token = token.inspect_err(|_| call.count(Event::error, 1))?;
+        let token =
+            token.inspect_err(|error| call.engine.count_error(&call.method, error.kind()))?;
         if token.put(&call, put).await? {
             return Ok(());
         }

@@ -36,7 +36,8 @@ impl BatchAttempt<'_> {
                 FlightRole::Leader(leader) => item.leader = Some(leader),
                 FlightRole::Follower(outcome) => {
                     item.step = ItemStep::Wait;
-                    self.waits.follow(index, outcome);
+                    let ongoing = method.metrics.begin_wait();
+                    self.waits.follow(index, outcome, ongoing);
                 }
             }
         }

@@ -16,6 +16,7 @@ use super::attempt::BatchAttempt;
 use super::item::ItemStep;
 use crate::engine::single_flight::{EncodedValue, FollowerOutcome};
 use crate::rt::timeout;
+use crate::stats::metrics::Ongoing;
 
 /// What a batch waits for.
 #[derive(Default)]
@@ -29,7 +30,11 @@ pub(super) struct ItemWaits {
 
 /// A wait for one item.
 enum ItemWait {
-    Follows(usize, oneshot::Receiver<FollowerOutcome>),
+    Follows {
+        index: usize,
+        outcome: oneshot::Receiver<FollowerOutcome>,
+        _ongoing: Ongoing,
+    },
     Held(usize, Pin<Box<OwnedNotified>>),
 }
 
@@ -44,7 +49,7 @@ impl Future for ItemWait {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut *self {
-            Self::Follows(index, outcome) => {
+            Self::Follows { index, outcome, .. } => {
                 let outcome = Pin::new(outcome).poll(context);
                 outcome.map(|outcome| (*index, ItemWaitEnd::Outcome(outcome.ok())))
             }
@@ -57,8 +62,17 @@ impl Future for ItemWait {
 }
 
 impl ItemWaits {
-    pub(super) fn follow(&mut self, index: usize, outcome: oneshot::Receiver<FollowerOutcome>) {
-        self.pending.push(ItemWait::Follows(index, outcome));
+    pub(super) fn follow(
+        &mut self,
+        index: usize,
+        outcome: oneshot::Receiver<FollowerOutcome>,
+        ongoing: Ongoing,
+    ) {
+        self.pending.push(ItemWait::Follows {
+            index,
+            outcome,
+            _ongoing: ongoing,
+        });
     }
 
     pub(super) fn listen(&mut self, index: usize, notified: OwnedNotified, until: Instant) {

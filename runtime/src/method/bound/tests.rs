@@ -20,8 +20,13 @@ fn bound(options: Options, ttl_ms: u64) -> Result<Freshness, Error> {
         codec: Codec::Cbor,
     };
     let method = Method::new("site", "name", [0; 20], options);
-    BoundMethod::new(method.declaration(), &defaults, &MaxSizes::default())
-        .map(|bound| bound.freshness)
+    BoundMethod::new(
+        "shop",
+        method.declaration(),
+        &defaults,
+        &MaxSizes::default(),
+    )
+    .map(|bound| bound.freshness)
 }
 
 #[test]

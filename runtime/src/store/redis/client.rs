@@ -40,6 +40,8 @@ pub(crate) const BATCH: usize = 1000;
 pub(crate) struct Client {
     /// Itself, for tasks in the background.
     pub(super) this: Weak<Client>,
+    /// The name of the cache.
+    pub(super) cache: Arc<str>,
     pub(super) target: Arc<Target>,
     /// The connection of the background thread; lanes have their own.
     pub(super) connection: ConnectionManager,
@@ -59,9 +61,9 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(target: Arc<Target>, clock: Clock) -> Arc<Self> {
+    pub(crate) fn new(cache: Arc<str>, target: Arc<Target>, clock: Clock) -> Arc<Self> {
         let endpoints = Endpoints::default();
-        Arc::new_cyclic(|this: &Weak<Self>| Self {
+        let client = Arc::new_cyclic(|this: &Weak<Self>| Self {
             this: this.clone(),
             connection: ConnectionManager::new(target.clone(), None),
             bulk: ConnectionManager::new(target.clone(), None),
@@ -78,6 +80,7 @@ impl Client {
                 },
             }),
             endpoints,
+            cache,
             target,
             clock,
             custom: Mutex::default(),
@@ -87,7 +90,11 @@ impl Client {
             lease_events: LeaseEvents::default(),
             discards: Arc::default(),
             dropped_touches: AtomicU64::new(0),
-        })
+        });
+        for side in [Side::Read, Side::Write] {
+            client.show_breaker(&client.endpoints.only, side);
+        }
+        client
     }
 
     /// Runs an operation on the background thread, whatever runtime or thread the caller is on.

@@ -11,6 +11,7 @@ use super::endpoint::{Admission, AdmittedCall, Endpoint, Pace, PacedResult, Side
 use crate::deadline::Timeout;
 use crate::error::{Error, Fault};
 use crate::rt::background;
+use crate::stats::metrics;
 use crate::store::redis::client::{Client, timed};
 use crate::store::redis::connection::manager::ConnectionManager;
 use crate::store::redis::connection::{refusal, topology};
@@ -170,8 +171,15 @@ impl Client {
                 %why,
                 "redis-func-cache: store unavailable: circuit breaker opened, probing in the background"
             );
+            self.show_breaker(endpoint, call.side);
             self.start_probe(call, pause);
         }
+    }
+
+    /// Sets the metric of a breaker.
+    pub(crate) fn show_breaker(&self, endpoint: &Endpoint, side: Side) {
+        let is_open = endpoint.breaker(side).is_open();
+        metrics::set_breaker(&self.cache, &self.name_of(endpoint), side.name(), is_open);
     }
 
     pub(crate) fn name_of(&self, endpoint: &Endpoint) -> String {

@@ -84,6 +84,7 @@ impl Prober {
                 Some(next) => pause = next,
                 None => {
                     self.has_closed = true;
+                    client.show_breaker(&self.endpoint, self.side);
                     break client.name_of(&self.endpoint);
                 }
             }
@@ -124,6 +125,9 @@ impl Drop for Prober {
         // By now it may be open again, and then another probe closes it.
         if !self.has_closed {
             self.endpoint.breaker(self.side).probed(true);
+            if let Some(client) = self.client.upgrade() {
+                client.show_breaker(&self.endpoint, self.side);
+            }
         }
     }
 }

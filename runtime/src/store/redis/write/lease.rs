@@ -191,7 +191,7 @@ mod tests {
     fn a_lease_whose_caller_was_dropped_is_not_asked_for() {
         let pair = Pair::for_test("lease");
         let target = Target::one("redis://127.0.0.1:1", &Tls::default()).unwrap();
-        let redis = Redis::new(target, Clock::default());
+        let redis = Redis::new("shop", target, Clock::default());
         let request = LeaseRequest {
             field: Field([7; 20]),
             token: Token([7; 16]),
