@@ -13,6 +13,7 @@ pub(crate) mod invalidation;
 pub(crate) mod report;
 mod run_time;
 mod scopes;
+pub(crate) mod tag;
 pub(crate) mod updates;
 pub(crate) mod wrapper;
 pub(crate) mod write;

@@ -31,6 +31,7 @@ pub use cache::function::CachedFunction;
 pub use cache::function::builder::FunctionBuilder;
 pub use cache::function::entry::{BlockingFunctionEntry, FunctionEntry};
 pub use cache::report::{MethodReport, Report};
+pub use cache::tag::TagEntries;
 pub use cache::wrapper::{CacheExt, CacheMutExt, Cacheable, CacheableMut};
 pub use engine::lost_invalidation::LostInvalidation;
 pub use engine::scope::Mode;
@@ -42,6 +43,7 @@ pub use erased_serde;
 pub use error::{Error, ErrorKind};
 pub use key::digest::KeyPart;
 pub use key::names::{KeyFormat, KeyParts, Layout, MethodPart};
+pub use key::tags::Tags;
 pub use method::return_type::Value;
 pub use policy::{CustomPolicy, CustomPolicyBuilder, Policy};
 /// Caches one method, with options that override those of its block.

@@ -55,9 +55,14 @@ macro_rules! counters {
 
         /// What some of the threads have counted, in the order of [`Event`], on cache lines of its
         /// own: threads that write to the same one wait for each other.
-        #[derive(Default)]
         #[repr(align(128))]
         struct Shard([AtomicU64; Stats::EVENTS]);
+
+        impl Default for Shard {
+            fn default() -> Self {
+                Self([const { AtomicU64::new(0) }; Stats::EVENTS])
+            }
+        }
 
         impl Stats {
             const EVENTS: usize = [$(Event::$name),*].len();
@@ -120,6 +125,9 @@ counters! {
     queued,
     /// Declared invalidations that were given up, as the cache was closed.
     lost,
+    /// Tags that pairs have forgotten, as more than 10,000 were invalidated: what was computed before those were counts
+    /// as invalidated ([`Cache::tag`](crate::Cache::tag)).
+    forgotten_tags,
     /// Look-ups that found no entry, or one that was invalidated together with others.
     absent,
     /// Look-ups that found an entry past its expiry.

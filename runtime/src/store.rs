@@ -11,8 +11,10 @@ pub(crate) mod maxsize;
 pub(crate) mod memory;
 mod method_state;
 mod pair;
+mod raw_entry;
 pub(crate) mod redis;
 pub(crate) mod sweep;
+mod tag_clock;
 mod token;
 
 pub use self::any::StoreKind;
@@ -20,8 +22,10 @@ pub(crate) use self::any::{AnyStore, PendingRead};
 pub(crate) use self::clock::{Clock, ServerTime};
 pub(crate) use self::contract::{
     AcceptEntry, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease,
-    Put, PutDone, PutOutcome, RawEntry, ReplyBytes, Store, StoreView,
+    Put, PutDone, PutOutcome, Store, StoreView,
 };
 pub(crate) use self::listener::{Listener, Listeners};
-pub(crate) use self::pair::{EntryOf, Pair};
+pub(crate) use self::pair::{DeclaredTags, EntryOf, Pair};
+pub(crate) use self::raw_entry::{RawEntry, ReplyBytes};
+pub(crate) use self::tag_clock::{EndedTags, TagEnd, TagView};
 pub(crate) use self::token::Token;
