@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::xxh3_64;
 static ALLOCATED: PeakAlloc = PeakAlloc;
 
 const MIB: usize = 1 << 20;
-const HEADER: usize = 72;
+const HEADER: usize = 80;
 /// As small as threads are made that do real work.
 const STACK: usize = 256 << 10;
 /// Nodes of a tree that every codec reads on such a stack, also without optimisation.
@@ -136,11 +136,11 @@ fn cache(codec_name: &str) -> Cache {
 /// An entry with another payload, and a header that vouches for it.
 fn vouched(entry: &[u8], payload: &[u8]) -> Vec<u8> {
     let mut bytes = entry[..HEADER].to_vec();
-    bytes[60..64].copy_from_slice(&u32::try_from(payload.len()).unwrap().to_le_bytes());
+    bytes[68..72].copy_from_slice(&u32::try_from(payload.len()).unwrap().to_le_bytes());
     let mut checked = bytes[0..4].to_vec();
-    checked.extend_from_slice(&bytes[40..64]);
+    checked.extend_from_slice(&bytes[48..72]);
     checked.extend_from_slice(payload);
-    bytes[64..72].copy_from_slice(&xxh3_64(&checked).to_le_bytes());
+    bytes[72..80].copy_from_slice(&xxh3_64(&checked).to_le_bytes());
     bytes.extend_from_slice(payload);
     bytes
 }

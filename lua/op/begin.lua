@@ -1,9 +1,10 @@
 -- lua/op/begin.lua
 -- needs: RANKING, VALUES, clock, is_alive, is_current, epoch_of, register, lease_of, set_lease, keep_leases,
---   NO_HOLDER, LONGEST_PAUSE_MS, SKEW_MS
--- ARGV: field, forced_us, token, lease_ms, manner, unwanted, method, new epoch if the method has none
--- returns: {now_us, 'hit', epoch, entry}, {now_us, 'wait', epoch, left_ms, token of the lease} or
---   {now_us, 'lead', epoch}
+--   NO_HOLDER, LONGEST_PAUSE_MS, SKEW_MS, tags_of
+-- ARGV: field, forced_us, token, lease_ms, manner, unwanted, method, new epoch if the method has none;
+--   if it may have tags, those of the call, 8 bytes each
+-- returns: {now_us, 'hit', epoch, entry, tags}, {now_us, 'wait', epoch, left_ms, token of the lease} or
+--   {now_us, 'lead', epoch, tags}; tags are what is stored of them, if they were asked for
 -- `manner`: 0 takes over a lease that is held, 1 waits for it, 2 also waits for the end of a pause.
 -- `unwanted`: '' if any live entry will do, '*' if none will, else the instant of creation of the
 -- one that will not.
@@ -13,11 +14,12 @@ local manner, unwanted = tonumber(ARGV[5]), ARGV[6]
 redis.call('ZCARD', RANKING)
 redis.call('HLEN', VALUES)
 local method, deadline_ms, holder, awaited, origin = ARGV[7], lease_of(field)
+local tags = ARGV[9] and tags_of(ARGV[9]) or nil
 
 local entry = unwanted ~= '*' and redis.call('HGET', VALUES, field)
 if entry and (unwanted == '' or string.sub(entry, 9, 16) ~= unwanted) then
   if is_alive(entry, math.floor(now_us / 1000)) and is_current(entry) then
-    return {now_us, 'hit', epoch_of(method), entry}
+    return {now_us, 'hit', epoch_of(method), entry, tags}
   end
 end
 
@@ -34,4 +36,4 @@ end
 local epoch = register(method, string.sub(field, 17), ARGV[8])
 set_lease(field, now_ms + lease_ms, token, awaited, epoch .. method)
 keep_leases(now_ms)
-return {now_us, 'lead', epoch}
+return {now_us, 'lead', epoch, tags}

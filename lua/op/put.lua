@@ -1,12 +1,12 @@
 -- lua/op/put.lua
 -- needs: VALUES, LEASES, clock, keep_alive, touch, heal, stamp, fence, end_leases, current, overwrite,
 --   sweep, rank_new, expire, keep_leases
--- ARGV: '<I8I8I8I2BBB' (maxsize, structure_ms, longest_ms, n, sliding, sweeps, field_ttl); now_us, or
+-- ARGV: '<I8I8I8I2BBBB' (maxsize, structure_ms, longest_ms, n, sliding, sweeps, field_ttl, tagged); now_us, or
 --   '' where the script stamps; n fields, each with its entry; n tokens, '' stores in any case; with
---   field_ttl n lives; then touches. No field comes twice. lua/README.md says more.
+--   field_ttl n lives; with tagged n lists of tags; then touches. No field comes twice. lua/README.md says more.
 -- returns: how many entries the policy evicted; or {evicted, swept, index of each overtaken put ...}
-local maxsize, structure_ms, longest_ms, n, sliding, sweeps, field_ttl =
-  struct.unpack('<I8I8I8I2BBB', ARGV[1])
+local maxsize, structure_ms, longest_ms, n, sliding, sweeps, field_ttl, tagged =
+  struct.unpack('<I8I8I8I2BBBB', ARGV[1])
 local named = {}
 for i = 1, n do named[i] = ARGV[2 * i + 1] end
 
@@ -15,8 +15,9 @@ for i = 1, n do named[i] = ARGV[2 * i + 1] end
 local leases = redis.call('HMGET', LEASES, unpack(named))
 local members = heal(named)
 if ARGV[2] == '' then stamp(ARGV, n) end
-touch(ARGV, (3 + field_ttl) * n + 3)
-local overtaken, ended, awaited = fence(named, leases, ARGV, 2 * n + 2)
+touch(ARGV, (3 + field_ttl + tagged) * n + 3)
+local tags = tagged == 1 and (3 + field_ttl) * n + 2
+local overtaken, ended, awaited = fence(named, leases, ARGV, 2 * n + 2, tags)
 local fields, entries, lives = current(ARGV, n, overtaken)
 if #fields == 0 then
   end_leases(ended, awaited)

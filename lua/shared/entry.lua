@@ -4,7 +4,7 @@
 
 -- What was stamped later than now was stamped before the server's clock was set back: its age is
 -- unknown, so it has expired. After a failover a clock may be late by as much as SKEW_MS.
-local HEADER, SKEW_MS = 72, 100
+local HEADER, SKEW_MS = 80, 100
 
 -- What else is wrong with an entry, the client finds.
 local function is_alive(entry, now_ms)

@@ -14,6 +14,7 @@ pub(crate) mod invalidation;
 pub(crate) mod report;
 mod run_time;
 mod scopes;
+pub(crate) mod tag;
 #[cfg(feature = "test-util")]
 pub(crate) mod test_cache;
 pub(crate) mod updates;

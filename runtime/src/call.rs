@@ -35,8 +35,9 @@ use crate::engine::Engine;
 use crate::engine::scope::Mode;
 use crate::error::{Error, ErrorKind};
 use crate::key::digest::{CallKey, KeyWriter};
+use crate::key::tags::{TagIds, Tags};
 use crate::method::Method;
-use crate::method::bound::BoundRef;
+use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::cacheability::Cacheability;
 use crate::method::return_type::{ReturnType, Value};
 use crate::rt::blocking;
@@ -49,6 +50,7 @@ pub struct Call<'a> {
     engine: &'a Engine,
     method: Option<BoundRef<'a>>,
     key: Option<CallKey>,
+    tags: TagIds,
     mode: Mode,
 }
 
@@ -101,10 +103,27 @@ impl<'a> Call<'a> {
         });
         Self {
             engine,
+            tags: declared_tags(bound.as_deref()),
             method: bound,
             key,
             mode,
         }
+    }
+
+    /// Gives its entry the tags of its arguments.
+    #[must_use]
+    pub fn tagged(mut self, tags: impl FnOnce() -> Tags) -> Self {
+        if self.key.is_none() {
+            return self;
+        }
+        match tags().ids() {
+            Ok(tags) => self.tags = tags,
+            Err(error) => {
+                self.key = None;
+                warn_of_tags(self.method.as_deref(), &error);
+            }
+        }
+        self
     }
 
     /// Answers the call: from the cache, or by running the method and storing what it returned, if
@@ -295,12 +314,13 @@ impl<'a> Call<'a> {
                 engine: self.engine,
                 method,
                 key,
+                tags: self.tags,
             }),
             (Some(method), None) => Err((
                 Some(method),
                 Error::new(
                     ErrorKind::Key,
-                    "the arguments cannot be a key: their `Serialize` failed",
+                    "the arguments or tags cannot be a key: their `Serialize` failed",
                 ),
             )),
             (None, _) => Err((
@@ -316,4 +336,20 @@ impl<'a> Call<'a> {
     pub(crate) fn entry(self) -> Result<KeyedCall<'a>, Error> {
         self.into_keyed().map_err(|(_, error)| error)
     }
+}
+
+/// None yet; of a method whose entries may have tags.
+fn declared_tags(method: Option<&BoundMethod>) -> TagIds {
+    match method {
+        Some(method) if method.pair.tags.are_any() => TagIds::of(&[]),
+        _ => TagIds::NONE,
+    }
+}
+
+fn warn_of_tags(method: Option<&BoundMethod>, error: &Error) {
+    tracing::warn!(
+        method = method.map(|method| &*method.site),
+        %error,
+        "redis-func-cache: a call bypasses the cache, as its tags cannot be used"
+    );
 }

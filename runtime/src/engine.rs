@@ -32,7 +32,6 @@ use self::refreshes::Refreshes;
 use self::scope::Mode;
 use self::single_flight::Flights;
 use crate::error::{Error, ErrorKind};
-use crate::key::digest::Field;
 use crate::method::Method;
 use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::descriptor::Declaration;
@@ -179,13 +178,6 @@ impl Engine {
         &self.state().invalidations
     }
 
-    /// Whether the entry is to be invalidated, so that what the store holds does not count: in a transaction that this
-    /// task is inside of, or as soon as the store can be reached.
-    pub(crate) fn is_invalidated(&self, bound: &BoundMethod, field: Field) -> bool {
-        scope::is_invalidated(self.0.id, bound, field)
-            || self.invalidations().contains(bound, field)
-    }
-
     #[inline]
     pub(crate) fn mode(&self) -> Mode {
         if self.0.overrides.is_disabled() {
@@ -207,6 +199,13 @@ impl Engine {
             }
         }
         scope::count(self.0.id, event, n);
+    }
+
+    /// Stamps of tags that a pair has forgotten.
+    pub(crate) fn count_forgotten_tags(&self, n: u64) {
+        if n > 0 {
+            self.count(None, Event::forgotten_tags, n);
+        }
     }
 
     /// Counts a failure of the cache.

@@ -6,3 +6,4 @@
 pub(crate) mod canonical;
 pub(crate) mod digest;
 pub(crate) mod names;
+pub(crate) mod tags;

@@ -32,6 +32,7 @@ pub use cache::function::builder::FunctionBuilder;
 pub use cache::function::entry::{BlockingFunctionEntry, FunctionEntry};
 pub use cache::health::Health;
 pub use cache::report::{MethodReport, Report};
+pub use cache::tag::TagEntries;
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub use cache::test_cache::{TestCache, TestCall};
@@ -46,6 +47,7 @@ pub use erased_serde;
 pub use error::{Error, ErrorKind};
 pub use key::digest::KeyPart;
 pub use key::names::{KeyFormat, KeyParts, Layout, MethodPart};
+pub use key::tags::Tags;
 pub use method::return_type::Value;
 pub use policy::{CustomPolicy, CustomPolicyBuilder, Policy};
 /// Caches one method, with options that override those of its block.

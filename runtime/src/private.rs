@@ -55,15 +55,20 @@ pub const fn fingerprint(mut digest: [u8; 20], conditions: &[bool]) -> [u8; 20] 
 pub fn write_entry<T: Value>(call: Call<'_>, value: &T) -> Option<Vec<u8>> {
     let entry = call.entry().ok()?;
     let put = entry
-        .encode(value, Duration::ZERO, entry.method.ttl_ms())
+        .encode(
+            value,
+            Duration::ZERO,
+            entry.method.ttl_ms(),
+            Ok(crate::key::tags::TagIds::NONE),
+        )
         .ok()?;
     let times = crate::entry::header::Times {
         created_ms: 0,
         soft_ms: 0,
         hard_ms: 0,
     };
-    let epoch = crate::entry::header::Epoch::default();
-    Some(crate::entry::header::stamp(&put.entry, times, epoch))
+    let origin = crate::entry::header::Origin::default();
+    Some(crate::entry::header::stamp(&put.entry, times, origin))
 }
 
 /// What a call makes of an entry that it finds. For tests with hostile bytes.

@@ -1,6 +1,7 @@
-//! Counters of what calls do, and their snapshot; by the feature `metrics` also for exporters.
+//! Counters of what calls do, and their snapshot; with the feature `metrics`, what exporters are given.
 //!
-//! Imports `rt` and `error`. Start with [`outcome`]: what becomes of a call.
+//! Each event is counted once for its method, in shards that threads do not share. Imports `rt` and `error`.
+//! Start with [`outcome`]: what becomes of a call.
 
 pub(crate) mod metrics;
 pub(crate) mod outcome;
@@ -54,9 +55,14 @@ macro_rules! counters {
 
         /// What some of the threads have counted, in the order of [`Event`], on cache lines of its
         /// own: threads that write to the same one wait for each other.
-        #[derive(Default)]
         #[repr(align(128))]
         struct Shard([AtomicU64; Stats::EVENTS]);
+
+        impl Default for Shard {
+            fn default() -> Self {
+                Self([const { AtomicU64::new(0) }; Stats::EVENTS])
+            }
+        }
 
         impl Stats {
             const EVENTS: usize = [$(Event::$name),*].len();
@@ -119,6 +125,9 @@ counters! {
     queued,
     /// Declared invalidations that were given up, as the cache was closed.
     lost,
+    /// Tags that pairs have forgotten, as more than 10,000 were invalidated: what was computed before those were counts
+    /// as invalidated ([`Cache::tag`](crate::Cache::tag)).
+    forgotten_tags,
     /// Look-ups that found no entry, or one that was invalidated together with others.
     absent,
     /// Look-ups that found an entry past its expiry.

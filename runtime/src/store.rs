@@ -12,8 +12,10 @@ pub(crate) mod maxsize;
 pub(crate) mod memory;
 mod method_state;
 mod pair;
+mod raw_entry;
 pub(crate) mod redis;
 pub(crate) mod sweep;
+mod tag_clock;
 #[cfg(feature = "test-util")]
 pub(crate) mod test_store;
 mod token;
@@ -25,8 +27,10 @@ pub(crate) use self::availability::StoreHealth;
 pub(crate) use self::clock::{Clock, ServerTime};
 pub(crate) use self::contract::{
     AcceptEntry, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease,
-    Put, PutDone, PutOutcome, RawEntry, ReplyBytes, Store, StoreView,
+    Put, PutDone, PutOutcome, Store, StoreView,
 };
 pub(crate) use self::listener::{Listener, Listeners};
-pub(crate) use self::pair::{EntryOf, Pair};
+pub(crate) use self::pair::{DeclaredTags, EntryOf, Pair};
+pub(crate) use self::raw_entry::{RawEntry, ReplyBytes};
+pub(crate) use self::tag_clock::{EndedTags, TagEnd, TagView};
 pub(crate) use self::token::Token;

@@ -186,7 +186,7 @@ async fn a_method_may_have_a_codec_of_its_own() {
         .unwrap();
     let entries: Vec<Vec<u8>> = server.query(&["HVALS", &values]);
     assert_eq!(
-        serde_json::from_slice::<Record>(&entries[0][72..]).unwrap(),
+        serde_json::from_slice::<Record>(&entries[0][80..]).unwrap(),
         record(1)
     );
     assert_eq!(repo.as_json(1).await, record(1));

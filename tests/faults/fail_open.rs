@@ -294,7 +294,7 @@ async fn bytes_we_did_not_write_are_a_counted_miss() {
         "redis.call('HSET', KEYS[1], field, string.rep('\\255', 1000))",
         "redis.call('HSET', KEYS[1], field, string.sub(value, 1, -2))",
         "redis.call('HSET', KEYS[1], field, value .. '\\0')",
-        "redis.call('HSET', KEYS[1], field, string.sub(value, 1, 72) .. '\\250')",
+        "redis.call('HSET', KEYS[1], field, string.sub(value, 1, 80) .. '\\250')",
         // A whole entry, but of another call.
         "redis.call('HSET', KEYS[1], field, other)",
     ];

@@ -129,7 +129,7 @@ async fn corrupt_values_never_change_an_answer_and_are_repaired() {
                   redis.call('HSET', KEYS[1], all[i], all[(i + 2) % #all + 1]) end";
     // The same with headers that name the right call, but checksums that do not fit them.
     let graft = "for i = 1, #all, 2 do local own, other = all[i + 1], all[(i + 2) % #all + 1] \
-                 redis.call('HSET', KEYS[1], all[i], string.sub(own, 1, 72) .. string.sub(other, 73)) end";
+                 redis.call('HSET', KEYS[1], all[i], string.sub(own, 1, 80) .. string.sub(other, 81)) end";
     let large = "for i = 1, #all, 2 do redis.call('HSET', KEYS[1], all[i], string.rep('x', 60 * 1024 * 1024)) break end";
     let empty = "for i = 1, #all, 2 do redis.call('HSET', KEYS[1], all[i], '') end";
     for binary in binaries() {

@@ -49,7 +49,7 @@ fn many_puts_keep_every_rule() {
 }
 
 /// What the checks must notice: a script, its check, and the line that is broken.
-const BROKEN: [(&str, Check, &str, &str); 25] = [
+const BROKEN: [(&str, Check, &str, &str); 29] = [
     (
         "lru_t",
         batches::check,
@@ -117,6 +117,25 @@ const BROKEN: [(&str, Check, &str, &str); 25] = [
         "",
     ),
     ("lru_t", batches::check, "low * 11 + high * 13", "low * 11"),
+    ("lru_t", batches::check, "+ began * 17", ""),
+    (
+        "lru",
+        batches::check,
+        "(i == 1 and second or first)",
+        "first",
+    ),
+    (
+        "lru",
+        batches::check,
+        "is_overtaken or is_outdated",
+        "is_overtaken and is_outdated",
+    ),
+    (
+        "lru",
+        batches::check,
+        "local tags = tagged == 1 and",
+        "local tags = false and",
+    ),
     ("lru_t", differential::check, "and is_current(entry))", ")"),
     (
         "fifo",

@@ -163,7 +163,7 @@ fn a_build_whose_claim_was_set_is_registered_before_it_begins() {
         let mut call = redis::cmd("EVAL");
         call.arg(begin).arg(3).arg(&["p:0", "p:1", "p:2"]);
         call.arg(&field).arg(0).arg(&token).arg(2000).arg(1).arg("");
-        call.arg(&method).arg(&[5; 8]);
+        call.arg(&method).arg(&[5_u8; 8][..]);
         let (_, what, given): (u64, String, Vec<u8>) = call.query(&mut connection).unwrap();
         assert_eq!((&what[..], &given[..]), ("lead", &epoch[..]), "{binary}");
         let mut get = redis::cmd("HGET");

@@ -17,11 +17,12 @@ use crate::call::attempt::KeyedCall;
 use crate::call::execution::HandleExecution;
 use crate::call::{Call, failure, not_stored};
 use crate::deadline::HANDLE_DEADLINE;
+use crate::engine::Engine;
 use crate::engine::pending::MethodEntries;
-use crate::engine::{Engine, scope};
 use crate::entry::header::{Times, VerifiedEntry};
 use crate::error::Error;
 use crate::key::digest::CallKey;
+use crate::key::tags::TagIds;
 use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::cacheability::Cacheability;
 use crate::method::return_type::{ReturnType, Value};
@@ -51,6 +52,7 @@ pub(in crate::cache) struct Entry {
     engine: Engine,
     method: Arc<BoundMethod>,
     key: CallKey,
+    tags: TagIds,
 }
 
 impl Entry {
@@ -60,6 +62,7 @@ impl Entry {
             engine: call.engine.clone(),
             method: call.method.into_arc(),
             key: call.key,
+            tags: call.tags,
         })
     }
 
@@ -68,6 +71,7 @@ impl Entry {
             engine: &self.engine,
             method: BoundRef::Borrowed(&self.method),
             key: self.key,
+            tags: self.tags.clone(),
         }
     }
 
@@ -144,7 +148,7 @@ where
             return run().await;
         };
         let call = entry.call();
-        if scope::is_invalidated(call.engine.id(), &call.method, call.key.field) {
+        if call.is_part_of_its_write() {
             call.count(Event::exec, 1);
             call.count(Event::bypass, 1);
             return run().await;
@@ -159,7 +163,7 @@ where
         }
         let cacheability = cacheability(&returned);
         let Some(ttl_ms) = cacheability.ttl_ms(call.method.ttl_ms()) else {
-            call.count_not_stored(not_stored::uncacheable(cacheability));
+            call.count_not_stored(not_stored::uncacheable(&cacheability));
             return returned;
         };
         let stored = match S::into_stored(returned) {
@@ -167,7 +171,8 @@ where
             Err(returned) => return returned,
         };
         // The caller asked for the method's answer: trouble with the store is counted, not returned.
-        let put = token.and_then(|token| Ok((token, call.encode(&stored, cost, ttl_ms)?)));
+        let tags = cacheability.value_tags();
+        let put = token.and_then(|token| Ok((token, call.encode(&stored, cost, ttl_ms, tags)?)));
         match put {
             Ok((token, put)) => drop(token.put(&call, put).await),
             Err(error) if failure::is_unstorable(&error) => {
@@ -191,9 +196,14 @@ where
 
 /// `None` if what the store holds does not count: it is to be invalidated.
 async fn lookup(call: &KeyedCall<'_>) -> Result<Option<LookupReply>, Error> {
-    let (pair, field) = (&call.method.pair, call.key.field);
-    let is_invalidated = call.engine.is_invalidated(&call.method, field);
-    let reply = call.store().peek(pair, field, HANDLE_DEADLINE).await?;
+    let pair = &call.method.pair;
+    let is_invalidated = call.is_part_of_its_write() || call.is_queued_for_invalidation();
+    let reply = call.store().peek(pair, call.wanted(), HANDLE_DEADLINE);
+    let mut reply = reply.await?;
+    if let Some(tags) = call.unchecked_tags(&reply) {
+        let wanted = call.wanted_with(tags);
+        reply = call.store().peek(pair, wanted, HANDLE_DEADLINE).await?;
+    }
     Ok(Some(reply).filter(|_| !is_invalidated))
 }
 
@@ -209,7 +219,8 @@ impl KeyedCall<'_> {
     fn alive<'e>(&self, reply: &'e LookupReply) -> Option<(&'e [u8], VerifiedEntry<'e>)> {
         let bytes = reply.entry.as_deref()?;
         let verified = self.verify(bytes)?;
-        let is_alive = verified.may_be_served(reply.now_us / 1000, reply.epoch);
+        let is_alive = verified.may_be_served(reply.now_us / 1000, reply.epoch)
+            && self.check_tags(&verified, reply).is_some();
         is_alive.then_some((bytes, verified))
     }
 

@@ -1,40 +1,58 @@
 //! Declared invalidation: entries that are dropped when a method has succeeded.
 
+mod elements;
 pub(super) mod retry;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
+pub use self::elements::pass;
 use crate::call::Call;
 use crate::deadline::HANDLE_DEADLINE;
-use crate::engine::pending::{MethodEntries, PendingEntries};
+use crate::engine::pending::{MethodEntries, PendingEntries, PendingTags};
 use crate::engine::transaction::TransactionScope;
 use crate::engine::{Engine, detached, scope};
 use crate::error::{Error, ErrorKind};
 use crate::key::digest::{CallKey, FieldSet};
+use crate::key::tags::Tag;
 use crate::method::Method;
 use crate::method::bound::BoundMethod;
 use crate::method::return_type::ReturnType;
 use crate::rt::blocking;
 use crate::stats::Event;
+use crate::store::TagEnd;
 
 /// Entries that a method with `#[invalidates(…)]` drops after it succeeded.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Invalidation(Option<(Engine, Arc<BoundMethod>, MethodEntries)>);
+pub struct Invalidation(Option<(Engine, DroppedEntries)>);
+
+/// What is dropped.
+#[derive(Debug)]
+enum DroppedEntries {
+    OfMethod(Arc<BoundMethod>, MethodEntries),
+    OfTags(PendingTags),
+}
 
 impl Invalidation {
     /// All entries of a method.
     pub fn all(engine: &Engine, method: &'static Method) -> Self {
         // Why it could not be bound has been logged; such a method has no entries.
         let bound = engine.bind(method).ok();
-        Self(bound.map(|bound| (engine.clone(), bound.into_arc(), MethodEntries::All)))
+        let dropped =
+            bound.map(|bound| DroppedEntries::OfMethod(bound.into_arc(), MethodEntries::All));
+        Self(dropped.map(|dropped| (engine.clone(), dropped)))
     }
 
     /// The entry of one call, if it has one.
     pub(super) fn of(entry: Option<(Engine, Arc<BoundMethod>, CallKey)>) -> Self {
-        Self(entry.map(|(engine, bound, key)| (engine, bound, MethodEntries::of(key.field))))
+        Self(entry.map(|(engine, bound, key)| {
+            let entries = MethodEntries::of(key.field);
+            (engine, DroppedEntries::OfMethod(bound, entries))
+        }))
     }
 
     /// The same without a handle.
@@ -43,18 +61,36 @@ impl Invalidation {
         Self::of(call.map(|call| (call.engine.clone(), call.method.into_arc(), call.key)))
     }
 
+    /// The entries of a tag, of all methods.
+    pub fn of_tag<T: Serialize + ?Sized>(engine: &Engine, name: &str, value: &T) -> Self {
+        let tags = match Tag::new(name, value) {
+            Ok(tag) => PendingTags::of(tag),
+            Err(error) => {
+                tracing::warn!(%error, "redis-func-cache: all tags are invalidated, as the value of one cannot be serialized");
+                PendingTags::All
+            }
+        };
+        Self(Some((engine.clone(), DroppedEntries::OfTags(tags))))
+    }
+
     pub(super) fn engine(&self) -> Option<&Engine> {
-        self.0.as_ref().map(|(engine, ..)| engine)
+        self.0.as_ref().map(|(engine, _)| engine)
     }
 
     /// The entries of many calls of one method, which are dropped by one request.
     pub fn each(of_calls: Vec<Self>) -> Self {
         let mut all = of_calls.into_iter().filter_map(|one| one.0);
-        let Some((engine, bound, mut dropped)) = all.next() else {
+        let Some((engine, mut dropped)) = all.next() else {
             return Self(None);
         };
-        all.for_each(|(.., more)| dropped.extend(more));
-        Self(Some((engine, bound, dropped)))
+        for (_, more) in all {
+            if let (DroppedEntries::OfMethod(_, entries), DroppedEntries::OfMethod(_, more)) =
+                (&mut dropped, more)
+            {
+                entries.extend(more);
+            }
+        }
+        Self(Some((engine, dropped)))
     }
 }
 
@@ -80,6 +116,19 @@ pub(super) async fn drop_all(engine: &Engine, bound: &BoundMethod) -> Result<(),
     dropped
 }
 
+/// Drops all entries of tags. Later calls do not join what is being computed for one.
+pub(super) async fn end_tags(engine: &Engine, tags: &PendingTags) -> Result<(), Error> {
+    let (store, ended) = (engine.store(), tags.ended());
+    let keys = engine.key_space();
+    let dropped = store.end_tags(&keys, &ended, TagEnd::Invalidate).await;
+    for bound in engine.methods() {
+        if bound.pair.tags.may_be_of(&ended) {
+            engine.flights().detach_method(bound.pair.method);
+        }
+    }
+    dropped.map(|forgotten| engine.count_forgotten_tags(forgotten))
+}
+
 async fn drop_of(
     engine: &Engine,
     bound: &BoundMethod,
@@ -93,7 +142,8 @@ async fn drop_of(
 
 /// An invalidation that could not be sent when it was declared.
 pub(super) struct FailedInvalidation {
-    bound: Arc<BoundMethod>,
+    /// `None` for tags.
+    bound: Option<Arc<BoundMethod>>,
     kind: ErrorKind,
     /// It waits to be sent again.
     is_queued: bool,
@@ -102,10 +152,16 @@ pub(super) struct FailedInvalidation {
 /// Drops the entries, and queues what cannot be dropped now. Returns what failed.
 pub(super) async fn apply(engine: Engine, entries: PendingEntries) -> Vec<FailedInvalidation> {
     let mut failed = Vec::new();
-    for (bound, entries) in entries.into_methods() {
+    let (methods, tags) = entries.into_parts();
+    for (bound, entries) in methods {
         if let Err(error) = drop_of(&engine, &bound, &entries).await {
             failed.push(retry::queue(&engine, bound, entries, &error));
         }
+    }
+    if !tags.is_empty()
+        && let Err(error) = end_tags(&engine, &tags).await
+    {
+        failed.push(retry::queue_tags(&engine, tags, &error));
     }
     failed
 }
@@ -122,10 +178,14 @@ pub(super) fn count(engine: &Engine, failed: Vec<FailedInvalidation>) {
         } else {
             Event::lost
         };
-        engine.count_error(&bound, kind);
-        engine.count(Some(&bound), event, 1);
+        let bound = bound.as_deref();
+        match bound {
+            Some(bound) => engine.count_error(bound, kind),
+            None => engine.count(None, Event::error, 1),
+        }
+        engine.count(bound, event, 1);
         tracing::warn!(
-            method = &*bound.site,
+            method = bound.map(|bound| &*bound.site),
             %kind,
             is_queued,
             "redis-func-cache: an invalidation failed"
@@ -175,6 +235,16 @@ pub(super) fn is_deferred(
     transaction.defer(deferred).is_empty()
 }
 
+/// The same of tags.
+pub(super) fn are_tags_deferred(engine: &Engine, tags: &PendingTags) -> bool {
+    let Some(transaction) = scope::transaction(engine.id()) else {
+        return false;
+    };
+    let mut deferred = PendingEntries::default();
+    deferred.add_tags(tags.clone());
+    transaction.defer(deferred).is_empty()
+}
+
 /// What a method declares, from its start on. If the method is dropped or panics, it may have written, so
 /// its entries are dropped.
 pub(super) struct RunningWrite {
@@ -196,8 +266,11 @@ impl RunningWrite {
     }
 
     pub(super) fn add(&mut self, invalidations: Vec<Invalidation>) {
-        for (_, bound, entries) in invalidations.into_iter().filter_map(|one| one.0) {
-            self.entries.add(bound, entries);
+        for (_, dropped) in invalidations.into_iter().filter_map(|one| one.0) {
+            match dropped {
+                DroppedEntries::OfMethod(bound, entries) => self.entries.add(bound, entries),
+                DroppedEntries::OfTags(tags) => self.entries.add_tags(tags),
+            }
         }
     }
 
@@ -265,73 +338,4 @@ pub fn invalidate_after_blocking<S: ReturnType<R>, R>(
         return_type,
         async { method() },
     ))
-}
-
-/// An element of a list as a handle takes it: by reference, or as a copy.
-#[doc(hidden)]
-pub fn pass<'e, E: ?Sized, P: PassedElement<'e, E>>(element: &'e E) -> P {
-    P::of(element)
-}
-
-/// What handles may take of an element of the type `E`.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "an element of this list is of the type `{E}`, and the method takes `{Self}`",
-    label = "`each` passes an element by reference, or clones it",
-    note = "name a list of what the method takes, such as `each find(users.iter().map(|user| user.id))`"
-)]
-pub trait PassedElement<'e, E: ?Sized> {
-    fn of(element: &'e E) -> Self;
-}
-
-#[diagnostic::do_not_recommend]
-impl<'e, E: ?Sized> PassedElement<'e, E> for &'e E {
-    fn of(element: &'e E) -> Self {
-        element
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<'e, E: Clone> PassedElement<'e, E> for E {
-    fn of(element: &'e E) -> Self {
-        element.clone()
-    }
-}
-
-// Elements that are references themselves.
-#[diagnostic::do_not_recommend]
-impl<'e, T: Clone> PassedElement<'e, &T> for T {
-    fn of(element: &'e &T) -> Self {
-        (*element).clone()
-    }
-}
-
-macro_rules! unsized_elements {
-    ($([$($param:ident)?] $owned:ty => $lent:ty;)*) => {$(
-        #[diagnostic::do_not_recommend]
-        impl<'e $(, $param)?> PassedElement<'e, $owned> for &'e $lent {
-            fn of(element: &'e $owned) -> Self {
-                element
-            }
-        }
-
-        #[diagnostic::do_not_recommend]
-        impl<'x $(, $param)?> PassedElement<'_, &'x $owned> for &'x $lent {
-            fn of(element: &&'x $owned) -> Self {
-                element
-            }
-        }
-
-        #[diagnostic::do_not_recommend]
-        impl<'e $(, $param: Clone)?> PassedElement<'e, &$lent> for $owned {
-            fn of(element: &'e &$lent) -> Self {
-                (*element).to_owned()
-            }
-        }
-    )*};
-}
-unsized_elements! {
-    [] String => str;
-    [T] Vec<T> => [T];
-    [] std::path::PathBuf => std::path::Path;
 }

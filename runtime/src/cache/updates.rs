@@ -60,7 +60,8 @@ where
             };
             let call = entry.call();
             let ttl_ms = cacheability.ttl_ms(call.method.ttl_ms());
-            let put = ttl_ms.map(|ttl_ms| call.encode(&value, cost, ttl_ms));
+            let tags = cacheability.value_tags();
+            let put = ttl_ms.map(|ttl_ms| call.encode(&value, cost, ttl_ms, tags));
             (value, put)
         });
         Update {

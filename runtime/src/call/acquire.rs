@@ -41,7 +41,7 @@ impl Attempt<'_> {
         loop {
             let notified = wait.listener.as_ref().map(Listener::heard);
             let joined = self.joined();
-            let (left, holder) = match self.request_lease(&mut lease, request).await? {
+            let (left, holder) = match self.request_lease(&mut lease, request.clone()).await? {
                 LeaseOutcome::Granted(view) => {
                     lease.granted(view);
                     return Ok(LeaseOrEntry::Lease(lease));
@@ -93,6 +93,8 @@ impl Attempt<'_> {
             accept,
             deadline: self.deadline.whole(),
             seen: self.seen,
+            tags: self.call.tags.clone(),
+            seen_tags: self.seen_tags.clone(),
         }
     }
 

@@ -10,11 +10,12 @@ use crate::engine::Engine;
 use crate::engine::scope::{self, Mode};
 use crate::engine::single_flight::{JoinMark, Leader};
 use crate::key::digest::CallKey;
+use crate::key::tags::TagIds;
 use crate::method::bound::BoundRef;
 use crate::method::freshness::NeedsRefresh;
 use crate::stats::Event;
 use crate::stats::outcome::NotStored;
-use crate::store::{AcceptEntry, Store, StoreView};
+use crate::store::{AcceptEntry, EntryOf, Store, StoreView, TagView};
 
 /// A call that has a key: the name of one entry, and what reads and writes it.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct KeyedCall<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) method: BoundRef<'a>,
     pub(crate) key: CallKey,
+    /// Those of its arguments.
+    pub(crate) tags: TagIds,
 }
 
 impl KeyedCall<'_> {
@@ -34,14 +37,28 @@ impl KeyedCall<'_> {
     /// keep it from all others.
     #[inline]
     pub(crate) fn is_part_of_its_write(&self) -> bool {
-        scope::is_invalidated(self.engine.id(), &self.method, self.key.field)
+        scope::is_invalidated(self.engine.id(), &self.method, self.key.field, &self.tags)
     }
 
     /// Whether its entry is to be invalidated as soon as the store can be reached. Until then it is not read.
     #[inline]
     pub(crate) fn is_queued_for_invalidation(&self) -> bool {
         let queue = self.engine.invalidations();
-        queue.contains(&self.method, self.key.field)
+        queue.contains(&self.method, self.key.field, &self.tags)
+    }
+
+    /// What the store is asked for.
+    pub(crate) fn wanted(&self) -> EntryOf {
+        self.wanted_with(self.tags.clone())
+    }
+
+    /// The same, to be checked against these tags.
+    pub(crate) fn wanted_with(&self, tags: TagIds) -> EntryOf {
+        EntryOf {
+            field: self.key.field,
+            method: self.method.pair.method,
+            tags,
+        }
     }
 
     #[inline]
@@ -68,6 +85,10 @@ pub(crate) struct Attempt<'a> {
     pub(crate) accept: Option<AcceptEntry>,
     /// What the look-up found of the store.
     pub(crate) seen: Option<StoreView>,
+    /// What it found of the tags.
+    pub(crate) seen_tags: Option<TagView>,
+    /// The tags to look up once more with: the value that was found has some of its own.
+    pub(crate) recheck: Option<TagIds>,
     /// Other calls of this process wait for this one.
     pub(crate) leader: Option<Leader>,
     /// This call may store its value.
@@ -86,6 +107,8 @@ pub(crate) struct Attempt<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     Lookup,
+    /// The entry that was found, once more, with the tags of its value.
+    Recheck,
     Flight,
     Lease,
     Bulkhead,
@@ -103,6 +126,8 @@ impl<'a> Attempt<'a> {
             step: if mode.read { Step::Lookup } else { Step::Lease },
             accept: Some(AcceptEntry::Never),
             seen: None,
+            seen_tags: None,
+            recheck: None,
             leader: None,
             lease: None,
             execution: None,

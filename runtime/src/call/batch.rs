@@ -29,8 +29,10 @@ use self::keys::{ItemKeys, keys};
 use self::return_types::{ReturnTypes, SplitReturn};
 use super::bypass::Bypass;
 use super::not_stored;
+use super::warn_of_tags;
 use crate::engine::Engine;
 use crate::key::digest::KeyWriter;
+use crate::key::tags::Tags;
 use crate::method::Method;
 use crate::method::batch_return::BatchReturn;
 use crate::method::bound::BoundRef;
@@ -131,6 +133,24 @@ impl<'a, K: ?Sized, R, A, T> BatchCall<'a, K, R, A, T> {
         let method = self.method.as_ref().map(BoundRef::to_arc);
         self.attempt = method
             .map(|method| BatchAttempt::new(self.engine, BoundRef::Shared(method), mode, keys));
+    }
+
+    /// Gives the entry of each id its tags.
+    #[must_use]
+    pub fn tagged(mut self, tags: impl Fn(&'a K) -> Tags) -> Self {
+        let Some(attempt) = &mut self.attempt else {
+            return self;
+        };
+        let each = self.firsts.iter().map(|&first| tags(self.ids[first]).ids());
+        match each.collect() {
+            Ok(tags) => attempt.tag(tags),
+            Err(error) => {
+                self.attempt = None;
+                warn_of_tags(self.method.as_deref(), &error);
+                self.engine.count(self.method.as_deref(), Event::bypass, 1);
+            }
+        }
+        self
     }
 
     /// The places of the ids that the method is to be run for next; `None` once all answers are there.

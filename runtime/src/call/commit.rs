@@ -32,7 +32,7 @@ impl Attempt<'_> {
         let ttl_ms = cacheability.ttl_ms(self.call.method.ttl_ms());
         let is_cacheable = ttl_ms.is_some();
         if !is_cacheable {
-            self.not_stored(not_stored::uncacheable(cacheability));
+            self.not_stored(not_stored::uncacheable(&cacheability));
         } else if self.lease.is_none() {
             self.not_stored(not_stored::without_lease(self.mode, self.accept));
         }
@@ -41,7 +41,10 @@ impl Attempt<'_> {
         if !has_use {
             return None;
         }
-        let put = self.call.encode(value, cost, ttl_ms.unwrap_or_default());
+        let tags = cacheability.value_tags();
+        let put = self
+            .call
+            .encode(value, cost, ttl_ms.unwrap_or_default(), tags);
         Some(Box::pin(self.store_and_publish(put, is_cacheable)))
     }
 
@@ -92,7 +95,10 @@ impl Attempt<'_> {
             self.record.not_stored = not_stored::after_put(check);
             check
         } else {
-            lease.check_fence(&mut self.deadline).await
+            let timeout = self.deadline.start();
+            let check = lease.check_fence(&put.tags, timeout.at_most).await;
+            self.deadline.stop();
+            check
         };
         let may_have_it = check.followers(before_asking, self.joined_before_execution());
         if let (Some(leader), Some(shared), Some(joined)) = (&mut self.leader, shared, may_have_it)
@@ -155,7 +161,7 @@ impl KeyedCall<'_> {
             return None;
         };
         lease.covers(&mut put);
-        let bytes = header::payload_len(&put.entry.tail) as u64;
+        let bytes = header::payload_of(&put.entry).len() as u64;
         let (publish, stored) = oneshot::channel();
         let (engine, method) = (self.engine.clone(), self.method.to_arc());
         let done = PutDone::new(move |stored| {

@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::attempt::KeyedCall;
 use crate::engine::single_flight::EncodedValue;
 use crate::entry::codec::{self, CodecError};
-use crate::entry::header::{self, Age, Epoch, Label, VerifiedEntry};
+use crate::entry::header::{self, Age, Label, Origin, VerifiedEntry};
 use crate::entry::seal::{self, Context};
 use crate::error::{Error, ErrorKind};
+use crate::key::tags::TagIds;
 use crate::method::return_type::Value;
 use crate::stats::outcome::Miss;
 use crate::store::{LookupReply, Put};
@@ -36,10 +37,12 @@ impl KeyedCall<'_> {
             self.discard_unreadable(Some(bytes));
             return None;
         };
+        let tags = self.check_tags(&verified, reply)?;
         let age = Age {
             times: verified.times,
             cost_us: verified.label.cost_us,
             now_us: reply.now_us,
+            is_expired_by_tag: tags == TagCheck::Expired,
         };
         // The process that stored it may serve stale values; this one may not.
         let is_stale = age.is_soft_past() && self.method.freshness.stale_ms.is_none();
@@ -55,6 +58,42 @@ impl KeyedCall<'_> {
         }
     }
 
+    /// What tags say of an entry; `None` if one of them has been invalidated, or is not known.
+    #[inline]
+    pub(crate) fn check_tags(
+        &self,
+        verified: &VerifiedEntry<'_>,
+        reply: &LookupReply,
+    ) -> Option<TagCheck> {
+        if !self.tags.are_declared() {
+            return Some(TagCheck::Current);
+        }
+        let view = reply.tags.as_ref()?;
+        let began = verified.origin.began;
+        if view.is_invalidated(began) || !view.covers(verified.value_tags()) {
+            None
+        } else if view.is_expired(began) {
+            Some(TagCheck::Expired)
+        } else {
+            Some(TagCheck::Current)
+        }
+    }
+
+    /// The tags to check a found entry against, if those of its value were not asked for.
+    #[inline]
+    pub(crate) fn unchecked_tags(&self, reply: &LookupReply) -> Option<TagIds> {
+        if !self.method.pair.tags.of_values {
+            return None;
+        }
+        let verified = self.verify(self.within_limit(reply.entry.as_deref()?)?)?;
+        let view = reply.tags.as_ref()?;
+        if view.covers(verified.value_tags()) {
+            return None;
+        }
+        let of_value: Vec<_> = verified.value_tags().collect();
+        Some(self.tags.and(&TagIds::of(&of_value)))
+    }
+
     /// Why what the store said was a miss.
     #[cold]
     pub(crate) fn why_missed(&self, reply: &LookupReply) -> Miss {
@@ -66,10 +105,13 @@ impl KeyedCall<'_> {
             return Miss::Unreadable;
         };
         let (times, now_ms) = (verified.times, reply.now_us / 1000);
-        let is_stale = times.soft_ms > 0 && times.soft_ms <= now_ms;
+        let is_stale = (times.soft_ms > 0 && times.soft_ms <= now_ms)
+            || self.check_tags(&verified, reply) == Some(TagCheck::Expired);
         if is_stale || !times.are_alive(now_ms) {
             Miss::Expired
-        } else if !verified.may_be_served(now_ms, reply.epoch) {
+        } else if !verified.may_be_served(now_ms, reply.epoch)
+            || self.check_tags(&verified, reply).is_none()
+        {
             // It was invalidated together with others.
             Miss::Absent
         } else {
@@ -85,7 +127,12 @@ impl KeyedCall<'_> {
     /// The bytes of an entry, if this cache could have stored that many.
     #[inline]
     pub(crate) fn within_limit<'e>(&self, bytes: &'e [u8]) -> Option<&'e [u8]> {
-        let largest = self.engine.limits().max_entry_bytes + header::HEADER + seal::OVERHEAD;
+        let tags = if self.method.pair.tags.of_values {
+            header::LONGEST_TAGS
+        } else {
+            0
+        };
+        let largest = self.engine.limits().max_entry_bytes + header::HEADER + tags + seal::OVERHEAD;
         (bytes.len() <= largest).then_some(bytes)
     }
 
@@ -107,7 +154,7 @@ impl KeyedCall<'_> {
     fn open(&self, flags: u8, payload: &[u8]) -> Result<Option<Vec<u8>>, CodecError> {
         let limits = self.engine.limits();
         let unsealed = limits.seal.open(&self.seal_context(flags), payload)?;
-        let compressed = flags & !seal::SEALED;
+        let compressed = flags & !(seal::SEALED | header::TAGGED);
         let opened = codec::decompress(unsealed, compressed, limits.max_entry_bytes)?;
         Ok(match opened {
             Cow::Borrowed(_) => None,
@@ -121,19 +168,29 @@ impl KeyedCall<'_> {
         value: &dyn erased_serde::Serialize,
         cost: Duration,
         ttl_ms: u64,
+        value_tags: Result<TagIds, Error>,
     ) -> Result<Put, Error> {
-        let mut tail = header::tail();
+        let value_tags = value_tags?;
+        let mut tail = header::tail(value_tags.as_slice());
         self.method
             .codec
             .encode(value, &mut tail)
             .map_err(|_| Error::new(ErrorKind::Encode, "the codec cannot encode the value"))?;
-        self.close(tail, cost, ttl_ms)
+        self.close(tail, cost, ttl_ms, &value_tags)
     }
 
     /// The entry for an encoded value.
-    fn close(&self, mut tail: Vec<u8>, cost: Duration, ttl_ms: u64) -> Result<Put, Error> {
+    fn close(
+        &self,
+        mut tail: Vec<u8>,
+        cost: Duration,
+        ttl_ms: u64,
+        value_tags: &TagIds,
+    ) -> Result<Put, Error> {
         let limits = self.engine.limits();
-        let bytes = header::payload_len(&tail);
+        let of_value = value_tags.as_slice().len();
+        let payload = header::payload_in_tail(of_value);
+        let bytes = tail.len() - payload;
         if bytes > limits.max_entry_bytes {
             return Err(Error::new(
                 ErrorKind::TooLarge,
@@ -143,10 +200,11 @@ impl KeyedCall<'_> {
                 ),
             ));
         }
-        let flags = codec::compress(&mut tail, header::PAYLOAD_IN_TAIL, limits.compress_above);
+        let flags = codec::compress(&mut tail, payload, limits.compress_above);
+        let tagged = if of_value == 0 { 0 } else { header::TAGGED };
         let label = Label {
             codec: self.method.codec.id(),
-            flags: flags | limits.seal.flag(),
+            flags: flags | tagged | limits.seal.flag(),
             identity: self.key.identity,
             method: self.method.pair.method,
             cost_us: u32::try_from(cost.as_micros()).unwrap_or(u32::MAX),
@@ -155,7 +213,7 @@ impl KeyedCall<'_> {
         let context = self.seal_context(label.flags);
         limits
             .seal
-            .close(&context, &mut tail, header::PAYLOAD_IN_TAIL, hard_ms)
+            .close(&context, &mut tail, payload, hard_ms)
             .map_err(|_| Error::new(ErrorKind::Encode, "the value cannot be sealed"))?;
         Ok(Put {
             field: self.key.field,
@@ -164,7 +222,8 @@ impl KeyedCall<'_> {
             soft_ms,
             hard_ms,
             token: None,
-            epoch: Epoch::default(),
+            origin: Origin::default(),
+            tags: self.tags.and(value_tags),
             now: None,
         })
     }
@@ -182,11 +241,19 @@ impl KeyedCall<'_> {
     }
 }
 
+/// What tags say of an entry that may be served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TagCheck {
+    Current,
+    /// It is stale, whatever its own times say.
+    Expired,
+}
+
 /// What followers are given of a new value.
 pub(crate) fn shared(put: &Put) -> Arc<EncodedValue> {
     Arc::new(EncodedValue {
         flags: put.entry.head[2],
-        payload: put.entry.tail[header::PAYLOAD_IN_TAIL..].to_vec(),
+        payload: header::payload_of(&put.entry).to_vec(),
     })
 }
 

@@ -9,13 +9,14 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock, OnceLock, Weak};
 use std::time::Duration;
 
-use crate::deadline::Deadline;
 use crate::engine::Engine;
 use crate::engine::single_flight::JoinMark;
+use crate::error::Error;
 use crate::key::digest::Field;
+use crate::key::tags::TagIds;
 use crate::rt::fork::PerProcess;
 use crate::rt::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
-use crate::store::{Pair, Put, StoreView, Token};
+use crate::store::{EntryOf, Pair, Put, StoreView, Token};
 
 /// The leases of this process.
 static HELD: LazyLock<PerProcess<AllHeld>> = LazyLock::new(PerProcess::default);
@@ -101,21 +102,43 @@ impl Lease {
     pub(crate) fn covers(&self, put: &mut Put) {
         put.token = Some(self.0.token);
         if let Some(view) = self.0.granted.get() {
-            put.epoch = view.epoch;
+            put.origin = view.origin;
             put.now = Some(view.at);
         }
     }
 
-    /// Asks the store, without a put.
-    pub(crate) async fn check_fence(&self, deadline: &mut Deadline) -> FenceCheck {
-        let store = self.0.engine.store();
-        let is_current =
-            deadline.spend(|left| store.is_current(&self.0.pair, self.0.field, self.0.token, left));
-        match is_current.await {
+    /// Asks the store, without a put of the value that would have these tags.
+    pub(crate) async fn check_fence(&self, tags: &TagIds, at_most: Duration) -> FenceCheck {
+        match self.is_current(tags, at_most).await {
             Ok(true) => FenceCheck::Passed,
             Ok(false) => FenceCheck::Fenced,
             Err(_) => FenceCheck::Unknown,
         }
+    }
+
+    async fn is_current(&self, tags: &TagIds, at_most: Duration) -> Result<bool, Error> {
+        let HeldLease {
+            engine,
+            pair,
+            field,
+            token,
+            ..
+        } = &*self.0;
+        let store = engine.store();
+        if !store.is_current(pair, *field, *token, at_most).await? {
+            return Ok(false);
+        }
+        if !tags.are_declared() {
+            return Ok(true);
+        }
+        let wanted = EntryOf {
+            field: *field,
+            method: pair.method,
+            tags: tags.clone(),
+        };
+        let view = store.peek(pair, wanted, at_most).await?.tags;
+        let began = self.0.granted.get().map_or(0, |view| view.origin.began);
+        Ok(view.is_some_and(|view| !view.is_invalidated(began)))
     }
 
     /// Prevents refreshes for a while if this one ends without a value.

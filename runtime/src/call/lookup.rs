@@ -84,6 +84,10 @@ impl Attempt<'_> {
                 }
                 Find::Lookup(self.lookup())
             }
+            Step::Recheck => {
+                self.step = Step::Flight;
+                Find::Lookup(self.look_up_again())
+            }
             Step::Flight | Step::Lease | Step::Bulkhead => {
                 Find::AfterMiss(Box::pin(self.find_after_miss()))
             }
@@ -102,6 +106,14 @@ impl Attempt<'_> {
                 return None;
             }
         };
+        if self.recheck.is_none()
+            && let Some(tags) = self.call.unchecked_tags(&reply)
+        {
+            self.deadline.stop();
+            self.recheck = Some(tags);
+            self.step = Step::Recheck;
+            return None;
+        }
         let Some((opened, age)) = self.call.open_entry(&reply) else {
             self.miss(Some(&reply), self.call.why_missed(&reply));
             return None;
@@ -131,9 +143,10 @@ impl Attempt<'_> {
             }
         }
         while self.step == Step::Lease {
-            let Some(found) = self.lead().await else {
+            let Some(mut found) = self.lead().await else {
                 break;
             };
+            self.check_again(&mut found.reply).await;
             if let Some((opened, _)) = self.call.open_entry(&found.reply) {
                 return Some(FoundBytes {
                     source: Source::Lease(found),
@@ -186,8 +199,40 @@ impl Attempt<'_> {
             engine,
             method,
             key,
+            tags,
         } = &self.call;
-        engine.any_store().read(&method.pair, key.field, timeout)
+        engine
+            .any_store()
+            .read(&method.pair, key.field, tags, timeout)
+    }
+
+    /// With the tags of the value that was found.
+    fn look_up_again(&mut self) -> PendingRead<'_> {
+        let timeout = self.deadline.start();
+        let KeyedCall {
+            engine,
+            method,
+            key,
+            tags,
+        } = &self.call;
+        let tags = self.recheck.as_ref().unwrap_or(tags);
+        engine
+            .any_store()
+            .read(&method.pair, key.field, tags, timeout)
+    }
+
+    /// The same for an entry that another process has stored meanwhile.
+    async fn check_again(&mut self, found: &mut LookupReply) {
+        let call = &self.call;
+        if let Some(tags) = call.unchecked_tags(found) {
+            let (pair, wanted) = (&call.method.pair, call.wanted_with(tags));
+            let again = self
+                .deadline
+                .spend(|left| call.store().get(pair, wanted, left));
+            if let Ok(again) = again.await {
+                *found = again;
+            }
+        }
     }
 
     /// The store cannot be reached, or holds what is to be invalidated.
@@ -217,6 +262,7 @@ impl Attempt<'_> {
             self.call.count(event, 1);
         }
         self.seen = reply.and_then(|reply| reply.view(took));
+        self.seen_tags = reply.and_then(|reply| reply.tags.clone());
         self.accept = reply.map(other_than);
     }
 

@@ -22,10 +22,11 @@ pub(super) fn without_key(engine: &Engine, is_bound: bool, mode: Mode) -> NotSto
 }
 
 /// Of a value that is not cacheable.
-pub(crate) fn uncacheable(cacheability: Cacheability) -> NotStored {
+pub(crate) fn uncacheable(cacheability: &Cacheability) -> NotStored {
     match cacheability {
         Cacheability::For(_) => NotStored::ZeroTtl,
         Cacheability::Cacheable | Cacheability::Uncacheable => NotStored::Refused,
+        Cacheability::Tagged(tagged) => uncacheable(&tagged.0),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::engine::refreshes::RefreshPermit;
 use crate::engine::scope::Mode;
 use crate::error::Error;
 use crate::key::digest::CallKey;
+use crate::key::tags::TagIds;
 use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::bulkhead::BulkheadPermit;
 use crate::method::cacheability::Cacheability;
@@ -36,6 +37,7 @@ pub(crate) struct Refresh {
     engine: Engine,
     method: Arc<BoundMethod>,
     key: CallKey,
+    tags: TagIds,
     needs: NeedsRefresh,
     permit: RefreshPermit,
 }
@@ -49,6 +51,7 @@ impl Refresh {
             engine: call.engine.clone(),
             method: call.method.to_arc(),
             key: call.key,
+            tags: call.tags.clone(),
             needs,
             permit,
         })
@@ -69,6 +72,7 @@ impl Refresh {
             engine,
             method: bound,
             key,
+            tags,
             needs,
             mut permit,
         } = self;
@@ -76,6 +80,7 @@ impl Refresh {
             engine: &engine,
             method: BoundRef::Shared(bound),
             key,
+            tags,
         };
         let mut steps = Steps(Ok(Attempt::new(
             call,
@@ -152,10 +157,11 @@ impl Steps<'_> {
         let cost = attempt.executed();
         let cacheability = cacheability(value);
         let Some(ttl_ms) = cacheability.ttl_ms(attempt.call.method.ttl_ms()) else {
-            attempt.not_stored(not_stored::uncacheable(cacheability));
+            attempt.not_stored(not_stored::uncacheable(&cacheability));
             return None;
         };
-        Some(attempt.call.encode(value, cost, ttl_ms))
+        let tags = cacheability.value_tags();
+        Some(attempt.call.encode(value, cost, ttl_ms, tags))
     }
 
     async fn commit_refresh(&mut self, put: Result<Put, Error>, permit: &mut RefreshPermit) {

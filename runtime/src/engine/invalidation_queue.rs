@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::pending::{MethodEntries, PendingEntries};
+use super::pending::{MethodEntries, PendingEntries, PendingTags};
 use crate::key::digest::Field;
+use crate::key::tags::TagIds;
 use crate::method::bound::BoundMethod;
 
 /// What the queue of one cache holds. Calls do not read what is in it from the store.
@@ -37,7 +38,7 @@ pub(crate) enum QueueReply {
     /// It is the caller who has to start the task that sends.
     NeedsSender,
     /// The cache was closed: it is lost.
-    Refused(MethodEntries),
+    Refused,
 }
 
 impl InvalidationQueue {
@@ -45,18 +46,13 @@ impl InvalidationQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues an invalidation. Beyond `at_most` entries, methods are named as a whole.
-    pub(crate) fn add(
-        &self,
-        bound: &Arc<BoundMethod>,
-        entries: MethodEntries,
-        at_most: usize,
-    ) -> QueueReply {
+    /// Queues an invalidation. Beyond `at_most` entries and tags, methods and tags are named as a whole.
+    pub(crate) fn add(&self, add: impl FnOnce(&mut PendingEntries), at_most: usize) -> QueueReply {
         let mut state = self.state();
         if state.is_closed {
-            return QueueReply::Refused(entries);
+            return QueueReply::Refused;
         }
-        state.waiting.add(bound.clone(), entries);
+        add(&mut state.waiting);
         while state.waiting.named() > 0 && state.waiting.named() + state.sending.named() > at_most {
             state.waiting.widen();
         }
@@ -69,20 +65,20 @@ impl InvalidationQueue {
     }
 
     #[inline]
-    pub(crate) fn contains(&self, bound: &BoundMethod, field: Field) -> bool {
-        self.is_used.load(Ordering::Acquire) && self.finds(bound, field)
+    pub(crate) fn contains(&self, bound: &BoundMethod, field: Field, tags: &TagIds) -> bool {
+        self.is_used.load(Ordering::Acquire) && self.finds(bound, field, tags)
     }
 
     #[cold]
-    fn finds(&self, bound: &BoundMethod, field: Field) -> bool {
+    fn finds(&self, bound: &BoundMethod, field: Field, tags: &TagIds) -> bool {
         let state = self.state();
         [&state.waiting, &state.sending]
             .iter()
-            .any(|pending| pending.contains(bound, field))
+            .any(|pending| pending.contains(bound, field, tags))
     }
 
     /// What is to be sent now; `None` if there is nothing, and the task may end.
-    pub(crate) fn take(&self) -> Option<Vec<(Arc<BoundMethod>, MethodEntries)>> {
+    pub(crate) fn take(&self) -> Option<PendingEntries> {
         let mut state = self.state();
         if state.waiting.is_empty() {
             state.has_sender = false;
@@ -90,7 +86,7 @@ impl InvalidationQueue {
             return None;
         }
         state.sending = std::mem::take(&mut state.waiting);
-        Some(state.sending.methods().cloned().collect())
+        Some(state.sending.clone())
     }
 
     /// The store has taken it, or has not: then it waits for the next time.
@@ -99,6 +95,17 @@ impl InvalidationQueue {
         state.sending.remove(bound);
         if let Some(entries) = unsent.filter(|_| !state.is_closed) {
             state.waiting.add(bound.clone(), entries);
+        }
+        drop(state);
+        self.progress.notify_waiters();
+    }
+
+    /// The same of the tags.
+    pub(crate) fn sent_tags(&self, unsent: Option<PendingTags>) {
+        let mut state = self.state();
+        state.sending.forget_tags();
+        if let Some(tags) = unsent.filter(|_| !state.is_closed) {
+            state.waiting.add_tags(tags);
         }
         drop(state);
         self.progress.notify_waiters();

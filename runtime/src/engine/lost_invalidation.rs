@@ -29,7 +29,17 @@ impl LostInvalidation {
         }
     }
 
-    /// The path of the method whose entries were to be dropped, such as `shop::UserRepo::find`.
+    /// Of a tag, or of all of them.
+    pub(crate) fn of_tag(name: Option<&str>, kind: ErrorKind) -> Self {
+        Self {
+            method: name.map_or_else(|| "all tags".to_owned(), |name| format!("tag {name}")),
+            entries: None,
+            kind,
+        }
+    }
+
+    /// The path of the method whose entries were to be dropped, such as `shop::UserRepo::find`. For entries of a tag it
+    /// is `tag`, and the name of that: `tag user`.
     #[must_use]
     pub fn method(&self) -> &str {
         &self.method

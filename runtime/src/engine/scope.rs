@@ -14,6 +14,7 @@ use tracing::Span;
 
 use super::transaction::TransactionScope;
 use crate::key::digest::{Field, FieldSet};
+use crate::key::tags::TagIds;
 use crate::method::bound::BoundMethod;
 use crate::stats::{Counters, Event, Stats};
 
@@ -118,11 +119,11 @@ pub(crate) fn transaction(cache: u64) -> Option<Arc<TransactionScope>> {
 
 /// Whether this task is inside a transaction that invalidates this entry.
 #[inline]
-pub(crate) fn is_invalidated(cache: u64, bound: &BoundMethod, field: Field) -> bool {
+pub(crate) fn is_invalidated(cache: u64, bound: &BoundMethod, field: Field, tags: &TagIds) -> bool {
     let mut found = false;
     each(cache, |frame| {
         if let Frame::Transaction(transaction) = frame {
-            found |= transaction.contains(bound, field);
+            found |= transaction.contains(bound, field, tags);
         }
     });
     found

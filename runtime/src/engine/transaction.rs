@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::pending::PendingEntries;
 use crate::key::digest::Field;
+use crate::key::tags::TagIds;
 use crate::method::bound::BoundMethod;
 
 /// What is invalidated when a scope has ended; `None` once it has.
@@ -30,10 +31,10 @@ impl TransactionScope {
         }
     }
 
-    pub(crate) fn contains(&self, bound: &BoundMethod, field: Field) -> bool {
+    pub(crate) fn contains(&self, bound: &BoundMethod, field: Field, tags: &TagIds) -> bool {
         let pending = self.pending();
         let pending = pending.as_ref();
-        pending.is_some_and(|pending| pending.contains(bound, field))
+        pending.is_some_and(|pending| pending.contains(bound, field, tags))
     }
 
     /// Ends the scope, and returns what was deferred.

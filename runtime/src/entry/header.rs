@@ -1,37 +1,48 @@
 //! The bytes of an entry: a fixed header that is verified whole before a codec sees the payload.
 //!
 //! ```text
-//!  0  version   1     format version, 2
+//!  0  version   1     format version, 3
 //!  1  codec     1     id of the codec
-//!  2  flags     1     bit 0: payload is compressed by lz4, bit 1: payload is sealed
+//!  2  flags     1     bit 0: payload is compressed by lz4, bit 1: payload is sealed, bit 2: tags precede it
 //!  3  reserved  1     0
-//!  4  stamp     4  *  check of the next four lines
+//!  4  stamp     4  *  check of the next five lines
 //!  8  created   8  *  milliseconds of server time
 //! 16  soft      8  *  soft expiry, 0: none
 //! 24  hard      8  *  hard expiry, 0: none
 //! 32  epoch     8     the epoch of the method when the computation began
-//! 40  identity  8     a second digest of the call, independent of the field
-//! 48  method    8     digest of the method: where the epoch is kept that the entry must have
-//! 56  cost      4     microseconds the method took, saturating
-//! 60  length    4     of the payload
-//! 64  checksum  8     of bytes 0..4, 40..64 and the payload
-//! 72  payload
+//! 40  began     8     the clock of tags when the computation began; 0 without tags
+//! 48  identity  8     a second digest of the call, independent of the field
+//! 56  method    8     digest of the method: where the epoch is kept that the entry must have
+//! 64  cost      4     microseconds the method took, saturating
+//! 68  length    4     of all that follows the header
+//! 72  checksum  8     of bytes 0..4, 48..72 and all that follows
+//! 80  tags            with bit 2: how many (2 bytes), then 8 of each; those that the value itself has
+//!     payload
 //! ```
 //! Everything is little-endian. The lines with a star are in the server's time, so that no client's clock
 //! matters. A client stamps them where it knows that time, else the server (`lua/shared/stamp.lua`) or the
 //! memory store.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-pub(crate) const HEADER: usize = 72;
+use crate::key::tags::{MOST_TAGS, TagId};
+
+pub(crate) const HEADER: usize = 80;
 pub(crate) const HEAD: usize = 4;
 /// Flag of an entry whose payload is compressed.
 pub(crate) const COMPRESSED: u8 = 1;
-/// Check, instants, epoch.
-const STAMP: usize = 36;
-const VERSION: u8 = 2;
+/// Flag of an entry whose value has tags of its own, which stand before the payload.
+pub(crate) const TAGGED: u8 = 4;
+/// Check, instants, epoch, clock of tags.
+const STAMP: usize = 44;
+/// What stands between those and the payload.
+const LABEL: usize = HEADER - HEAD - STAMP;
+const VERSION: u8 = 3;
 const STAMP_MODULUS: u64 = 4_294_967_291;
 
 /// What the client knows of an entry before the server stamps it.
@@ -58,6 +69,15 @@ pub(crate) struct Times {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Epoch(pub(crate) [u8; 8]);
 
+/// What a computation knew when it began, and what its entry is checked against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Origin {
+    /// Of the method.
+    pub(crate) epoch: Epoch,
+    /// The clock of tags.
+    pub(crate) began: u64,
+}
+
 /// How far a server's clock may be behind the one that stamped an entry, as after a failover.
 const SKEW_MS: u64 = 100;
 
@@ -77,12 +97,13 @@ pub(crate) struct Age {
     pub(crate) times: Times,
     pub(crate) cost_us: u32,
     pub(crate) now_us: u64,
+    pub(crate) is_expired_by_tag: bool,
 }
 
 impl Age {
     pub(crate) fn is_soft_past(&self) -> bool {
         let soft_ms = self.times.soft_ms;
-        soft_ms > 0 && soft_ms <= self.now_us / 1000
+        self.is_expired_by_tag || (soft_ms > 0 && soft_ms <= self.now_us / 1000)
     }
 }
 
@@ -91,7 +112,9 @@ impl Age {
 pub(crate) struct VerifiedEntry<'a> {
     pub(crate) label: Label,
     pub(crate) times: Times,
-    pub(crate) epoch: Epoch,
+    pub(crate) origin: Origin,
+    /// Of the value itself, 8 bytes each.
+    tags: &'a [u8],
     pub(crate) payload: &'a [u8],
 }
 
@@ -99,7 +122,13 @@ impl VerifiedEntry<'_> {
     /// Whether it is neither past its hard expiry nor invalidated together with its method.
     #[inline]
     pub(crate) fn may_be_served(&self, now_ms: u64, current: Option<Epoch>) -> bool {
-        Some(self.epoch) == current && self.times.are_alive(now_ms)
+        Some(self.origin.epoch) == current && self.times.are_alive(now_ms)
+    }
+
+    /// The tags that the value itself has.
+    pub(crate) fn value_tags(&self) -> impl ExactSizeIterator<Item = TagId> + use<'_> {
+        let tags = self.tags.as_chunks().0.iter();
+        tags.map(|tag| TagId::from_le_bytes(*tag))
     }
 }
 
@@ -124,33 +153,66 @@ impl fmt::Debug for VerifiedEntry<'_> {
 impl fmt::Debug for UnstampedEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UnstampedEntry")
-            .field("bytes", &payload_len(&self.tail))
+            .field("bytes", &payload_of(self).len())
             .finish_non_exhaustive()
     }
 }
 
-/// Starts a tail: room for the label, to be followed by the payload and closed by [`close`].
-pub(crate) fn tail() -> Vec<u8> {
-    vec![0; HEADER - HEAD - STAMP]
+/// Starts a tail: room for the label, then the tags of the value, to be followed by the payload and closed by [`close`].
+pub(crate) fn tail(value_tags: &[TagId]) -> Vec<u8> {
+    let mut tail = vec![0; LABEL];
+    if !value_tags.is_empty() {
+        let count =
+            u16::try_from(value_tags.len()).expect("an entry has a thousand tags at the most");
+        tail.extend_from_slice(&count.to_le_bytes());
+        for tag in value_tags {
+            tail.extend_from_slice(&tag.to_le_bytes());
+        }
+    }
+    tail
 }
 
-/// How many bytes of payload a tail holds.
-pub(crate) fn payload_len(tail: &[u8]) -> usize {
-    tail.len() - (HEADER - HEAD - STAMP)
+/// How long a tail is without a payload.
+pub(crate) fn payload_in_tail(value_tags: usize) -> usize {
+    LABEL + tags_len(value_tags)
 }
 
-/// Where the payload of a tail begins.
-pub(crate) const PAYLOAD_IN_TAIL: usize = HEADER - HEAD - STAMP;
+/// Of the most tags that a value may have.
+pub(crate) const LONGEST_TAGS: usize = tags_len(MOST_TAGS);
+
+const fn tags_len(value_tags: usize) -> usize {
+    if value_tags == 0 {
+        0
+    } else {
+        2 + 8 * value_tags
+    }
+}
+
+/// The payload of a tail that has been closed.
+pub(crate) fn payload_of(entry: &UnstampedEntry) -> &[u8] {
+    let rest = &entry.tail[LABEL..];
+    split(entry.head[2], rest).map_or(&[], |(_, payload)| payload)
+}
+
+/// The tags of a value, and its payload.
+#[inline]
+fn split(flags: u8, rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    if flags & TAGGED == 0 {
+        return Some((&[], rest));
+    }
+    let (count, rest) = rest.split_first_chunk()?;
+    rest.split_at_checked(8 * usize::from(u16::from_le_bytes(*count)))
+}
 
 /// Writes the label in front of the payload. `None` if the payload is longer than 4 GiB.
 pub(crate) fn close(label: Label, mut tail: Vec<u8>) -> Option<UnstampedEntry> {
-    let length = u32::try_from(payload_len(&tail)).ok()?;
+    let length = u32::try_from(tail.len() - LABEL).ok()?;
     let head = [VERSION, label.codec, label.flags, 0];
     tail[0..8].copy_from_slice(&label.identity.to_le_bytes());
     tail[8..16].copy_from_slice(&label.method.to_le_bytes());
     tail[16..20].copy_from_slice(&label.cost_us.to_le_bytes());
     tail[20..24].copy_from_slice(&length.to_le_bytes());
-    let checksum = checksum(&head, &tail[0..24], &tail[PAYLOAD_IN_TAIL..]);
+    let checksum = checksum(&head, &tail[0..24], &tail[LABEL..]);
     tail[24..32].copy_from_slice(&checksum.to_le_bytes());
     Some(UnstampedEntry { head, tail })
 }
@@ -159,21 +221,22 @@ pub(crate) fn close(label: Label, mut tail: Vec<u8>) -> Option<UnstampedEntry> {
 pub(crate) fn stamped_head(
     entry: &UnstampedEntry,
     times: Times,
-    epoch: Epoch,
+    origin: Origin,
 ) -> [u8; HEAD + STAMP] {
     let mut head = [0; HEAD + STAMP];
     head[..4].copy_from_slice(&entry.head);
-    head[4..8].copy_from_slice(&stamp_check(times, epoch).to_le_bytes());
+    head[4..8].copy_from_slice(&stamp_check(times, origin).to_le_bytes());
     head[8..16].copy_from_slice(&times.created_ms.to_le_bytes());
     head[16..24].copy_from_slice(&times.soft_ms.to_le_bytes());
     head[24..32].copy_from_slice(&times.hard_ms.to_le_bytes());
-    head[32..].copy_from_slice(&epoch.0);
+    head[32..40].copy_from_slice(&origin.epoch.0);
+    head[40..].copy_from_slice(&origin.began.to_le_bytes());
     head
 }
 
 /// The whole entry: the twin of `stamp` in Lua.
-pub(crate) fn stamp(entry: &UnstampedEntry, times: Times, epoch: Epoch) -> Vec<u8> {
-    [&stamped_head(entry, times, epoch)[..], &entry.tail].concat()
+pub(crate) fn stamp(entry: &UnstampedEntry, times: Times, origin: Origin) -> Vec<u8> {
+    [&stamped_head(entry, times, origin)[..], &entry.tail].concat()
 }
 
 /// The entry in these bytes, or `None` if a single bit of them is not as it was written.
@@ -182,21 +245,26 @@ pub(crate) fn verify(bytes: &[u8]) -> Option<VerifiedEntry<'_>> {
     if bytes.len() < HEADER || bytes[0] != VERSION || bytes[3] != 0 {
         return None;
     }
-    let payload = &bytes[HEADER..];
-    let times = times(bytes);
-    let intact = u64::from(u32_at(bytes, 60)) == payload.len() as u64
-        && u32_at(bytes, 4) == stamp_check(times, epoch(bytes))
-        && u64_at(bytes, 64) == checksum(&bytes[0..HEAD], &bytes[40..64], payload);
-    intact.then(|| VerifiedEntry {
+    let rest = &bytes[HEADER..];
+    let (times, origin) = (times(bytes), origin(bytes));
+    let intact = u64::from(u32_at(bytes, 68)) == rest.len() as u64
+        && u32_at(bytes, 4) == stamp_check(times, origin)
+        && u64_at(bytes, 72) == checksum(&bytes[0..HEAD], &bytes[48..72], rest);
+    if !intact {
+        return None;
+    }
+    let (tags, payload) = split(bytes[2], rest)?;
+    Some(VerifiedEntry {
         label: Label {
             codec: bytes[1],
             flags: bytes[2],
-            identity: u64_at(bytes, 40),
-            method: u64_at(bytes, 48),
-            cost_us: u32_at(bytes, 56),
+            identity: u64_at(bytes, 48),
+            method: u64_at(bytes, 56),
+            cost_us: u32_at(bytes, 64),
         },
         times,
-        epoch: epoch(bytes),
+        origin,
+        tags,
         payload,
     })
 }
@@ -204,7 +272,9 @@ pub(crate) fn verify(bytes: &[u8]) -> Option<VerifiedEntry<'_>> {
 /// The payload of an entry that was verified.
 #[inline]
 pub(crate) fn payload(bytes: &[u8]) -> &[u8] {
-    bytes.get(HEADER..).unwrap_or_default()
+    let rest = bytes.get(HEADER..).unwrap_or_default();
+    let flags = bytes.get(2).copied().unwrap_or_default();
+    split(flags, rest).map_or(&[], |(_, payload)| payload)
 }
 
 /// Whether an entry is alive as the scripts read it; the call verifies the rest.
@@ -217,17 +287,20 @@ pub(crate) fn is_alive(bytes: &[u8], now_ms: u64) -> bool {
 /// which finds it unreadable.
 #[inline]
 pub(crate) fn is_of_epoch(bytes: &[u8], current: Option<Epoch>) -> bool {
-    bytes.len() < HEADER || Some(epoch(bytes)) == current
+    bytes.len() < HEADER || Some(origin(bytes).epoch) == current
 }
 
 #[inline]
-fn epoch(bytes: &[u8]) -> Epoch {
-    Epoch(bytes[32..40].try_into().expect("eight bytes"))
+fn origin(bytes: &[u8]) -> Origin {
+    Origin {
+        epoch: Epoch(bytes[32..40].try_into().expect("eight bytes")),
+        began: u64_at(bytes, 40),
+    }
 }
 
 /// The method's digest as the scripts read it.
 pub(crate) fn method_of(bytes: &[u8]) -> Option<u64> {
-    (bytes.len() >= HEADER).then(|| u64_at(bytes, 48))
+    (bytes.len() >= HEADER).then(|| u64_at(bytes, 56))
 }
 
 #[inline]
@@ -241,12 +314,13 @@ fn times(bytes: &[u8]) -> Times {
 
 #[allow(clippy::cast_possible_truncation)] // the modulus is below 2^32
 #[inline]
-fn stamp_check(times: Times, epoch: Epoch) -> u32 {
+fn stamp_check(times: Times, Origin { epoch, began }: Origin) -> u32 {
     let sum = u128::from(times.created_ms) * 3
         + u128::from(times.soft_ms) * 5
         + u128::from(times.hard_ms) * 7
         + u128::from(u32_at(&epoch.0, 0)) * 11
-        + u128::from(u32_at(&epoch.0, 4)) * 13;
+        + u128::from(u32_at(&epoch.0, 4)) * 13
+        + u128::from(began) * 17;
     (sum % u128::from(STAMP_MODULUS)) as u32
 }
 
@@ -284,85 +358,4 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LABEL: Label = Label {
-        codec: 1,
-        flags: 0,
-        identity: 0x1122_3344_5566_7788,
-        method: 0x99aa_bbcc_ddee_ff00,
-        cost_us: 1234,
-    };
-    const EPOCH: Epoch = Epoch([1, 2, 3, 4, 5, 6, 7, 255]);
-    const TIMES: Times = Times {
-        created_ms: 1_700_000_000_123,
-        soft_ms: 0,
-        hard_ms: 1_700_000_300_123,
-    };
-
-    fn entry() -> Vec<u8> {
-        let mut tail = tail();
-        tail.extend_from_slice(b"payload");
-        stamp(&close(LABEL, tail).unwrap(), TIMES, EPOCH)
-    }
-
-    #[test]
-    fn entry_bytes_are_golden() {
-        let hex: String = entry().iter().map(|b| format!("{b:02x}")).collect();
-        assert_eq!(hex, include_str!("../../../tests/golden/entry.hex").trim());
-    }
-
-    #[test]
-    fn an_entry_is_read_back_whole() {
-        let bytes = entry();
-        let verified = verify(&bytes).unwrap();
-        assert_eq!((verified.label, verified.times), (LABEL, TIMES));
-        assert_eq!(verified.payload, b"payload");
-        assert!(is_alive(&bytes, TIMES.hard_ms - 1) && !is_alive(&bytes, TIMES.hard_ms));
-        assert_eq!(method_of(&bytes), Some(LABEL.method));
-        assert!(is_of_epoch(&bytes, Some(EPOCH)) && !is_of_epoch(&bytes, None));
-        assert!(!is_of_epoch(&bytes, Some(Epoch::default())));
-    }
-
-    #[test]
-    fn what_was_stamped_later_than_now_is_not_alive() {
-        let bytes = entry();
-        assert!(is_alive(&bytes, TIMES.created_ms - SKEW_MS));
-        assert!(!is_alive(&bytes, TIMES.created_ms - SKEW_MS - 1));
-    }
-
-    #[test]
-    fn the_checksum_of_small_and_large_entries_is_one() {
-        for length in [0, 1, 199, 200, 201, 400, 483, 484, 485, 600, 5000] {
-            let payload = vec![7; length];
-            let mut hasher = Xxh3::new();
-            hasher.update(&[1, 2, 3, 4]);
-            hasher.update(&[5; 24]);
-            hasher.update(&payload);
-            let checksum = checksum(&[1, 2, 3, 4], &[5; 24], &payload);
-            assert_eq!(checksum, hasher.digest(), "{length}");
-        }
-    }
-
-    #[test]
-    fn every_flipped_bit_cut_and_added_byte_is_noticed() {
-        let bytes = entry();
-        for bit in 0..bytes.len() * 8 {
-            let mut flipped = bytes.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(verify(&flipped), None, "bit {bit}");
-        }
-        for len in 0..bytes.len() {
-            assert_eq!(verify(&bytes[..len]), None, "cut to {len}");
-        }
-        for more in 1..=8 {
-            let mut longer = bytes.clone();
-            longer.resize(bytes.len() + more, 0);
-            assert_eq!(verify(&longer), None, "{more} more");
-        }
-    }
 }

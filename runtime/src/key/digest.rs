@@ -138,7 +138,7 @@ impl MethodKey {
 }
 
 /// Parts after each other, each with its length, so that no two lists are the same bytes.
-fn framed(parts: &[&[u8]]) -> Vec<u8> {
+pub(super) fn framed(parts: &[&[u8]]) -> Vec<u8> {
     let mut framed = Vec::new();
     for part in parts {
         framed.extend_from_slice(&(part.len() as u64).to_be_bytes());

@@ -140,6 +140,18 @@ impl Names {
         }
     }
 
+    /// The key by which the pairs of a tag are found.
+    pub(crate) fn tag_index(&self) -> String {
+        match &self.custom {
+            Some(custom) => {
+                // One for all policies.
+                let policy = Policy::default();
+                format!("{}:tags", custom.scope(&self.parts(&policy, None)))
+            }
+            None => format!("{}{}:tags", self.prefix, self.name),
+        }
+    }
+
     /// The `MATCH` patterns that together find every key of this cache, and some that are not.
     pub(crate) fn patterns(&self, policies: &[Policy]) -> Vec<String> {
         let Some(custom) = &self.custom else {

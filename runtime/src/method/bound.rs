@@ -18,8 +18,8 @@ use crate::key::names::Layout;
 use crate::settings;
 use crate::stats::metrics::MethodMetrics;
 use crate::stats::{Counters, Durations};
-use crate::store::Pair;
 use crate::store::maxsize::MaxSizes;
+use crate::store::{DeclaredTags, Pair};
 
 /// How long calls wait for an execution, at least and at the most.
 const SHORTEST_WAIT: Duration = Duration::from_millis(500);
@@ -126,7 +126,13 @@ impl BoundMethod {
         let maxsize = settings::check_maxsize(options.maxsize.unwrap_or(defaults.maxsize))?;
         let maxsize = maxsizes.join(&stem, &site, maxsize);
         let touch = options.touch.unwrap_or(defaults.touch);
+        let tags = DeclaredTags {
+            names: options.tags,
+            of_values: options.has_tags_fn,
+            index: defaults.names.tag_index(),
+        };
         let pair = Pair::new(method, stem, policy, defaults.structure, maxsize, touch);
+        let pair = pair.with_tags(tags);
         Ok(Self {
             metrics: MethodMetrics::new(cache, &site),
             site,

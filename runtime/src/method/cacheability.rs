@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::return_type::ReturnType;
+use crate::error::Error;
+use crate::key::tags::{TagIds, Tags};
 use crate::settings;
 
 /// Whether a value is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cacheability {
     /// It is stored, with the TTL of the method.
     Cacheable,
@@ -14,6 +16,8 @@ pub enum Cacheability {
     For(Duration),
     /// It is returned and not stored.
     Uncacheable,
+    /// The same with tags that the value itself has.
+    Tagged(Box<(Self, Tags)>),
 }
 
 /// What `ttl_fn` may return.
@@ -44,14 +48,30 @@ impl Cacheability {
         Self::Cacheable
     }
 
+    /// Adds tags that the value itself has.
+    #[must_use]
+    pub fn tagged(self, tags: impl FnOnce() -> Tags) -> Self {
+        Self::Tagged(Box::new((self, tags())))
+    }
+
+    /// # Errors
+    /// A tag has no canonical form, or there are too many.
+    pub(crate) fn value_tags(&self) -> Result<TagIds, Error> {
+        match self {
+            Self::Tagged(tagged) => tagged.1.clone().ids(),
+            _ => Ok(TagIds::NONE),
+        }
+    }
+
     /// Milliseconds to store a value for, `otherwise` where the value does not matter; `None` where
     /// it is not to be stored.
-    pub(crate) fn ttl_ms(self, otherwise: u64) -> Option<u64> {
+    pub(crate) fn ttl_ms(&self, otherwise: u64) -> Option<u64> {
         match self {
             Self::Cacheable => Some(otherwise),
             Self::For(ttl) if ttl.is_zero() => None,
-            Self::For(ttl) => Some(settings::ms(settings::clamp_ttl(ttl))),
+            Self::For(ttl) => Some(settings::ms(settings::clamp_ttl(*ttl))),
             Self::Uncacheable => None,
+            Self::Tagged(tagged) => tagged.0.ttl_ms(otherwise),
         }
     }
 }

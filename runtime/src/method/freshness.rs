@@ -152,6 +152,7 @@ mod tests {
             },
             cost_us,
             now_us: now_ms * 1000,
+            is_expired_by_tag: false,
         }
     }
 

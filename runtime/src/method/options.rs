@@ -36,6 +36,10 @@ pub struct Options {
     pub touch: Option<Touch>,
     /// Whatever the user wants in the key.
     pub version: &'static str,
+    /// The names of the tags that entries have by their arguments.
+    pub tags: &'static [&'static str],
+    /// Whether `tags_fn` gives values tags of their own.
+    pub has_tags_fn: bool,
 }
 
 impl Options {
@@ -55,6 +59,8 @@ impl Options {
         touch: None,
         stampede: None,
         version: "",
+        tags: &[],
+        has_tags_fn: false,
     };
 
     /// A method with a `maxsize` has a pair of its own, unless a layout was set: a small

@@ -11,13 +11,14 @@ use serde::Serialize;
 
 use super::contract::{LookupReply, Store};
 use super::memory::Memory;
-use super::pair::Pair;
-use super::redis::{Lookup, Redis};
+use super::pair::{EntryOf, Pair};
+use super::redis::{Lookup, Query, Redis};
 #[cfg(feature = "test-util")]
 use super::test_store::TestStore;
 use crate::deadline::Timeout;
 use crate::error::Error;
 use crate::key::digest::Field;
+use crate::key::tags::TagIds;
 use crate::settings::Touch;
 
 /// What kind of store a cache keeps its entries in.
@@ -50,13 +51,24 @@ impl AnyStore {
         &'g self,
         pair: &'g Arc<Pair>,
         field: Field,
+        tags: &'g TagIds,
         wait: Timeout,
     ) -> PendingRead<'g> {
         match (self, pair.touch) {
-            (Self::Redis(redis), Touch::Behind(_)) => {
-                PendingRead::Redis(redis.read(pair, field, wait))
+            (Self::Redis(redis), Touch::Behind(_)) => PendingRead::Redis(redis.read(Query {
+                pair,
+                field,
+                tags,
+                wait,
+            })),
+            _ => {
+                let wanted = EntryOf {
+                    field,
+                    method: pair.method,
+                    tags: tags.clone(),
+                };
+                PendingRead::Boxed(self.get(pair, wanted, wait.at_most))
             }
-            _ => PendingRead::Boxed(self.get(pair, field, wait.at_most)),
         }
     }
 

@@ -1,24 +1,25 @@
 //! The store contract: the operations on pairs, and what they are given and answer. It knows no Redis.
 
 use std::fmt;
-use std::ops::{Deref, Range};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures_util::future::join_all;
 
-use crate::entry::header::{Epoch, UnstampedEntry};
+use crate::entry::header::{Epoch, Origin, UnstampedEntry};
 use crate::error::Error;
 use crate::key::digest::Field;
 use crate::key::names::Names;
+use crate::key::tags::TagIds;
 use crate::policy::Policy;
 
 use super::availability::StoreHealth;
 use super::clock::ServerTime;
 use super::listener::Listener;
-use super::pair::Pair;
+use super::pair::{EntryOf, Pair};
+use super::raw_entry::RawEntry;
+use super::tag_clock::{EndedTags, TagEnd, TagView};
 use super::token::Token;
 
 /// What a look-up found, with the server's clock at that moment.
@@ -29,6 +30,8 @@ pub(crate) struct LookupReply {
     pub(crate) epoch: Option<Epoch>,
     /// It may have expired, or be of another epoch.
     pub(crate) entry: Option<RawEntry>,
+    /// What the entry's tags say of it, if it was asked for with any.
+    pub(crate) tags: Option<TagView>,
     /// How long the pair still lives; `None` if it never expires. Only a peek sets it.
     pub(crate) pair_ms: Option<u64>,
 }
@@ -40,14 +43,23 @@ impl LookupReply {
             now_us,
             epoch,
             entry,
+            tags: None,
             pair_ms: None,
         }
+    }
+
+    pub(crate) fn with_tags(self, tags: Option<TagView>) -> Self {
+        Self { tags, ..self }
     }
 
     /// What a computation that begins now has to know; `took` is how long the lookup did.
     pub(crate) fn view(&self, took: Duration) -> Option<StoreView> {
         let at = ServerTime::of_lookup(self.now_us, took);
-        self.epoch.map(|epoch| StoreView { at, epoch })
+        let began = self.tags.as_ref().map_or(0, |tags| tags.now);
+        self.epoch.map(|epoch| StoreView {
+            at,
+            origin: Origin { epoch, began },
+        })
     }
 }
 
@@ -55,56 +67,7 @@ impl LookupReply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StoreView {
     pub(crate) at: ServerTime,
-    /// Of the method.
-    pub(crate) epoch: Epoch,
-}
-
-/// The bytes of an entry that was found.
-#[derive(Clone)]
-pub(crate) enum RawEntry {
-    Own(Bytes),
-    /// Where they lie in a reply to many reads, which is kept as a whole while one of them is used.
-    Shared {
-        reply: Arc<dyn ReplyBytes>,
-        range: Range<usize>,
-    },
-}
-
-/// A reply that holds the bytes of many entries.
-pub(crate) trait ReplyBytes: Send + Sync {
-    fn bytes(&self) -> &[u8];
-}
-
-impl Deref for RawEntry {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Own(bytes) => bytes,
-            Self::Shared { reply, range } => reply.bytes().get(range.clone()).unwrap_or_default(),
-        }
-    }
-}
-
-// What is stored is not for logs.
-impl fmt::Debug for RawEntry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Entry({} bytes)", self.len())
-    }
-}
-
-impl PartialEq for RawEntry {
-    fn eq(&self, other: &Self) -> bool {
-        **self == **other
-    }
-}
-
-impl Eq for RawEntry {}
-
-impl From<Vec<u8>> for RawEntry {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::Own(bytes.into())
-    }
+    pub(crate) origin: Origin,
 }
 
 /// An entry on its way into the store.
@@ -118,8 +81,10 @@ pub(crate) struct Put {
     pub(crate) hard_ms: u64,
     /// Whose computation it comes from. `None` for a probe, which stores in any case.
     pub(crate) token: Option<Token>,
-    /// The method's, when the computation began.
-    pub(crate) epoch: Epoch,
+    /// From when the computation began.
+    pub(crate) origin: Origin,
+    /// If one of them has been invalidated since, the entry is not stored.
+    pub(crate) tags: TagIds,
     /// The server's clock, which the entry is stamped with. `None` if it is not known: then the store stamps it.
     pub(crate) now: Option<ServerTime>,
 }
@@ -140,7 +105,7 @@ impl Put {
 pub(crate) enum PutOutcome {
     /// Stored; so many entries were evicted.
     Stored(u64),
-    /// Not stored: since the computation began, the field was invalidated, or another began.
+    /// Not stored: since the computation began, the field or a tag was invalidated, or another began.
     Fenced,
 }
 
@@ -176,9 +141,11 @@ impl fmt::Debug for PutDone {
 }
 
 /// A computation that is about to begin.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct LeaseRequest {
     pub(crate) field: Field,
+    /// Those of the arguments.
+    pub(crate) tags: TagIds,
     pub(crate) token: Token,
     pub(crate) on_held: OnHeldLease,
     pub(crate) accept: AcceptEntry,
@@ -186,6 +153,8 @@ pub(crate) struct LeaseRequest {
     pub(crate) deadline: Duration,
     /// What the look-up found, if there was one.
     pub(crate) seen: Option<StoreView>,
+    /// What it found of the tags.
+    pub(crate) seen_tags: Option<TagView>,
 }
 
 /// What a computation does while another one holds the lease.
@@ -254,7 +223,7 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     async fn get(
         &self,
         pair: &Arc<Pair>,
-        field: Field,
+        wanted: EntryOf,
         deadline: Duration,
     ) -> Result<LookupReply, Error>;
 
@@ -262,10 +231,12 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     async fn get_many(
         &self,
         pair: &Arc<Pair>,
-        fields: &[Field],
+        wanted: &[EntryOf],
         deadline: Duration,
     ) -> Result<Vec<LookupReply>, Error> {
-        let each = fields.iter().map(|field| self.get(pair, *field, deadline));
+        let each = wanted
+            .iter()
+            .map(|one| self.get(pair, one.clone(), deadline));
         join_all(each).await.into_iter().collect()
     }
 
@@ -278,7 +249,7 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     async fn peek(
         &self,
         pair: &Arc<Pair>,
-        field: Field,
+        wanted: EntryOf,
         deadline: Duration,
     ) -> Result<LookupReply, Error>;
 
@@ -348,6 +319,10 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     /// Begins a new epoch of the pair's method: its entries are absent from now on, and no computation that is under
     /// way stores anything. The entries are removed at once only if the pair holds no others.
     async fn delete_method(&self, pair: &Arc<Pair>, owns_pair: bool) -> Result<(), Error>;
+
+    /// Has the entries of tags count as invalidated, or as stale, in all pairs of a cache. Returns how many stamps of
+    /// other tags were forgotten for that: in their pairs, what began before them counts as invalidated.
+    async fn end_tags(&self, keys: &KeySpace, tags: &EndedTags, end: TagEnd) -> Result<u64, Error>;
 
     /// Counts the entries of all pairs of a cache.
     async fn len(&self, keys: &KeySpace) -> Result<u64, Error>;

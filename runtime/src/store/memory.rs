@@ -7,6 +7,7 @@ mod content;
 mod methods;
 mod pair;
 mod ranking;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -19,16 +20,16 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use self::content::{Content, MemoryLease, Now};
-use self::pair::MemoryPair;
+use self::pair::{MemoryPair, steps};
 use self::ranking::Ranking;
 use super::{
-    Clock, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, Listeners, LookupReply,
-    OnHeldLease, Put, PutDone, PutOutcome, RawEntry, ServerTime, Store, StoreHealth, StoreView,
-    Token,
+    Clock, EndedTags, EntryOf, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener,
+    Listeners, LookupReply, OnHeldLease, Put, PutDone, PutOutcome, RawEntry, ServerTime, Store,
+    StoreHealth, StoreView, TagEnd, Token,
 };
+use crate::entry::header::Origin;
 use crate::error::{Error, ErrorKind};
 use crate::key::digest::{Field, Fields};
-use crate::policy::Policy;
 use crate::store::Pair;
 
 /// All pairs of one cache, behind one lock: an operation is as atomic as a script.
@@ -61,6 +62,7 @@ impl Memory {
         let content = self.content.try_lock().ok().map(|mut of_parent| Content {
             pairs: std::mem::take(&mut of_parent.pairs),
             methods: std::mem::take(&mut of_parent.methods),
+            tags: std::mem::take(&mut of_parent.tags),
             ..Content::default()
         });
         Self {
@@ -104,8 +106,11 @@ impl Memory {
         let schedule = content.sweeps.entry(pair.stem.clone()).or_default();
         let due = puts.iter().filter(|put| schedule.is_due(put.hard_ms > 0));
         let is_sweep = due.count() > 0;
-        let is_current =
-            |put: &&Put| put.token.is_none() || put.token == content.lease(&pair.stem, put.field);
+        let is_current = |put: &&Put| {
+            let is_held = put.token.is_none() || put.token == content.lease(&pair.stem, put.field);
+            let tags = content.tags.view(&put.tags);
+            is_held && !tags.is_some_and(|tags| tags.is_invalidated(put.origin.began))
+        };
         let mut outcomes: Vec<_> = puts
             .iter()
             .map(|put| {
@@ -160,11 +165,11 @@ impl Store for Memory {
     async fn get(
         &self,
         pair: &Arc<Pair>,
-        field: Field,
+        wanted: EntryOf,
         _deadline: Duration,
     ) -> Result<LookupReply, Error> {
         let (mut content, now) = self.content_now()?;
-        Ok(content.read(now, pair, field))
+        Ok(content.read(now, pair, wanted.field, &wanted.tags))
     }
 
     fn is_immediate(&self) -> bool {
@@ -174,16 +179,17 @@ impl Store for Memory {
     async fn peek(
         &self,
         pair: &Arc<Pair>,
-        field: Field,
+        wanted: EntryOf,
         _deadline: Duration,
     ) -> Result<LookupReply, Error> {
         let (content, now) = self.content_now()?;
         let memory = content.pairs.get(&pair.stem);
         let left = |memory: &MemoryPair| Some(memory.ends_us?.saturating_sub(now.own_us) / 1000);
-        let entry =
-            memory.and_then(|memory| Some(RawEntry::Own(memory.values.get(&field)?.clone())));
+        let entry = memory
+            .and_then(|memory| Some(RawEntry::Own(memory.values.get(&wanted.field)?.clone())));
         Ok(LookupReply {
             pair_ms: memory.and_then(left),
+            tags: content.tags.view(&wanted.tags),
             ..LookupReply::new(now.us, content.epoch(pair), entry)
         })
     }
@@ -222,7 +228,7 @@ impl Store for Memory {
             .and_then(|memory| memory.values.get(&request.field));
         let is_wanted = stored.is_some_and(|entry| request.accept.accepts(entry));
         if is_wanted {
-            let found = content.lookup(now, pair, request.field);
+            let found = content.lookup(now, pair, request.field, &request.tags);
             if found.entry.is_some() {
                 return Ok(LeaseOutcome::Hit(found));
             }
@@ -241,9 +247,13 @@ impl Store for Memory {
         };
         let leases = content.leases.entry(pair.stem.clone()).or_default();
         leases.insert(request.field, lease);
+        let tags = content.tags.view(&request.tags);
         Ok(LeaseOutcome::Granted(StoreView {
             at: ServerTime::of_reply(now.us),
-            epoch: lease.epoch,
+            origin: Origin {
+                epoch: lease.epoch,
+                began: tags.map_or(0, |tags| tags.now),
+            },
         }))
     }
 
@@ -324,6 +334,19 @@ impl Store for Memory {
         Ok(())
     }
 
+    async fn end_tags(
+        &self,
+        _keys: &KeySpace,
+        tags: &EndedTags,
+        end: TagEnd,
+    ) -> Result<u64, Error> {
+        let mut content = self.content()?;
+        Ok(match tags {
+            EndedTags::All => content.tags.forget_all(),
+            EndedTags::Of(tags) => content.tags.end(tags, end),
+        })
+    }
+
     async fn len(&self, _keys: &KeySpace) -> Result<u64, Error> {
         Ok(self
             .content()?
@@ -357,25 +380,6 @@ impl Store for Memory {
         }
         self.closed.store(true, Ordering::Relaxed);
     }
-}
-
-/// Puts that are stored in one step: of different fields, up to 16. Where the newest entry is evicted first,
-/// entries that come together would evict each other.
-fn steps(policy: &Policy, puts: Vec<(Put, PutDone)>) -> Vec<Vec<(Put, PutDone)>> {
-    let most = if *policy == Policy::Mru { 1 } else { 16 };
-    let mut steps: Vec<Vec<(Put, PutDone)>> = Vec::new();
-    for put in puts {
-        match steps.last_mut() {
-            Some(step)
-                if step.len() < most
-                    && step.iter().all(|(known, _)| known.field != put.0.field) =>
-            {
-                step.push(put);
-            }
-            _ => steps.push(vec![put]),
-        }
-    }
-    steps
 }
 
 // Entries are not for logs.

@@ -2,10 +2,13 @@
 
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::maxsize::MaxSize;
+use super::tag_clock::EndedTags;
+use crate::entry::header::Epoch;
 use crate::key::digest::Field;
+use crate::key::tags::{Tag, TagIds};
 use crate::policy::Policy;
 use crate::settings::{StructureTtl, Touch};
 
@@ -25,15 +28,47 @@ pub(crate) struct Pair {
     pub(crate) touch: Touch,
     /// Whether the store knows this build, so that invalidations reach what it stores.
     is_registered: AtomicBool,
+    /// The tags that its method declares.
+    pub(crate) tags: DeclaredTags,
+    /// The epoch in which this process has added the pair to the index of tags.
+    indexed_in: Mutex<Option<Epoch>>,
     /// What the store keeps for the pair in this process, found once.
     state: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
-/// An entry of a pair: its field, and its method.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// The tags that the entries of a method may have.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct DeclaredTags {
+    pub(crate) names: &'static [&'static str],
+    /// Whether values have tags, of whatever names.
+    pub(crate) of_values: bool,
+    /// The key by which the pairs of a tag are found.
+    pub(crate) index: String,
+}
+
+impl DeclaredTags {
+    pub(crate) fn are_any(&self) -> bool {
+        self.of_values || !self.names.is_empty()
+    }
+
+    /// Whether entries may have one of these tags.
+    pub(crate) fn may_be_of(&self, ended: &EndedTags) -> bool {
+        match ended {
+            EndedTags::All => self.are_any(),
+            EndedTags::Of(tags) => {
+                let is_declared = |tag: &Tag| self.names.contains(&&*tag.name);
+                self.of_values || tags.iter().any(is_declared)
+            }
+        }
+    }
+}
+
+/// An entry of a pair: its field, its method, and the tags that it is checked against.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct EntryOf {
     pub(crate) field: Field,
     pub(crate) method: u64,
+    pub(crate) tags: TagIds,
 }
 
 impl Pair {
@@ -56,8 +91,14 @@ impl Pair {
             maxsize,
             touch,
             is_registered: AtomicBool::new(false),
+            tags: DeclaredTags::default(),
+            indexed_in: Mutex::default(),
             state: OnceLock::new(),
         }
+    }
+
+    pub(crate) fn with_tags(self, tags: DeclaredTags) -> Self {
+        Self { tags, ..self }
     }
 
     /// A pair with this stem, and defaults otherwise.
@@ -80,6 +121,18 @@ impl Pair {
 
     pub(crate) fn set_registered(&self, is_registered: bool) {
         self.is_registered.store(is_registered, Ordering::Relaxed);
+    }
+
+    /// Whether invalidations of tags find the pair: this process has seen to that in this epoch. The pair may have been
+    /// lost since an earlier one, and the index before that.
+    pub(crate) fn is_indexed(&self, epoch: Epoch) -> bool {
+        let indexed_in = self.indexed_in.lock();
+        *indexed_in.unwrap_or_else(PoisonError::into_inner) == Some(epoch)
+    }
+
+    pub(crate) fn set_indexed(&self, epoch: Epoch) {
+        let indexed_in = self.indexed_in.lock();
+        *indexed_in.unwrap_or_else(PoisonError::into_inner) = Some(epoch);
     }
 
     /// Where the state of its method is among the leases: see `lua/shared/epoch.lua`.

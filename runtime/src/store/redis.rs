@@ -27,19 +27,21 @@ pub(crate) use self::connection::target::Target;
 pub(crate) use self::connection::tls::Tls;
 use self::health::endpoint::Side;
 pub(crate) use self::read::lookup::Lookup;
+pub(crate) use self::read::pipeline::query::Query;
 use self::script::Script;
 pub(crate) use self::script::all as scripts;
 use self::script::reply::{array, found};
 use self::write::claim::ClaimOutcome;
 use self::write::leases;
 use super::{
-    Clock, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, LookupReply, Pair, Put,
-    PutDone, Store, StoreHealth, Token,
+    Clock, EndedTags, EntryOf, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener,
+    LookupReply, Pair, Put, PutDone, Store, StoreHealth, TagEnd, Token,
 };
 use crate::deadline::Timeout;
 use crate::entry::header;
 use crate::error::Error;
 use crate::key::digest::Field;
+use crate::key::tags::TagIds;
 use crate::settings::{Touch, ms};
 
 /// The store. Its connection is owned by a thread of this crate: see [`background`].
@@ -70,13 +72,8 @@ impl Redis {
 
     /// [`Store::get`] where hits are recorded in the background.
     #[inline]
-    pub(crate) fn read<'r>(
-        &'r self,
-        pair: &'r Arc<Pair>,
-        field: Field,
-        wait: Timeout,
-    ) -> Lookup<'r> {
-        Lookup::new(&self.client, pair, field, wait)
+    pub(crate) fn read<'r>(&'r self, query: Query<'r>) -> Lookup<'r> {
+        Lookup::new(&self.client, query)
     }
 
     /// Has the script `begin` decide, unless the claim has.
@@ -87,8 +84,11 @@ impl Redis {
         claimed: ClaimOutcome,
         left: Duration,
     ) -> Result<LeaseOutcome, Error> {
+        let (field, token) = (request.field, request.token);
         let (on_held, is_set) = match claimed {
-            ClaimOutcome::Decided(outcome) => return Ok(outcome),
+            ClaimOutcome::Decided(outcome) => {
+                return self.indexed(pair, (field, token), outcome).await;
+            }
             ClaimOutcome::Undecided(on_held) => (on_held, false),
             ClaimOutcome::UndecidedWithLease(on_held) => (on_held, true),
         };
@@ -100,9 +100,34 @@ impl Redis {
         // In a box: most claims decide.
         let outcome = Box::pin(outcome).await;
         if is_set && !matches!(outcome, Ok(LeaseOutcome::Granted(_))) {
-            self.client.abandon(pair, request.field, request.token, 0);
+            self.client.abandon(pair, field, token, 0);
         }
-        outcome
+        self.indexed(pair, (field, token), outcome?).await
+    }
+
+    /// Before a computation of an entry with tags begins, their invalidations find its pair.
+    async fn indexed(
+        &self,
+        pair: &Arc<Pair>,
+        (field, token): (Field, Token),
+        outcome: LeaseOutcome,
+    ) -> Result<LeaseOutcome, Error> {
+        let LeaseOutcome::Granted(view) = &outcome else {
+            return Ok(outcome);
+        };
+        let epoch = view.origin.epoch;
+        if !pair.tags.are_any() || pair.is_indexed(epoch) {
+            return Ok(outcome);
+        }
+        let its = pair.clone();
+        let index = self.client.run(Some(STEP), |client| async move {
+            client.index_tags(&its, epoch).await
+        });
+        if let Err(error) = self.client.ask(Side::Write, pair, STEP, index).await {
+            self.release_lease(pair, field, token, Duration::ZERO);
+            return Err(error);
+        }
+        Ok(outcome)
     }
 
     /// Runs a script that looks an entry up.
@@ -110,12 +135,12 @@ impl Redis {
         &self,
         script: Script,
         pair: &Arc<Pair>,
-        args: Vec<Vec<u8>>,
+        (args, tags): (Vec<Vec<u8>>, TagIds),
         deadline: Duration,
     ) -> Result<LookupReply, Error> {
         let its = pair.clone();
         let lookup = self.client.run(Some(deadline), |client| async move {
-            found(client.script(&script, &its.stem, &args).await?)
+            found(client.script(&script, &its.stem, &args).await?, &tags)
         });
         self.client.ask(Side::Read, pair, deadline, lookup).await
     }
@@ -126,16 +151,18 @@ impl Store for Redis {
     async fn get(
         &self,
         pair: &Arc<Pair>,
-        field: Field,
+        wanted: EntryOf,
         deadline: Duration,
     ) -> Result<LookupReply, Error> {
         let client = &self.client;
         if let Touch::Behind(_) = pair.touch {
-            return self.read(pair, field, Timeout::new(deadline)).await;
+            let wait = Timeout::new(deadline);
+            return self.read(Query::new(pair, &wanted, wait)).await;
         }
         if client.is_open(Side::Write, pair) {
             // Where nothing can be written, hits are still hits.
-            let found = self.read(pair, field, Timeout::new(deadline)).await?;
+            let wait = Timeout::new(deadline);
+            let found = self.read(Query::new(pair, &wanted, wait)).await?;
             let entry = found.entry.as_deref();
             let is_hit = entry.is_some_and(|entry| {
                 header::is_of_epoch(entry, found.epoch)
@@ -148,32 +175,35 @@ impl Store for Redis {
             return Ok(found);
         }
         let script = client.scripts(&pair.policy).get.clone();
-        let args = client.get_args(pair, field);
-        self.lookup(script, pair, args, deadline).await
+        let args = client.get_args(pair, &wanted);
+        self.lookup(script, pair, (args, wanted.tags), deadline)
+            .await
     }
 
     async fn get_many(
         &self,
         pair: &Arc<Pair>,
-        fields: &[Field],
+        wanted: &[EntryOf],
         deadline: Duration,
     ) -> Result<Vec<LookupReply>, Error> {
         if let Touch::Behind(_) = pair.touch {
             let wait = Timeout::new(deadline);
-            return self.client.read_many(pair, fields, wait).await;
+            return self.client.read_many(pair, wanted, wait).await;
         }
-        let each = fields.iter().map(|field| self.get(pair, *field, deadline));
+        let each = wanted
+            .iter()
+            .map(|one| self.get(pair, one.clone(), deadline));
         join_all(each).await.into_iter().collect()
     }
 
     async fn peek(
         &self,
         pair: &Arc<Pair>,
-        field: Field,
+        wanted: EntryOf,
         deadline: Duration,
     ) -> Result<LookupReply, Error> {
-        let args = self.client.peek_args(pair, field);
-        self.lookup(script::PEEK.clone(), pair, args, deadline)
+        let args = self.client.peek_args(pair, &wanted);
+        self.lookup(script::PEEK.clone(), pair, (args, wanted.tags), deadline)
             .await
     }
 
@@ -300,6 +330,10 @@ impl Store for Redis {
         self.client.ask(REMOVAL, pair, STEP, delete).await
     }
 
+    async fn end_tags(&self, keys: &KeySpace, tags: &EndedTags, end: TagEnd) -> Result<u64, Error> {
+        self.client.end_tags(keys, tags, end).await
+    }
+
     async fn len(&self, keys: &KeySpace) -> Result<u64, Error> {
         self.client.sum(script::LEN.clone(), keys).await
     }
@@ -308,7 +342,9 @@ impl Store for Redis {
         // Twice: a call whose lease the first scan missed may have stored its value under keys that
         // did not exist when that scan began.
         let purged = self.client.sum(script::PURGE.clone(), keys).await?;
-        Ok(purged + self.client.sum(script::PURGE.clone(), keys).await?)
+        let purged = purged + self.client.sum(script::PURGE.clone(), keys).await?;
+        self.client.forget_tag_index(keys).await?;
+        Ok(purged)
     }
 
     async fn ping(&self, at_most: Duration) -> Result<Duration, Error> {

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 
 use super::memory::Memory;
 use super::{
-    Availability, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener, LookupReply, Pair,
-    Put, PutDone, Store, StoreHealth, Token,
+    Availability, EndedTags, EntryOf, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest,
+    Listener, LookupReply, Pair, Put, PutDone, Store, StoreHealth, TagEnd, Token,
 };
 use crate::deadline::HANDLE_DEADLINE;
 use crate::error::Error;
@@ -100,11 +100,11 @@ impl Store for TestStore {
     async fn get(
         &self,
         pair: &Arc<Pair>,
-        field: Field,
+        wanted: EntryOf,
         deadline: Duration,
     ) -> Result<LookupReply, Error> {
         let memory = self.read(deadline).await?;
-        memory.get(pair, field, deadline).await
+        memory.get(pair, wanted, deadline).await
     }
 
     fn is_immediate(&self) -> bool {
@@ -114,11 +114,11 @@ impl Store for TestStore {
     async fn peek(
         &self,
         pair: &Arc<Pair>,
-        field: Field,
+        wanted: EntryOf,
         deadline: Duration,
     ) -> Result<LookupReply, Error> {
         let memory = self.read(deadline).await?;
-        memory.peek(pair, field, deadline).await
+        memory.peek(pair, wanted, deadline).await
     }
 
     fn put(&self, pair: &Arc<Pair>, put: Put, done: PutDone) {
@@ -193,6 +193,11 @@ impl Store for TestStore {
     async fn delete_method(&self, pair: &Arc<Pair>, owns_pair: bool) -> Result<(), Error> {
         let memory = self.write(HANDLE_DEADLINE).await?;
         memory.delete_method(pair, owns_pair).await
+    }
+
+    async fn end_tags(&self, keys: &KeySpace, tags: &EndedTags, end: TagEnd) -> Result<u64, Error> {
+        let memory = self.write(HANDLE_DEADLINE).await?;
+        memory.end_tags(keys, tags, end).await
     }
 
     async fn len(&self, keys: &KeySpace) -> Result<u64, Error> {

@@ -12,6 +12,13 @@ use super::pair::{
 };
 
 const FIELDS: usize = 60;
+/// Where the clock of tags is among the leases.
+const CLOCK: &[u8] = b"c\0\0\0\0\0\0\0\0";
+
+/// One of a few.
+fn tag(random: &mut Random) -> Bytes {
+    vec![one_of(random, &[1, 2, 3, 4, 5]); 8]
+}
 
 /// What a batch should come to, but for who is evicted.
 struct Expected {
@@ -153,9 +160,22 @@ impl Rig<'_> {
                 soft_ms: one_of(random, &[0, 1000]),
                 hard_ms: one_of(random, lives),
                 tail: self.methods[at].tail(random),
+                tags: chance(random, 30).then(|| self.tags(random)),
             });
         }
         puts
+    }
+
+    /// Some tags, of which others may have been invalidated.
+    fn tags(&mut self, random: &mut Random) -> Vec<Bytes> {
+        if chance(random, 20) {
+            let now = random.draw() % 100;
+            let name = [&b"t"[..], &tag(random)].concat();
+            let stamp = [now.to_le_bytes(), (random.draw() % 100).to_le_bytes()].concat();
+            let clock = [&[0; 8][..], &(random.draw() % 20).to_le_bytes(), &[0; 12]].concat();
+            let _: i64 = self.pair.on("HSET", 2, &[&name, &stamp, CLOCK, &clock]);
+        }
+        (0..random.draw() % 4).map(|_| tag(random)).collect()
     }
 
     /// A lease of this field, or none, or another's; and the token that its put has.
@@ -233,7 +253,19 @@ impl Rig<'_> {
             let lease = before.leases.get(&put.field);
             let counts = lease.is_some_and(|lease| counts(lease, &before.leases));
             let holds = counts && lease.is_some_and(|lease| lease[8..24] == put.token[..]);
-            let is_stored = put.token.is_empty() || holds;
+            let is_in_time = put.tags.iter().all(|tags| {
+                let number = |name: &[u8], half: usize| {
+                    let stored = before.leases.get(name);
+                    stored.map_or(0, |stored| {
+                        u64::from_le_bytes(*stored[8 * half..].first_chunk().unwrap())
+                    })
+                };
+                let names = tags.iter().map(|tag| [b"t", &tag[..]].concat());
+                let last = names.map(|name| number(&name, 0)).max().unwrap_or(0);
+                put.began() >= last.max(number(CLOCK, 1))
+            });
+            let is_passed = put.token.is_empty() || holds;
+            let is_stored = is_passed && is_in_time;
             if is_stored {
                 let entry = put.stamped(options.now_us);
                 expected.stored.insert(put.field.clone(), entry);
@@ -241,7 +273,7 @@ impl Rig<'_> {
                 expected.overtaken.push(place);
             }
             // One that no longer counts ends as well.
-            if let Some(lease) = lease.filter(|_| is_stored || !counts) {
+            if let Some(lease) = lease.filter(|_| is_passed || !counts) {
                 expected.leases.remove(&put.field);
                 if lease[24] == 1 {
                     expected.awaited.push(put.field.clone());
@@ -453,6 +485,7 @@ impl Rig<'_> {
             soft_ms: 0,
             hard_ms: 1000,
             tail: vec![0; 40],
+            tags: None,
         };
         fields.map(put).collect()
     }

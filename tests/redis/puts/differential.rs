@@ -164,6 +164,7 @@ impl Rig<'_> {
             soft_ms: one_of(random, &[0, 1000]),
             hard_ms: one_of(random, &[0, 3000, 100_000]),
             tail: method.tail(random),
+            tags: None,
         }
     }
 

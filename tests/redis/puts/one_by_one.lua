@@ -11,13 +11,13 @@ local TIMES_MODULUS = 4294967291
 local function stamp(head, tail, now_ms, soft_ms, hard_ms)
   local soft_at = soft_ms > 0 and now_ms + soft_ms or 0
   local hard_at = hard_ms > 0 and now_ms + hard_ms or 0
-  local low, high = struct.unpack('<I4I4', tail)
-  local check = (now_ms * 3 + soft_at * 5 + hard_at * 7 + low * 11 + high * 13) % TIMES_MODULUS
+  local low, high, began = struct.unpack('<I4I4I8', tail)
+  local check = (now_ms * 3 + soft_at * 5 + hard_at * 7 + low * 11 + high * 13 + began * 17) % TIMES_MODULUS
   return head .. struct.pack('<I4I8I8I8', check, now_ms, soft_at, hard_at) .. tail
 end
 local SKEW_MS = 100
 local function is_alive(entry, now_ms)
-  if #entry < 72 then return true end
+  if #entry < 80 then return true end
   local created_ms, _, hard_ms = struct.unpack('<I8I8I8', entry, 9)
   return created_ms <= now_ms + SKEW_MS and (hard_ms == 0 or hard_ms > now_ms)
 end
@@ -49,8 +49,8 @@ local function epoch_of(method)
   return state and string.sub(state, 1, 8)
 end
 local function is_current(entry)
-  if #entry < 72 then return true end
-  return string.sub(entry, 33, 40) == epoch_of(string.sub(entry, 49, 56))
+  if #entry < 80 then return true end
+  return string.sub(entry, 33, 40) == epoch_of(string.sub(entry, 57, 64))
 end
 local NO_HOLDER, LONGEST_PAUSE_MS = string.rep('\0', 16), 30000
 local function lease_of(field)

@@ -115,11 +115,13 @@ pub(super) struct Put {
     pub(super) token: Bytes,
     pub(super) soft_ms: u64,
     pub(super) hard_ms: u64,
-    /// What follows the instants of the entry; it begins with the epoch.
+    /// What follows the instants of the entry; it begins with the epoch, and the clock of tags.
     pub(super) tail: Bytes,
+    /// `None` where its method has no tags.
+    pub(super) tags: Option<Vec<Bytes>>,
 }
 
-pub(super) const HEAD: &[u8] = &[2, 1, 0, 0];
+pub(super) const HEAD: &[u8] = &[3, 1, 0, 0];
 
 impl Put {
     /// The whole entry, as `entry::header` writes it.
@@ -133,10 +135,22 @@ impl Put {
         self.bytes(0, self.soft_ms, self.hard_ms)
     }
 
+    /// The clock of tags when its computation began.
+    pub(super) fn began(&self) -> u64 {
+        u64::from_le_bytes(*self.tail[8..].first_chunk().unwrap())
+    }
+
+    /// As the script is given them.
+    fn tags(&self) -> Bytes {
+        let tags = self.tags.iter();
+        let tags = tags.flat_map(|tags| [self.tail[8..16].to_vec(), tags.concat()]);
+        tags.flatten().collect()
+    }
+
     fn bytes(&self, created: u64, soft: u64, hard: u64) -> Bytes {
         let half = |at: usize| u32::from_le_bytes(*self.tail[at..].first_chunk().unwrap());
-        let epoch = u64::from(half(0)) * 11 + u64::from(half(4)) * 13;
-        let check = (created * 3 + soft * 5 + hard * 7 + epoch) % 4_294_967_291;
+        let origin = u64::from(half(0)) * 11 + u64::from(half(4)) * 13 + self.began() * 17;
+        let check = (created * 3 + soft * 5 + hard * 7 + origin) % 4_294_967_291;
         let mut bytes = HEAD.to_vec();
         bytes.extend_from_slice(&u32::try_from(check).unwrap().to_le_bytes());
         for instant in [created, soft, hard] {
@@ -179,7 +193,8 @@ impl Options {
             header.extend_from_slice(&number.to_le_bytes());
         }
         header.extend_from_slice(&u16::try_from(puts.len()).unwrap().to_le_bytes());
-        header.extend([self.sliding, self.sweeps, self.field_ttl].map(u8::from));
+        let tagged = puts.iter().any(|put| put.tags.is_some());
+        header.extend([self.sliding, self.sweeps, self.field_ttl, tagged].map(u8::from));
         let now = if self.script_stamps {
             String::new()
         } else {
@@ -197,6 +212,9 @@ impl Options {
         args.extend(puts.iter().map(|put| put.token.clone()));
         if self.field_ttl {
             args.extend(puts.iter().map(|put| put.hard_ms.to_string().into_bytes()));
+        }
+        if tagged {
+            args.extend(puts.iter().map(Put::tags));
         }
         args.extend(self.touches.iter().cloned());
         args
@@ -245,8 +263,9 @@ impl Method {
         } else {
             bytes(random, 8)
         };
+        let began = (random.draw() % 100).to_le_bytes().to_vec();
         let identity = bytes(random, 8);
-        [epoch, identity, self.id.clone(), bytes(random, 24)].concat()
+        [epoch, began, identity, self.id.clone(), bytes(random, 24)].concat()
     }
 }
 

@@ -10,10 +10,11 @@ use crate::call::acquire::LeaseOrEntry;
 use crate::call::attempt::{Attempt, KeyedCall};
 use crate::call::lease::Lease;
 use crate::deadline::HANDLE_DEADLINE;
-use crate::engine::scope::{self, Mode};
+use crate::engine::scope::Mode;
 use crate::entry::header;
 use crate::error::{Error, ErrorKind};
 use crate::key::digest::CallKey;
+use crate::key::tags::TagIds;
 use crate::method::return_type::{ReturnType, Value};
 use crate::rt::timeout;
 use crate::stats::Event;
@@ -102,7 +103,7 @@ impl EntryToken {
     ) -> Result<PutOutcome, Error> {
         let mut lease = self.into_lease_of(call)?;
         lease.covers(&mut put);
-        let bytes = header::payload_len(&put.entry.tail) as u64;
+        let bytes = header::payload_of(&put.entry).len() as u64;
         let (publish, stored) = oneshot::channel();
         // The lease goes with the put: if this caller goes away, both go on without it.
         let done = PutDone::new(move |stored| {
@@ -182,10 +183,11 @@ where
         token: EntryToken,
     ) -> Result<bool, Error> {
         let call = self.call()?;
-        if scope::is_invalidated(call.engine.id(), &call.method, call.key.field) {
+        if call.is_part_of_its_write() {
             return token.into_lease_of(&call).map(|_| false);
         }
-        let put = call.encode(value, token.age(), call.method.ttl_ms());
+        let tags = self.value_tags(&call, value);
+        let put = call.encode(value, token.age(), call.method.ttl_ms(), tags);
         match put {
             Ok(put) => token.put(&call, put).await,
             Err(error) => {
@@ -207,10 +209,11 @@ where
     /// The value cannot be encoded or is too large, or the store does not answer.
     pub async fn put(&self, value: &S::Stored) -> Result<(), Error> {
         let call = self.call()?;
-        if scope::is_invalidated(call.engine.id(), &call.method, call.key.field) {
+        if call.is_part_of_its_write() {
             return Ok(());
         }
-        let put = match call.encode(value, Duration::ZERO, call.method.ttl_ms()) {
+        let tags = self.value_tags(&call, value);
+        let put = match call.encode(value, Duration::ZERO, call.method.ttl_ms(), tags) {
             Ok(put) => put,
             Err(error) => return Err(call.outdated(&error).await),
         };
@@ -222,6 +225,31 @@ where
         }
         // What has overtaken it may come to nothing, and then what was stored before would stay.
         call.drop_entry(HANDLE_DEADLINE).await.map(drop)
+    }
+}
+
+impl<S, R, Run> EntryHandle<'_, S, R, Run>
+where
+    S: ReturnType<R>,
+    S::Stored: Value,
+{
+    /// The tags of a value that no call has returned. What asks for them takes what a method returns, so it is given a
+    /// copy.
+    fn value_tags(&self, call: &KeyedCall<'_>, value: &S::Stored) -> Result<TagIds, Error> {
+        if !call.method.pair.tags.of_values {
+            return Ok(TagIds::NONE);
+        }
+        let codec = &call.method.codec;
+        let mut bytes = Vec::new();
+        let copied = codec.encode(value, &mut bytes);
+        let copied = copied.and_then(|()| codec.decode(&bytes));
+        match copied {
+            Ok(copy) => (self.cacheability)(&S::from_stored(copy)).value_tags(),
+            Err(_) => Err(Error::new(
+                ErrorKind::Encode,
+                "the codec cannot encode the value",
+            )),
+        }
     }
 }
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{FailedInvalidation, drop_of};
+use super::{FailedInvalidation, drop_of, end_tags};
 use crate::deadline::HANDLE_DEADLINE;
 use crate::engine::Engine;
 use crate::engine::invalidation_queue::QueueReply;
 use crate::engine::lost_invalidation::LostInvalidation;
-use crate::engine::pending::MethodEntries;
+use crate::engine::pending::{MethodEntries, PendingEntries, PendingTags};
 use crate::error::{Error, ErrorKind};
 use crate::method::bound::BoundMethod;
 use crate::rt::{background, backoff, timeout};
@@ -26,9 +26,36 @@ pub(super) fn queue(
     error: &Error,
 ) -> FailedInvalidation {
     let kind = error.kind();
+    let add = |waiting: &mut PendingEntries| waiting.add(bound.clone(), entries.clone());
+    let is_queued = is_queued(engine, add);
+    if !is_queued {
+        report_lost(engine, LostInvalidation::new(&bound, &entries, kind));
+    }
+    FailedInvalidation {
+        bound: Some(bound),
+        kind,
+        is_queued,
+    }
+}
+
+/// The same of tags.
+pub(super) fn queue_tags(engine: &Engine, tags: PendingTags, error: &Error) -> FailedInvalidation {
+    let kind = error.kind();
+    let is_queued = is_queued(engine, |waiting| waiting.add_tags(tags.clone()));
+    if !is_queued {
+        report_lost_tags(engine, &tags, kind);
+    }
+    FailedInvalidation {
+        bound: None,
+        kind,
+        is_queued,
+    }
+}
+
+/// Queues something, unless the cache was closed.
+fn is_queued(engine: &Engine, add: impl FnOnce(&mut PendingEntries)) -> bool {
     let queue = engine.invalidations();
-    let at_most = engine.limits().invalidation_queue;
-    let is_queued = match queue.add(&bound, entries, at_most) {
+    match queue.add(add, engine.limits().invalidation_queue) {
         QueueReply::Queued => true,
         QueueReply::NeedsSender => {
             if background::spawn(send(engine.clone())).is_err() {
@@ -36,20 +63,23 @@ pub(super) fn queue(
             }
             true
         }
-        QueueReply::Refused(entries) => {
-            report_lost(engine, &bound, &entries, kind);
-            false
-        }
-    };
-    FailedInvalidation {
-        bound,
-        kind,
-        is_queued,
+        QueueReply::Refused => false,
     }
 }
 
-fn report_lost(engine: &Engine, bound: &BoundMethod, entries: &MethodEntries, kind: ErrorKind) {
-    let lost = LostInvalidation::new(bound, entries, kind);
+fn report_lost_tags(engine: &Engine, tags: &PendingTags, kind: ErrorKind) {
+    match tags {
+        PendingTags::All => report_lost(engine, LostInvalidation::of_tag(None, kind)),
+        PendingTags::Of(tags) => {
+            for tag in tags {
+                report_lost(engine, LostInvalidation::of_tag(Some(&tag.name), kind));
+            }
+        }
+    }
+}
+
+fn report_lost(engine: &Engine, lost: LostInvalidation) {
+    let kind = lost.kind();
     tracing::warn!(
         method = lost.method(),
         entries = lost.entries(),
@@ -67,14 +97,20 @@ async fn send(engine: Engine) {
     loop {
         let pause = backoff::jittered(delay);
         let _ = tokio::time::timeout(pause, queue.hurry.notified()).await;
-        let Some(methods) = queue.take() else {
+        let Some(pending) = queue.take() else {
             return;
         };
         let mut is_sent = true;
+        let (methods, tags) = pending.into_parts();
         for (bound, entries) in methods {
             let sent = drop_of(&engine, &bound, &entries).await;
             is_sent &= sent.is_ok();
             queue.sent(&bound, sent.is_err().then_some(entries));
+        }
+        if !tags.is_empty() {
+            let sent = end_tags(&engine, &tags).await;
+            is_sent &= sent.is_ok();
+            queue.sent_tags(sent.is_err().then_some(tags));
         }
         delay = if is_sent {
             FIRST_DELAY
@@ -92,8 +128,14 @@ pub(in crate::cache) async fn drain(engine: &Engine) {
         queue.hurry.notify_one();
         timeout::within(FIRST_DELAY, queue.progress.notified()).await;
     }
-    for (bound, entries) in queue.close().into_methods() {
+    let kind = ErrorKind::Unavailable;
+    let (methods, tags) = queue.close().into_parts();
+    for (bound, entries) in methods {
         engine.count(Some(&bound), Event::lost, 1);
-        report_lost(engine, &bound, &entries, ErrorKind::Unavailable);
+        report_lost(engine, LostInvalidation::new(&bound, &entries, kind));
+    }
+    if !tags.is_empty() {
+        engine.count(None, Event::lost, 1);
+        report_lost_tags(engine, &tags, kind);
     }
 }

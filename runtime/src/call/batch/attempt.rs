@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use tracing::span::EnteredSpan;
 
 use super::super::attempt::KeyedCall;
+use super::super::declared_tags;
 use super::super::execution::Execution;
 use super::super::lookup::FoundBytes;
 use super::super::record::CallTimes;
@@ -17,8 +18,9 @@ use super::item::{BatchItem, ItemStep};
 use super::wait::ItemWaits;
 use crate::deadline::Deadline;
 use crate::engine::Engine;
-use crate::engine::scope::{self, Frame, Mode, ScopeGuard};
+use crate::engine::scope::{Frame, Mode, ScopeGuard};
 use crate::key::digest::{CallKey, FieldSet};
+use crate::key::tags::TagIds;
 use crate::method::bound::BoundRef;
 use crate::method::return_type::Value;
 use crate::stats::Event;
@@ -62,19 +64,11 @@ impl<'a> BatchAttempt<'a> {
         } else {
             ItemStep::Lease
         };
-        // In a transaction that invalidates it, an item is computed for this call alone.
-        let is_part_of_its_write =
-            |key: &CallKey| scope::is_invalidated(engine.id(), &method, key.field);
-        let items = keys.into_iter().map(|key| {
-            if is_part_of_its_write(&key) {
-                let mut item = BatchItem::new(key, ItemStep::Due);
-                item.record.not_stored = Some(NotStored::Transaction);
-                return item;
-            }
-            BatchItem::new(key, first)
-        });
+        let tags = declared_tags(Some(&method));
+        let items = keys.into_iter();
+        let items = items.map(|key| BatchItem::new(key, tags.clone(), first));
         let items = items.collect();
-        Self {
+        let mut attempt = Self {
             engine,
             method,
             mode,
@@ -83,6 +77,27 @@ impl<'a> BatchAttempt<'a> {
             waits: ItemWaits::default(),
             execution: None,
             times: CallTimes::if_wanted(),
+        };
+        attempt.leave_out_own_writes();
+        attempt
+    }
+
+    /// Gives the entries of all items their tags.
+    pub(crate) fn tag(&mut self, tags: Vec<TagIds>) {
+        for (item, tags) in self.items.iter_mut().zip(tags) {
+            item.tags = tags;
+        }
+        self.leave_out_own_writes();
+    }
+
+    /// In a transaction that invalidates it, an item is computed for this call alone.
+    fn leave_out_own_writes(&mut self) {
+        for index in 0..self.items.len() {
+            if self.call(index).is_part_of_its_write() {
+                let item = &mut self.items[index];
+                item.step = ItemStep::Due;
+                item.record.not_stored = Some(NotStored::Transaction);
+            }
         }
     }
 
@@ -129,14 +144,12 @@ impl<'a> BatchAttempt<'a> {
 
     /// An item as the single call that it stands for.
     pub(super) fn call(&self, index: usize) -> KeyedCall<'_> {
-        self.call_of(self.items[index].key)
-    }
-
-    pub(super) fn call_of(&self, key: CallKey) -> KeyedCall<'_> {
+        let item = &self.items[index];
         KeyedCall {
             engine: self.engine,
             method: self.method.reborrow(),
-            key,
+            key: item.key,
+            tags: item.tags.clone(),
         }
     }
 

@@ -14,6 +14,7 @@ use super::super::not_stored;
 use super::attempt::BatchAttempt;
 use crate::engine::single_flight::{EncodedValue, JoinMark, Leader};
 use crate::error::Error;
+use crate::key::tags::TagIds;
 use crate::method::cacheability::Cacheability;
 use crate::rt::timeout;
 use crate::stats::outcome::NotStored;
@@ -39,7 +40,7 @@ impl BatchAttempt<'_> {
         let is_cacheable = ttl_ms.is_some();
         let item = &self.items[index];
         if !is_cacheable {
-            self.not_stored(index, not_stored::uncacheable(cacheability));
+            self.not_stored(index, not_stored::uncacheable(&cacheability));
         } else if item.lease.is_none() {
             let why = not_stored::without_lease(self.mode, item.accept);
             self.not_stored(index, why);
@@ -49,9 +50,12 @@ impl BatchAttempt<'_> {
             || item.leader.as_ref().is_some_and(Leader::has_followers);
         has_use.then(|| ItemValue {
             index,
-            put: self
-                .call(index)
-                .encode(value, cost, ttl_ms.unwrap_or_default()),
+            put: self.call(index).encode(
+                value,
+                cost,
+                ttl_ms.unwrap_or_default(),
+                cacheability.value_tags(),
+            ),
             is_cacheable,
         })
     }
@@ -85,7 +89,9 @@ impl BatchAttempt<'_> {
                 (Ok(put), Some(lease)) if is_cacheable => {
                     to_put.push((self.asked(index, &put), lease, put));
                 }
-                (Ok(put), Some(lease)) => to_check.push((self.asked(index, &put), lease)),
+                (Ok(put), Some(lease)) => {
+                    to_check.push((self.asked(index, &put), lease, put.tags));
+                }
                 (Ok(put), None) => self.publish_to_all(index, &put),
                 (Err(error), lease) => {
                     self.call(index).failed(&error);
@@ -178,21 +184,13 @@ impl BatchAttempt<'_> {
     }
 
     /// Asks whether values that are not to be stored are current, for their followers.
-    async fn check_all(&mut self, values: Vec<(AskedItem, Lease)>) {
+    async fn check_all(&mut self, values: Vec<(AskedItem, Lease, TagIds)>) {
         if values.is_empty() {
             return;
         }
-        let (store, pair) = (self.engine.store(), &self.method.pair);
         let timeout = self.deadline.start();
-        let items = &self.items;
-        let each = values.into_iter().map(|(asked, lease)| async move {
-            let field = items[asked.index].key.field;
-            let check = store.is_current(pair, field, lease.token(), timeout.at_most);
-            let check = match check.await {
-                Ok(true) => FenceCheck::Passed,
-                Ok(false) => FenceCheck::Fenced,
-                Err(_) => FenceCheck::Unknown,
-            };
+        let each = values.into_iter().map(|(asked, lease, tags)| async move {
+            let check = lease.check_fence(&tags, timeout.at_most).await;
             (asked, check)
         });
         let checks = join_all(each).await;

@@ -6,16 +6,23 @@ use super::super::lookup::other_than;
 use super::super::record::CallRecord;
 use crate::engine::single_flight::{JoinMark, Leader};
 use crate::key::digest::CallKey;
-use crate::store::{AcceptEntry, LookupReply, OnHeldLease, StoreView};
+use crate::key::tags::TagIds;
+use crate::store::{AcceptEntry, LookupReply, OnHeldLease, StoreView, TagView};
 
 /// An item on its way.
 pub(super) struct BatchItem {
     pub(super) key: CallKey,
+    /// Those of its arguments.
+    pub(super) tags: TagIds,
+    /// Those to look it up once more with, as the value that was found has some of its own.
+    pub(super) recheck: Option<TagIds>,
     pub(super) step: ItemStep,
     /// The stored entry that would do. `None` while the store is failing: it is not asked again.
     pub(super) accept: Option<AcceptEntry>,
     /// What the look-up found of the store.
     pub(super) seen: Option<StoreView>,
+    /// What it found of the tags.
+    pub(super) seen_tags: Option<TagView>,
     /// Other calls of this process wait for this item.
     pub(super) leader: Option<Leader>,
     /// Its value may be stored.
@@ -58,12 +65,15 @@ pub(super) struct HeldElsewhere {
 }
 
 impl BatchItem {
-    pub(super) fn new(key: CallKey, step: ItemStep) -> Self {
+    pub(super) fn new(key: CallKey, tags: TagIds, step: ItemStep) -> Self {
         Self {
             key,
+            tags,
+            recheck: None,
             step,
             accept: Some(AcceptEntry::Never),
             seen: None,
+            seen_tags: None,
             leader: None,
             lease: None,
             held: None,

@@ -54,7 +54,7 @@ impl BatchAttempt<'_> {
         if asked.is_empty() {
             return Vec::new();
         }
-        let requests = asked.iter().map(|asked| asked.request).collect();
+        let requests = asked.iter().map(|asked| asked.request.clone()).collect();
         let timeout = self.deadline.start();
         let (store, pair) = (self.engine.store(), &self.method.pair);
         let outcomes = store.acquire_leases(pair, requests, timeout.at_most).await;
@@ -93,6 +93,8 @@ impl BatchAttempt<'_> {
             accept,
             deadline: self.deadline.whole(),
             seen: item.seen,
+            tags: item.tags.clone(),
+            seen_tags: item.seen_tags.clone(),
         };
         Some(AskedLease {
             index,

@@ -19,15 +19,20 @@ impl BatchAttempt<'_> {
     pub(super) async fn look_up(&mut self) -> Vec<(usize, FoundBytes)> {
         self.skip_lookups();
         let asked = self.at(ItemStep::Lookup);
-        self.count(Event::read, asked.len());
-        let fields: Vec<_> = asked
+        let is_first = |&&index: &&usize| self.items[index].recheck.is_none();
+        self.count(Event::read, asked.iter().filter(is_first).count());
+        let wanted: Vec<_> = asked
             .iter()
-            .map(|&index| self.items[index].key.field)
+            .map(|&index| {
+                let tags = self.items[index].recheck.clone();
+                let call = self.call(index);
+                call.wanted_with(tags.unwrap_or_else(|| call.tags.clone()))
+            })
             .collect();
         let timeout = self.deadline.start();
         let (store, pair) = (self.engine.store(), &self.method.pair);
-        let requests = fields.chunks(FIELDS_AT_ONCE);
-        let requests = requests.map(|fields| store.get_many(pair, fields, timeout.at_most));
+        let requests = wanted.chunks(FIELDS_AT_ONCE);
+        let requests = requests.map(|wanted| store.get_many(pair, wanted, timeout.at_most));
         let answers = join_all(requests).await;
         let took = self.deadline.stop();
         let mut found = Vec::new();
@@ -37,6 +42,7 @@ impl BatchAttempt<'_> {
                     let each = asked.iter().zip(replies);
                     found.extend(each.filter_map(|(&index, reply)| {
                         self.items[index].seen = reply.view(took);
+                        self.items[index].seen_tags.clone_from(&reply.tags);
                         self.looked_up(index, reply)
                     }));
                 }
@@ -62,6 +68,13 @@ impl BatchAttempt<'_> {
     }
 
     fn looked_up(&mut self, index: usize, reply: LookupReply) -> Option<(usize, FoundBytes)> {
+        if self.items[index].recheck.is_none()
+            && let Some(tags) = self.call(index).unchecked_tags(&reply)
+        {
+            // It is looked up again in the next round.
+            self.items[index].recheck = Some(tags);
+            return None;
+        }
         let opened = self.call(index).open_entry(&reply);
         // What is past its soft expiry is computed together with what is missing.
         let opened = opened.filter(|(_, age)| !(self.mode.write && age.is_soft_past()));

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::methods::MethodStates;
 use super::pair::MemoryPair;
+use super::tags::MemoryTags;
 use crate::entry::header::{self, Epoch};
 use crate::key::digest::{Build, Field, Fields};
+use crate::key::tags::TagIds;
 use crate::store::sweep::SweepSchedule;
 use crate::store::{LookupReply, Pair, RawEntry, Token};
 
@@ -17,6 +19,8 @@ pub(super) struct Content {
     pub(super) leases: BTreeMap<String, Fields<MemoryLease>>,
     /// By the stem of the pair, as the leases.
     pub(super) methods: BTreeMap<String, MethodStates>,
+    /// Of all pairs.
+    pub(super) tags: MemoryTags,
     /// They outlive their pairs, as a client of a server does.
     pub(super) sweeps: BTreeMap<String, SweepSchedule>,
 }
@@ -40,8 +44,15 @@ pub(super) struct Now {
 
 impl Content {
     /// A lookup that records the hit.
-    pub(super) fn lookup(&mut self, now: Now, pair: &Pair, field: Field) -> LookupReply {
+    pub(super) fn lookup(
+        &mut self,
+        now: Now,
+        pair: &Pair,
+        field: Field,
+        tags: &TagIds,
+    ) -> LookupReply {
         let epoch = self.epoch(pair);
+        let tags = self.tags.view(tags);
         let live = self.pairs.get_mut(&pair.stem).and_then(|memory| {
             let entry = memory.values.get(&field)?.clone();
             let is_hit =
@@ -52,12 +63,18 @@ impl Content {
                 entry
             })
         });
-        LookupReply::new(now.us, epoch, live.map(RawEntry::Own))
+        LookupReply::new(now.us, epoch, live.map(RawEntry::Own)).with_tags(tags)
     }
 
     /// The same for a caller that tells what has expired from what was never there.
-    pub(super) fn read(&mut self, now: Now, pair: &Pair, field: Field) -> LookupReply {
-        let mut reply = self.lookup(now, pair, field);
+    pub(super) fn read(
+        &mut self,
+        now: Now,
+        pair: &Pair,
+        field: Field,
+        tags: &TagIds,
+    ) -> LookupReply {
+        let mut reply = self.lookup(now, pair, field, tags);
         if reply.entry.is_none() {
             let memory = self.pairs.get(&pair.stem);
             let entry = memory.and_then(|memory| memory.values.get(&field));

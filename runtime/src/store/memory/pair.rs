@@ -7,8 +7,9 @@ use super::ranking::Ranking;
 use crate::entry::header;
 use crate::entry::header::Times;
 use crate::key::digest::{Field, Fields};
+use crate::policy::Policy;
 use crate::settings::StructureTtl;
-use crate::store::Put;
+use crate::store::{Put, PutDone};
 
 // As in lua/shared/sweep.lua.
 const SWEEP_SAMPLE: usize = 8;
@@ -121,10 +122,29 @@ fn stamped(put: &Put, now_ms: u64) -> Bytes {
         soft_ms: after(now_ms, put.soft_ms),
         hard_ms: after(now_ms, put.hard_ms),
     };
-    header::stamp(&put.entry, times, put.epoch).into()
+    header::stamp(&put.entry, times, put.origin).into()
 }
 
 /// 0 stays 0: it never comes.
 fn after(now_ms: u64, life_ms: u64) -> u64 {
     if life_ms > 0 { now_ms + life_ms } else { 0 }
+}
+
+/// Puts that are stored in one step: of different fields, up to 16. Where the newest entry is evicted first,
+/// entries that come together would evict each other.
+pub(super) fn steps(policy: &Policy, puts: Vec<(Put, PutDone)>) -> Vec<Vec<(Put, PutDone)>> {
+    let most = if *policy == Policy::Mru { 1 } else { 16 };
+    let mut steps: Vec<Vec<(Put, PutDone)>> = Vec::new();
+    for put in puts {
+        match steps.last_mut() {
+            Some(step)
+                if step.len() < most
+                    && step.iter().all(|(known, _)| known.field != put.0.field) =>
+            {
+                step.push(put);
+            }
+            _ => steps.push(vec![put]),
+        }
+    }
+    steps
 }

@@ -1,6 +1,7 @@
 use super::*;
-use crate::entry::header::{Epoch, UnstampedEntry};
+use crate::entry::header::UnstampedEntry;
 use crate::key::digest::MethodKey;
+use crate::key::tags::TagIds;
 
 #[test]
 fn an_entry_is_discarded_only_if_it_is_what_was_seen() {
@@ -19,13 +20,19 @@ fn an_entry_is_discarded_only_if_it_is_what_was_seen() {
         soft_ms: 0,
         hard_ms: 0,
         token: None,
-        epoch: Epoch::default(),
+        origin: Origin::default(),
+        tags: TagIds::NONE,
         now: None,
     };
     let memory = Memory::new(Clock::default());
     let wait = Duration::from_secs(1);
     let entry = || {
-        pollster::block_on(memory.peek(&pair, field, wait))
+        let wanted = EntryOf {
+            field,
+            method: pair.method,
+            tags: TagIds::NONE,
+        };
+        pollster::block_on(memory.peek(&pair, wanted, wait))
             .unwrap()
             .entry
     };

@@ -66,6 +66,7 @@ macro_rules! get_script {
             "shared/entry",
             "shared/epoch",
             "shared/current_entry",
+            "shared/tags",
             "shared/ttl",
             "shared/rank",
             $policy,
@@ -87,6 +88,7 @@ macro_rules! put_script {
             "shared/touch",
             "shared/heal",
             "shared/stamp",
+            "shared/tags",
             "shared/fence",
             "shared/current",
             "shared/overwrite",
@@ -139,13 +141,15 @@ macro_rules! operations {
     };
 }
 operations! {
-    PEEK: "shared/keys", "shared/clock", "shared/epoch", "op/peek";
-    BEGIN: "shared/keys", "shared/clock", "shared/entry", "shared/epoch", "shared/current_entry", "shared/builds", "shared/lease", "shared/lease_life", "op/begin";
+    PEEK: "shared/keys", "shared/clock", "shared/epoch", "shared/tags", "op/peek";
+    BEGIN: "shared/keys", "shared/clock", "shared/entry", "shared/epoch", "shared/current_entry", "shared/builds", "shared/lease", "shared/lease_life", "shared/tags", "op/begin";
     RENEW: "shared/keys", "shared/clock", "shared/epoch", "shared/lease", "shared/lease_life", "op/renew";
     ABANDON: "shared/keys", "shared/clock", "shared/epoch", "shared/lease", "op/abandon";
     DELETE: "shared/keys", "shared/epoch", "shared/builds", "shared/lease", "op/delete";
     DISCARD: "shared/keys", "op/discard";
     DELETE_METHOD: "shared/keys", "shared/epoch", "op/delete_method";
+    COMPLETE_INDEX: "op/complete_index";
+    END_TAGS: "shared/keys", "shared/tags", "shared/forget_tags", "op/end_tags";
     PURGE: "shared/keys", "op/purge";
     LEN: "shared/keys", "op/len";
 }

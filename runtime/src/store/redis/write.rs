@@ -17,3 +17,4 @@ mod removal;
 mod renewal;
 mod scan;
 mod sink;
+mod tags;

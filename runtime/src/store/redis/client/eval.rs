@@ -7,11 +7,12 @@ use redis::{Cmd, Value};
 use super::{Client, text};
 use crate::error::Error;
 use crate::key::digest::Field;
+use crate::key::tags::TagIds;
 use crate::policy::Policy;
-use crate::store::Pair;
 use crate::store::redis::connection::classify::Failure;
 use crate::store::redis::connection::manager::ConnectionManager;
 use crate::store::redis::script::{self, PolicyScripts, Script};
+use crate::store::{EntryOf, Pair};
 
 impl Client {
     /// `EVALSHA`, and `EVAL` where the server does not know the script: one node, one command.
@@ -74,7 +75,13 @@ impl Client {
     }
 
     /// The arguments of a look-up that changes nothing.
-    pub(crate) fn peek_args(&self, pair: &Pair, field: Field) -> Vec<Vec<u8>> {
+    pub(crate) fn peek_args(&self, pair: &Pair, wanted: &EntryOf) -> Vec<Vec<u8>> {
+        let mut args = self.read_args(pair, wanted.field);
+        args.extend(tag_arg(&wanted.tags));
+        args
+    }
+
+    fn read_args(&self, pair: &Pair, field: Field) -> Vec<Vec<u8>> {
         vec![
             field.0.to_vec(),
             text(self.clock.forced_us()),
@@ -83,12 +90,19 @@ impl Client {
     }
 
     /// The arguments of a look-up that records the hit.
-    pub(crate) fn get_args(&self, pair: &Pair, field: Field) -> Vec<Vec<u8>> {
-        let mut args = self.peek_args(pair, field);
+    pub(crate) fn get_args(&self, pair: &Pair, wanted: &EntryOf) -> Vec<Vec<u8>> {
+        let mut args = self.read_args(pair, wanted.field);
         args.push(text(pair.structure.ms()));
         args.push(text(u64::from(pair.structure.is_sliding())));
+        args.extend(tag_arg(&wanted.tags));
         args
     }
+}
+
+/// The tags of a call as an argument, if its method may have any.
+pub(crate) fn tag_arg(tags: &TagIds) -> Option<Vec<u8>> {
+    let each = tags.as_slice().iter().flat_map(|tag| tag.to_le_bytes());
+    tags.are_declared().then(|| each.collect())
 }
 
 /// A script on the keys of a pair: ranking, values, leases.

@@ -9,9 +9,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::endpoint::{AdmittedCall, Endpoint, Side};
-use crate::entry::header::{self, Epoch, Label};
+use crate::entry::header::{self, Label, Origin};
 use crate::error::{Error, Fault};
 use crate::key::digest::Field;
+use crate::key::tags::TagIds;
 use crate::rt::{background, backoff};
 use crate::settings::{DEFAULT_DEADLINE, StructureTtl, Touch};
 use crate::store::maxsize::MaxSize;
@@ -135,6 +136,7 @@ impl Drop for Prober {
 const PROBE: EntryOf = EntryOf {
     field: FIELD,
     method: 0,
+    tags: TagIds::NONE,
 };
 
 /// The pair for probes beside another one: in its slot, under its policy, with a name that no cache has.
@@ -160,14 +162,15 @@ fn put() -> Result<Put, Error> {
         method: 0,
         cost_us: 0,
     };
-    let entry = header::close(label, header::tail());
+    let entry = header::close(label, header::tail(&[]));
     Ok(Put {
         field: FIELD,
         entry: entry.ok_or_else(|| Error::unavailable("an empty entry is too long"))?,
         soft_ms: 0,
         hard_ms: 0,
         token: None,
-        epoch: Epoch::default(),
+        origin: Origin::default(),
+        tags: TagIds::NONE,
         now: None,
     })
 }

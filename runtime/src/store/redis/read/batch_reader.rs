@@ -87,13 +87,13 @@ fn deliver(batch: Vec<QueuedRead>, positions: Vec<usize>, reply: Result<Vec<Look
 /// The different entries of a batch, and which of them each caller waits for.
 fn distinct(batch: &[QueuedRead]) -> (Vec<EntryOf>, Vec<usize>) {
     if let [lone] = batch {
-        return (vec![lone.wanted], vec![0]);
+        return (vec![lone.wanted.clone()], vec![0]);
     }
     let mut known = HashMap::with_capacity(batch.len());
     let mut fields = Vec::with_capacity(batch.len());
     let positions = batch.iter().map(|read| {
-        *known.entry(read.wanted).or_insert_with(|| {
-            fields.push(read.wanted);
+        *known.entry(&read.wanted).or_insert_with(|| {
+            fields.push(read.wanted.clone());
             fields.len() - 1
         })
     });

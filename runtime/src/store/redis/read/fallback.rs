@@ -38,7 +38,7 @@ pub(super) async fn read(
     }
     let ticket = poll_fn(|context| Poll::Ready(lane.enqueue(&query, node, context.waker()))).await;
     let reply = match ticket {
-        Some(Ok(ticket)) => Some(ticket.reply(wait).await),
+        Some(Ok(ticket)) => Some(ticket.reply(wait, query.tags).await),
         Some(Err(error)) => Some(Err(error)),
         None => None,
     };
@@ -108,7 +108,7 @@ async fn read_in_lane(
 ) -> Result<LookupReply, Error> {
     let &Query { pair, wait, .. } = query;
     let wanted = query.wanted();
-    let (id, out_of_time) = match queue.take_turn(wanted, wait.until())? {
+    let (id, out_of_time) = match queue.take_turn(wanted.clone(), wait.until())? {
         ReadTurn::Lone(id, out_of_time) => (id, out_of_time),
         ReadTurn::Queued(receiver) => return reply_of(receiver).await,
     };
@@ -137,6 +137,7 @@ impl Query<'_> {
         EntryOf {
             field: self.field,
             method: self.pair.method,
+            tags: self.tags.clone(),
         }
     }
 }

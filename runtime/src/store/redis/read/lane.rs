@@ -14,10 +14,9 @@ use super::server_pipelines::ServerPipelines;
 use super::transport::Transport;
 use crate::deadline::Timeout;
 use crate::error::Error;
-use crate::key::digest::Field;
-use crate::store::Pair;
 use crate::store::redis::connection::manager::ConnectionManager;
 use crate::store::redis::health::endpoint::Endpoint;
+use crate::store::{EntryOf, Pair};
 
 /// A connection that lives on a runtime of the callers, or on the background thread.
 #[derive(Debug)]
@@ -60,13 +59,13 @@ impl Lane {
     /// The same for many fields of a pair, in one step. `None` as well where they cannot be queued together.
     pub(super) fn enqueue_all(
         &self,
-        (pair, fields): (&Arc<Pair>, &[Field]),
+        (pair, wanted): (&Arc<Pair>, &[EntryOf]),
         node: Option<&Arc<Endpoint>>,
         wait: Timeout,
         waker: &Waker,
     ) -> Option<Vec<Ticket>> {
         self.transport.with(node, |pipelines| {
-            pipelines.reads.enqueue_all(pair, fields, wait, waker)
+            pipelines.reads.enqueue_all(pair, wanted, wait, waker)
         })?
     }
 

@@ -8,12 +8,10 @@ use std::task::{Context, Poll, ready};
 use super::fallback;
 use super::pipeline::batch::Ticket;
 use super::pipeline::query::Query;
-use crate::deadline::Timeout;
 use crate::error::Error;
-use crate::key::digest::Field;
+use crate::store::LookupReply;
 use crate::store::redis::client::Client;
 use crate::store::redis::health::endpoint::{Admission, AdmittedCall, PacedResult, Side};
-use crate::store::{LookupReply, Pair};
 
 /// Waits for the entry of a field, read together with others, and records the hit. It is a future
 /// written manually because it has to be small: it is moved when it is made, and so are the futures
@@ -36,15 +34,10 @@ enum LookupStage<'r> {
 
 impl<'r> Lookup<'r> {
     #[inline]
-    pub(crate) fn new(
-        client: &'r Arc<Client>,
-        pair: &'r Arc<Pair>,
-        field: Field,
-        wait: Timeout,
-    ) -> Self {
+    pub(crate) fn new(client: &'r Arc<Client>, query: Query<'r>) -> Self {
         Self {
             client,
-            query: Query { pair, field, wait },
+            query,
             stage: LookupStage::New,
             admission: None,
         }
@@ -70,9 +63,10 @@ impl<'r> Lookup<'r> {
                 LookupStage::Pipelined(ticket) => {
                     let ready = ready!(ticket.poll(self.query.wait, context));
                     match std::mem::replace(&mut self.stage, LookupStage::Finished) {
-                        LookupStage::Pipelined(ticket) => {
-                            Some(ready.and_then(|()| ticket.into_reply(self.query.wait)))
-                        }
+                        LookupStage::Pipelined(ticket) => Some(
+                            ready
+                                .and_then(|()| ticket.into_reply(self.query.wait, self.query.tags)),
+                        ),
                         _ => None,
                     }
                 }

@@ -16,6 +16,8 @@ pub(crate) struct PutHeader {
     /// Whether to look for expired entries.
     pub(crate) sweeps: bool,
     pub(crate) has_field_ttl: bool,
+    /// Whether one of the entries may have tags.
+    pub(crate) has_tags: bool,
 }
 
 /// A put, and the server's clock where it is known.
@@ -38,7 +40,8 @@ pub(crate) struct PutReply {
 
 /// How many arguments there are.
 pub(crate) fn put_args_len(header: PutHeader, puts: usize, touches: usize) -> usize {
-    2 + (3 + usize::from(header.has_field_ttl)) * puts + touches
+    let each = 3 + usize::from(header.has_field_ttl) + usize::from(header.has_tags);
+    2 + each * puts + touches
 }
 
 /// The arguments for puts of different fields, each in parts. If one of them does not know the server's clock, the
@@ -59,7 +62,7 @@ pub(crate) fn each_put_arg(
         let times = times(item.put, now_us.and(item.now_us));
         let entry = &item.put.entry;
         arg(&[
-            &header::stamped_head(entry, times, item.put.epoch),
+            &header::stamped_head(entry, times, item.put.origin),
             &entry.tail,
         ]);
     }
@@ -74,9 +77,25 @@ pub(crate) fn each_put_arg(
             arg(&[&text(item.put.hard_ms)]);
         }
     }
+    if header.has_tags {
+        for item in puts {
+            arg(&[&tags(item.put)]);
+        }
+    }
     for touch in touches {
         arg(&[touch]);
     }
+}
+
+/// The clock of tags from when the computation began, and the tags; nothing of a method without tags.
+fn tags(put: &Put) -> Vec<u8> {
+    if !put.tags.are_declared() {
+        return Vec::new();
+    }
+    let began = put.origin.began.to_le_bytes();
+    let tags = put.tags.as_slice().iter();
+    let each = tags.flat_map(|tag| tag.to_le_bytes());
+    began.into_iter().chain(each).collect()
 }
 
 /// [`each_put_arg`] for the redis crate.
@@ -94,7 +113,7 @@ pub(crate) fn put_args(
 fn packed(header: PutHeader, puts: &[PutItem<'_>]) -> Vec<u8> {
     let longest_ms = puts.iter().map(|item| item.put.hard_ms).max();
     let count = u16::try_from(puts.len()).expect("a script stores a few entries");
-    let mut packed = Vec::with_capacity(29);
+    let mut packed = Vec::with_capacity(30);
     for number in [
         header.maxsize,
         header.structure.ms(),
@@ -107,6 +126,7 @@ fn packed(header: PutHeader, puts: &[PutItem<'_>]) -> Vec<u8> {
         u8::from(header.structure.is_sliding()),
         u8::from(header.sweeps),
         u8::from(header.has_field_ttl),
+        u8::from(header.has_tags),
     ]);
     packed
 }

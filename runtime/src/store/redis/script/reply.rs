@@ -5,7 +5,8 @@ use redis::Value;
 use crate::entry::header::Epoch;
 use crate::error::Fault;
 use crate::error::{Error, ErrorKind};
-use crate::store::LookupReply;
+use crate::key::tags::TagIds;
+use crate::store::{LookupReply, TagView};
 
 /// The reply to `TIME`, in microseconds.
 pub(crate) fn time_us(reply: Value) -> Result<u64, Error> {
@@ -27,13 +28,14 @@ pub(crate) fn time_us(reply: Value) -> Result<u64, Error> {
 pub(crate) fn entries(reply: Value) -> Result<Vec<Option<Vec<u8>>>, Error> {
     let each = array(reply)?.into_iter().map(|entry| match entry {
         Value::BulkString(entry) => Ok(Some(entry)),
-        Value::Nil => Ok(None),
+        Value::Nil | Value::Boolean(false) => Ok(None),
         _ => Err(unexpected()),
     });
     each.collect()
 }
 
-pub(crate) fn found(reply: Value) -> Result<LookupReply, Error> {
+/// The reply to a script that looks an entry up, which was asked for with these tags.
+pub(crate) fn found(reply: Value, tags: &TagIds) -> Result<LookupReply, Error> {
     let mut parts = array(reply)?.into_iter();
     let (Some(Value::Int(now_us)), Some(entry), Some(epoch)) =
         (parts.next(), parts.next(), parts.next())
@@ -46,16 +48,34 @@ pub(crate) fn found(reply: Value) -> Result<LookupReply, Error> {
         _ => Err(unexpected()),
     };
     let (entry, epoch) = (bytes(entry)?, bytes(epoch)?);
-    let pair_ms = match parts.next() {
-        Some(Value::Int(left)) => u64::try_from(left).ok(),
-        _ => None,
+    let (pair_ms, stored) = match parts.next() {
+        Some(Value::Int(left)) => (u64::try_from(left).ok(), parts.next()),
+        other => (None, other),
     };
+    let tags = tags_of(stored, tags)?;
     let epoch = epoch.as_deref().map(epoch_of).transpose()?;
     let now_us = u64::try_from(now_us).unwrap_or_default();
     Ok(LookupReply {
+        tags,
         pair_ms,
         ..LookupReply::new(now_us, epoch, entry.map(Into::into))
     })
+}
+
+/// What a script says of tags, if it was asked for them: what is stored of the clock, then of each tag.
+pub(crate) fn tags_of(stored: Option<Value>, tags: &TagIds) -> Result<Option<TagView>, Error> {
+    if !tags.are_declared() {
+        return Ok(None);
+    }
+    let stored = entries(stored.ok_or_else(unexpected)?)?;
+    let Some((clock, stamps)) = stored.split_first() else {
+        return Err(unexpected());
+    };
+    if stamps.len() != tags.as_slice().len() {
+        return Err(unexpected());
+    }
+    let stamps = stamps.iter().map(Option::as_deref);
+    Ok(Some(TagView::of(tags, clock.as_deref(), stamps)))
 }
 
 pub(crate) fn epoch_of(bytes: &[u8]) -> Result<Epoch, Error> {

@@ -96,10 +96,12 @@ impl Client {
             }
         };
         let now_us = seen.at.now_us();
-        let found = LookupReply::new(now_us, Some(seen.epoch), entry);
+        let epoch = Some(seen.origin.epoch);
+        // What the look-up has found of tags still holds.
+        let found = LookupReply::new(now_us, epoch, entry).with_tags(request.seen_tags.clone());
         let entry = found.entry.as_deref();
         if let Some(entry) = entry.filter(|entry| request.accept.accepts(entry)) {
-            let is_current = header::is_of_epoch(entry, Some(seen.epoch));
+            let is_current = header::is_of_epoch(entry, epoch);
             let is_alive = |now_us: u64| is_current && header::is_alive(entry, now_us / 1000);
             match (is_alive(now_us), is_alive(seen.at.latest_us())) {
                 (true, true) => {}
@@ -144,7 +146,8 @@ impl Client {
                 field: request.field,
                 token: request.token,
                 deadline_ms: seen.at.now_us() / 1000 + ms(LEASE),
-                epoch: seen.epoch,
+                origin: seen.origin,
+                has_tags: request.tags.are_declared(),
                 until: wait.until(),
                 reply,
             });

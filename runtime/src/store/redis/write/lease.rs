@@ -6,18 +6,21 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use super::leases::LEASE;
+use crate::entry::header::Origin;
 use crate::error::{Error, Fault};
 use crate::key::digest::Field;
+use crate::key::tags::TagIds;
 use crate::rt::background;
 use crate::settings::{Touch, ms};
 use crate::store::method_state::new_epoch;
+use crate::store::redis::client::eval::tag_arg;
 use crate::store::redis::client::{Client, STEP, text, timed};
 use crate::store::redis::health::endpoint::Side;
 use crate::store::redis::script;
-use crate::store::redis::script::reply::{array, epoch_of, unexpected};
+use crate::store::redis::script::reply::{array, epoch_of, tags_of, unexpected};
 use crate::store::{
-    AcceptEntry, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Pair, ServerTime, StoreView,
-    Token,
+    AcceptEntry, EntryOf, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease, Pair, ServerTime,
+    StoreView, Token,
 };
 
 /// With less time than this left, a lease is not asked for any more.
@@ -40,7 +43,7 @@ impl Client {
         let least = LEAST.min(deadline / 2);
         let _turn = self.leases.turn(deadline.saturating_sub(least)).await?;
         let left = deadline.saturating_sub(since.elapsed());
-        let outcome = self.in_time(left, self.acquire_lease(pair, request));
+        let outcome = self.in_time(left, self.acquire_lease(pair, request.clone()));
         let outcome = self.ask(Side::Write, pair, request.deadline, outcome).await;
         if !self.leases.is_wanted(token) {
             let args = [field.0.to_vec(), token.0.to_vec(), text(0)];
@@ -55,15 +58,16 @@ impl Client {
         request: LeaseRequest,
     ) -> Result<LeaseOutcome, Error> {
         let LeaseRequest { field, token, .. } = request;
+        let (on_held, tags) = (request.on_held, request.tags.clone());
         let args = self.lease_args(pair, request);
         let reply = self.script(&script::BEGIN, &pair.stem, &args).await;
-        let (now_us, outcome) = lease_outcome(reply?, token)?;
+        let (now_us, outcome) = lease_outcome(reply?, token, &tags)?;
         match &outcome {
             LeaseOutcome::Hit(_) => self.record_found(pair, field, now_us).await,
             LeaseOutcome::Granted(_) => {
                 pair.set_registered(true);
                 // To renew one that yields would have others wait.
-                if request.on_held != OnHeldLease::PreemptAndYield {
+                if on_held != OnHeldLease::PreemptAndYield {
                     self.grant(token);
                 }
             }
@@ -81,7 +85,12 @@ impl Client {
     ) {
         if pair.touch == Touch::Exact {
             let get = &self.scripts(&pair.policy).get;
-            let args = self.get_args(pair, field);
+            let found = EntryOf {
+                field,
+                method: pair.method,
+                tags: TagIds::NONE,
+            };
+            let args = self.get_args(pair, &found);
             let _ = self.script(get, &pair.stem, &args).await;
         } else {
             self.record_hits(pair, now_us, std::iter::once((field, 1)));
@@ -113,7 +122,7 @@ impl Client {
         });
     }
 
-    fn lease_args(&self, pair: &Pair, request: LeaseRequest) -> [Vec<u8>; 8] {
+    fn lease_args(&self, pair: &Pair, request: LeaseRequest) -> Vec<Vec<u8>> {
         let on_held = match request.on_held {
             OnHeldLease::Preempt | OnHeldLease::PreemptAndYield => b"0",
             OnHeldLease::Wait => b"1",
@@ -125,7 +134,7 @@ impl Client {
             AcceptEntry::NotCreatedAt(instant) => instant.to_vec(),
             AcceptEntry::Never => b"*".to_vec(),
         };
-        [
+        let mut args = vec![
             request.field.0.to_vec(),
             text(self.clock.forced_us()),
             request.token.0.to_vec(),
@@ -134,12 +143,14 @@ impl Client {
             accept,
             pair.method.to_le_bytes().to_vec(),
             new_epoch().0.to_vec(),
-        ]
+        ];
+        args.extend(tag_arg(&request.tags));
+        args
     }
 }
 
 /// A claim may have set this very lease before.
-fn lease_outcome(reply: Value, token: Token) -> Result<(u64, LeaseOutcome), Error> {
+fn lease_outcome(reply: Value, token: Token, tags: &TagIds) -> Result<(u64, LeaseOutcome), Error> {
     let mut parts = array(reply)?.into_iter();
     let (Some(Value::Int(now_us)), Some(Value::BulkString(what))) = (parts.next(), parts.next())
     else {
@@ -150,16 +161,21 @@ fn lease_outcome(reply: Value, token: Token) -> Result<(u64, LeaseOutcome), Erro
         Some(Value::BulkString(epoch)) => Some(epoch_of(&epoch)?),
         _ => None,
     };
-    let granted = || {
+    let granted = |began| {
         let at = ServerTime::of_reply(now_us);
         let epoch = epoch.ok_or_else(unexpected)?;
-        Ok::<_, Error>(LeaseOutcome::Granted(StoreView { at, epoch }))
+        let origin = Origin { epoch, began };
+        Ok::<_, Error>(LeaseOutcome::Granted(StoreView { at, origin }))
     };
     let outcome = match (&what[..], parts.next(), parts.next()) {
-        (b"wait", _, Some(Value::BulkString(holder))) if holder == token.0 => granted()?,
-        (b"lead", ..) => granted()?,
-        (b"hit", Some(Value::BulkString(entry)), _) => {
-            LeaseOutcome::Hit(LookupReply::new(now_us, epoch, Some(entry.into())))
+        (b"wait", _, Some(Value::BulkString(holder))) if holder == token.0 => granted(0)?,
+        (b"lead", stored, _) => {
+            let tags = tags_of(stored, tags)?;
+            granted(tags.map_or(0, |tags| tags.now))?
+        }
+        (b"hit", Some(Value::BulkString(entry)), stored) => {
+            let found = LookupReply::new(now_us, epoch, Some(entry.into()));
+            LeaseOutcome::Hit(found.with_tags(tags_of(stored, tags)?))
         }
         (b"wait", Some(Value::Int(left_ms)), Some(Value::BulkString(holder))) => {
             LeaseOutcome::Held {
@@ -199,11 +215,13 @@ mod tests {
             accept: AcceptEntry::Any,
             deadline: STEP,
             seen: None,
+            tags: TagIds::NONE,
+            seen_tags: None,
         };
         let (resume, waits) = mpsc::channel::<()>();
         background::spawn(async move { assert!(waits.recv().is_err()) }).unwrap();
         {
-            let mut outcome = pin!(redis.acquire_lease(&pair, request, STEP));
+            let mut outcome = pin!(redis.acquire_lease(&pair, request.clone(), STEP));
             let poll = outcome
                 .as_mut()
                 .poll(&mut Context::from_waker(Waker::noop()));

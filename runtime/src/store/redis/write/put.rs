@@ -100,6 +100,7 @@ impl Client {
             structure: pair.structure,
             sweeps: sweeps.is_due(put.hard_ms > 0),
             has_field_ttl: connection.has_field_ttl(),
+            has_tags: put.tags.are_declared(),
         };
         let item = PutItem { put: &put, now_us };
         let touches = self.take_pending_hits(pair, std::iter::once(put.field));

@@ -79,6 +79,18 @@ impl Client {
         number(&held)
     }
 
+    /// Has the entries of tags end in one pair; returns how many stamps were forgotten.
+    pub(crate) async fn end_tags_in(&self, stem: &str, args: &[Vec<u8>]) -> Result<u64, Error> {
+        match self.removal(&script::END_TAGS, stem, args).await? {
+            Some(forgotten) => number(&forgotten),
+            None => {
+                // Without it there are no epochs, and without those no entries.
+                self.on(stem, LEASES, "UNLINK", &[]).await?;
+                Ok(0)
+            }
+        }
+    }
+
     pub(crate) async fn len_by_key(&self, stem: &str) -> Result<u64, Error> {
         number(&self.on(stem, RANKING, "ZCARD", &[]).await?)
     }

@@ -13,6 +13,7 @@ use super::request::{PairReply, ReplyIndex};
 use crate::deadline::Timeout;
 use crate::error::{Error, Fault};
 use crate::key::digest::Field;
+use crate::key::tags::TagIds;
 use crate::store::redis::health::endpoint::{Pace, PacedResult};
 use crate::store::{LookupReply, RawEntry, ReplyBytes};
 
@@ -53,6 +54,7 @@ pub(super) struct Caller {
     /// The index of its pair among those of its batch.
     pub(super) pair: usize,
     pub(super) field: Field,
+    pub(super) tags: TagIds,
     waker: Option<Waker>,
 }
 
@@ -76,6 +78,7 @@ impl Caller {
             wait: query.wait,
             pair,
             field: query.field,
+            tags: query.tags.clone(),
             waker: Some(waker.clone()),
         }
     }
@@ -178,9 +181,9 @@ impl Callers {
 
 impl Ticket {
     /// Waits for the reply. The I/O task records the hit, for all of a batch at once.
-    pub(crate) async fn reply(self, wait: Timeout) -> PacedResult<LookupReply> {
+    pub(crate) async fn reply(self, wait: Timeout, tags: &TagIds) -> PacedResult<LookupReply> {
         poll_fn(|context| self.poll(wait, context)).await?;
-        self.into_reply(wait)
+        self.into_reply(wait, tags)
     }
 
     /// Ready when there is a reply.
@@ -199,8 +202,8 @@ impl Ticket {
         Poll::Pending
     }
 
-    /// What the reply has for this caller.
-    pub(crate) fn into_reply(self, wait: Timeout) -> PacedResult<LookupReply> {
+    /// What the reply has for this caller, which asked for these tags.
+    pub(crate) fn into_reply(self, wait: Timeout, tags: &TagIds) -> PacedResult<LookupReply> {
         let Some(reply) = self.batch.reply.get() else {
             return Err(Error::unavailable("the read was cancelled"));
         };
@@ -209,6 +212,7 @@ impl Ticket {
         let of_pair = reply.pairs[index.group].as_ref().map_err(Error::again)?;
         let range = of_pair.entries[index.entry].clone();
         let (now_us, epoch) = (reply.now_us, of_pair.epochs[index.method]);
+        let tags = of_pair.tags(tags, &reply.bytes);
         let pace = if reply.at > wait.half() {
             Pace::Slow
         } else if reply.is_clean() {
@@ -221,7 +225,8 @@ impl Ticket {
             reply: batch,
             range,
         });
-        Ok((LookupReply::new(now_us, epoch, entry), pace))
+        let found = LookupReply::new(now_us, epoch, entry);
+        Ok((found.with_tags(tags), pace))
     }
 }
 

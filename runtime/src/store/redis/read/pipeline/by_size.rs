@@ -12,10 +12,9 @@ use super::query::Query;
 use super::traffic::ReadTraffic;
 use crate::deadline::Timeout;
 use crate::error::Error;
-use crate::key::digest::Field;
-use crate::store::Pair;
 use crate::store::redis::pipeline::handle::Pipeline;
 use crate::store::redis::pipeline::large_fields::LargeFields;
+use crate::store::{EntryOf, Pair};
 
 /// The pipelines of a lane. The one for large entries is opened when the first has been read.
 #[derive(Debug)]
@@ -56,17 +55,17 @@ impl PipelinesBySize {
     pub(crate) fn enqueue_all(
         &self,
         pair: &Arc<Pair>,
-        fields: &[Field],
+        wanted: &[EntryOf],
         wait: Timeout,
         waker: &Waker,
     ) -> Option<Vec<Ticket>> {
-        if fields
+        if wanted
             .iter()
-            .any(|field| self.large_fields.contains(*field))
+            .any(|one| self.large_fields.contains(one.field))
         {
             return None;
         }
-        let queries = fields.iter().map(|&field| Query { pair, field, wait });
+        let queries = wanted.iter().map(|one| Query::new(pair, one, wait));
         let queued = self.small.traffic()?.enqueue_all(queries, waker);
         let (tickets, is_first) = queued.ok()?;
         if is_first {

@@ -209,7 +209,10 @@ impl PendingBatch {
     /// Adds the fields of its callers to a request.
     fn add_to(self, request: &mut Request) -> SentBatch {
         let callers = self.callers.iter();
-        let indices = callers.map(|caller| request.add(&self.pairs[caller.pair], caller.field));
+        let indices = callers.map(|caller| {
+            let pair = &self.pairs[caller.pair];
+            request.add(pair, caller.field, &caller.tags)
+        });
         let indices = indices.collect();
         self.batch.start(self.callers);
         (self.batch, indices)

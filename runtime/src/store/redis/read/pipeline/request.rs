@@ -1,5 +1,6 @@
-//! A request: for each pair one `HMGET` of entries and one of its methods' epochs, and the clock.
+//! A request: for each pair one `HMGET` of entries and one of its methods' epochs and its tags, and the clock.
 
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::slice;
 use std::sync::Arc;
@@ -10,10 +11,13 @@ use super::parser::ReplyGroup;
 use crate::entry::header::{self, Epoch};
 use crate::error::Error;
 use crate::key::digest::Field;
+use crate::key::tags::{TagId, TagIds};
 use crate::store::Pair;
+use crate::store::TagView;
 use crate::store::method_state::MethodState;
 use crate::store::redis::pipeline::large_fields::LargeFields;
 use crate::store::redis::pipeline::resp::{array, bulk};
+use crate::store::tag_clock::{TagClock, TagStamp};
 
 /// Fields that are asked for together.
 pub(super) const FIELDS: usize = 256;
@@ -31,6 +35,8 @@ pub(crate) struct PairFields {
     pub(super) pair: Arc<Pair>,
     /// Their methods, each by its own pair of the same keys. Mostly it is one.
     methods: Vec<Arc<Pair>>,
+    /// The tags that callers ask for; `None` if no method of them has any.
+    tags: Option<BTreeSet<TagId>>,
     fields: Vec<WantedField>,
     /// Where a field stands, plus one, by its first bytes: it is a digest already.
     slots: Vec<u16>,
@@ -49,22 +55,24 @@ struct WantedField {
 pub(crate) struct PairReply {
     pub(super) entries: Vec<Option<Range<usize>>>,
     pub(super) epochs: Vec<Option<Epoch>>,
+    pub(super) tags: Option<TagReplies>,
+}
+
+/// Where the clock of tags is, and the stamps of those that have one.
+#[derive(Debug)]
+pub(super) struct TagReplies {
+    clock: Option<Range<usize>>,
+    stamps: HashMap<TagId, Range<usize>>,
 }
 
 impl PairReply {
-    /// Of the two replies for each pair.
-    pub(super) fn of_groups(groups: Vec<ReplyGroup>, bytes: &[u8]) -> Vec<Result<Self, Error>> {
-        let mut groups = groups.into_iter();
-        let mut pairs = Vec::with_capacity(groups.len() / 2);
-        while let (Some(entries), Some(states)) = (groups.next(), groups.next()) {
-            pairs.push(entries.and_then(|entries| {
-                let epoch =
-                    |state: Option<Range<usize>>| Some(MethodState::of(&bytes[state?])?.epoch());
-                let epochs = states?.into_iter().map(epoch).collect();
-                Ok(Self { entries, epochs })
-            }));
-        }
-        pairs
+    /// What the tags of a caller say of its entry.
+    pub(super) fn tags(&self, tags: &TagIds, bytes: &[u8]) -> Option<TagView> {
+        let TagReplies { clock, stamps } = self.tags.as_ref().filter(|_| tags.are_declared())?;
+        let at = |range: &Range<usize>| &bytes[range.clone()];
+        let each = tags.as_slice().iter();
+        let each = each.map(|tag| stamps.get(tag).map(at));
+        Some(TagView::of(tags, clock.as_ref().map(at), each))
     }
 }
 
@@ -83,18 +91,20 @@ impl Request {
     }
 
     /// Adds a field, once.
-    pub(super) fn add(&mut self, pair: &Arc<Pair>, field: Field) -> ReplyIndex {
+    pub(super) fn add(&mut self, pair: &Arc<Pair>, field: Field, tags: &TagIds) -> ReplyIndex {
         let known = self.groups.iter().rposition(|group| group.is_of(pair));
         let group = known.unwrap_or_else(|| {
             self.groups.push(PairFields {
                 pair: pair.clone(),
                 methods: Vec::new(),
+                tags: None,
                 fields: Vec::new(),
                 slots: Vec::new(),
             });
             self.groups.len() - 1
         });
         let method = self.groups[group].add_method(pair);
+        self.groups[group].add_tags(tags);
         let entry = self.groups[group].add(field, method);
         ReplyIndex {
             group,
@@ -103,10 +113,27 @@ impl Request {
         }
     }
 
-    /// How many entries each group asks for, and how many epochs.
+    /// How many entries each group asks for, and how many epochs, stamps and clocks.
     pub(super) fn expected_lens(&self) -> Vec<usize> {
-        let lens = |group: &PairFields| [group.fields.len(), group.methods.len()];
+        let lens = |group: &PairFields| [group.fields.len(), group.states()];
         self.groups.iter().flat_map(lens).collect()
+    }
+
+    /// What the two replies for each pair say.
+    pub(super) fn replies(
+        &self,
+        replies: Vec<ReplyGroup>,
+        bytes: &[u8],
+    ) -> Vec<Result<PairReply, Error>> {
+        let mut replies = replies.into_iter();
+        let mut pairs = Vec::with_capacity(self.groups.len());
+        for group in &self.groups {
+            let (Some(entries), Some(states)) = (replies.next(), replies.next()) else {
+                break;
+            };
+            pairs.push(entries.and_then(|entries| Ok(group.reply(entries, states?, bytes))));
+        }
+        pairs
     }
 
     pub(super) fn write(&self, out: &mut BytesMut) {
@@ -118,11 +145,17 @@ impl Request {
                 bulk(out, &wanted.field.0);
             }
             // After the entries: what is current then was current when they were read.
-            array(out, group.methods.len() + 2);
+            array(out, group.states() + 2);
             bulk(out, b"HMGET");
             bulk(out, group.pair.leases.as_bytes());
             for method in &group.methods {
                 bulk(out, &method.method_name());
+            }
+            if let Some(tags) = &group.tags {
+                bulk(out, &TagClock::NAME);
+                for tag in tags {
+                    bulk(out, &TagStamp::name(*tag));
+                }
             }
         }
         // The clock that expiry is compared with, in the same round trip, after all reads.
@@ -133,6 +166,41 @@ impl Request {
 impl PairFields {
     fn is_of(&self, pair: &Arc<Pair>) -> bool {
         Arc::ptr_eq(&self.pair, pair) || self.pair.stem == pair.stem
+    }
+
+    /// How many values of the control key are asked for.
+    fn states(&self) -> usize {
+        self.methods.len() + self.tags.as_ref().map_or(0, |tags| 1 + tags.len())
+    }
+
+    fn add_tags(&mut self, tags: &TagIds) {
+        if tags.are_declared() {
+            let known = self.tags.get_or_insert_default();
+            known.extend(tags.as_slice());
+        }
+    }
+
+    fn reply(
+        &self,
+        entries: Vec<Option<Range<usize>>>,
+        states: Vec<Option<Range<usize>>>,
+        bytes: &[u8],
+    ) -> PairReply {
+        let mut states = states.into_iter();
+        let epoch = |state: Option<Range<usize>>| Some(MethodState::of(&bytes[state?])?.epoch());
+        let epochs = states.by_ref().take(self.methods.len()).map(epoch);
+        PairReply {
+            entries,
+            epochs: epochs.collect(),
+            tags: self.tags.as_ref().map(|tags| TagReplies {
+                clock: states.next().flatten(),
+                stamps: tags
+                    .iter()
+                    .zip(states)
+                    .filter_map(|(tag, stamp)| Some((*tag, stamp?)))
+                    .collect(),
+            }),
+        }
     }
 
     fn add_method(&mut self, pair: &Arc<Pair>) -> usize {

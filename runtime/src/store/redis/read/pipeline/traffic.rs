@@ -12,7 +12,7 @@ use super::context::{PipelineContext, ReplySink};
 use super::parser::{CompleteReply, ReplyParser};
 use super::query::Query;
 use super::queue_shards::{QueueShards, SentBatch};
-use super::request::{PairReply, Request};
+use super::request::Request;
 use crate::error::{Error, Fault};
 use crate::store::redis::health::endpoint::Side;
 use crate::store::redis::pipeline::large_fields::LargeFields;
@@ -140,7 +140,7 @@ impl Traffic for ReadTraffic {
                 forced => forced,
             },
             at: Instant::now(),
-            pairs: PairReply::of_groups(reply.groups, &bytes),
+            pairs: request.replies(reply.groups, &bytes),
             bytes,
         });
         self.record(&*sink, &request, &reply);

@@ -14,12 +14,13 @@ use tokio::sync::oneshot;
 
 use super::context::WriteSink;
 use super::reply::ReplyPart;
-use crate::entry::header::Epoch;
+use crate::entry::header::Origin;
 use crate::error::{Error, Fault};
 use crate::key::digest::Field;
 use crate::store::method_state::MethodState;
 use crate::store::redis::connection::classify;
 use crate::store::redis::pipeline::resp::{array, bulk, command};
+use crate::store::tag_clock::TagClock;
 use crate::store::{Pair, RawEntry, Token};
 
 /// What a claim came to.
@@ -42,8 +43,10 @@ pub(crate) struct QueuedClaim {
     pub(crate) token: Token,
     /// When others may take over, in milliseconds by the server's clock.
     pub(crate) deadline_ms: u64,
-    /// Of the method, at the look-up.
-    pub(crate) epoch: Epoch,
+    /// At the look-up.
+    pub(crate) origin: Origin,
+    /// Whether the entry may have tags.
+    pub(crate) has_tags: bool,
     /// When its caller stops waiting.
     pub(crate) until: Instant,
     pub(crate) reply: oneshot::Sender<Result<ClaimReply, Error>>,
@@ -91,6 +94,15 @@ impl ClaimGroup {
         methods.position(|known| known.method == claim.pair.method)
     }
 
+    fn has_tags(&self) -> bool {
+        self.claims.iter().any(|claim| claim.has_tags)
+    }
+
+    /// How many values of the control key are asked for: the clock of tags comes last.
+    fn states(&self) -> usize {
+        self.methods.len() + usize::from(self.has_tags())
+    }
+
     /// How many replies there will be: to `MULTI`, to each command, to `EXEC`.
     pub(super) fn replies(&self) -> usize {
         self.claims.len() + 4
@@ -115,11 +127,14 @@ impl ClaimGroup {
         for claim in &self.claims {
             bulk(out, &claim.field.0);
         }
-        array(out, self.methods.len() + 2);
+        array(out, self.states() + 2);
         bulk(out, b"HMGET");
         bulk(out, leases);
         for method in &self.methods {
             bulk(out, &method.method_name());
+        }
+        if self.has_tags() {
+            bulk(out, &TagClock::NAME);
         }
         command(out, &[b"EXEC"]);
     }
@@ -140,7 +155,7 @@ impl ClaimGroup {
             self.abort(&refused(bytes, cause), sink);
             return Some(callers);
         }
-        let executed = ExecutedClaims::of(exec, callers, self.methods.len(), bytes)?;
+        let executed = ExecutedClaims::of(exec, callers, self.states(), bytes)?;
         sink.answered(&self.pair);
         let methods: Option<Vec<_>> = self.claims.iter().map(|one| self.method_of(one)).collect();
         let methods = methods?;
@@ -228,7 +243,12 @@ impl<'p> ExecutedClaims<'p> {
                 };
                 let state = state.as_ref().map(|range| &bytes[range.clone()]);
                 let state = state.and_then(MethodState::of);
-                if state.is_some_and(|state| claim.is_known_to(state)) {
+                let clock = match states.last() {
+                    Some(ReplyPart::Bulk(clock)) if claim.has_tags => clock.as_ref(),
+                    _ => None,
+                };
+                let clock = TagClock::of(clock.map(|range| &bytes[range.clone()]));
+                if state.is_some_and(|state| claim.is_known_to(state, clock)) {
                     let value = value.clone().map(|range| bytes.slice(range));
                     Ok(ClaimReply::Set(value.map(RawEntry::Own)))
                 } else {
@@ -247,15 +267,16 @@ impl QueuedClaim {
         let mut lease = [0; 41];
         lease[..8].copy_from_slice(&self.deadline_ms.to_le_bytes());
         lease[8..24].copy_from_slice(&self.token.0);
-        lease[25..33].copy_from_slice(&self.epoch.0);
+        lease[25..33].copy_from_slice(&self.origin.epoch.0);
         lease[33..].copy_from_slice(&self.pair.method.to_le_bytes());
         lease
     }
 
     /// Whether invalidations of the method, since the look-up or to come, concern the lease and what is stored
-    /// under it.
-    fn is_known_to(&self, state: MethodState<'_>) -> bool {
-        state.epoch() == self.epoch && state.has(self.field.build())
+    /// under it. And no tag has been invalidated since, so that what the look-up found of tags still holds.
+    fn is_known_to(&self, state: MethodState<'_>, clock: TagClock) -> bool {
+        let is_current = !self.has_tags || clock.now == self.origin.began;
+        is_current && state.epoch() == self.origin.epoch && state.has(self.field.build())
     }
 }
 

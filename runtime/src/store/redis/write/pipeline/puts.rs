@@ -107,6 +107,10 @@ impl PutScript {
             structure: self.pair.structure,
             sweeps: options.sweeps,
             has_field_ttl: options.field_ttl,
+            has_tags: self
+                .puts
+                .iter()
+                .any(|queued| queued.put.tags.are_declared()),
         };
         let items = self.puts.iter().map(|queued| PutItem {
             put: &queued.put,

@@ -10,6 +10,7 @@ use super::*;
 use crate::deadline::Timeout;
 use crate::error::Fault;
 use crate::key::digest::Field;
+use crate::key::tags::TagIds;
 
 #[derive(Debug, Default)]
 struct WakeCount(AtomicUsize);
@@ -53,6 +54,7 @@ impl Fixture {
         let query = Query {
             pair: &self.pair,
             field: field(n),
+            tags: &TagIds::NONE,
             wait: self.wait,
         };
         self.shards.enqueue(&query, &waker.clone().into())
@@ -67,6 +69,7 @@ fn no_entries(n: usize) -> Arc<BatchReply> {
         pairs: vec![Ok(PairReply {
             entries: vec![None; n],
             epochs: vec![None],
+            tags: None,
         })],
     })
 }
@@ -141,7 +144,14 @@ fn the_last_waker_of_a_caller_is_woken() {
             .poll(fixture.wait, &mut Context::from_waker(&waker))
             .is_ready()
     );
-    assert!(ticket.into_reply(fixture.wait).unwrap().0.entry.is_none());
+    assert!(
+        ticket
+            .into_reply(fixture.wait, &TagIds::NONE)
+            .unwrap()
+            .0
+            .entry
+            .is_none()
+    );
 }
 
 #[test]
@@ -153,7 +163,7 @@ fn closing_fails_the_callers_that_wait_and_refuses_others() {
         batch.fail(disconnected());
     }
     assert_eq!(wakes.get(), 1);
-    let error = ticket.into_reply(fixture.wait).unwrap_err();
+    let error = ticket.into_reply(fixture.wait, &TagIds::NONE).unwrap_err();
     assert_eq!(error.fault(), Fault::Nothing);
     let error = fixture.enqueue(1, &wakes).unwrap_err();
     assert_eq!(error.fault(), Fault::Nothing);

@@ -1,6 +1,7 @@
 use super::super::recording_sink::RecordingSink;
 use super::super::reply::PartsParser;
 use super::*;
+use crate::entry::header::Epoch;
 
 type Receiver = oneshot::Receiver<Result<ClaimReply, Error>>;
 
@@ -17,7 +18,11 @@ fn claims(n: u8) -> (ClaimGroup, Vec<Receiver>) {
                 field: field(at),
                 token: Token([at; 16]),
                 deadline_ms: 7,
-                epoch: EPOCH,
+                origin: Origin {
+                    epoch: EPOCH,
+                    began: 0,
+                },
+                has_tags: false,
                 until: Instant::now(),
                 reply,
             };
@@ -160,7 +165,11 @@ fn callers_that_have_gone_are_not_sent() {
         field: field(at),
         token: Token([at; 16]),
         deadline_ms: 7,
-        epoch: EPOCH,
+        origin: Origin {
+            epoch: EPOCH,
+            began: 0,
+        },
+        has_tags: false,
         until: Instant::now(),
         reply,
     };

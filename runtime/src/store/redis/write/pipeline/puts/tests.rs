@@ -3,8 +3,9 @@ use std::sync::Mutex;
 use super::super::recording_sink::RecordingSink;
 use super::super::reply::PartsParser;
 use super::*;
-use crate::entry::header::{Epoch, UnstampedEntry};
+use crate::entry::header::{Origin, UnstampedEntry};
 use crate::key::digest::Field;
+use crate::key::tags::TagIds;
 use crate::settings::{StructureTtl, Touch};
 use crate::store::maxsize::MaxSize;
 
@@ -54,7 +55,8 @@ impl Fixture {
             soft_ms: 0,
             hard_ms: 0,
             token: None,
-            epoch: Epoch::default(),
+            origin: Origin::default(),
+            tags: TagIds::NONE,
             now: None,
         };
         let queued = QueuedPut::new(&self.pair, put, done, &Clock::default());

@@ -1,0 +1,119 @@
+use super::*;
+
+const LABEL: Label = Label {
+    codec: 1,
+    flags: 0,
+    identity: 0x1122_3344_5566_7788,
+    method: 0x99aa_bbcc_ddee_ff00,
+    cost_us: 1234,
+};
+const EPOCH: Epoch = Epoch([1, 2, 3, 4, 5, 6, 7, 255]);
+const ORIGIN: Origin = Origin {
+    epoch: EPOCH,
+    began: 1 << 40 | 3,
+};
+const TIMES: Times = Times {
+    created_ms: 1_700_000_000_123,
+    soft_ms: 0,
+    hard_ms: 1_700_000_300_123,
+};
+
+fn entry() -> Vec<u8> {
+    entry_with(&[])
+}
+
+fn entry_with(tags: &[TagId]) -> Vec<u8> {
+    let mut tail = tail(tags);
+    tail.extend_from_slice(b"payload");
+    let flags = if tags.is_empty() { 0 } else { TAGGED };
+    stamp(
+        &close(Label { flags, ..LABEL }, tail).unwrap(),
+        TIMES,
+        ORIGIN,
+    )
+}
+
+#[test]
+fn entry_bytes_are_golden() {
+    let hex: String = entry().iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(
+        hex,
+        include_str!("../../../../tests/golden/entry.hex").trim()
+    );
+}
+
+#[test]
+fn an_entry_is_read_back_whole() {
+    let bytes = entry();
+    let verified = verify(&bytes).unwrap();
+    assert_eq!((verified.label, verified.times), (LABEL, TIMES));
+    assert_eq!(
+        (verified.payload, verified.origin),
+        (&b"payload"[..], ORIGIN)
+    );
+    assert_eq!(verified.value_tags().len(), 0);
+    assert!(is_alive(&bytes, TIMES.hard_ms - 1) && !is_alive(&bytes, TIMES.hard_ms));
+    assert_eq!(method_of(&bytes), Some(LABEL.method));
+    assert!(is_of_epoch(&bytes, Some(EPOCH)) && !is_of_epoch(&bytes, None));
+    assert!(!is_of_epoch(&bytes, Some(Epoch::default())));
+}
+
+#[test]
+fn tags_of_a_value_stand_before_its_payload() {
+    for tags in [&[7][..], &[u64::MAX, 0, 5]] {
+        let bytes = entry_with(tags);
+        let verified = verify(&bytes).unwrap();
+        assert_eq!(verified.value_tags().collect::<Vec<_>>(), tags);
+        assert_eq!(
+            (verified.payload, payload(&bytes)),
+            (&b"payload"[..], &b"payload"[..])
+        );
+    }
+    // Of more tags than there are bytes.
+    let mut tail = tail(&[7]);
+    tail[super::LABEL] = 2;
+    let label = Label {
+        flags: TAGGED,
+        ..LABEL
+    };
+    let bytes = stamp(&close(label, tail).unwrap(), TIMES, ORIGIN);
+    assert_eq!((verify(&bytes), payload(&bytes)), (None, &[][..]));
+}
+
+#[test]
+fn what_was_stamped_later_than_now_is_not_alive() {
+    let bytes = entry();
+    assert!(is_alive(&bytes, TIMES.created_ms - SKEW_MS));
+    assert!(!is_alive(&bytes, TIMES.created_ms - SKEW_MS - 1));
+}
+
+#[test]
+fn the_checksum_of_small_and_large_entries_is_one() {
+    for length in [0, 1, 199, 200, 201, 400, 483, 484, 485, 600, 5000] {
+        let payload = vec![7; length];
+        let mut hasher = Xxh3::new();
+        hasher.update(&[1, 2, 3, 4]);
+        hasher.update(&[5; 24]);
+        hasher.update(&payload);
+        let checksum = checksum(&[1, 2, 3, 4], &[5; 24], &payload);
+        assert_eq!(checksum, hasher.digest(), "{length}");
+    }
+}
+
+#[test]
+fn every_flipped_bit_cut_and_added_byte_is_noticed() {
+    let bytes = entry();
+    for bit in 0..bytes.len() * 8 {
+        let mut flipped = bytes.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert_eq!(verify(&flipped), None, "bit {bit}");
+    }
+    for len in 0..bytes.len() {
+        assert_eq!(verify(&bytes[..len]), None, "cut to {len}");
+    }
+    for more in 1..=8 {
+        let mut longer = bytes.clone();
+        longer.resize(bytes.len() + more, 0);
+        assert_eq!(verify(&longer), None, "{more} more");
+    }
+}
