@@ -1,6 +1,7 @@
-//! Counters of what calls do, and their snapshot; by the feature `metrics` also for exporters.
+//! Counters of what calls do, and their snapshot; with the feature `metrics`, what exporters are given.
 //!
-//! Imports `rt` and `error`. Start with [`outcome`]: what becomes of a call.
+//! Each event is counted once for its method, in shards that threads do not share. Imports `rt` and `error`.
+//! Start with [`outcome`]: what becomes of a call.
 
 pub(crate) mod metrics;
 pub(crate) mod outcome;

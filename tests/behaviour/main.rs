@@ -38,6 +38,8 @@ mod single_flight;
 mod staleness;
 mod storing;
 mod tags;
+#[cfg(feature = "test-util")]
+mod test_cache;
 mod tokens;
 mod transactions;
 mod unstorable;

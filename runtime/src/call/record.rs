@@ -134,7 +134,9 @@ impl CallTimes {
         bound: &BoundMethod,
         items: impl Iterator<Item = &'r CallRecord> + Clone,
     ) {
-        let named = |names: &mut dyn Iterator<Item = &'static str>| Tally::of(names).to_string();
+        let named = |names: &mut dyn Iterator<Item = &'static str>| {
+            Tally::of(names).map(|tally| tally.to_string())
+        };
         tracing::trace!(
             target: "redis_func_cache::call",
             method = &*bound.site,
@@ -161,10 +163,10 @@ impl CallTimes {
 struct Tally(BTreeMap<&'static str, usize>);
 
 impl Tally {
-    fn of(names: &mut dyn Iterator<Item = &'static str>) -> Self {
+    fn of(names: &mut dyn Iterator<Item = &'static str>) -> Option<Self> {
         let mut tally = BTreeMap::new();
         names.for_each(|name| *tally.entry(name).or_default() += 1);
-        Self(tally)
+        (!tally.is_empty()).then_some(Self(tally))
     }
 }
 
