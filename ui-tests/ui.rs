@@ -36,6 +36,7 @@ pass! {
     "pass/codec_by_name.rs" codec_by_name,
     "pass/conditional_caching.rs" conditional_caching,
     "pass/const_generics.rs" const_generics,
+    "pass/constants_as_options.rs" constants_as_options,
     "pass/converted_arguments.rs" converted_arguments,
     "pass/crate_path.rs" crate_path,
     "pass/functions_as_handlers.rs" functions_as_handlers,

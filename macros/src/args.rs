@@ -6,6 +6,7 @@
 mod batch;
 mod cacheability;
 mod choice;
+mod constant;
 mod duration;
 mod expr;
 mod freshness;
@@ -32,7 +33,7 @@ pub(crate) use literal::{Flag, MaxSize, Version};
 pub(crate) use name::{Name, NameOfBlock};
 pub(crate) use path::{CacheExpr, HandleName, Krate, SelfKey, Vis, Wrapper};
 pub(crate) use precedence::{
-    NonePolicy, effective_early, effective_stale_ms, outlives_calls, outliving,
+    NonePolicy, effective_early, effective_stale, outlives_calls, outliving,
 };
 
 /// `#[cache_impl(…)]`
@@ -154,8 +155,8 @@ pub(crate) fn of_function(
     contradictions(&args.method, "keep one of them", errors);
     errors.extend(listed(block.skip.as_ref().map(|skip| &skip.0)));
     errors.extend(soft_timeout_alone(
-        args.method.soft_timeout,
-        args.method.stale,
+        args.method.soft_timeout.as_ref(),
+        args.method.stale.as_ref(),
     ));
     (block, args.method)
 }
@@ -165,7 +166,10 @@ pub(crate) fn of_block(options: TokenStream, errors: &mut Vec<Error>) -> BlockAr
     let args: BlockArgs = read(options, errors);
     contradiction(args.single, args.multiple, errors);
     nones(args.cache_none, args.ttl_none, errors);
-    errors.extend(soft_timeout_alone(args.soft_timeout, args.stale));
+    errors.extend(soft_timeout_alone(
+        args.soft_timeout.as_ref(),
+        args.stale.as_ref(),
+    ));
     errors.extend(listed(args.only.as_ref().map(|only| &only.0)));
     errors.extend(listed(args.skip.as_ref().map(|skip| &skip.0)));
     if let (Some(only), Some(_)) = (&args.only, args.by_default) {
@@ -250,7 +254,7 @@ fn name(option: &NestedMeta) -> Option<Path> {
 fn contradictions(args: &MethodArgs, both_ttls: &str, errors: &mut Vec<Error>) {
     contradiction(args.single, args.multiple, errors);
     nones(args.cache_none, args.ttl_none, errors);
-    if let (Some(ttl), Some(_)) = (args.ttl, &args.ttl_fn) {
+    if let (Some(ttl), Some(_)) = (&args.ttl, &args.ttl_fn) {
         errors.push(Error::new(
             ttl.1,
             format!("`ttl` and `ttl_fn` contradict each other; {both_ttls}"),

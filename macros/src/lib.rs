@@ -26,7 +26,8 @@ use proc_macro::TokenStream;
 /// # Options
 ///
 /// Precedence: method ([`#[cache]`](macro@cache)), block, cache builder, default. Durations are numbers with units, in
-/// quotes: `"500ms"`, `"30s"`, `"5m"`, `"2h"`, `"1d"`, `"1h30m"`; from 1 ms to 100 years.
+/// quotes: `"500ms"`, `"30s"`, `"5m"`, `"2h"`, `"1d"`, `"1h30m"`; from 1 ms to 100 years. `ttl`, `stale`,
+/// `soft_timeout` and `maxsize` also take a constant expression: `ttl = TTL`, with `const TTL: Duration`.
 ///
 /// Eviction:
 ///

@@ -9,11 +9,14 @@ pub(crate) mod builder;
 pub(crate) mod by_path;
 pub(crate) mod entry_handle;
 pub(crate) mod function;
+pub(crate) mod health;
 pub(crate) mod invalidation;
 pub(crate) mod report;
 mod run_time;
 mod scopes;
 pub(crate) mod tag;
+#[cfg(feature = "test-util")]
+pub(crate) mod test_cache;
 pub(crate) mod updates;
 pub(crate) mod wrapper;
 pub(crate) mod write;
@@ -128,8 +131,11 @@ impl Cache {
     /// # Concurrency
     /// Each caller sends a `PING` of its own.
     pub async fn ping(&self) -> Result<Duration, Error> {
-        let at_most = self.0.limits().deadline.max(HANDLE_DEADLINE);
-        self.0.store().ping(at_most).await
+        self.0.store().ping(self.ping_timeout()).await
+    }
+
+    fn ping_timeout(&self) -> Duration {
+        self.0.limits().deadline.max(HANDLE_DEADLINE)
     }
 
     /// Closes the connections. From now on calls on its wrappers run their methods, without the cache.

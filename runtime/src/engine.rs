@@ -3,6 +3,8 @@
 //! Imports `method`, `store` and the wings below them.
 //! Start with [`single_flight`]: calls that share one execution.
 
+#[cfg(feature = "test-util")]
+pub(crate) mod call_log;
 pub(crate) mod detached;
 mod functions;
 pub(crate) mod invalidation_queue;
@@ -228,8 +230,11 @@ impl Engine {
         if let Some(event) = outcome.event() {
             self.count(bound, event, 1);
         }
-        if let Some(bound) = bound {
-            bound.metrics.count_outcome(outcome);
+        let Some(bound) = bound else { return };
+        bound.metrics.count_outcome(outcome);
+        #[cfg(feature = "test-util")]
+        if let Some(log) = &self.limits().call_log {
+            log.record(&bound.site, outcome);
         }
     }
 

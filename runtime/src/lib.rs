@@ -30,8 +30,12 @@ pub use cache::entry_handle::token::EntryToken;
 pub use cache::function::CachedFunction;
 pub use cache::function::builder::FunctionBuilder;
 pub use cache::function::entry::{BlockingFunctionEntry, FunctionEntry};
+pub use cache::health::Health;
 pub use cache::report::{MethodReport, Report};
 pub use cache::tag::TagEntries;
+#[cfg(feature = "test-util")]
+#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+pub use cache::test_cache::{TestCache, TestCall};
 pub use cache::wrapper::{CacheExt, CacheMutExt, Cacheable, CacheableMut};
 pub use engine::lost_invalidation::LostInvalidation;
 pub use engine::scope::Mode;
@@ -314,4 +318,4 @@ pub use redis_func_cache_macros::updates;
 pub use settings::{Stampede, StructureTtl, Touch};
 pub use stats::Stats;
 pub use stats::outcome::Outcome;
-pub use store::StoreKind;
+pub use store::{Availability, StoreKind};

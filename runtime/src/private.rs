@@ -29,7 +29,9 @@ pub use crate::method::return_type::{
     ReturnedBy, Returns, Value, named_as, owning,
 };
 pub use crate::rt::blocking::wait;
-pub use crate::settings::Early;
+pub use crate::settings::{
+    Early, constant_maxsize, constant_soft_timeout, constant_stale, constant_ttl,
+};
 
 /// What the handles of a cache share.
 pub fn engine(cache: &crate::Cache) -> &Engine {

@@ -158,6 +158,38 @@ fn check_time(what: &str, time: Duration, otherwise: &str) -> Result<Duration, E
     Ok(time)
 }
 
+macro_rules! constants {
+    ($($name:ident $option:literal;)*) => {$(
+        /// Of an option that is a constant of the program, in milliseconds.
+        #[track_caller]
+        #[allow(clippy::cast_possible_truncation, clippy::missing_panics_doc)] // in bounds; at compile time
+        pub const fn $name(value: Duration) -> u64 {
+            let ms = value.as_millis();
+            assert!(
+                ms >= 1 && ms <= LONGEST_TTL.as_millis(),
+                concat!("`", $option, "` must be from one millisecond to 100 years")
+            );
+            ms as u64
+        }
+    )*};
+}
+constants! {
+    constant_ttl "ttl";
+    constant_stale "stale";
+    constant_soft_timeout "soft_timeout";
+}
+
+/// Of an option that is a constant of the program.
+#[track_caller]
+#[allow(clippy::missing_panics_doc)] // at compile time
+pub const fn constant_maxsize(value: u64) -> u64 {
+    assert!(
+        value >= 1 && value <= LARGEST_MAXSIZE,
+        "`maxsize` must be from 1 to 1000000000"
+    );
+    value
+}
+
 /// A share between 0 and 1, in thousandths.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub(crate) fn check_early(share: f64) -> Result<Early, Error> {

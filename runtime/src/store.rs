@@ -4,6 +4,7 @@
 //! operations; then [`memory`], which is also the executable model of the Lua, and [`redis`].
 
 mod any;
+mod availability;
 mod clock;
 mod contract;
 mod listener;
@@ -15,10 +16,14 @@ mod raw_entry;
 pub(crate) mod redis;
 pub(crate) mod sweep;
 mod tag_clock;
+#[cfg(feature = "test-util")]
+pub(crate) mod test_store;
 mod token;
 
 pub use self::any::StoreKind;
 pub(crate) use self::any::{AnyStore, PendingRead};
+pub use self::availability::Availability;
+pub(crate) use self::availability::StoreHealth;
 pub(crate) use self::clock::{Clock, ServerTime};
 pub(crate) use self::contract::{
     AcceptEntry, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease,

@@ -36,6 +36,8 @@ mod settings;
 mod single_flight;
 mod staleness;
 mod storing;
+#[cfg(feature = "test-util")]
+mod test_cache;
 mod tokens;
 mod transactions;
 mod unstorable;

@@ -5,6 +5,7 @@ mod cluster;
 mod connecting;
 mod data;
 mod fail_open;
+mod health;
 mod invalidation_queue;
 mod joined_writes;
 mod network;

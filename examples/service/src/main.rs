@@ -8,16 +8,19 @@
 //! ```
 
 mod self_test;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::{Json, Router, routing::get};
-use redis_func_cache::{Cache, CacheExt as _, cache_impl};
+use redis_func_cache::{Cache, CacheExt as _, Health, cache_impl};
 use rusqlite::{Connection, OptionalExtension as _, Result as SqlResult, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -130,6 +133,7 @@ impl Sqlite {
 type App = (Arc<dyn UserStore>, Cache);
 type Answer = Result<Json<Value>, StatusCode>;
 const FAILED: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
+const NOT_READY: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
 
 async fn get_user(State((users, _)): State<App>, Path(id): Path<u32>) -> Answer {
     let user = users.find(id).await.map_err(|_| FAILED)?;
@@ -173,6 +177,32 @@ async fn get_stats(State((_, cache)): State<App>) -> Json<Value> {
     Json(json!({ "hits": stats.hit, "misses": stats.miss }))
 }
 
+/// That the service lives. It does so without Redis, too: what is known of that is for people to read.
+async fn get_healthz(State((_, cache)): State<App>) -> Json<Health> {
+    Json(cache.health())
+}
+
+/// That Redis answers, for a service that is not to get traffic before its cache works.
+async fn get_readyz(State((_, cache)): State<App>) -> Result<&'static str, (StatusCode, String)> {
+    let ready = cache.ready(Duration::from_secs(1)).await;
+    let not_yet = |error: redis_func_cache::Error| (NOT_READY, error.to_string());
+    ready.map(|()| "ready").map_err(not_yet)
+}
+
+fn routes(router: Router<App>, users: impl UserStore + 'static, cache: &Cache) -> Router {
+    let app: App = (Arc::new(users), cache.clone());
+    router
+        .route("/users/{id}", get(get_user).put(put_user))
+        .route("/orders", get(get_orders))
+        .route("/orders/one-by-one", get(get_orders_one_by_one))
+        .route("/stats", get(get_stats))
+        .route("/cache", get(get_report))
+        .route("/cache.json", get(get_report_json))
+        .route("/healthz", get(get_healthz))
+        .route("/readyz", get(get_readyz))
+        .with_state(app)
+}
+
 /// How well each method does, for a person.
 async fn get_report(State((_, cache)): State<App>) -> String {
     cache.report().to_string()
@@ -201,21 +231,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let router = with_metrics(router)?;
     let cache = Cache::from_env("service")?;
     let users = Sqlite::open(&database)?.cached(&cache);
-    let app: App = (Arc::new(users), cache.clone());
-    let router = router
-        .route("/users/{id}", get(get_user).put(put_user))
-        .route("/orders", get(get_orders))
-        .route("/orders/one-by-one", get(get_orders_one_by_one))
-        .route("/stats", get(get_stats))
-        .route("/cache", get(get_report))
-        .route("/cache.json", get(get_report_json))
-        .with_state(app);
-
     let port = std::env::var("PORT").map_or(Ok(0), |port| port.parse::<u16>())?;
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     let address = listener.local_addr()?;
     println!("listening on http://{address}");
-    let server = axum::serve(listener, router);
+    let server = axum::serve(listener, routes(router, users, &cache));
     if std::env::args().any(|argument| argument == "--self-test") {
         cache.purge().await?; // entries of an earlier run on a shared server
         tokio::spawn(server.into_future());

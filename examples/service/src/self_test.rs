@@ -27,7 +27,7 @@ pub fn run(server: SocketAddr) -> Result<()> {
 }
 
 /// One request on a connection of its own; the status and the body of the answer.
-fn request(server: SocketAddr, method: &str, path: &str, body: &str) -> Result<String> {
+pub fn request(server: SocketAddr, method: &str, path: &str, body: &str) -> Result<String> {
     let mut connection = TcpStream::connect(server)?;
     let length = body.len();
     write!(connection, "{method} {path} HTTP/1.1\r\nHost: {server}\r\n")?;

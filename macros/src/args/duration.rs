@@ -5,11 +5,12 @@ use proc_macro2::Span;
 use syn::spanned::Spanned as _;
 use syn::{Expr, ExprLit, Lit};
 
+use super::constant::Constant;
 use super::expr::{named_values, text};
 
 /// Milliseconds.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Ttl(pub(crate) u64, pub(super) Span);
+#[derive(Debug, Clone)]
+pub(crate) struct Ttl(pub(crate) Constant, pub(super) Span);
 
 /// Milliseconds that a stored `None` lives.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +26,7 @@ named_values! {
 
 impl Ttl {
     pub(super) fn read(expr: &Expr) -> Result<Self> {
-        let ms = read(expr, "ttl", "5m", "leave it out for entries without one")?;
+        let ms = constant(expr, "ttl", "5m", "leave it out for entries without one")?;
         Ok(Self(ms, expr.span()))
     }
 }
@@ -35,6 +36,11 @@ impl TtlNone {
         let remedy = "write `cache_none = false` to store no `None`";
         read(expr, "ttl_none", "10s", remedy).map(Self)
     }
+}
+
+/// Milliseconds as [`read`] reads them, or an expression of the type `Duration`.
+pub(super) fn constant(expr: &Expr, option: &str, example: &str, remedy: &str) -> Result<Constant> {
+    Constant::read(expr, |expr| read(expr, option, example, remedy))
 }
 
 /// Milliseconds; `remedy` says what to write for none, or for one without end.

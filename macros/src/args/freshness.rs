@@ -6,6 +6,7 @@ use quote::quote;
 use syn::spanned::Spanned as _;
 use syn::{Error, Expr, ExprLit, Lit, Path};
 
+use super::constant::Constant;
 use super::duration;
 use super::expr::{at, named_values, text};
 
@@ -18,17 +19,17 @@ pub(crate) enum Stampede {
 }
 
 /// Milliseconds after its TTL that a value may still be served for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Stale {
     /// `None` for a method whose block says otherwise: `"off"`.
-    pub(super) ms: Option<u64>,
+    pub(super) ms: Option<Constant>,
     pub(super) span: Span,
 }
 
 /// Milliseconds that a call waits for a fresh value before it takes the stale one.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct SoftTimeout {
-    pub(crate) ms: u64,
+    pub(crate) ms: Constant,
     span: Span,
 }
 
@@ -92,7 +93,7 @@ impl Stale {
             });
         }
         let remedy = "write `stale = \"off\"` to serve no stale values";
-        let ms = duration::read(expr, "stale", "10m", remedy)?;
+        let ms = duration::constant(expr, "stale", "10m", remedy)?;
         Ok(Self {
             ms: Some(ms),
             span: expr.span(),
@@ -103,7 +104,7 @@ impl Stale {
 impl SoftTimeout {
     pub(super) fn read(expr: &Expr) -> Result<Self> {
         let remedy = "leave it out to take the stale value at once";
-        let ms = duration::read(expr, "soft_timeout", "50ms", remedy)?;
+        let ms = duration::constant(expr, "soft_timeout", "50ms", remedy)?;
         Ok(Self {
             ms,
             span: expr.span(),
@@ -162,8 +163,8 @@ impl Jitter {
 
 /// A `soft_timeout` of a block or method, with the `stale` that counts there.
 pub(crate) fn soft_timeout_alone(
-    soft_timeout: Option<SoftTimeout>,
-    stale: Option<Stale>,
+    soft_timeout: Option<&SoftTimeout>,
+    stale: Option<&Stale>,
 ) -> Option<Error> {
     let is_stale = stale.is_some_and(|stale| stale.ms.is_some());
     let soft_timeout = soft_timeout.filter(|_| !is_stale)?;

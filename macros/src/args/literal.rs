@@ -6,14 +6,15 @@ use quote::quote;
 use syn::spanned::Spanned as _;
 use syn::{Expr, ExprLit, Lit, Meta};
 
+use super::constant::Constant;
 use super::expr::{at, name, named_values};
 
 /// An option without a value.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Flag(Option<Span>);
 
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct MaxSize(pub(crate) u64);
+#[derive(Debug, Clone)]
+pub(crate) struct MaxSize(pub(crate) Constant);
 
 /// An expression of the type `&'static str`.
 #[derive(Debug, Clone)]
@@ -57,6 +58,10 @@ impl Flag {
 
 impl MaxSize {
     fn read(expr: &Expr) -> Result<Self> {
+        Constant::read(expr, Self::literal).map(Self)
+    }
+
+    fn literal(expr: &Expr) -> Result<u64> {
         let size = match expr {
             Expr::Lit(ExprLit {
                 lit: Lit::Int(int), ..
@@ -64,7 +69,7 @@ impl MaxSize {
             _ => None,
         };
         match size {
-            Some(size @ 1..=1_000_000_000) => Ok(Self(size)),
+            Some(size @ 1..=1_000_000_000) => Ok(size),
             _ => Err(at(
                 expr,
                 "`maxsize` counts entries and must be a number from 1 to 1000000000, such as `maxsize = 10_000`",

@@ -3,6 +3,7 @@
 use proc_macro2::Span;
 
 use super::cacheability::CacheNone;
+use super::constant::Constant;
 use super::freshness::Early;
 use super::{BlockArgs, MethodArgs};
 
@@ -35,8 +36,11 @@ impl NonePolicy {
 }
 
 /// Milliseconds after its TTL that a value may still be served for.
-pub(crate) fn effective_stale_ms(block: &BlockArgs, method: &MethodArgs) -> Option<u64> {
-    method.stale.or(block.stale)?.ms
+pub(crate) fn effective_stale<'a>(
+    block: &'a BlockArgs,
+    method: &'a MethodArgs,
+) -> Option<&'a Constant> {
+    method.stale.as_ref().or(block.stale.as_ref())?.ms.as_ref()
 }
 
 pub(crate) fn effective_early(block: &BlockArgs, method: &MethodArgs) -> Option<Early> {
@@ -46,14 +50,15 @@ pub(crate) fn effective_early(block: &BlockArgs, method: &MethodArgs) -> Option<
 
 /// Whether a refresh runs the method in the background, after its call has returned a value.
 pub(crate) fn outlives_calls(block: &BlockArgs, method: &MethodArgs) -> bool {
-    effective_stale_ms(block, method).is_some() || effective_early(block, method).is_some()
+    effective_stale(block, method).is_some() || effective_early(block, method).is_some()
 }
 
 /// Where that is said.
 pub(crate) fn outliving(block: &BlockArgs, method: &MethodArgs) -> Option<Span> {
     let stale = method
         .stale
-        .or(block.stale)
+        .as_ref()
+        .or(block.stale.as_ref())
         .filter(|stale| stale.ms.is_some());
     let early = effective_early(block, method);
     stale

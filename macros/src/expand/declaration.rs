@@ -104,12 +104,12 @@ fn options(context: &Context<'_>, block: &BlockArgs, method: &MethodArgs) -> Tok
     if block.cluster.is_set() {
         fields.push(quote!(cluster: true));
     }
-    if let Some(size) = method.maxsize.or(block.maxsize) {
-        let size = size.0;
+    if let Some(size) = method.maxsize.as_ref().or(block.maxsize.as_ref()) {
+        let size = size.0.tokens(private, "constant_maxsize");
         fields.push(quote!(maxsize: ::core::option::Option::Some(#size)));
     }
-    if let Some(ttl) = method.ttl.or(block.ttl) {
-        let ms = ttl.0;
+    if let Some(ttl) = method.ttl.as_ref().or(block.ttl.as_ref()) {
+        let ms = ttl.0.tokens(private, "constant_ttl");
         fields.push(quote!(ttl_ms: ::core::option::Option::Some(#ms)));
     }
     fields.extend(freshness(context, block, method));
@@ -128,10 +128,12 @@ fn freshness(context: &Context<'_>, block: &BlockArgs, method: &MethodArgs) -> V
         let stampede = stampede.tokens(krate);
         fields.push(quote!(stampede: ::core::option::Option::Some(#stampede)));
     }
-    if let Some(ms) = args::effective_stale_ms(block, method) {
+    if let Some(stale) = args::effective_stale(block, method) {
+        let ms = stale.tokens(private, "constant_stale");
         fields.push(quote!(stale_ms: ::core::option::Option::Some(#ms)));
-        if let Some(soft_timeout) = method.soft_timeout.or(block.soft_timeout) {
-            let ms = soft_timeout.ms;
+        let soft_timeout = method.soft_timeout.as_ref();
+        if let Some(soft_timeout) = soft_timeout.or(block.soft_timeout.as_ref()) {
+            let ms = soft_timeout.ms.tokens(private, "constant_soft_timeout");
             fields.push(quote!(soft_timeout_ms: ::core::option::Option::Some(#ms)));
         }
     }

@@ -14,7 +14,10 @@ const OUTLIVES: &str = "with `stale` or `early` the refresh outlives the call";
 
 /// What is wrong with the options of a method together with those of its block.
 pub(crate) fn options(block: &BlockArgs, method: &MethodArgs) -> Option<Error> {
-    args::soft_timeout_alone(method.soft_timeout, method.stale.or(block.stale))
+    args::soft_timeout_alone(
+        method.soft_timeout.as_ref(),
+        method.stale.as_ref().or(block.stale.as_ref()),
+    )
 }
 
 /// What is wrong with what a method takes and gives, if its refresh outlives its calls.

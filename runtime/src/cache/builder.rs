@@ -2,15 +2,17 @@
 
 pub(crate) mod backend;
 mod invalidations;
+mod testing;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use self::backend::Backend;
 use super::Cache;
 use crate::engine::Engine;
+#[cfg(feature = "test-util")]
+use crate::engine::call_log::CallLog;
 use crate::engine::limits::Limits;
 use crate::engine::lost_invalidation::LossListener;
 use crate::entry::codec::Codec;
@@ -65,6 +67,8 @@ pub struct CacheBuilder {
     on_lost_invalidation: LossListener,
     key_format: Option<Arc<dyn KeyFormat>>,
     clock: Clock,
+    #[cfg(feature = "test-util")]
+    call_log: Option<Arc<CallLog>>,
 }
 
 impl Cache {
@@ -113,6 +117,8 @@ impl CacheBuilder {
             on_lost_invalidation: LossListener::default(),
             key_format: None,
             clock: Clock::default(),
+            #[cfg(feature = "test-util")]
+            call_log: None,
         }
     }
 
@@ -323,13 +329,6 @@ impl CacheBuilder {
         self
     }
 
-    /// Moves the clock of entries manually: microseconds since 1970, for tests of this crate.
-    #[doc(hidden)]
-    pub fn manual_clock(mut self, now_us: Arc<AtomicU64>) -> Self {
-        self.clock = Clock(Some(now_us));
-        self
-    }
-
     /// Makes the cache. It does not connect: the first call does, in the background.
     ///
     /// # Errors
@@ -352,6 +351,8 @@ impl CacheBuilder {
             seal: self.seal.checked()?,
             invalidation_queue: self.invalidation_queue,
             on_lost_invalidation: self.on_lost_invalidation,
+            #[cfg(feature = "test-util")]
+            call_log: self.call_log,
         };
         let defaults = Defaults {
             names: Names::new(&self.prefix, &self.name, self.cluster, self.key_format),

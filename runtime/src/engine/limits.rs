@@ -1,7 +1,11 @@
 //! The settings that every call reads.
 
+#[cfg(feature = "test-util")]
+use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "test-util")]
+use super::call_log::CallLog;
 use super::lost_invalidation::LossListener;
 use crate::entry::seal::Seal;
 
@@ -15,4 +19,7 @@ pub(crate) struct Limits {
     /// Entries that wait to be invalidated.
     pub(crate) invalidation_queue: usize,
     pub(crate) on_lost_invalidation: LossListener,
+    /// Of a cache that is made for tests.
+    #[cfg(feature = "test-util")]
+    pub(crate) call_log: Option<Arc<CallLog>>,
 }

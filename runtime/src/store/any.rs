@@ -7,10 +7,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use serde::Serialize;
+
 use super::contract::{LookupReply, Store};
 use super::memory::Memory;
 use super::pair::{EntryOf, Pair};
 use super::redis::{Lookup, Query, Redis};
+#[cfg(feature = "test-util")]
+use super::test_store::TestStore;
 use crate::deadline::Timeout;
 use crate::error::Error;
 use crate::key::digest::Field;
@@ -18,7 +22,8 @@ use crate::key::tags::TagIds;
 use crate::settings::Touch;
 
 /// What kind of store a cache keeps its entries in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StoreKind {
     /// The memory of this process: nothing is shared with others.
@@ -35,6 +40,8 @@ pub enum StoreKind {
 pub(crate) enum AnyStore {
     Memory(Memory),
     Redis(Redis),
+    #[cfg(feature = "test-util")]
+    Test(TestStore),
 }
 
 impl AnyStore {
@@ -70,6 +77,8 @@ impl AnyStore {
         match self {
             Self::Memory(memory) => Self::Memory(memory.in_child()),
             Self::Redis(redis) => Self::Redis(redis.in_child()),
+            #[cfg(feature = "test-util")]
+            Self::Test(store) => Self::Test(store.in_child()),
         }
     }
 }
@@ -82,6 +91,8 @@ impl Deref for AnyStore {
         match self {
             Self::Memory(memory) => memory,
             Self::Redis(redis) => redis,
+            #[cfg(feature = "test-util")]
+            Self::Test(store) => store,
         }
     }
 }

@@ -4,14 +4,38 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// The clock of entries: the server's, except in tests that move it manually.
+/// The clock of entries: the server's, except in tests that move it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Clock(pub(crate) Option<Arc<AtomicU64>>);
+pub(crate) struct Clock {
+    forced_us: Option<Arc<AtomicU64>>,
+    /// How far the memory store's clock is ahead.
+    ahead_us: Arc<AtomicU64>,
+}
 
 impl Clock {
+    /// One that shows what this says.
+    pub(crate) fn forced(now_us: Arc<AtomicU64>) -> Self {
+        Self {
+            forced_us: Some(now_us),
+            ..Self::default()
+        }
+    }
+
     /// Microseconds to force upon the store; 0 where the store's own clock counts.
     pub(crate) fn forced_us(&self) -> u64 {
-        self.0.as_ref().map_or(0, |us| us.load(Ordering::SeqCst))
+        self.forced_us
+            .as_ref()
+            .map_or(0, |us| us.load(Ordering::SeqCst))
+    }
+
+    /// How far the memory store's clock is ahead, in microseconds.
+    pub(crate) fn ahead_us(&self) -> u64 {
+        self.ahead_us.load(Ordering::Relaxed)
+    }
+
+    #[cfg(feature = "test-util")]
+    pub(crate) fn advance(&self, by: Duration) {
+        self.ahead_us.fetch_add(micros(by), Ordering::Relaxed);
     }
 }
 

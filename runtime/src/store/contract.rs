@@ -14,6 +14,7 @@ use crate::key::names::Names;
 use crate::key::tags::TagIds;
 use crate::policy::Policy;
 
+use super::availability::StoreHealth;
 use super::clock::ServerTime;
 use super::listener::Listener;
 use super::pair::{EntryOf, Pair};
@@ -336,6 +337,9 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     fn is_unavailable(&self, _pair: &Pair) -> bool {
         false
     }
+
+    /// What is known of it without asking.
+    fn health(&self) -> StoreHealth;
 
     /// How many recorded hits could not be sent.
     fn dropped_touches(&self) -> u64 {

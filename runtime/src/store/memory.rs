@@ -14,9 +14,10 @@ mod tests;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use self::content::{Content, MemoryLease, Now};
 use self::pair::{MemoryPair, steps};
@@ -24,7 +25,7 @@ use self::ranking::Ranking;
 use super::{
     Clock, EndedTags, EntryOf, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener,
     Listeners, LookupReply, OnHeldLease, Put, PutDone, PutOutcome, RawEntry, ServerTime, Store,
-    StoreView, TagEnd, Token,
+    StoreHealth, StoreView, TagEnd, Token,
 };
 use crate::entry::header::Origin;
 use crate::error::{Error, ErrorKind};
@@ -34,6 +35,7 @@ use crate::store::Pair;
 /// All pairs of one cache, behind one lock: an operation is as atomic as a script.
 pub(crate) struct Memory {
     clock: Clock,
+    /// By the clock of the runtime, which tests may pause.
     started: Instant,
     started_us: u64,
     content: Mutex<Content>,
@@ -81,7 +83,7 @@ impl Memory {
             return Err(Error::new(ErrorKind::Closed, "the cache is closed"));
         }
         let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
-        let own_us = self.started_us + micros(self.started.elapsed());
+        let own_us = self.started_us + micros(self.started.elapsed()) + self.clock.ahead_us();
         let now = Now {
             own_us,
             us: match self.clock.forced_us() {
@@ -366,6 +368,10 @@ impl Store for Memory {
 
     async fn ping(&self, _at_most: Duration) -> Result<Duration, Error> {
         self.content().map(|_| Duration::ZERO)
+    }
+
+    fn health(&self) -> StoreHealth {
+        StoreHealth::unless_closed(self.closed.load(Ordering::Relaxed))
     }
 
     async fn close(&self) {

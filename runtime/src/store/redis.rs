@@ -35,7 +35,7 @@ use self::write::claim::ClaimOutcome;
 use self::write::leases;
 use super::{
     Clock, EndedTags, EntryOf, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener,
-    LookupReply, Pair, Put, PutDone, Store, TagEnd, Token,
+    LookupReply, Pair, Put, PutDone, Store, StoreHealth, TagEnd, Token,
 };
 use crate::deadline::Timeout;
 use crate::entry::header;
@@ -353,6 +353,10 @@ impl Store for Redis {
 
     fn is_unavailable(&self, pair: &Pair) -> bool {
         self.client.is_unavailable(pair)
+    }
+
+    fn health(&self) -> StoreHealth {
+        self.client.health()
     }
 
     fn dropped_touches(&self) -> u64 {

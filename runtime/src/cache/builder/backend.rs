@@ -1,8 +1,16 @@
 //! The store that the builder is set to use, until it is opened.
 
+#[cfg(feature = "test-util")]
+use std::sync::Arc;
+
+#[cfg(feature = "test-util")]
+use tokio::sync::watch;
+
 use crate::error::Error;
 use crate::store::memory::Memory;
 use crate::store::redis::{Redis, Target, Tls};
+#[cfg(feature = "test-util")]
+use crate::store::test_store::{TestFaults, TestStore};
 use crate::store::{AnyStore, Clock, StoreKind};
 
 /// Where the entries will be stored.
@@ -13,6 +21,8 @@ pub(super) enum Backend {
     Cluster(Vec<String>),
     #[cfg(feature = "sentinel")]
     Sentinel(Vec<String>, String),
+    #[cfg(feature = "test-util")]
+    Test(Arc<watch::Sender<TestFaults>>),
 }
 
 impl Backend {
@@ -24,6 +34,8 @@ impl Backend {
             Self::Cluster(_) => StoreKind::RedisCluster,
             #[cfg(feature = "sentinel")]
             Self::Sentinel(..) => StoreKind::RedisSentinel,
+            #[cfg(feature = "test-util")]
+            Self::Test(_) => StoreKind::Memory,
         }
     }
 
@@ -35,6 +47,10 @@ impl Backend {
             Self::Cluster(urls) => Target::cluster(&urls, tls)?,
             #[cfg(feature = "sentinel")]
             Self::Sentinel(urls, service) => Target::sentinel(&urls, &service, tls)?,
+            #[cfg(feature = "test-util")]
+            Self::Test(faults) => {
+                return Ok(AnyStore::Test(TestStore::new(Memory::new(clock), faults)));
+            }
         };
         Ok(AnyStore::Redis(Redis::new(cache, target, clock)))
     }

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::breaker::RequestOutcome;
+use super::breaker::{Breaker, RequestOutcome};
 use super::endpoint::{Admission, AdmittedCall, Endpoint, Pace, PacedResult, Side};
 use crate::deadline::Timeout;
 use crate::error::{Error, Fault};
 use crate::rt::background;
 use crate::stats::metrics;
-use crate::store::Pair;
 use crate::store::redis::client::{Client, timed};
 use crate::store::redis::connection::manager::ConnectionManager;
 use crate::store::redis::connection::{refusal, topology};
+use crate::store::{Availability, Pair, StoreHealth};
 
 /// Between two questions about the topology.
 const BETWEEN_QUESTIONS: Duration = Duration::from_millis(500);
@@ -202,6 +202,25 @@ impl Client {
             return node.breaker(side).is_open();
         }
         self.endpoints.only.breaker(side).is_open()
+    }
+
+    /// Whether no breaker is open, by side: of a cluster, of none of its nodes. While look-ups fail calls store nothing, so
+    /// that the breaker for writing may not know yet.
+    pub(crate) fn health(&self) -> StoreHealth {
+        if self.connection.is_closed() {
+            return StoreHealth::unless_closed(true);
+        }
+        let mut endpoints = self.endpoints.nodes();
+        endpoints.push(self.endpoints.only.clone());
+        let is_open = |side| {
+            let mut breakers = endpoints.iter().map(|endpoint| endpoint.breaker(side));
+            breakers.any(Breaker::is_open)
+        };
+        let reads = is_open(Side::Read);
+        StoreHealth {
+            reads: Availability::unless(reads),
+            writes: Availability::unless(reads || is_open(Side::Write)),
+        }
     }
 
     /// Asks a cluster in the background which node serves which slots; one question at a time.
