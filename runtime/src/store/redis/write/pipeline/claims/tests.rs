@@ -115,6 +115,32 @@ fn a_claim_of_another_epoch_or_an_unknown_build_is_outdated() {
     }
 }
 
+/// What the lookup found of tags no longer holds, so an entry that the claim finds could be an old one.
+#[test]
+fn a_claim_with_tags_is_outdated_once_the_clock_of_tags_has_moved() {
+    let clock = |now: u8| format!("$28\r\n{}{}\r\n", char::from(now), "\0".repeat(27));
+    let cases = [
+        ("$-1\r\n".to_owned(), 0, true),
+        (clock(0), 0, true),
+        (clock(3), 3, true),
+        (clock(4), 3, false),
+        (clock(2), 3, false),
+        ("$-1\r\n".to_owned(), 3, false),
+    ];
+    for (clock, began, is_current) in cases {
+        let sink = RecordingSink::default();
+        let (mut group, mut receivers) = claims(1);
+        group.claims[0].has_tags = true;
+        group.claims[0].origin.began = began;
+        let state = STATE.replace("*1", "*2");
+        let exec = format!("*3\r\n:1\r\n*1\r\n$-1\r\n{state}{clock}");
+        assert_eq!(deliver(group, &queued(1), &exec, &sink), Some(1));
+        let reply = receivers.remove(0).try_recv().unwrap().unwrap();
+        let is_set = matches!(reply, ClaimReply::Set(None));
+        assert_eq!(is_set, is_current, "{clock:?}, {began}");
+    }
+}
+
 #[test]
 fn an_aborted_transaction_fails_all_once_and_one_that_moved_is_asked_another_way() {
     let abort = "-EXECABORT Transaction discarded because of previous errors.\r\n";
