@@ -1,5 +1,7 @@
 //! The limits of settings, in one place for the builder and for generated code.
 
+pub(crate) mod duration;
+
 use std::time::Duration;
 
 use crate::error::Error;
