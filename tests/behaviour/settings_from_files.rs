@@ -20,10 +20,10 @@ fn build(settings: Value) -> Cache {
 /// How many entries a cache keeps, and how long.
 fn kept(cache: &Cache) -> (u64, Option<Duration>) {
     let function = cache.function("f").build().unwrap();
-    for id in 0..5 {
+    for id in 0..5_u64 {
         function.get_with_sync(&id, || id);
     }
-    let ttl = function.entry_sync::<u64>(&4).ttl().unwrap();
+    let ttl = function.entry_sync::<u64>(&4_u64).ttl().unwrap();
     (pollster::block_on(cache.len()).unwrap(), ttl)
 }
 
@@ -90,7 +90,11 @@ fn errors_name_the_key() {
         ),
         ("maxsize", json!(1.5), "`maxsize` is 1.5"),
         ("ttl_jitter", json!([1]), "`ttl_jitter` is"),
-        ("policy", json!("lrut"), "one of \"lru\", \"lru_t\""),
+        (
+            "policy",
+            json!("lrut"),
+            "`policy` is \"lrut\"; it must be one of \"fifo\"",
+        ),
         (
             "layout",
             json!(true),
