@@ -23,21 +23,21 @@ pub(super) enum SettingValue {
 }
 
 /// What the value must be, if it is not.
-type Expected<T> = Result<T, String>;
+type OrExpected<T> = Result<T, String>;
 
 impl SettingValue {
     pub(super) fn is(&self, word: &str) -> bool {
         matches!(self, Self::Text(text) if text == word)
     }
 
-    pub(super) fn text(&self) -> Expected<String> {
+    pub(super) fn text(&self) -> OrExpected<String> {
         match self {
             Self::Text(text) => Ok(text.clone()),
             _ => Err("text".to_owned()),
         }
     }
 
-    pub(super) fn texts(&self) -> Expected<Vec<String>> {
+    pub(super) fn texts(&self) -> OrExpected<Vec<String>> {
         match self {
             Self::Text(text) => Ok(text.split(',').map(|part| part.trim().to_owned()).collect()),
             Self::List(texts) => Ok(texts.clone()),
@@ -45,14 +45,14 @@ impl SettingValue {
         }
     }
 
-    pub(super) fn flag(&self) -> Expected<bool> {
+    pub(super) fn flag(&self) -> OrExpected<bool> {
         match self {
             Self::Flag(flag) => Ok(*flag),
             _ => self.parsed("`true` or `false`"),
         }
     }
 
-    pub(super) fn number<T: TryFrom<u64> + FromStr>(&self) -> Expected<T> {
+    pub(super) fn number<T: TryFrom<u64> + FromStr>(&self) -> OrExpected<T> {
         let expected = "a whole number";
         match self {
             Self::Number(number) => T::try_from(*number).map_err(|_| expected.to_owned()),
@@ -61,7 +61,7 @@ impl SettingValue {
     }
 
     #[allow(clippy::cast_precision_loss)] // a share is small
-    pub(super) fn share(&self) -> Expected<f64> {
+    pub(super) fn share(&self) -> OrExpected<f64> {
         match self {
             Self::Number(number) => Ok(*number as f64),
             Self::Share(share) => Ok(*share),
@@ -69,7 +69,7 @@ impl SettingValue {
         }
     }
 
-    pub(super) fn duration(&self) -> Expected<Duration> {
+    pub(super) fn duration(&self) -> OrExpected<Duration> {
         let parsed = match self {
             Self::Text(text) => duration::parse(text),
             _ => None,
@@ -79,7 +79,7 @@ impl SettingValue {
         })
     }
 
-    pub(super) fn choice<T: Clone>(&self, choices: &[(&str, T)]) -> Expected<T> {
+    pub(super) fn choice<T: Clone>(&self, choices: &[(&str, T)]) -> OrExpected<T> {
         let chosen = choices.iter().find(|(name, _)| self.is(name));
         chosen.map(|(_, choice)| choice.clone()).ok_or_else(|| {
             let names: Vec<_> = choices
@@ -91,7 +91,7 @@ impl SettingValue {
     }
 
     /// In quotes, as in the environment.
-    fn parsed<T: FromStr>(&self, expected: &str) -> Expected<T> {
+    fn parsed<T: FromStr>(&self, expected: &str) -> OrExpected<T> {
         let parsed = match self {
             Self::Text(text) => text.trim().parse().ok(),
             _ => None,
