@@ -5,6 +5,7 @@ mod arguments;
 mod batches;
 mod bounds;
 mod builds;
+mod cached_errors;
 mod cancellation;
 mod clock_steps;
 mod codecs;
@@ -37,6 +38,7 @@ mod settings_from_files;
 mod single_flight;
 mod staleness;
 mod storing;
+mod tags;
 #[cfg(feature = "test-util")]
 mod test_cache;
 mod tokens;
