@@ -40,9 +40,11 @@ const RUNTIME: Layers = Layers {
             folder: "store",
             top_down: &[
                 "any",
+                "test_store",
                 "memory",
                 "redis",
                 "contract",
+                "availability",
                 "raw_entry",
                 "token",
                 "method_state",
