@@ -150,7 +150,8 @@ async fn values_are_stored_in_the_background_while_every_reply_is_late() {
     let cache = Cache::builder(unique("pressure")).redis(proxy.url());
     let cache = cache.build().unwrap();
     let repo = Repo::default().cached(&cache);
-    let (least, more) = (Duration::from_millis(20), Duration::from_millis(60));
+    // None of them is slow enough to open the breaker by itself, and three are longer than a call has.
+    let (least, more) = (Duration::from_millis(34), Duration::from_millis(12));
     proxy.delay(Way::Down, least, more);
     // Most calls find the breaker open, or run out of their deadline: three that do not take their time.
     let until = Instant::now() + Duration::from_secs(240);

@@ -15,6 +15,7 @@ mod literal;
 mod name;
 mod path;
 mod precedence;
+mod tags;
 
 use std::collections::HashSet;
 
@@ -24,17 +25,20 @@ use proc_macro2::TokenStream;
 use syn::{Error, Expr, Ident, Meta, MetaNameValue, Path};
 
 pub(crate) use batch::{BatchOver, OnlyOnOneMethod, Shares};
-pub(crate) use cacheability::{CacheIf, CacheNone, OnlyOnBlocks, OnlyOnMethods, TtlFn};
+pub(crate) use cacheability::{
+    CacheErr, CacheIf, CacheNone, ErrValue, OnlyOnBlocks, OnlyOnMethods, TtlFn,
+};
 pub(crate) use choice::{ByDefault, Codec, Policy, Touch};
-pub(crate) use duration::{Ttl, TtlNone};
+pub(crate) use duration::{Ttl, TtlErr, TtlNone};
 pub(crate) use freshness::{Early, Jitter, SoftTimeout, Stale, Stampede, soft_timeout_alone};
 pub(crate) use list::{Names, Only, Skip};
 pub(crate) use literal::{Flag, MaxSize, Version};
 pub(crate) use name::{Name, NameOfBlock};
 pub(crate) use path::{CacheExpr, HandleName, Krate, SelfKey, Vis, Wrapper};
 pub(crate) use precedence::{
-    NonePolicy, effective_early, effective_stale, outlives_calls, outliving,
+    NonePolicy, effective_early, effective_stale, effective_tags, outlives_calls, outliving,
 };
+pub(crate) use tags::{Tag, TagsFn, TagsOf};
 
 /// `#[cache_impl(…)]`
 #[derive(Debug, Default, FromMeta)]
@@ -65,6 +69,11 @@ pub(crate) struct BlockArgs {
     pub(crate) vis: Option<Vis>,
     pub(crate) cache_if: Option<OnlyOnMethods>,
     pub(crate) ttl_fn: Option<OnlyOnMethods>,
+    pub(crate) cache_err: Option<OnlyOnMethods>,
+    pub(crate) ttl_err: Option<OnlyOnMethods>,
+    pub(crate) err_value: Option<OnlyOnMethods>,
+    pub(crate) tags: Option<TagsOf>,
+    pub(crate) tags_fn: Option<OnlyOnMethods>,
     pub(crate) batch: Option<OnlyOnOneMethod>,
     pub(crate) shares: Option<OnlyOnOneMethod>,
     pub(crate) name: Option<NameOfBlock>,
@@ -107,10 +116,15 @@ pub(crate) struct MethodArgs {
     pub(crate) early: Option<Early>,
     pub(crate) jitter: Option<Jitter>,
     pub(crate) cache_if: Option<CacheIf>,
+    pub(crate) cache_err: Option<CacheErr>,
+    pub(crate) ttl_err: Option<TtlErr>,
+    pub(crate) err_value: Option<ErrValue>,
     pub(crate) codec: Option<Codec>,
     pub(crate) touch: Option<Touch>,
     pub(crate) version: Option<Version>,
     pub(crate) name: Option<Name>,
+    pub(crate) tags: Option<TagsOf>,
+    pub(crate) tags_fn: Option<TagsFn>,
     /// Cached item by item.
     pub(crate) batch: Option<BatchOver>,
     pub(crate) shares: Option<Shares>,
@@ -143,7 +157,11 @@ pub(crate) fn of_function(
     options: TokenStream,
     errors: &mut Vec<Error>,
 ) -> (BlockArgs, MethodArgs) {
+    let before = errors.len();
     let args: FnArgs = read(options, errors);
+    if errors.len() == before {
+        errors.extend(cacheability::errors_alone(&args.method));
+    }
     let block = BlockArgs {
         cache: args.cache,
         handle: args.handle,
@@ -170,6 +188,7 @@ pub(crate) fn of_block(options: TokenStream, errors: &mut Vec<Error>) -> BlockAr
         args.soft_timeout.as_ref(),
         args.stale.as_ref(),
     ));
+    errors.extend(args.tags.as_ref().and_then(|tags| tags.error.clone()));
     errors.extend(listed(args.only.as_ref().map(|only| &only.0)));
     errors.extend(listed(args.skip.as_ref().map(|skip| &skip.0)));
     if let (Some(only), Some(_)) = (&args.only, args.by_default) {
@@ -187,7 +206,12 @@ pub(crate) fn of_method(meta: &Meta, errors: &mut Vec<Error>) -> MethodArgs {
     match meta {
         Meta::Path(_) => MethodArgs::default(),
         Meta::List(list) => {
+            let before = errors.len();
             let args: MethodArgs = read(list.tokens.clone(), errors);
+            // One mistake, one error: an option that cannot be read is none that is missing.
+            if errors.len() == before {
+                errors.extend(cacheability::errors_alone(&args));
+            }
             contradictions(
                 &args,
                 "keep one of them, or write `ttl` on the block",
@@ -252,6 +276,7 @@ fn name(option: &NestedMeta) -> Option<Path> {
 }
 
 fn contradictions(args: &MethodArgs, both_ttls: &str, errors: &mut Vec<Error>) {
+    errors.extend(args.tags.as_ref().and_then(|tags| tags.error.clone()));
     contradiction(args.single, args.multiple, errors);
     nones(args.cache_none, args.ttl_none, errors);
     if let (Some(ttl), Some(_)) = (&args.ttl, &args.ttl_fn) {

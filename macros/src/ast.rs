@@ -20,7 +20,9 @@ pub(crate) use argument::{Arg, bindings, key, typed};
 pub(crate) use batch::{Batch, BatchForm, BatchItem};
 pub(crate) use conversion::{Conversion, Environment, Form, Obstacle};
 pub(crate) use helper::{Helpers, helper, late, strip, strip_function};
-pub(crate) use invalidates::{Invalidates, Owner, Writes, names_ok, names_variable};
+pub(crate) use invalidates::{
+    InvalidatedTag, Invalidates, Owner, Writes, names_ok, names_variable,
+};
 pub(crate) use recursion::box_recursion;
 
 /// A block with its options.

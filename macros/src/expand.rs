@@ -24,6 +24,7 @@ mod original;
 mod owned;
 mod reads;
 mod returned;
+mod tags;
 mod warning;
 mod wrapper;
 mod wrapper_method;

@@ -215,9 +215,14 @@ inside_only! {
     /// | `soft_timeout` | duration | How long the call that starts the refresh waits for the new value. |
     /// | `early` | between 0 and 1, `"xfetch"`, `"off"` | When a refresh starts ahead of the end. Needs a TTL. |
     /// | `cache_if` | path of a `fn(&T) -> bool` | Which values are stored. Only on methods; by default all. |
+    /// | `cache_err` | path of a `fn(&E) -> bool` | Which errors are stored, for as long as `ttl_err` says: those that are an answer, such as *not found*. Only on methods; by default none. |
+    /// | `ttl_err` | duration | How long an error lives. Required with `cache_err`. |
+    /// | `err_value` | path of a `fn() -> E` | Makes the error that a call is given which finds one stored, for an `E` that is no `Serialize + DeserializeOwned`: then only that there was an error is stored. |
     /// | `cache_none` | `true`, `false` | Whether a `None` is stored. |
     /// | `ttl_none` | duration | How long a `None` lives. |
     /// | `codec` | `"cbor"` …, or an expression | How values are encoded. |
+    /// | `tags(user = id, …)` | a name and an expression for each | What an entry is tagged with, by arguments that are in the key and by `self`: `cache.tag("user", &7).invalidate()` and `#[invalidates(tag(user = id))]` invalidate by it, across methods. On a block, of `self` alone. In a batch method the name of the argument stands for one id, by reference. |
+    /// | `tags_fn` | path of a `fn(&T) -> Tags` | Tags that a value itself has. Only on methods. |
     /// | `name` | text of 1 to 256 bytes | Stands in keys, logs and statistics in place of the path (module, type and method): what is renamed or moved keeps its entries, as long as its code is the same. No other method of the cache may have it: the second one is not cached, which is logged as an error. |
     /// | `version` | number, text, constant, `env!("…")` | Part of the key. A type that gets a field with `#[serde(default)]` needs another one, or older entries are hits without that field. |
     /// | `stampede` | `"lease"`, `"local"`, `"off"` | Which concurrent calls share one execution. |

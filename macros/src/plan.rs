@@ -73,6 +73,7 @@ impl<'a> Plan<'a> {
             }
             _ => errors.extend(valid::options_in_place(&block)),
         }
+        errors.extend(valid::tags_of_block(&block));
         let mut methods = Vec::new();
         for item in &block.item.items {
             match item {
@@ -356,6 +357,8 @@ fn options(
     errors: &mut Vec<Error>,
 ) -> Option<BatchPlan> {
     errors.extend(valid::options(&block.args, args));
+    errors.extend(valid::fallible(method, args));
+    errors.extend(valid::tags(block, method, args));
     if args.batch.is_none() && args.shares.is_none() {
         errors.extend(valid::owned(block, method, args));
         return None;

@@ -17,6 +17,7 @@ mod receiver;
 mod refresh;
 mod returned;
 mod sharing;
+mod tags;
 
 use syn::{Attribute, Error, Receiver};
 
@@ -38,8 +39,9 @@ pub(crate) use invalidation::{no_entries, used_with_ok, writes};
 pub(crate) use listed::{marked, only_methods, unknown_arguments, unknown_methods};
 pub(crate) use receiver::{is_shared, omittable, skip_on_receiver};
 pub(crate) use refresh::{options, outlived, owned, refreshed_owner};
-pub(crate) use returned::nothing;
+pub(crate) use returned::{fallible, nothing};
 pub(crate) use sharing::{sharing, unknown_shared};
+pub(crate) use tags::{tags, tags_of_block};
 
 /// The rules for a method that is to be cached. Every broken one is reported.
 pub(crate) fn cached(

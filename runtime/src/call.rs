@@ -13,6 +13,7 @@ mod bypass;
 pub(crate) mod commit;
 mod discard;
 mod encoding;
+pub(crate) mod errors;
 mod execute;
 pub(crate) mod execution;
 pub(crate) mod failure;
@@ -39,7 +40,7 @@ use crate::key::tags::{TagIds, Tags};
 use crate::method::Method;
 use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::cacheability::Cacheability;
-use crate::method::return_type::{ReturnType, Value};
+use crate::method::return_type::{ReturnType, Storable};
 use crate::rt::blocking;
 use crate::stats::Event;
 use crate::stats::outcome::NotStored;
@@ -136,7 +137,7 @@ impl<'a> Call<'a> {
     ) -> R
     where
         S: ReturnType<R>,
-        S::Stored: Value,
+        S::Stored: Storable,
         Fut: Future<Output = R>,
     {
         let mut steps = self.steps();
@@ -168,7 +169,7 @@ impl<'a> Call<'a> {
     ) -> R
     where
         S: ReturnType<R>,
-        S::Stored: Value,
+        S::Stored: Storable,
         Fut: Future<Output = R>,
     {
         let mut steps = self.steps();
@@ -204,7 +205,7 @@ impl<'a> Call<'a> {
     ) -> R
     where
         S: ReturnType<R> + 'static,
-        S::Stored: Value + Send,
+        S::Stored: Storable + Send,
         Fut: Future<Output = R> + Send + 'static,
         R: Send + 'static,
     {
@@ -220,7 +221,7 @@ impl<'a> Call<'a> {
     ) -> R
     where
         S: ReturnType<R> + 'static,
-        S::Stored: Value + Send,
+        S::Stored: Storable + Send,
         Fut: Future<Output = R> + Send + 'static,
         R: Send + 'static,
     {
@@ -263,7 +264,7 @@ impl<'a> Call<'a> {
     ) -> R
     where
         S: ReturnType<R>,
-        S::Stored: Value,
+        S::Stored: Storable,
     {
         blocking::wait(self.run(return_type, cacheability, || async { method() }))
     }
@@ -277,7 +278,7 @@ impl<'a> Call<'a> {
     ) -> R
     where
         S: ReturnType<R> + 'static,
-        S::Stored: Value + Send,
+        S::Stored: Storable + Send,
         Run: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {

@@ -7,6 +7,7 @@ pub(crate) mod batch_return;
 pub(crate) mod bound;
 pub(crate) mod bulkhead;
 pub(crate) mod cacheability;
+pub(crate) mod cached_error;
 pub(crate) mod descriptor;
 mod enclosing;
 mod entry_ttl;

@@ -7,6 +7,7 @@ pub use serde::Serialize;
 pub use crate::cache::by_path::{
     EntriesByPath, WithoutSelfKey, all_by_path, entries_by_path, kept,
 };
+pub use crate::cache::entry_handle::errors::WithErrors;
 pub use crate::cache::entry_handle::{Needs, Ready, Run};
 pub use crate::cache::function::entry::GivenClosure;
 pub use crate::cache::invalidation::{
@@ -17,11 +18,13 @@ pub use crate::cache::wrapper::{Core, OwnedCore};
 pub use crate::cache::write::{Write, stored_in};
 pub use crate::call::Call;
 pub use crate::call::batch::{BatchCall, again, chosen, ids, write_key};
+pub use crate::call::errors::CallWithErrors;
 pub use crate::engine::Engine;
 pub use crate::key::digest::{KeyWriter, canonical_bytes};
 pub use crate::method::Method;
 pub use crate::method::batch_return::{BatchReturn, ItemOf, same_id, shared_with};
 pub use crate::method::cacheability::{Cacheability, IntoCacheability, cacheability_of, condition};
+pub use crate::method::cached_error::{ErrorsOf, error_to_store};
 pub use crate::method::options::Options;
 pub use crate::method::owned_args::ToOwnedArg;
 pub use crate::method::return_type::{

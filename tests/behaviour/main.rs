@@ -5,6 +5,7 @@ mod arguments;
 mod batches;
 mod bounds;
 mod builds;
+mod cached_errors;
 mod cancellation;
 mod clock_steps;
 mod codecs;

@@ -194,7 +194,7 @@ fn same_answers(
         if cluster { builder.cluster() } else { builder }
     };
     let mut runner = TestRunner::new(Config {
-        cases: 5,
+        cases: if support::is_further_server() { 2 } else { 5 },
         failure_persistence: None,
         ..Config::default()
     });

@@ -60,6 +60,11 @@ pub fn skipped(why: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }
 
+/// Whether the tests have run on another server already: what a server makes no difference to may be left out.
+pub fn is_further_server() -> bool {
+    std::env::var_os("REDIS_FUNC_CACHE_FURTHER").is_some()
+}
+
 /// Waits until `condition` holds, at most `limit`; panics with `what` after that.
 pub fn eventually(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + limit;

@@ -16,12 +16,17 @@ pub(crate) struct Ttl(pub(crate) Constant, pub(super) Span);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TtlNone(pub(crate) u64);
 
+/// Milliseconds that a stored error lives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TtlErr(pub(crate) u64, pub(super) Span);
+
 /// 100 years.
 const LONGEST_MS: u64 = 36_500 * 86_400_000;
 
 named_values! {
     Ttl r#"ttl = "5m""#;
     TtlNone r#"ttl_none = "10s""#;
+    TtlErr r#"ttl_err = "10s""#;
 }
 
 impl Ttl {
@@ -35,6 +40,14 @@ impl TtlNone {
     pub(super) fn read(expr: &Expr) -> Result<Self> {
         let remedy = "write `cache_none = false` to store no `None`";
         read(expr, "ttl_none", "10s", remedy).map(Self)
+    }
+}
+
+impl TtlErr {
+    pub(super) fn read(expr: &Expr) -> Result<Self> {
+        let remedy = "remove `cache_err` and `ttl_err` to store no error";
+        let ms = read(expr, "ttl_err", "10s", remedy)?;
+        Ok(Self(ms, expr.span()))
     }
 }
 

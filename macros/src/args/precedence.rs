@@ -5,6 +5,7 @@ use proc_macro2::Span;
 use super::cacheability::CacheNone;
 use super::constant::Constant;
 use super::freshness::Early;
+use super::tags::Tag;
 use super::{BlockArgs, MethodArgs};
 
 /// What becomes of a `None`.
@@ -33,6 +34,14 @@ impl NonePolicy {
             },
         }
     }
+}
+
+/// The tags of a method: its own, and those of its block that have other names.
+pub(crate) fn effective_tags<'a>(block: &'a BlockArgs, method: &'a MethodArgs) -> Vec<&'a Tag> {
+    let own: Vec<_> = method.tags.iter().flat_map(|tags| &tags.all).collect();
+    let of_block = block.tags.iter().flat_map(|tags| &tags.all);
+    let others = of_block.filter(|tag| own.iter().all(|known| known.name != tag.name));
+    own.iter().copied().chain(others).collect()
 }
 
 /// Milliseconds after its TTL that a value may still be served for.

@@ -135,10 +135,12 @@ impl<'a> Helpers<'a> {
             return Ok(None);
         }
         let invalidates = self.invalidates.map(invalidates).transpose()?;
+        let (invalidates, tags) = invalidates.unwrap_or_default();
         let updates = self.updates.map(updates).transpose()?;
         Ok(Some(Writes {
-            invalidates: invalidates.unwrap_or_default(),
+            invalidates,
             updates: updates.unwrap_or_default(),
+            tags,
         }))
     }
 

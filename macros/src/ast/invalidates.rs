@@ -1,6 +1,7 @@
 //! The calls in `#[invalidates(…)]` and `#[updates(…)]`: whose entries they name, and by which values.
 
 use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
@@ -9,6 +10,8 @@ use syn::{
     Attribute, Error, Expr, ExprCall, ExprPath, Ident, Macro, Meta, Path, PathArguments, Token,
     Type, TypePath,
 };
+
+use crate::args::Tag;
 
 /// A call that names entries: `find(id)`, `each find(ids)`, `search(..)`, `Orders::of(id)` or `crate::rates::rate(code)`.
 #[derive(Debug)]
@@ -41,28 +44,83 @@ pub(crate) struct Writes {
     pub(crate) invalidates: Vec<Invalidates>,
     /// Entries that are to hold what it returns.
     pub(crate) updates: Vec<Invalidates>,
+    /// Tags whose entries it drops.
+    pub(crate) tags: Vec<InvalidatedTag>,
+}
+
+/// `tag(user = id)` in `#[invalidates(…)]`.
+#[derive(Debug)]
+pub(crate) struct InvalidatedTag {
+    pub(crate) tag: Tag,
+    /// What the method returns, where the value names that.
+    pub(crate) ok: Option<Ident>,
 }
 
 impl Writes {
     pub(crate) fn is_empty(&self) -> bool {
-        self.invalidates.is_empty() && self.updates.is_empty()
+        self.invalidates.is_empty() && self.updates.is_empty() && self.tags.is_empty()
     }
 }
 
 /// Reads `#[invalidates(find(id), search(..))]`.
-pub(super) fn invalidates(attribute: &Attribute) -> Result<Vec<Invalidates>, Error> {
+pub(super) fn invalidates(
+    attribute: &Attribute,
+) -> Result<(Vec<Invalidates>, Vec<InvalidatedTag>), Error> {
     let form =
         "write the calls whose entries are to go, such as `#[invalidates(find(id), search(..))]`";
-    calls(attribute, form)
+    let (mut named, mut tags) = (Vec::new(), Vec::new());
+    for call in parse(attribute, form)? {
+        match tag(&call)? {
+            Some(found) => tags.extend(found),
+            None => named.push(invalidated(call)?),
+        }
+    }
+    Ok((named, tags))
+}
+
+/// The tags of `tag(user = id, tenant = ok.tenant)`. A method may have that name: its arguments have none.
+fn tag(
+    InvalidatedCall { each, call }: &InvalidatedCall,
+) -> Result<Option<Vec<InvalidatedTag>>, Error> {
+    let Expr::Call(ExprCall { func, args, .. }) = call else {
+        return Ok(None);
+    };
+    let is_tag = matches!(&**func, Expr::Path(path) if path.path.is_ident("tag"));
+    if !is_tag || !matches!(args.first(), Some(Expr::Assign(_))) {
+        return Ok(None);
+    }
+    if let Some(each) = each {
+        return Err(Error::new_spanned(
+            each,
+            "`each` names entries by a list, and a tag has one value; write a tag for each value, or `each` and a method",
+        ));
+    }
+    let tags = args.iter().map(|argument| {
+        let tag: Tag = syn::parse2(argument.to_token_stream())?;
+        let ok = names_ok(&tag.value);
+        Ok(InvalidatedTag { tag, ok })
+    });
+    tags.collect::<Result<_, Error>>().map(Some)
 }
 
 /// Reads `#[updates(find(id))]`.
 pub(super) fn updates(attribute: &Attribute) -> Result<Vec<Invalidates>, Error> {
     let form = "write the calls whose entries are to hold what the method returns, such as `#[updates(find(id))]`";
-    calls(attribute, form)
+    let calls = parse(attribute, form)?;
+    let entry = |call| match tag(&call)? {
+        Some(_) => Err(Error::new_spanned(
+            &call.call,
+            "`updates` stores what the method returns as one entry, and a tag is one of many; write `#[invalidates(tag(…))]`",
+        )),
+        None => invalidated(call),
+    };
+    calls.into_iter().map(entry).collect()
 }
 
-fn calls(attribute: &Attribute, form: &str) -> Result<Vec<Invalidates>, Error> {
+fn parse(
+    attribute: &Attribute,
+    form: &str,
+) -> Result<Punctuated<InvalidatedCall, Token![,]>, Error> {
     let Meta::List(list) = &attribute.meta else {
         return Err(Error::new_spanned(attribute, form));
     };
@@ -70,7 +128,7 @@ fn calls(attribute: &Attribute, form: &str) -> Result<Vec<Invalidates>, Error> {
     if calls.is_empty() {
         return Err(Error::new_spanned(attribute, form));
     }
-    calls.into_iter().map(invalidated).collect()
+    Ok(calls)
 }
 
 /// A call, perhaps with `each` in front of it.

@@ -8,7 +8,7 @@ use super::access::Access;
 use super::context::Context;
 use super::fragment::{is_generic, key_writer, shape};
 use super::original::call;
-use super::{argument, cacheability, returned};
+use super::{argument, cacheability, returned, tags};
 use crate::args::MethodArgs;
 use crate::ast::{BatchForm, BatchItem, CallStyle, Method};
 use crate::plan::{BatchPlan, MethodPlan};
@@ -75,6 +75,7 @@ pub(super) fn body(
         argument::lends(context, method),
     );
     let condition = cacheability::of_call(context, entry, entry_args);
+    let tags = tags::of_items(context, entry_args, &access.this(), &id);
     let given = given(context, method, batch, &missing);
     let call = call(context, method, access.receiver.as_ref());
     let call = match method.style {
@@ -117,7 +118,7 @@ pub(super) fn body(
             #item_shape,
             #private::ids(&#ids[..], |#id| #lend),
             |#writer, #id| #private::write_key(#writer, #key),
-        );
+        ) #tags;
         #each
     }
 }

@@ -8,9 +8,9 @@ use super::access::Access;
 use super::context::Context;
 use super::fragment::{key_writer, shape};
 use super::original::{awaited, call, call_later};
-use super::{argument, batch, cacheability, invalidation, owned, returned, write};
+use super::{argument, batch, cacheability, invalidation, owned, returned, tags, write};
 use crate::args::MethodArgs;
-use crate::ast::{CallStyle, EntryPoint, Invalidates, Method};
+use crate::ast::{CallStyle, EntryPoint, Method, Writes};
 use crate::plan::{Kind, MethodPlan};
 use crate::{args, names, types, valid};
 
@@ -21,7 +21,7 @@ pub(super) fn of(context: &Context<'_>, method: &MethodPlan<'_>) -> Option<Token
         Kind::Cached(args) => Some(cached(context, method, args)),
         Kind::Delegated(writes) if writes.is_empty() => Some(delegated(context, method)),
         Kind::Delegated(writes) if invalidation::is_plain(writes) => {
-            Some(invalidating(context, method, &writes.invalidates))
+            Some(invalidating(context, method, writes))
         }
         Kind::Delegated(writes) => Some(write::body(context, method, writes)),
         Kind::Associated => Some(awaited(method, &call(context, method, None))),
@@ -48,6 +48,9 @@ fn cached(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> 
     // Errors of the compiler about the value's type point there.
     let (at, _) = types::ends(&method.returned);
     let made = Ident::new("__call", at);
+    let tags = tags::of_call(context, args, &access.this());
+    let errors = cacheability::errors(context, method, args);
+    let errors = errors.map(|errors| quote!(.caching_errors(#errors)));
     let declaration = context.declaration(method);
     let owning = returned::owning(context, method);
     let lends = argument::lends(context, method);
@@ -55,7 +58,7 @@ fn cached(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> 
         #prelude
         #owning
         #lends
-        let #made = #private::Call::new(#engine, #declaration(), #writer);
+        let #made = #private::Call::new(#engine, #declaration(), #writer) #tags #errors;
     };
     let (shape, condition) = (
         shape(context, method),
@@ -118,7 +121,7 @@ fn delegated(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
 // Output
 //     let dropped = vec![CachedUserRepoEntry { … }.find(id).invalidation()];
 //     invalidate_after(self.core.engine(), dropped, shape, <UserRepo>::rename(self.core.inner(), id, name)).await
-fn invalidating(context: &Context<'_>, method: &Method<'_>, calls: &[Invalidates]) -> TokenStream {
+fn invalidating(context: &Context<'_>, method: &Method<'_>, writes: &Writes) -> TokenStream {
     let private = &context.private;
     let access = Access::of_call(context, method);
     let Access {
@@ -144,7 +147,10 @@ fn invalidating(context: &Context<'_>, method: &Method<'_>, calls: &[Invalidates
         access: early.as_ref().unwrap_or(&access),
         wrapper: &this,
     };
-    let each = calls.iter().filter_map(|call| site.dropped(call));
+    let calls = writes.invalidates.iter();
+    let each = calls.filter_map(|call| site.dropped(call));
+    let of_tags = writes.tags.iter().map(|tag| site.of_tag(&tag.tag));
+    let each = each.chain(of_tags);
     let make = quote!(let #dropped = ::std::vec![#(#each),*];);
     let prepared = match early {
         Some(_) => quote!(#make #prelude),

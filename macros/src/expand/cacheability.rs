@@ -1,4 +1,4 @@
-//! What a method's options say of a returned value: whether it is stored, and for how long.
+//! What a method's options say of what it returned: whether it is stored, and for how long.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
@@ -43,6 +43,35 @@ pub(super) fn of_handle(
     })
 }
 
+// Output
+//     ErrorsOf::<Result<User, DbError>>::whole(|error| Self::is_not_found(error), 10_000)
+/// Which errors are stored; `None` for a method without `cache_err`.
+pub(super) fn errors(
+    context: &Context<'_>,
+    method: &Method<'_>,
+    args: &MethodArgs,
+) -> Option<TokenStream> {
+    let private = &context.private;
+    let (cache_err, ttl_err) = (args.cache_err.as_ref()?, args.ttl_err?);
+    let returned = context.ty.ty(&method.returned);
+    let (error, ms, at) = (names::local("__error"), ttl_err.0, ours(cache_err.0.span()));
+    let is_cached = apply(context, &cache_err.0, &error);
+    let is_cached = quote_spanned!(at=> |#error| #is_cached);
+    let of = quote_spanned!(at=> #private::ErrorsOf::<#returned>);
+    let errors = match &args.err_value {
+        None => quote_spanned!(at=> #of::whole(#is_cached, #ms)),
+        Some(err_value) => {
+            let at = ours(err_value.0.span());
+            let path = context
+                .ty
+                .expression(err_value.0.to_token_stream(), &TokenStream::new());
+            let restore = quote_spanned!(at=> || #path());
+            quote!(#of::marked(#is_cached, #ms, #restore))
+        }
+    };
+    Some(errors)
+}
+
 // `None` for a method that stores whatever there is to store.
 //
 // Output
@@ -85,11 +114,20 @@ fn condition(context: &Context<'_>, method: &Method<'_>, args: &MethodArgs) -> O
         let ttl = apply(context, &ttl_fn.0, &value);
         quote_spanned!(at=> #private::IntoCacheability::into_cacheability(#ttl))
     });
-    if parts.is_empty() && otherwise.is_none() {
+    let tags = args.tags_fn.as_ref().map(|tags_fn| {
+        let at = ours(tags_fn.0.span());
+        let tags = apply(context, &tags_fn.0, &value);
+        quote_spanned!(at=> || #tags)
+    });
+    if parts.is_empty() && otherwise.is_none() && tags.is_none() {
         return None;
     }
     let otherwise = otherwise.unwrap_or_else(|| quote!(#private::Cacheability::Cacheable));
-    Some(quote!(|#value| { #(#parts)* #otherwise }))
+    let Some(tags) = tags else {
+        return Some(quote!(|#value| { #(#parts)* #otherwise }));
+    };
+    let decide = quote!(|| { #(#parts)* #otherwise });
+    Some(quote!(|#value| #private::Cacheability::tagged((#decide)(), #tags)))
 }
 
 /// `is_complete(value)`, with errors of the compiler at the path.

@@ -7,6 +7,7 @@ use syn::Ident;
 use super::attributes::{cfgs, lint_levels};
 use super::batch;
 use super::context::Context;
+use super::tags;
 use crate::args::{self, BlockArgs, MethodArgs};
 use crate::ast::Method;
 use crate::plan::{Kind, MethodPlan};
@@ -147,6 +148,16 @@ fn freshness(context: &Context<'_>, block: &BlockArgs, method: &MethodArgs) -> V
     }
     if method.ttl_fn.is_some() {
         fields.push(quote!(has_ttl_fn: true));
+    }
+    let tags = tags::names(context, method);
+    if !tags.is_empty() {
+        fields.push(quote!(tags: &[#(#tags),*]));
+    }
+    if method.tags_fn.is_some() {
+        fields.push(quote!(has_tags_fn: true));
+    }
+    if method.cache_err.is_some() {
+        fields.push(quote!(caches_errors: true));
     }
     fields
 }

@@ -10,7 +10,7 @@ use super::access::Access;
 use super::attributes::{cfgs, lint_levels};
 use super::context::Context;
 use super::fragment::{self, is_generic};
-use super::{argument, batch, cacheability, entries, original, returned};
+use super::{argument, batch, cacheability, entries, original, returned, tags};
 use crate::args::MethodArgs;
 use crate::ast::{CallStyle, EntryPoint, Method};
 use crate::plan::Kind;
@@ -190,6 +190,7 @@ impl<'a> Handle<'a> {
             prelude, engine, ..
         } = &self.access;
         let writer = fragment::lending_key_writer(self.context, self.entry, &self.access.this());
+        let tags = tags::of_handle(self.context, self.entry, self.args, &self.access.this());
         let takes = argument::takes(self.context, self.method);
         let proof = returned::named(self.context, self.method, &shape);
         let arguments = self.keyed.iter().map(|(ident, ty)| quote!(#ident: #ty));
@@ -215,7 +216,7 @@ impl<'a> Handle<'a> {
                 #proof
                 #takes
                 #prelude
-                let #call = #private::Call::of_entry(#engine, #declaration(), #writer);
+                let #call = #private::Call::of_entry(#engine, #declaration(), #writer) #tags;
                 #krate::#handle::new(#call, #run)#condition
             }
         }
@@ -242,6 +243,22 @@ impl<'a> Handle<'a> {
 
     /// What `refresh` runs, and its type.
     fn run(&self) -> (TokenStream, TokenStream) {
+        let (run, run_type) = self.run_method();
+        let errors = cacheability::errors(self.context, self.method, self.args);
+        let Some(errors) = errors.filter(|_| self.skipped.is_some()) else {
+            return (run, run_type);
+        };
+        let (private, spelled) = (&self.context.private, &self.spelled);
+        let returned = names::local("__returned");
+        (
+            quote! {
+                #private::WithErrors(#run, |#returned| #private::error_to_store(#returned, #errors))
+            },
+            quote!(#private::WithErrors<#spelled, #run_type>),
+        )
+    }
+
+    fn run_method(&self) -> (TokenStream, TokenStream) {
         let private = &self.context.private;
         let returned = &self.spelled;
         let Some(skipped) = &self.skipped else {

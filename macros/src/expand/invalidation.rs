@@ -7,6 +7,8 @@ use syn::{Expr, Ident, Type};
 
 use super::access::Access;
 use super::context::Context;
+use super::tags;
+use crate::args::Tag;
 use crate::ast::{EntryPoint, Invalidates, Method, Owner, Writes};
 use crate::plan::MethodPlan;
 use crate::{names, types, valid};
@@ -14,7 +16,8 @@ use crate::{names, types, valid};
 /// Whether all that is to be dropped is known when the method begins, and is in this cache.
 pub(super) fn is_plain(writes: &Writes) -> bool {
     let is_plain = |call: &Invalidates| call.ok.is_none() && matches!(call.owner, Owner::Block);
-    writes.updates.is_empty() && writes.invalidates.iter().all(is_plain)
+    let are_plain = writes.tags.iter().all(|tag| tag.ok.is_none());
+    are_plain && writes.updates.is_empty() && writes.invalidates.iter().all(is_plain)
 }
 
 /// Where calls stand.
@@ -62,6 +65,11 @@ impl Site<'_> {
         let at = Span::mixed_site().located_at(call.method.span());
         let given = quote_spanned!(at=> (&#shape, #handle.update()));
         Some(quote_spanned!(at=> #private::storing::<_, #returned, _> #given))
+    }
+
+    /// The entries of a tag.
+    pub(super) fn of_tag(&self, tag: &Tag) -> TokenStream {
+        tags::invalidation(self.context, tag, self.access)
     }
 
     /// What is dropped in place of those of `ok`, where the method has not returned.

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::fragment::shape;
 use super::invalidation::Site;
 use super::original::{awaited, call};
-use crate::ast::{Arg, CallStyle, EntryPoint, Invalidates, Method, Writes};
+use crate::ast::{Arg, CallStyle, EntryPoint, InvalidatedTag, Invalidates, Method, Writes};
 use crate::{names, valid};
 
 // Output
@@ -48,13 +48,23 @@ pub(super) fn body(context: &Context<'_>, method: &Method<'_>, writes: &Writes) 
     let calls = writes.invalidates.iter();
     let (of_ok, plain): (Vec<_>, Vec<_>) = calls.partition(|call| call.ok.is_some());
     let early = plain.into_iter().filter_map(|call| site.dropped(call));
+    let tags = writes.tags.iter();
+    let (tags_of_ok, tags): (Vec<_>, Vec<_>) = tags.partition(|tag| tag.ok.is_some());
+    let early = early.chain(tags.into_iter().map(|tag| site.of_tag(&tag.tag)));
+    let engine = &of_calls.engine;
     let otherwise = of_ok
         .iter()
         .filter_map(|call| site.dropped_without_ok(call));
-    let engine = &of_calls.engine;
-    let (keep, again) = kept(context, method, &of_ok);
+    // A tag whose value is not known.
+    let any_tag =
+        (!tags_of_ok.is_empty()).then(|| quote!(#private::Invalidation::of_any_tag(#engine)));
+    let otherwise = otherwise.chain(any_tag);
+    let (keep, again) = kept(context, method, &of_ok, &tags_of_ok);
     let found = of_ok.iter().filter_map(|call| site.dropped(call));
-    let found = match of_ok.iter().find_map(|call| call.ok.as_ref()) {
+    let found = found.chain(tags_of_ok.iter().map(|tag| site.of_tag(&tag.tag)));
+    let ok_of_calls = of_ok.iter().find_map(|call| call.ok.as_ref());
+    let ok_of_tags = tags_of_ok.iter().find_map(|tag| tag.ok.as_ref());
+    let found = match ok_of_calls.or(ok_of_tags) {
         Some(ok) => quote! {
             match #private::stored_in(&#shape_, &#returned) {
                 ::core::option::Option::Some(#ok) => {
@@ -135,13 +145,17 @@ fn kept(
     context: &Context<'_>,
     method: &Method<'_>,
     of_ok: &[&Invalidates],
+    tags: &[&InvalidatedTag],
 ) -> (TokenStream, TokenStream) {
     let private = &context.private;
     let mut used: Vec<(&Arg<'_>, Ident)> = Vec::new();
-    for (argument, named) in of_ok
+    let of_calls = of_ok
         .iter()
-        .flat_map(|call| valid::used_with_ok(call, method))
-    {
+        .flat_map(|call| valid::used_with_ok(&call.ok, call.args.iter().flatten(), method));
+    let of_tags = tags
+        .iter()
+        .flat_map(|tag| valid::used_with_ok(&tag.ok, [&tag.tag.value], method));
+    for (argument, named) in of_calls.chain(of_tags) {
         if used.iter().all(|(known, _)| known.ident != argument.ident) {
             used.push((argument, named));
         }

@@ -36,6 +36,7 @@ pub(crate) fn batch(
     errors.extend(receiver(method));
     errors.extend(refreshed(block, args, method));
     errors.extend(returned(method, args).err());
+    errors.extend(failing(args));
     let (_, batch) = found.ok()?;
     (errors.len() == before).then_some(batch)
 }
@@ -150,6 +151,16 @@ fn refreshed(block: &Block<'_>, args: &MethodArgs, method: &Method<'_>) -> Optio
             "`stale` and `early` are not supported on batch methods: a batch computes what has expired together with what \
                  is missing; {remedy}"
         ),
+    ))
+}
+
+/// What is stored is of one id, and an error of the method is of all of them.
+fn failing(args: &MethodArgs) -> Option<Error> {
+    let cache_err = args.cache_err.as_ref()?;
+    Some(at(
+        &cache_err.0,
+        "an error of a batch method is one for all its ids, so it cannot be stored for each; remove `cache_err`, and return no \
+         entry for an id that is not found: that is stored as `None`",
     ))
 }
 

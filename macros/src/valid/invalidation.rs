@@ -1,10 +1,14 @@
 //! Rules for the calls in `#[invalidates(…)]` and `#[updates(…)]`.
 
-use syn::{Error, Ident, Type};
+use proc_macro2::Span;
+use quote::ToTokens as _;
+use syn::{Error, Expr, Ident, Type};
 
 use super::each::list_of_each;
 use super::error::at;
-use crate::ast::{self, Arg, Block, EntryPoint, Invalidates, Method, Owner, Writes};
+use crate::ast::{
+    self, Arg, Block, EntryPoint, InvalidatedTag, Invalidates, Method, Owner, Writes,
+};
 use crate::types;
 
 /// For a call whose method is of the same block, and not cached.
@@ -28,12 +32,55 @@ pub(crate) fn writes(block: &Block<'_>, writes: &Writes, method: &Method<'_>) ->
         Ok(())
     });
     let updates = writes.updates.iter().map(|call| update(call, method));
-    invalidates.chain(updates).filter_map(Result::err).collect()
+    let tags = writes.tags.iter().map(|tag| result_in_tag(tag, method));
+    let all = invalidates.chain(updates).chain(tags);
+    all.filter_map(Result::err).collect()
 }
 
 /// `ok`, where it cannot be what the method has returned.
 fn result(block: &Block<'_>, call: &Invalidates, method: &Method<'_>) -> Result<(), Error> {
     let Some(ok) = &call.ok else { return Ok(()) };
+    let name = method.name();
+    something(ok, method)?;
+    let of_wrapper = block.entry_point == EntryPoint::Wrapper;
+    if of_wrapper && method.takes_value() && matches!(call.owner, Owner::Block) {
+        return Err(at(
+            ok,
+            format!(
+                "`{name}` takes `self`, so the wrapper is gone when there is an `ok`; use its arguments, or `{}(..)`",
+                call.method
+            ),
+        ));
+    }
+    not_lent(
+        &used_with_ok(&call.ok, call.args.iter().flatten(), method),
+        method,
+    )
+}
+
+/// The same in the value of a tag.
+fn result_in_tag(tag: &InvalidatedTag, method: &Method<'_>) -> Result<(), Error> {
+    let Some(ok) = &tag.ok else { return Ok(()) };
+    something(ok, method)?;
+    if method.takes_value() && names_self(&tag.tag.value) {
+        return Err(at(
+            ok,
+            format!(
+                "`{}` takes `self`, which is gone when there is an `ok`; make the tag of one of them",
+                method.name()
+            ),
+        ));
+    }
+    not_lent(&used_with_ok(&tag.ok, [&tag.tag.value], method), method)
+}
+
+fn names_self(value: &Expr) -> bool {
+    let this = [Ident::new("self", Span::call_site())];
+    types::find(value.to_token_stream(), &this).is_some()
+}
+
+/// `ok` is what the method returns, and that is something.
+fn something(ok: &Ident, method: &Method<'_>) -> Result<(), Error> {
     let name = method.name();
     let bound = method.args.iter().flat_map(|one| ast::bindings(one.pat));
     if bound.into_iter().any(|bound| bound == *ok) {
@@ -53,20 +100,15 @@ fn result(block: &Block<'_>, call: &Invalidates, method: &Method<'_>) -> Result<
             ),
         ));
     }
-    let of_wrapper = block.entry_point == EntryPoint::Wrapper;
-    if of_wrapper && method.takes_value() && matches!(call.owner, Owner::Block) {
-        return Err(at(
-            ok,
-            format!(
-                "`{name}` takes `self`, so the wrapper is gone when there is an `ok`; use its arguments, or `{}(..)`",
-                call.method
-            ),
-        ));
-    }
-    let used = used_with_ok(call, method);
-    match used.into_iter().find(|used| is_mutable(used.0.ty)) {
+    Ok(())
+}
+
+/// An argument that stands beside `ok` is still there when the method has returned.
+fn not_lent(used: &[(&Arg<'_>, Ident)], method: &Method<'_>) -> Result<(), Error> {
+    let name = method.name();
+    match used.iter().find(|used| is_mutable(used.0.ty)) {
         Some((_, used)) => Err(at(
-            &used,
+            used,
             format!(
                 "an argument that stands beside `ok` is used after `{name}` has returned, and `{used}` is lent to it for good; \
                  use another argument, or what it returns"
@@ -120,17 +162,19 @@ fn update(call: &Invalidates, method: &Method<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// The arguments of the method that stand in a call together with `ok`, where they are named first.
-pub(crate) fn used_with_ok<'m>(
-    call: &Invalidates,
+/// The arguments of the method that stand in expressions together with `ok`, where they are named first.
+pub(crate) fn used_with_ok<'m, 'e>(
+    ok: &Option<Ident>,
+    expressions: impl IntoIterator<Item = &'e Expr, IntoIter: Clone>,
     method: &'m Method<'m>,
 ) -> Vec<(&'m Arg<'m>, Ident)> {
-    if call.ok.is_none() {
+    if ok.is_none() {
         return Vec::new();
     }
+    let expressions = expressions.into_iter();
     let used = method.args.iter().filter_map(|argument| {
         let is_it = |name: &Ident| *name == argument.ident;
-        let mut all = call.args.iter().flatten();
+        let mut all = expressions.clone();
         let found = all.find_map(|one| ast::names_variable(one, is_it))?;
         Some((argument, found))
     });

@@ -4,6 +4,7 @@ use syn::visit::{self, Visit};
 use syn::{Error, GenericArgument, PathArguments, PathSegment, ReturnType, Type, TypePath};
 
 use super::error::{at, leave_out};
+use crate::args::MethodArgs;
 use crate::ast::{CallStyle, Method};
 use crate::types::{self, Unstorable};
 
@@ -24,6 +25,24 @@ pub(super) fn storable(method: &Method<'_>) -> Result<(), Error> {
         Some(found) => Err(unstorable(method, &found)),
         None => owning(method, stored),
     }
+}
+
+/// What is seen to be no `Result`, and has `cache_err`. An alias of one has a name that ends so.
+pub(crate) fn fallible(method: &Method<'_>, args: &MethodArgs) -> Option<Error> {
+    let cache_err = args.cache_err.as_ref()?;
+    let last = types::last_segment(&method.returned);
+    let is_result = last.is_some_and(|last| last.ident.to_string().ends_with("Result"));
+    (!is_result).then(|| {
+        at(
+            &cache_err.0,
+            format!(
+                "`cache_err` chooses among errors, and `{}` returns `{}`; return `Result<T, E>` or an alias whose name ends in \
+                 `Result`, or use `cache_if`",
+                method.name(),
+                types::text(&method.returned)
+            ),
+        )
+    })
 }
 
 /// `Page<'_>` is not read back from the store: it would have to borrow from what was read. A `Cow`

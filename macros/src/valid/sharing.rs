@@ -25,10 +25,13 @@ fn options_of_another(args: &MethodArgs) -> Option<(&'static str, proc_macro2::S
         ("early", args.early.is_some()),
         ("jitter", args.jitter.is_some()),
         ("cache_if", args.cache_if.is_some()),
+        ("cache_err", args.cache_err.is_some()),
         ("codec", args.codec.is_some()),
         ("touch", args.touch.is_some()),
         ("version", args.version.is_some()),
         ("name", args.name.is_some()),
+        ("tags", args.tags.is_some()),
+        ("tags_fn", args.tags_fn.is_some()),
     ];
     let shares = args.shares.as_ref()?;
     let (name, _) = said.into_iter().find(|(_, is_said)| *is_said)?;

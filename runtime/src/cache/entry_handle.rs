@@ -1,6 +1,7 @@
 //! Typed handles on the entries of calls.
 
 pub(crate) mod blocking;
+pub(crate) mod errors;
 pub(crate) mod inspection;
 pub(crate) mod token;
 
@@ -86,7 +87,8 @@ where
     S: ReturnType<R>,
     S::Stored: Value,
 {
-    /// The stored value, if there is one that is alive. The policy does not count it as a use.
+    /// The stored value, if there is one that is alive; `None` also where an error is stored ([`inspect`](Self::inspect)
+    /// tells the two apart). The policy does not count it as a use.
     ///
     /// # Errors
     /// The store does not answer, or the arguments cannot be a key.

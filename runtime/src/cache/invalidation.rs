@@ -73,6 +73,12 @@ impl Invalidation {
         Self(Some((engine.clone(), DroppedEntries::OfTags(tags))))
     }
 
+    /// Of a tag whose value is not known: the entries of all tags.
+    pub fn of_any_tag(engine: &Engine) -> Self {
+        let tags = DroppedEntries::OfTags(PendingTags::All);
+        Self(Some((engine.clone(), tags)))
+    }
+
     pub(super) fn engine(&self) -> Option<&Engine> {
         self.0.as_ref().map(|(engine, _)| engine)
     }

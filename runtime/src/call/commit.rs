@@ -41,10 +41,8 @@ impl Attempt<'_> {
         if !has_use {
             return None;
         }
-        let tags = cacheability.value_tags();
-        let put = self
-            .call
-            .encode(value, cost, ttl_ms.unwrap_or_default(), tags);
+        let ttl_ms = ttl_ms.unwrap_or_default();
+        let put = self.call.encode_as(&cacheability, value, cost, ttl_ms);
         Some(Box::pin(self.store_and_publish(put, is_cacheable)))
     }
 

@@ -11,15 +11,19 @@ use crate::entry::header::{self, Age, Label, Origin, VerifiedEntry};
 use crate::entry::seal::{self, Context};
 use crate::error::{Error, ErrorKind};
 use crate::key::tags::TagIds;
+use crate::method::cacheability::Cacheability;
 use crate::method::return_type::Value;
 use crate::stats::outcome::Miss;
 use crate::store::{LookupReply, Put};
 
 impl KeyedCall<'_> {
-    /// The value of an entry, if it is whole, of this very call, alive, and readable.
+    /// The value of an entry, if it is whole, of this very call, alive, and readable; `None` for an error.
     pub(crate) fn read<T: Value>(&self, reply: &LookupReply) -> Option<T> {
         let entry = reply.entry.as_deref()?;
         let (opened, _) = self.open_entry(reply)?;
+        if header::is_error(entry) {
+            return None;
+        }
         let payload = opened.as_deref().unwrap_or(header::payload(entry));
         let value = self.method.codec.decode(payload);
         value
@@ -49,6 +53,10 @@ impl KeyedCall<'_> {
         if is_stale || !verified.may_be_served(reply.now_us / 1000, reply.epoch) {
             return None;
         }
+        // A method that shares entries with this one may cache errors.
+        if verified.label.flags & header::ERROR != 0 && !self.method.caches_errors {
+            return None;
+        }
         match self.open(verified.label.flags, verified.payload) {
             Ok(opened) => Some((opened, age)),
             Err(_) => {
@@ -56,6 +64,13 @@ impl KeyedCall<'_> {
                 None
             }
         }
+    }
+
+    /// The same for an item of a batch. That has no error of its own, and one of the method whose entries it shares
+    /// is no answer.
+    pub(crate) fn open_item(&self, reply: &LookupReply) -> Option<(Option<Vec<u8>>, Age)> {
+        let is_error = reply.entry.as_deref().is_some_and(header::is_error);
+        self.open_entry(reply).filter(|_| !is_error)
     }
 
     /// What tags say of an entry; `None` if one of them has been invalidated, or is not known.
@@ -110,9 +125,10 @@ impl KeyedCall<'_> {
         if is_stale || !times.are_alive(now_ms) {
             Miss::Expired
         } else if !verified.may_be_served(now_ms, reply.epoch)
+            || verified.label.flags & header::ERROR != 0
             || self.check_tags(&verified, reply).is_none()
         {
-            // It was invalidated together with others.
+            // It was invalidated together with others, or is another method's error.
             Miss::Absent
         } else {
             Miss::Unreadable
@@ -121,6 +137,9 @@ impl KeyedCall<'_> {
 
     /// The same for the value that the leader of a flight has published.
     pub(crate) fn open_shared(&self, shared: &EncodedValue) -> Result<Option<Vec<u8>>, CodecError> {
+        if is_error(shared) && !self.method.caches_errors {
+            return Err("another method's error".into());
+        }
         self.open(shared.flags, &shared.payload)
     }
 
@@ -154,7 +173,7 @@ impl KeyedCall<'_> {
     fn open(&self, flags: u8, payload: &[u8]) -> Result<Option<Vec<u8>>, CodecError> {
         let limits = self.engine.limits();
         let unsealed = limits.seal.open(&self.seal_context(flags), payload)?;
-        let compressed = flags & !(seal::SEALED | header::TAGGED);
+        let compressed = flags & !(seal::SEALED | header::TAGGED | header::ERROR);
         let opened = codec::decompress(unsealed, compressed, limits.max_entry_bytes)?;
         Ok(match opened {
             Cow::Borrowed(_) => None,
@@ -170,21 +189,50 @@ impl KeyedCall<'_> {
         ttl_ms: u64,
         value_tags: Result<TagIds, Error>,
     ) -> Result<Put, Error> {
+        let lifetimes = self.method.freshness.lifetimes(ttl_ms);
+        self.encode_flagged(value, cost, 0, lifetimes, value_tags)
+    }
+
+    /// The same for a value or an error.
+    pub(crate) fn encode_as(
+        &self,
+        cacheability: &Cacheability,
+        value: &dyn erased_serde::Serialize,
+        cost: Duration,
+        ttl_ms: u64,
+    ) -> Result<Put, Error> {
+        let freshness = &self.method.freshness;
+        let (flag, lifetimes) = match cacheability {
+            Cacheability::Error(_) => (header::ERROR, freshness.error_lifetimes(ttl_ms)),
+            _ => (0, freshness.lifetimes(ttl_ms)),
+        };
+        self.encode_flagged(value, cost, flag, lifetimes, cacheability.value_tags())
+    }
+
+    fn encode_flagged(
+        &self,
+        value: &dyn erased_serde::Serialize,
+        cost: Duration,
+        flag: u8,
+        lifetimes: (u64, u64),
+        value_tags: Result<TagIds, Error>,
+    ) -> Result<Put, Error> {
         let value_tags = value_tags?;
         let mut tail = header::tail(value_tags.as_slice());
         self.method
             .codec
             .encode(value, &mut tail)
             .map_err(|_| Error::new(ErrorKind::Encode, "the codec cannot encode the value"))?;
-        self.close(tail, cost, ttl_ms, &value_tags)
+        self.close(tail, cost, flag, lifetimes, &value_tags)
     }
 
-    /// The entry for an encoded value.
+    /// The entry for an encoded value or error.
     fn close(
         &self,
         mut tail: Vec<u8>,
         cost: Duration,
-        ttl_ms: u64,
+        flag: u8,
+        (soft_ms, hard_ms): (u64, u64),
         value_tags: &TagIds,
     ) -> Result<Put, Error> {
         let limits = self.engine.limits();
@@ -204,12 +252,11 @@ impl KeyedCall<'_> {
         let tagged = if of_value == 0 { 0 } else { header::TAGGED };
         let label = Label {
             codec: self.method.codec.id(),
-            flags: flags | tagged | limits.seal.flag(),
+            flags: flag | flags | tagged | limits.seal.flag(),
             identity: self.key.identity,
             method: self.method.pair.method,
             cost_us: u32::try_from(cost.as_micros()).unwrap_or(u32::MAX),
         };
-        let (soft_ms, hard_ms) = self.method.freshness.lifetimes(ttl_ms);
         let context = self.seal_context(label.flags);
         limits
             .seal
@@ -239,6 +286,12 @@ impl KeyedCall<'_> {
             flags,
         }
     }
+}
+
+/// Whether what followers are given is what is stored of an error.
+#[inline]
+pub(crate) fn is_error(shared: &EncodedValue) -> bool {
+    shared.flags & header::ERROR != 0
 }
 
 /// What tags say of an entry that may be served.

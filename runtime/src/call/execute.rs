@@ -11,7 +11,7 @@ use super::steps::Steps;
 use crate::engine::scope::{self, Frame, InScope};
 use crate::method::bulkhead::BulkheadPermit;
 use crate::method::cacheability::Cacheability;
-use crate::method::return_type::{ReturnType, Value};
+use crate::method::return_type::{ReturnType, Storable};
 use crate::stats::Event;
 use crate::stats::outcome::NotStored;
 
@@ -24,7 +24,7 @@ impl Steps<'_> {
     ) -> R
     where
         S: ReturnType<R>,
-        S::Stored: Value,
+        S::Stored: Storable,
     {
         let returned = self.run(method).await;
         let (stored, committed) = match self.conclude::<S, R>(returned, cacheability) {
@@ -60,7 +60,7 @@ impl Steps<'_> {
     ) -> Result<(S::Stored, Option<BoxFuture<'_, ()>>), R>
     where
         S: ReturnType<R>,
-        S::Stored: Value,
+        S::Stored: Storable,
     {
         let stored = S::into_stored(returned).inspect_err(|_| self.fail())?;
         let committed = self.commit(&stored, cacheability);

@@ -43,6 +43,17 @@ impl FoundBytes {
             (None, Source::Flight(shared)) => &shared.payload,
         }
     }
+
+    /// Whether it is what is stored of an error.
+    #[inline]
+    pub(crate) fn is_error(&self) -> bool {
+        match &self.source {
+            Source::Lookup(reply, _) | Source::Lease(FoundEntry { reply, .. }) => {
+                reply.entry.as_deref().is_some_and(header::is_error)
+            }
+            Source::Flight(shared) => encoding::is_error(shared),
+        }
+    }
 }
 
 /// On the way to bytes. A future without `async`: what an `async fn` does is compiled in every crate that polls

@@ -25,7 +25,10 @@ pub(super) fn without_key(engine: &Engine, is_bound: bool, mode: Mode) -> NotSto
 pub(crate) fn uncacheable(cacheability: &Cacheability) -> NotStored {
     match cacheability {
         Cacheability::For(_) => NotStored::ZeroTtl,
-        Cacheability::Cacheable | Cacheability::Uncacheable => NotStored::Refused,
+        Cacheability::Cacheable
+        | Cacheability::Uncacheable
+        | Cacheability::Error(_)
+        | Cacheability::Failed => NotStored::Refused,
         Cacheability::Tagged(tagged) => uncacheable(&tagged.0),
     }
 }

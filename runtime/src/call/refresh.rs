@@ -23,7 +23,7 @@ use crate::method::bound::{BoundMethod, BoundRef};
 use crate::method::bulkhead::BulkheadPermit;
 use crate::method::cacheability::Cacheability;
 use crate::method::freshness::{Freshness, NeedsRefresh};
-use crate::method::return_type::{ReturnType, Value};
+use crate::method::return_type::{ReturnType, Storable};
 use crate::rt::{blocking, timeout};
 use crate::stats::Event;
 use crate::stats::outcome::{NotStored, Outcome};
@@ -66,7 +66,7 @@ impl Refresh {
     ) -> Option<S::Stored>
     where
         S: ReturnType<R>,
-        S::Stored: Value,
+        S::Stored: Storable,
     {
         let Self {
             engine,
@@ -148,20 +148,24 @@ impl Steps<'_> {
     }
 
     /// `None` if the value is not cacheable.
-    fn encode_refreshed<T: Value>(
+    fn encode_refreshed<T: Storable>(
         &mut self,
         value: &T,
         cacheability: impl FnOnce(&T) -> Cacheability,
     ) -> Option<Result<Put, Error>> {
         let attempt = self.0.as_mut().ok()?;
-        let cost = attempt.executed();
         let cacheability = cacheability(value);
+        if cacheability == Cacheability::Failed {
+            attempt.method_failed();
+            return None;
+        }
+        let cost = attempt.executed();
         let Some(ttl_ms) = cacheability.ttl_ms(attempt.call.method.ttl_ms()) else {
             attempt.not_stored(not_stored::uncacheable(&cacheability));
             return None;
         };
-        let tags = cacheability.value_tags();
-        Some(attempt.call.encode(value, cost, ttl_ms, tags))
+        let call = &attempt.call;
+        Some(call.encode_as(&cacheability, value.payload(), cost, ttl_ms))
     }
 
     async fn commit_refresh(&mut self, put: Result<Put, Error>, permit: &mut RefreshPermit) {

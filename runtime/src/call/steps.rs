@@ -10,7 +10,7 @@ use super::attempt::Attempt;
 use super::bypass::Bypass;
 use super::lookup::{Find, FindReply};
 use crate::method::cacheability::Cacheability;
-use crate::method::return_type::Value;
+use crate::method::return_type::Storable;
 use crate::stats::outcome::Outcome;
 
 /// What the cache does for one call.
@@ -26,10 +26,11 @@ impl Steps<'_> {
     }
 
     /// The value, unless there are no bytes, or they are of no use.
-    pub(crate) fn read<T: Value>(&mut self, reply: FindReply) -> Option<T> {
+    pub(crate) fn read<T: Storable>(&mut self, reply: FindReply) -> Option<T> {
         let attempt = self.0.as_mut().ok()?;
         let found = attempt.open(reply)?;
-        let value = attempt.call.method.codec.decode(found.payload()).ok();
+        let codec = &attempt.call.method.codec;
+        let value = T::decode(codec, found.payload(), found.is_error()).ok();
         attempt.settle(found, value.is_some());
         value
     }
@@ -51,7 +52,7 @@ impl Steps<'_> {
 
     /// Encodes what the method returned, at once, so that it need not be `Sync`; then stores it, and
     /// publishes it to the followers. `None` if nothing but the caller has a use for it.
-    pub(crate) fn commit<T: Value>(
+    pub(crate) fn commit<T: Storable>(
         &mut self,
         value: &T,
         cacheability: impl FnOnce(&T) -> Cacheability,
@@ -59,11 +60,20 @@ impl Steps<'_> {
         let attempt = match &mut self.0 {
             Ok(attempt) => attempt,
             Err(bypass) => {
-                bypass.returned();
+                if value.is_error() {
+                    bypass.fail();
+                } else {
+                    bypass.returned();
+                }
                 return None;
             }
         };
+        let cacheability = cacheability(value);
+        if cacheability == Cacheability::Failed {
+            attempt.method_failed();
+            return None;
+        }
         let cost = attempt.executed();
-        attempt.commit(value, cost, cacheability(value))
+        attempt.commit(value.payload(), cost, cacheability)
     }
 }

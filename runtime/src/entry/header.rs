@@ -3,7 +3,8 @@
 //! ```text
 //!  0  version   1     format version, 3
 //!  1  codec     1     id of the codec
-//!  2  flags     1     bit 0: payload is compressed by lz4, bit 1: payload is sealed, bit 2: tags precede it
+//!  2  flags     1     bit 0: payload is compressed by lz4, bit 1: payload is sealed, bit 2: tags precede it,
+//!                    bit 3: payload is an error
 //!  3  reserved  1     0
 //!  4  stamp     4  *  check of the next five lines
 //!  8  created   8  *  milliseconds of server time
@@ -38,6 +39,8 @@ pub(crate) const HEAD: usize = 4;
 pub(crate) const COMPRESSED: u8 = 1;
 /// Flag of an entry whose value has tags of its own, which stand before the payload.
 pub(crate) const TAGGED: u8 = 4;
+/// Flag of an entry that stands for an error which the method returned.
+pub(crate) const ERROR: u8 = 8;
 /// Check, instants, epoch, clock of tags.
 const STAMP: usize = 44;
 /// What stands between those and the payload.
@@ -275,6 +278,12 @@ pub(crate) fn payload(bytes: &[u8]) -> &[u8] {
     let rest = bytes.get(HEADER..).unwrap_or_default();
     let flags = bytes.get(2).copied().unwrap_or_default();
     split(flags, rest).map_or(&[], |(_, payload)| payload)
+}
+
+/// Whether an entry that was verified stands for an error.
+#[inline]
+pub(crate) fn is_error(bytes: &[u8]) -> bool {
+    bytes.get(2).is_some_and(|flags| flags & ERROR != 0)
 }
 
 /// Whether an entry is alive as the scripts read it; the call verifies the rest.

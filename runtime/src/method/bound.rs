@@ -38,6 +38,8 @@ pub(crate) struct BoundMethod {
     pub(crate) owns_pair: bool,
     ttl: EntryTtl,
     pub(crate) freshness: Freshness,
+    /// Whether its entries may stand for errors.
+    pub(crate) caches_errors: bool,
     pub(crate) codec: Codec,
     pub(crate) counters: Counters,
     pub(crate) metrics: MethodMetrics,
@@ -141,6 +143,7 @@ impl BoundMethod {
             owns_pair: own.is_some(),
             ttl: EntryTtl::new(ttl_ms, options.has_ttl_fn),
             freshness,
+            caches_errors: options.caches_errors,
             codec: codec.unwrap_or_else(|| defaults.codec.clone()),
             counters: Counters::default(),
             execution_times: Durations::default(),

@@ -16,6 +16,10 @@ pub enum Cacheability {
     For(Duration),
     /// It is returned and not stored.
     Uncacheable,
+    /// It is an error, which is stored for this long.
+    Error(Duration),
+    /// It is an error, which is neither stored nor shared.
+    Failed,
     /// The same with tags that the value itself has.
     Tagged(Box<(Self, Tags)>),
 }
@@ -69,8 +73,8 @@ impl Cacheability {
         match self {
             Self::Cacheable => Some(otherwise),
             Self::For(ttl) if ttl.is_zero() => None,
-            Self::For(ttl) => Some(settings::ms(settings::clamp_ttl(*ttl))),
-            Self::Uncacheable => None,
+            Self::For(ttl) | Self::Error(ttl) => Some(settings::ms(settings::clamp_ttl(*ttl))),
+            Self::Uncacheable | Self::Failed => None,
             Self::Tagged(tagged) => tagged.0.ttl_ms(otherwise),
         }
     }

@@ -50,23 +50,30 @@ impl Freshness {
     }
 
     /// The soft and the hard lifetime of an entry with this TTL, in milliseconds; 0 for none.
+    pub(crate) fn lifetimes(&self, ttl_ms: u64) -> (u64, u64) {
+        let ttl_ms = self.jittered(ttl_ms);
+        match self.stale_ms {
+            Some(stale_ms) if ttl_ms > 0 => (ttl_ms, ttl_ms.saturating_add(stale_ms)),
+            _ => (0, ttl_ms),
+        }
+    }
+
+    /// The same for an error: it is never stale.
+    pub(crate) fn error_lifetimes(&self, ttl_ms: u64) -> (u64, u64) {
+        (0, self.jittered(ttl_ms))
+    }
+
     #[allow(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss
     )]
-    pub(crate) fn lifetimes(&self, ttl_ms: u64) -> (u64, u64) {
-        if ttl_ms == 0 {
-            return (0, 0);
-        }
+    fn jittered(&self, ttl_ms: u64) -> u64 {
         let most = ttl_ms as f64 * f64::from(self.jitter_permille) / 1000.0;
-        let ttl_ms = match self.jitter_permille {
+        match self.jitter_permille {
             0 => ttl_ms,
+            _ if ttl_ms == 0 => 0,
             _ => (ttl_ms - (most * random::unit()) as u64).max(1),
-        };
-        match self.stale_ms {
-            Some(stale_ms) => (ttl_ms, ttl_ms.saturating_add(stale_ms)),
-            None => (0, ttl_ms),
         }
     }
 

@@ -20,6 +20,8 @@ pub struct Options {
     pub ttl_ms: Option<u64>,
     /// Whether `ttl_fn` decides how long a value lives.
     pub has_ttl_fn: bool,
+    /// Whether errors are stored that `cache_err` chooses.
+    pub caches_errors: bool,
     /// How long after its TTL a value may still be served, in milliseconds.
     pub stale_ms: Option<u64>,
     /// How long a call waits for a fresh value before it takes the stale one.
@@ -51,6 +53,7 @@ impl Options {
         maxsize: None,
         ttl_ms: None,
         has_ttl_fn: false,
+        caches_errors: false,
         stale_ms: None,
         soft_timeout_ms: None,
         early: None,

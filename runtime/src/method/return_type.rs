@@ -5,6 +5,8 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::entry::codec::{Codec, CodecError};
+
 /// How what a method returns relates to what is stored of it.
 pub trait ReturnType<R> {
     /// What is stored.
@@ -181,3 +183,40 @@ pub trait Value: Serialize + DeserializeOwned {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Value for T {}
+
+/// What a call stores and reads back: a value, or a [`ValueOrError`](super::cached_error::ValueOrError).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored in the cache",
+    label = "a cached method must return `T` or `Result<T, E>` with `T: serde::Serialize + serde::de::DeserializeOwned`",
+    note = "derive both for a type of yours; a type of another crate often has them behind a feature of that crate, such as `serde`",
+    note = "or leave it uncached: `#[nocache]` on a method"
+)]
+pub trait Storable: Sized {
+    /// Whether the method returned an error.
+    fn is_error(&self) -> bool {
+        false
+    }
+
+    /// What a codec is given.
+    fn payload(&self) -> &dyn erased_serde::Serialize;
+
+    /// Reads what was stored: of a value, or of an error.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn decode(codec: &Codec, payload: &[u8], is_error: bool) -> Result<Self, CodecError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Value> Storable for T {
+    fn payload(&self) -> &dyn erased_serde::Serialize {
+        self
+    }
+
+    fn decode(codec: &Codec, payload: &[u8], is_error: bool) -> Result<Self, CodecError> {
+        if is_error {
+            return Err("an error is stored in the place of the value".into());
+        }
+        codec.decode(payload)
+    }
+}

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use super::Failure;
+
 /// Gives the table to a macro. A row is a method's name, its argument, its return type and its options; an
 /// argument of type `&str` is one that an execution in the background has to own. What stands in brackets after the
 /// macro's name comes before the table.
@@ -44,8 +46,21 @@ macro_rules! methods {
                     [ttl = "1h", cache_if = crate::entry_point::methods::is_even_or_none, ttl_none = "5s"];
                 OwnTtlNone own_ttl_none(id: u64) -> Option<u64>,
                     [ttl_fn = crate::entry_point::methods::seconds_of_some, ttl_none = "5s"];
+                Missing missing(id: u64) -> Result<u64, Failure>,
+                    [ttl = "1h", cache_err = crate::entry_point::methods::is_answer, ttl_err = "10s"];
+                Marked marked(id: u64) -> Result<u64, Failure>,
+                    [ttl = "1h", cache_err = crate::entry_point::methods::is_answer, ttl_err = "10s",
+                     err_value = crate::entry_point::methods::failure];
+                OtherErr other_err(id: u64) -> Result<u64, Failure>,
+                    [ttl = "1h", cache_err = crate::entry_point::methods::is_no_answer, ttl_err = "10s"];
+                PanickingErr panicking_err(id: u64) -> Result<u64, Failure>,
+                    [ttl = "1h", cache_err = crate::entry_point::methods::panics, ttl_err = "10s"];
             }
             refreshed {
+                StaleMissing stale_missing(id: u64) -> Result<u64, Failure>,
+                    [ttl = "10m", stale = "20m", cache_err = crate::entry_point::methods::is_answer, ttl_err = "10s"];
+                StaleOtherErr stale_other_err(id: u64) -> Result<u64, Failure>,
+                    [ttl = "10m", stale = "20m", cache_err = crate::entry_point::methods::is_no_answer, ttl_err = "10s"];
                 Stale stale(id: &str) -> Result<u64, Failure>, [ttl = "10m", stale = "20m"];
                 Prefer prefer(id: u64) -> Result<u64, Failure>,
                     [ttl = "10m", stale = "20m", soft_timeout = "2s"];
@@ -55,13 +70,19 @@ macro_rules! methods {
             }
             future {
                 OwnTtl own_ttl(id: u64) -> u64, [ttl_fn = crate::entry_point::methods::seconds];
+                FutureMissing future_missing(id: u64) -> Result<u64, Failure>,
+                    [ttl = "1h", cache_err = crate::entry_point::methods::is_answer, ttl_err = "10s"];
             }
             sync {
                 Blocking blocking(id: u64) -> Row, [];
                 BlockingEven blocking_even(id: u64) -> u64,
                     [ttl = "1h", cache_if = crate::entry_point::methods::is_even];
+                BlockingMissing blocking_missing(id: u64) -> Result<u64, Failure>,
+                    [ttl = "1h", cache_err = crate::entry_point::methods::is_answer, ttl_err = "10s"];
             }
             refreshed_sync {
+                BlockingStaleMissing blocking_stale_missing(id: u64) -> Result<u64, Failure>,
+                    [ttl = "10m", stale = "20m", cache_err = crate::entry_point::methods::is_answer, ttl_err = "10s"];
                 BlockingStale blocking_stale(id: &str) -> Result<u64, Failure>,
                     [ttl = "10m", stale = "20m"];
             }
@@ -179,6 +200,22 @@ pub(crate) fn is_even_or_none(number: &Option<u64>) -> bool {
 
 pub(crate) fn seconds(number: &u64) -> Duration {
     Duration::from_secs(*number)
+}
+
+pub(crate) fn is_answer(_: &Failure) -> bool {
+    true
+}
+
+pub(crate) fn is_no_answer(_: &Failure) -> bool {
+    false
+}
+
+pub(crate) fn panics(_: &Failure) -> bool {
+    panic!("as the test wants")
+}
+
+pub(crate) fn failure() -> Failure {
+    Failure
 }
 
 /// Seven says nothing.

@@ -38,6 +38,8 @@ pub(crate) enum Need {
     CacheIf,
     /// `ttl_fn`
     TtlFn,
+    /// `cache_err`
+    CacheErr,
     /// `stale`, `early`
     Refreshes,
     /// `refresh` of the handle on an entry.
@@ -63,7 +65,13 @@ const NOT_OFFERED: &[(EntryPoint, &[Need], &str)] = &[
     ),
     (
         EntryPoint::GetWith,
-        &[Need::CacheNone, Need::TtlNone, Need::CacheIf, Need::TtlFn],
+        &[
+            Need::CacheNone,
+            Need::TtlNone,
+            Need::CacheIf,
+            Need::TtlFn,
+            Need::CacheErr,
+        ],
         "its options know no type: what is not to be stored is an `Err` of `try_get_with`",
     ),
 ];
@@ -195,7 +203,9 @@ fn on_every_store(entry_point: EntryPoint, needs: &[Need], body: &dyn Fn(&Place)
         let _where = Where(place.to_string());
         body(&place);
     };
-    on(Store::Memory);
+    if !support::is_further_server() {
+        on(Store::Memory);
+    }
     for binary in binaries() {
         let server = Arc::new(Server::start_on(&binary));
         on(Store::Redis(server.clone()));

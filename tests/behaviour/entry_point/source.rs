@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) type Answer = Result<Option<u64>, Failure>;
 
 /// Not `Clone`.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Failure;
 
 /// Not `Clone`.

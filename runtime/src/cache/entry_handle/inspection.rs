@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{EntryHandle, lookup, time_left};
 use crate::entry::codec::Codec;
+use crate::entry::header;
 use crate::error::Error;
 use crate::method::return_type::{ReturnType, Value};
 
@@ -19,6 +20,8 @@ pub struct Inspection {
     pub size: usize,
     /// What its value is encoded with.
     pub codec: Codec,
+    /// Whether it stands for an error that `cache_err` had stored.
+    pub is_error: bool,
     /// How long the method took to return the value.
     pub cost: Duration,
     /// The build of the method that stored it: a digest of its code, in hexadecimal digits.
@@ -49,6 +52,7 @@ where
             expires_in: time_left(&reply, verified.times),
             size: bytes.len(),
             codec: call.method.codec.clone(),
+            is_error: header::is_error(bytes),
             cost: Duration::from_micros(verified.label.cost_us.into()),
             build: format!("{:08x}", u32::from_be_bytes(call.key.field.build())),
         }))

@@ -160,7 +160,7 @@ impl BatchAttempt<'_> {
 
     /// There is an entry by now.
     fn found_instead(&mut self, index: usize, found: FoundEntry) -> Option<(usize, FoundBytes)> {
-        let Some((opened, _)) = self.call(index).open_entry(&found.reply) else {
+        let Some((opened, _)) = self.call(index).open_item(&found.reply) else {
             self.items[index].ask_for_another();
             return None;
         };

@@ -75,7 +75,7 @@ impl BatchAttempt<'_> {
             self.items[index].recheck = Some(tags);
             return None;
         }
-        let opened = self.call(index).open_entry(&reply);
+        let opened = self.call(index).open_item(&reply);
         // What is past its soft expiry is computed together with what is missing.
         let opened = opened.filter(|(_, age)| !(self.mode.write && age.is_soft_past()));
         let Some((opened, age)) = opened else {

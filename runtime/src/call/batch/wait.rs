@@ -11,6 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::futures::OwnedNotified;
 use tokio::sync::oneshot;
 
+use super::super::encoding;
 use super::super::lookup::{FoundBytes, Source};
 use super::attempt::BatchAttempt;
 use super::item::ItemStep;
@@ -163,7 +164,8 @@ impl BatchAttempt<'_> {
     }
 
     fn shared(&mut self, index: usize, value: Arc<EncodedValue>) -> Option<(usize, FoundBytes)> {
-        let Ok(opened) = self.call(index).open_shared(&value) else {
+        let opened = self.call(index).open_shared(&value);
+        let Some(opened) = opened.ok().filter(|_| !encoding::is_error(&value)) else {
             self.items[index].step = ItemStep::Due;
             return None;
         };

@@ -1,0 +1,20 @@
+use redis_func_cache::cache_impl;
+
+struct Repo;
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Gone;
+
+fn is_gone(_: &u64) -> bool {
+    true
+}
+
+#[cache_impl]
+impl Repo {
+    #[cache(cache_err = is_gone, ttl_err = "10s")]
+    async fn find(&self, id: u64) -> Result<u64, Gone> {
+        Ok(id)
+    }
+}
+
+fn main() {}
