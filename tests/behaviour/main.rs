@@ -37,6 +37,7 @@ mod settings;
 mod single_flight;
 mod staleness;
 mod storing;
+mod tags;
 #[cfg(feature = "test-util")]
 mod test_cache;
 mod tokens;

@@ -39,6 +39,7 @@ impl Rows {
 
 #[cache_impl(ttl = "1h")]
 impl Rows {
+    #[cache(tags(row = id))]
     async fn find(&self, id: u64) -> u64 {
         let _ = id;
         self.read().await
@@ -58,6 +59,13 @@ impl Rows {
     #[nocache]
     #[invalidates(find(id))]
     async fn change(&self, id: u64, to: u64) {
+        let _ = id;
+        self.0.row.store(to, Ordering::SeqCst);
+    }
+
+    #[nocache]
+    #[invalidates(tag(row = id))]
+    async fn change_tag(&self, id: u64, to: u64) {
         let _ = id;
         self.0.row.store(to, Ordering::SeqCst);
     }
@@ -213,12 +221,13 @@ fn watch(test: &Test, is_over: &Arc<AtomicBool>) -> Vec<tokio::task::JoinHandle<
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_old_is_read_before_an_invalidation_has_been_sent() {
     for fault in FAULTS {
-        for write in ["one", "all", "in a transaction"] {
+        for write in ["one", "all", "a tag", "in a transaction"] {
             let test = Test::new(|builder| builder).await;
             test.begin(fault);
             match write {
                 "one" => test.here.change(1, 1).await,
                 "all" => test.here.change_all(1).await,
+                "a tag" => test.here.change_tag(1, 1).await,
                 _ => {
                     let write = async {
                         test.here.change(1, 1).await;
@@ -272,6 +281,28 @@ async fn beyond_the_bound_of_the_queue_a_method_is_distrusted_as_a_whole() {
         assert_eq!(test.here.other(UNTOUCHED).await, 0);
         assert_eq!(test.cache.stats().queued, at_most as u64 + 1);
     }
+}
+
+/// Beyond the bound, all tags are distrusted, and the entries that may have one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beyond_the_bound_of_the_queue_all_tags_are_distrusted() {
+    let fault = Fault::ReadOnly;
+    let test = Test::new(|builder| builder.invalidation_queue(2)).await;
+    test.begin(fault);
+    for id in [1, 2] {
+        test.here.change_tag(id, 1).await;
+    }
+    assert_eq!(test.here.find(UNTOUCHED).await, 0);
+    test.here.change_tag(3, 1).await;
+    for id in [1, 2, 3, UNTOUCHED] {
+        assert_eq!(test.here.find(id).await, 1);
+    }
+    assert_eq!(test.here.other(UNTOUCHED).await, 0, "it has no tags");
+    test.end(fault);
+    test.is_sent(UNTOUCHED, fault).await;
+    test.is_read_again(UNTOUCHED, fault).await;
+    assert_eq!(test.there.entry().other(1).peek().await.unwrap(), Some(0));
+    assert_eq!(test.there.find(40).await, 1, "elsewhere");
 }
 
 /// As ever while the store is unavailable: a database behind it is not given one query for each call.
@@ -396,6 +427,10 @@ async fn what_cannot_be_sent_before_the_cache_is_closed_is_reported() {
         assert_eq!(test.cache.stats().lost, 1);
 
         // And so are those that come later.
+        test.here.change_tag(secret, 1).await;
+        let lost = std::mem::take(&mut *reports.lock().unwrap());
+        assert_eq!((lost.len(), lost[0].method()), (1, "tag row"));
+        assert!(!format!("{lost:?}").contains(&secret.to_string()));
         test.here.change_all(1).await;
         let lost = std::mem::take(&mut *reports.lock().unwrap());
         assert_eq!(lost.len(), 1, "{lost:?}");
@@ -403,7 +438,7 @@ async fn what_cannot_be_sent_before_the_cache_is_closed_is_reported() {
             (lost[0].entries(), lost[0].kind()),
             (None, ErrorKind::Closed)
         );
-        assert_eq!((test.cache.stats().lost, test.cache.stats().queued), (2, 2));
+        assert_eq!((test.cache.stats().lost, test.cache.stats().queued), (3, 2));
         assert_eq!(test.here.find(1).await, 1);
         test.end(fault);
     }

@@ -8,9 +8,18 @@ use redis_func_cache::{
     Cache, CacheBuilder, CacheExt as _, Codec, CustomPolicy, Policy, StructureTtl, Touch,
     cache_impl,
 };
+use serde::{Serialize, Serializer};
 use support::{Binary, Cluster, PATIENT, Server, binaries, check_pairs, eventually, root};
 
 struct Repo;
+
+struct Unfit;
+
+impl Serialize for Unfit {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("no"))
+    }
+}
 
 #[cache_impl]
 impl Repo {
@@ -23,7 +32,7 @@ impl Repo {
         id.to_string()
     }
 
-    #[cache(ttl = "1h")]
+    #[cache(ttl = "1h", tags(id = id))]
     async fn brief(&self, id: u64) -> u64 {
         id
     }
@@ -31,6 +40,11 @@ impl Repo {
     #[nocache]
     #[invalidates(find(..))]
     async fn change_all(&self) {}
+
+    /// All tags are, as none can be made of this value.
+    #[nocache]
+    #[invalidates(tag(id = Unfit))]
+    async fn change_all_tags(&self) {}
 
     #[nocache]
     #[invalidates(find(id))]
@@ -105,6 +119,8 @@ async fn everything(builder: CacheBuilder) -> Vec<String> {
     note("invalidate", entry().invalidate().await.err());
     repo.change(1).await;
     repo.change_all().await;
+    note("tag", cache.tag("id", &1).invalidate().await.err());
+    repo.change_all_tags().await;
     assert_eq!(repo.find(1).await, 1);
     // So that recorded hits have been sent, or could not be.
     tokio::time::sleep(Duration::from_millis(30)).await;
