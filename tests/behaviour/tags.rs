@@ -363,7 +363,7 @@ async fn tags_of_a_value_are_those_of_the_value_that_is_stored() {
             other.tag("user", &2).invalidate().await.unwrap();
             assert_eq!(stored().await, None, "way {way}");
             assert_eq!(entry().inspect().await.unwrap().map(|_| ()), None);
-            // What began before it is not stored by hand either.
+            // What began before it is not stored manually either.
             let token = entry().begin().await.unwrap();
             cache.tag("user", &2).invalidate().await.unwrap();
             assert!(!entry().put_if_current(&owned(2), token).await.unwrap());
