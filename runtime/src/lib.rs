@@ -23,6 +23,7 @@ mod store;
 pub use cache::Cache;
 pub use cache::all_entries::{AllEntries, BlockingAllEntries};
 pub use cache::builder::CacheBuilder;
+pub use cache::builder::cache_settings::CacheSettings;
 pub use cache::entry_handle::EntryHandle;
 pub use cache::entry_handle::blocking::BlockingEntryHandle;
 pub use cache::entry_handle::inspection::Inspection;

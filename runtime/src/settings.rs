@@ -1,4 +1,9 @@
 //! The limits of settings, in one place for the builder and for generated code.
+//!
+//! Imports `error`.
+//! Start with the constants; [`duration`] reads durations from files.
+
+pub(crate) mod duration;
 
 use std::time::Duration;
 

@@ -34,6 +34,7 @@ mod scopes;
 mod sealed;
 mod secrets;
 mod settings;
+mod settings_from_files;
 mod single_flight;
 mod staleness;
 mod storing;

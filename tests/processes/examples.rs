@@ -200,7 +200,7 @@ fn is_the_same_everywhere(line: &str) -> bool {
         "service::",
         "    ",
     ];
-    !others.iter().any(|start| line.starts_with(start))
+    !line.is_empty() && !others.iter().any(|start| line.starts_with(start))
 }
 
 /// The lines that are the same in memory and on a server; `kept` leaves out those that need not be.

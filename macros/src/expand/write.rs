@@ -151,10 +151,10 @@ fn kept(
     let mut used: Vec<(&Arg<'_>, Ident)> = Vec::new();
     let of_calls = of_ok
         .iter()
-        .flat_map(|call| valid::used_with_ok(&call.ok, call.args.iter().flatten(), method));
+        .flat_map(|call| valid::used_with_ok(call.ok.as_ref(), call.args.iter().flatten(), method));
     let of_tags = tags
         .iter()
-        .flat_map(|tag| valid::used_with_ok(&tag.ok, [&tag.tag.value], method));
+        .flat_map(|tag| valid::used_with_ok(tag.ok.as_ref(), [&tag.tag.value], method));
     for (argument, named) in of_calls.chain(of_tags) {
         if used.iter().all(|(known, _)| known.ident != argument.ident) {
             used.push((argument, named));

@@ -53,7 +53,7 @@ fn result(block: &Block<'_>, call: &Invalidates, method: &Method<'_>) -> Result<
         ));
     }
     not_lent(
-        &used_with_ok(&call.ok, call.args.iter().flatten(), method),
+        &used_with_ok(call.ok.as_ref(), call.args.iter().flatten(), method),
         method,
     )
 }
@@ -71,7 +71,10 @@ fn result_in_tag(tag: &InvalidatedTag, method: &Method<'_>) -> Result<(), Error>
             ),
         ));
     }
-    not_lent(&used_with_ok(&tag.ok, [&tag.tag.value], method), method)
+    not_lent(
+        &used_with_ok(tag.ok.as_ref(), [&tag.tag.value], method),
+        method,
+    )
 }
 
 fn names_self(value: &Expr) -> bool {
@@ -164,7 +167,7 @@ fn update(call: &Invalidates, method: &Method<'_>) -> Result<(), Error> {
 
 /// The arguments of the method that stand in expressions together with `ok`, where they are named first.
 pub(crate) fn used_with_ok<'m, 'e>(
-    ok: &Option<Ident>,
+    ok: Option<&Ident>,
     expressions: impl IntoIterator<Item = &'e Expr, IntoIter: Clone>,
     method: &'m Method<'m>,
 ) -> Vec<(&'m Arg<'m>, Ident)> {

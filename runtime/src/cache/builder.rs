@@ -1,8 +1,11 @@
 //! The settings of a cache, checked and turned into one.
 
 pub(crate) mod backend;
+pub(crate) mod cache_settings;
 mod invalidations;
 mod testing;
+#[cfg(any(feature = "tls-rustls", feature = "tls-native"))]
+mod tls;
 
 use std::fmt;
 use std::sync::Arc;
@@ -63,6 +66,7 @@ pub struct CacheBuilder {
     max_entry_bytes: usize,
     seal: Seal,
     deadline: Duration,
+    is_enabled: bool,
     invalidation_queue: usize,
     on_lost_invalidation: LossListener,
     key_format: Option<Arc<dyn KeyFormat>>,
@@ -113,6 +117,7 @@ impl CacheBuilder {
             max_entry_bytes: settings::DEFAULT_MAX_ENTRY_BYTES,
             seal: Seal::default(),
             deadline: settings::DEFAULT_DEADLINE,
+            is_enabled: true,
             invalidation_queue: settings::DEFAULT_INVALIDATION_QUEUE,
             on_lost_invalidation: LossListener::default(),
             key_format: None,
@@ -174,31 +179,6 @@ impl CacheBuilder {
     ) -> Self {
         self.backend =
             Backend::Sentinel(urls.into_iter().map(Into::into).collect(), service.into());
-        self
-    }
-
-    /// Trusts servers whose certificates were signed by these CAs, and no others: the text of a PEM
-    /// file with one or more of them. Without it, those that the system trusts.
-    ///
-    /// For URLs that begin with `rediss://`. A certificate is always verified, with its name.
-    #[cfg(any(feature = "tls-rustls", feature = "tls-native"))]
-    #[cfg_attr(docsrs, doc(cfg(any(feature = "tls-rustls", feature = "tls-native"))))]
-    pub fn tls_ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.tls.set_ca(pem.into());
-        self
-    }
-
-    /// Authenticates this client to servers that are set to `tls-auth-clients`: the texts of
-    /// two PEM files, one with the client's certificate, which others up to a CA may follow, and one
-    /// with its private key (PKCS #8).
-    #[cfg(any(feature = "tls-rustls", feature = "tls-native"))]
-    #[cfg_attr(docsrs, doc(cfg(any(feature = "tls-rustls", feature = "tls-native"))))]
-    pub fn tls_identity(
-        mut self,
-        cert_pem: impl Into<Vec<u8>>,
-        key_pem: impl Into<Vec<u8>>,
-    ) -> Self {
-        self.tls.set_identity(cert_pem.into(), key_pem.into());
         self
     }
 
@@ -323,6 +303,12 @@ impl CacheBuilder {
         self
     }
 
+    /// Whether calls use the cache. A cache that is not enabled can be switched on later: [`Cache::set_enabled`].
+    pub fn enabled(mut self, enabled: bool) -> Self {
+        self.is_enabled = enabled;
+        self
+    }
+
     /// Names keys in a way of your own.
     pub fn key_format(mut self, format: impl KeyFormat) -> Self {
         self.key_format = Some(Arc::new(format));
@@ -380,7 +366,9 @@ impl CacheBuilder {
             );
         }
         let engine = Engine::new(self.name, defaults, limits, store, kind);
-        Ok(Cache::new(engine))
+        let cache = Cache::new(engine);
+        cache.set_enabled(self.is_enabled);
+        Ok(cache)
     }
 }
 

@@ -161,13 +161,13 @@ pub(super) async fn apply(engine: Engine, entries: PendingEntries) -> Vec<Failed
     let (methods, tags) = entries.into_parts();
     for (bound, entries) in methods {
         if let Err(error) = drop_of(&engine, &bound, &entries).await {
-            failed.push(retry::queue(&engine, bound, entries, &error));
+            failed.push(retry::queue(&engine, bound, &entries, &error));
         }
     }
     if !tags.is_empty()
         && let Err(error) = end_tags(&engine, &tags).await
     {
-        failed.push(retry::queue_tags(&engine, tags, &error));
+        failed.push(retry::queue_tags(&engine, &tags, &error));
     }
     failed
 }

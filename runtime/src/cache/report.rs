@@ -11,6 +11,8 @@ use crate::stats::{DurationSum, Stats};
 
 /// Fewer look-ups, values or executions say nothing.
 const ENOUGH: u64 = 50;
+/// The first hits of a thread take longer, and one in 64 is measured.
+const ENOUGH_HITS: u64 = 640;
 
 /// How well the methods of a cache do in this process, since it was built: [`Cache::report`].
 ///
@@ -115,7 +117,7 @@ fn advice(figures: &Figures) -> Option<String> {
     let stats = &figures.stats;
     if let (Some(hit), Some(execution)) = (figures.hits.mean(), figures.executions.mean())
         && hit > execution
-        && stats.hit >= ENOUGH
+        && stats.hit >= ENOUGH_HITS
     {
         let (hit, execution) = (Brief(hit), Brief(execution));
         return Some(format!(

@@ -27,12 +27,12 @@ impl Attempt<'_> {
         &mut self,
         value: &dyn Serialize,
         cost: Duration,
-        cacheability: Cacheability,
+        cacheability: &Cacheability,
     ) -> Option<BoxFuture<'_, ()>> {
         let ttl_ms = cacheability.ttl_ms(self.call.method.ttl_ms());
         let is_cacheable = ttl_ms.is_some();
         if !is_cacheable {
-            self.not_stored(not_stored::uncacheable(&cacheability));
+            self.not_stored(not_stored::uncacheable(cacheability));
         } else if self.lease.is_none() {
             self.not_stored(not_stored::without_lease(self.mode, self.accept));
         }
@@ -42,7 +42,7 @@ impl Attempt<'_> {
             return None;
         }
         let ttl_ms = ttl_ms.unwrap_or_default();
-        let put = self.call.encode_as(&cacheability, value, cost, ttl_ms);
+        let put = self.call.encode_as(cacheability, value, cost, ttl_ms);
         Some(Box::pin(self.store_and_publish(put, is_cacheable)))
     }
 

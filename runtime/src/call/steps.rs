@@ -74,6 +74,6 @@ impl Steps<'_> {
             return None;
         }
         let cost = attempt.executed();
-        attempt.commit(value.payload(), cost, cacheability)
+        attempt.commit(value.payload(), cost, &cacheability)
     }
 }

@@ -7,6 +7,7 @@ use crate::settings::{Early, Stampede, StructureTtl, Touch};
 
 /// The options of a method and its block, merged; `None` leaves it to the builder.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_excessive_bools)] // each is an option of its own
 pub struct Options {
     /// The policy.
     pub policy: Option<fn() -> Policy>,

@@ -22,14 +22,14 @@ const LONGEST_DELAY: Duration = Duration::from_secs(1);
 pub(super) fn queue(
     engine: &Engine,
     bound: Arc<BoundMethod>,
-    entries: MethodEntries,
+    entries: &MethodEntries,
     error: &Error,
 ) -> FailedInvalidation {
     let kind = error.kind();
     let add = |waiting: &mut PendingEntries| waiting.add(bound.clone(), entries.clone());
     let is_queued = is_queued(engine, add);
     if !is_queued {
-        report_lost(engine, LostInvalidation::new(&bound, &entries, kind));
+        report_lost(engine, &LostInvalidation::new(&bound, entries, kind));
     }
     FailedInvalidation {
         bound: Some(bound),
@@ -39,11 +39,11 @@ pub(super) fn queue(
 }
 
 /// The same of tags.
-pub(super) fn queue_tags(engine: &Engine, tags: PendingTags, error: &Error) -> FailedInvalidation {
+pub(super) fn queue_tags(engine: &Engine, tags: &PendingTags, error: &Error) -> FailedInvalidation {
     let kind = error.kind();
     let is_queued = is_queued(engine, |waiting| waiting.add_tags(tags.clone()));
     if !is_queued {
-        report_lost_tags(engine, &tags, kind);
+        report_lost_tags(engine, tags, kind);
     }
     FailedInvalidation {
         bound: None,
@@ -69,16 +69,16 @@ fn is_queued(engine: &Engine, add: impl FnOnce(&mut PendingEntries)) -> bool {
 
 fn report_lost_tags(engine: &Engine, tags: &PendingTags, kind: ErrorKind) {
     match tags {
-        PendingTags::All => report_lost(engine, LostInvalidation::of_tag(None, kind)),
+        PendingTags::All => report_lost(engine, &LostInvalidation::of_tag(None, kind)),
         PendingTags::Of(tags) => {
             for tag in tags {
-                report_lost(engine, LostInvalidation::of_tag(Some(&tag.name), kind));
+                report_lost(engine, &LostInvalidation::of_tag(Some(&tag.name), kind));
             }
         }
     }
 }
 
-fn report_lost(engine: &Engine, lost: LostInvalidation) {
+fn report_lost(engine: &Engine, lost: &LostInvalidation) {
     let kind = lost.kind();
     tracing::warn!(
         method = lost.method(),
@@ -87,7 +87,7 @@ fn report_lost(engine: &Engine, lost: LostInvalidation) {
         "redis-func-cache: an invalidation was given up; values from before it may be served until their `ttl`"
     );
     let listener = &engine.limits().on_lost_invalidation;
-    (listener.0)(&lost);
+    (listener.0)(lost);
 }
 
 /// Sends until the queue is empty.
@@ -132,7 +132,7 @@ pub(in crate::cache) async fn drain(engine: &Engine) {
     let (methods, tags) = queue.close().into_parts();
     for (bound, entries) in methods {
         engine.count(Some(&bound), Event::lost, 1);
-        report_lost(engine, LostInvalidation::new(&bound, &entries, kind));
+        report_lost(engine, &LostInvalidation::new(&bound, &entries, kind));
     }
     if !tags.is_empty() {
         engine.count(None, Event::lost, 1);

@@ -34,13 +34,13 @@ impl BatchAttempt<'_> {
         index: usize,
         value: &dyn Serialize,
         cost: Duration,
-        cacheability: Cacheability,
+        cacheability: &Cacheability,
     ) -> Option<ItemValue> {
         let ttl_ms = cacheability.ttl_ms(self.method.ttl_ms());
         let is_cacheable = ttl_ms.is_some();
         let item = &self.items[index];
         if !is_cacheable {
-            self.not_stored(index, not_stored::uncacheable(&cacheability));
+            self.not_stored(index, not_stored::uncacheable(cacheability));
         } else if item.lease.is_none() {
             let why = not_stored::without_lease(self.mode, item.accept);
             self.not_stored(index, why);

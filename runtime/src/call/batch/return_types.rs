@@ -49,7 +49,7 @@ impl<K: ?Sized, R, A, T: Value> ReturnTypes<K, R, A, T> {
             from_stored: I::from_stored,
             decode: |attempt, index, found| attempt.decode(index, found).map(I::from_stored),
             encode: |attempt, index, value, cost, cacheability| {
-                attempt.encode(index, value, cost, cacheability)
+                attempt.encode(index, value, cost, &cacheability)
             },
             copy: copy::<A, T, I>,
         }

@@ -23,7 +23,7 @@ impl MemoryTags {
             .then(|| TagView::new(tags, self.clock, stamps))
     }
 
-    /// As lua/op/end_tags.lua does. Returns how many stamps were forgotten.
+    /// As `lua/op/end_tags.lua` does. Returns how many stamps were forgotten.
     pub(super) fn end(&mut self, tags: &[Tag], end: TagEnd) -> u64 {
         self.clock.now += 1;
         let now = self.clock.now;

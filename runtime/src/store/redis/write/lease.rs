@@ -59,7 +59,7 @@ impl Client {
     ) -> Result<LeaseOutcome, Error> {
         let LeaseRequest { field, token, .. } = request;
         let (on_held, tags) = (request.on_held, request.tags.clone());
-        let args = self.lease_args(pair, request);
+        let args = self.lease_args(pair, &request);
         let reply = self.script(&script::BEGIN, &pair.stem, &args).await;
         let (now_us, outcome) = lease_outcome(reply?, token, &tags)?;
         match &outcome {
@@ -122,7 +122,7 @@ impl Client {
         });
     }
 
-    fn lease_args(&self, pair: &Pair, request: LeaseRequest) -> Vec<Vec<u8>> {
+    fn lease_args(&self, pair: &Pair, request: &LeaseRequest) -> Vec<Vec<u8>> {
         let on_held = match request.on_held {
             OnHeldLease::Preempt | OnHeldLease::PreemptAndYield => b"0",
             OnHeldLease::Wait => b"1",

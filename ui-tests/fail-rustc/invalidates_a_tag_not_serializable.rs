@@ -1,0 +1,23 @@
+use redis_func_cache::cache_impl;
+
+struct User;
+
+struct Repo {
+    user: User,
+}
+
+#[cache_impl]
+impl Repo {
+    #[cache(tags(user = user))]
+    async fn find(&self, user: u64) -> u64 {
+        user
+    }
+
+    #[nocache]
+    #[invalidates(tag(user = self.user))]
+    async fn rename(&self, id: u64) -> u64 {
+        id
+    }
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+use redis_func_cache::cache_impl;
+
+struct Repo;
+
+#[cache_impl]
+impl Repo {
+    #[cache(tags(user = user))]
+    async fn find(&self, user: u64) -> u64 {
+        user
+    }
+
+    #[nocache]
+    #[invalidates(tag(user = ok))]
+    async fn rename(&self, id: u64) -> () {
+        let _ = id;
+    }
+}
+
+fn main() {}
