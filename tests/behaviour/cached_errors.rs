@@ -282,9 +282,11 @@ fn runs_of(repo: &CachedRepo) -> u64 {
     CachedRepo::inner(repo).runs.load(Ordering::SeqCst)
 }
 
+type Setting = fn(CacheBuilder) -> CacheBuilder;
+
 /// On both stores, with every codec, plain, compressed and sealed.
-fn on_every_store(body: impl AsyncFn(&Cache, &str)) {
-    let settings: [(&str, fn(CacheBuilder) -> CacheBuilder); 8] = [
+fn on_every_store(body: &impl AsyncFn(&Cache, &str)) {
+    let settings: [(&str, Setting); 8] = [
         ("cbor", |builder| builder),
         ("json", |builder| builder.codec(Codec::Json)),
         ("msgpack", |builder| builder.codec(Codec::MsgPack)),
@@ -316,7 +318,7 @@ fn on_every_store(body: impl AsyncFn(&Cache, &str)) {
 
 #[test]
 fn errors_come_back_whole_from_every_codec_and_are_never_taken_for_values() {
-    on_every_store(async |cache, place| {
+    on_every_store(&async |cache: &Cache, place: &str| {
         let repo = Repo::default().cached(cache);
         for id in [0, 1, 10, 20, 30] {
             let first = repo.find(id).await;
@@ -339,7 +341,7 @@ fn errors_come_back_whole_from_every_codec_and_are_never_taken_for_values() {
 
 #[test]
 fn a_batch_that_shares_entries_takes_an_error_for_a_missing_entry() {
-    on_every_store(async |cache, place| {
+    on_every_store(&async |cache: &Cache, place: &str| {
         let repo = Repo::default().cached(cache);
         assert!(repo.find(1).await.is_err());
         let found = repo.find_many(&[1, 40]).await;

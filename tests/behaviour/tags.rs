@@ -45,6 +45,7 @@ impl Serialize for Odd {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // `tags_fn` is given a reference
 fn many_tags(row: &u64) -> Tags {
     (0..*row).fold(Tags::new(), |tags, n| tags.with("many", &n))
 }
@@ -76,7 +77,7 @@ impl Shop {
     }
 
     /// In a pair of its own.
-    #[cache(tags(user = user as i32, tenant = self.tenant), maxsize = 100)]
+    #[cache(tags(user = i64::try_from(user).unwrap(), tenant = self.tenant), maxsize = 100)]
     async fn profile(&self, user: u64) -> u64 {
         let _ = user;
         self.read().await
@@ -241,7 +242,11 @@ async fn write(test: &Test, way: u64, user: u64, row: u64) {
         _ => {
             test.table.row.store(row, Ordering::SeqCst);
             let other = other.clone();
-            let dropped = move || other.tag("user", &(user as u16)).invalidate_sync();
+            let dropped = move || {
+                other
+                    .tag("user", &u16::try_from(user).unwrap())
+                    .invalidate_sync()
+            };
             tokio::task::spawn_blocking(dropped).await.unwrap().unwrap();
         }
     }
@@ -549,6 +554,7 @@ async fn what_cannot_be_a_tag_bypasses_the_cache_and_loses_nothing() {
 async fn names_of_tags_may_be_any_text() {
     struct Names;
 
+    #[allow(clippy::ptr_arg)] // `tags_fn` is given what is stored
     fn odd_names(value: &String) -> Tags {
         Tags::new().with(value, &1)
     }
