@@ -13,6 +13,7 @@ const LONGEST_SHOWN: usize = 60;
 
 #[derive(Deserialize)]
 #[serde(untagged)]
+#[cfg_attr(not(feature = "cluster"), allow(dead_code))] // lists of nodes
 pub(super) enum SettingValue {
     Flag(bool),
     Number(u64),
@@ -37,6 +38,7 @@ impl SettingValue {
         }
     }
 
+    #[cfg(feature = "cluster")]
     pub(super) fn texts(&self) -> OrExpected<Vec<String>> {
         match self {
             Self::Text(text) => Ok(text.split(',').map(|part| part.trim().to_owned()).collect()),
