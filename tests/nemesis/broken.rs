@@ -197,6 +197,7 @@ fn a_value_from_before_an_invalidation_is_noticed() {
     };
     assert_eq!(broken(invalidate(Op::Invalidate, Outcome::Done)), ["C6"]);
     assert_eq!(broken(invalidate(Op::InvalidateAll, Outcome::Done)), ["C6"]);
+    assert_eq!(broken(invalidate(Op::InvalidateTag, Outcome::Done)), ["C6"]);
     assert_eq!(broken(invalidate(Op::Purge, Outcome::Done)), ["C6"]);
     assert!(broken(invalidate(Op::Invalidate, Outcome::Refused)).is_empty());
     let overlapping = broken(|history| {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use redis_func_cache::{Cache, CacheExt as _, Error, cache_impl};
+use redis_func_cache::{Cache, CacheExt as _, Error, Tags, cache_impl};
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
@@ -46,6 +46,10 @@ pub struct Failure(RunId);
 
 struct Panic(RunId);
 
+fn group_of(value: &Value) -> Tags {
+    Tags::new().with("group", &value.question.group())
+}
+
 tokio::task_local! {
     static BY: By;
     static CALL: u64;
@@ -53,6 +57,7 @@ tokio::task_local! {
 
 #[cache_impl(multiple, maxsize = 16, ttl = "1s")]
 impl Repo {
+    #[cache(tags(group = Question { method: Method::Find, key }.group()))]
     async fn find(&self, key: u32) -> Value {
         let mut run = self.start(Method::Find, key);
         sleep(run.takes(20)).await;
@@ -63,7 +68,7 @@ impl Repo {
         run.end(End::Returned)
     }
 
-    #[cache(ttl = "600ms", stale = "400ms")]
+    #[cache(ttl = "600ms", stale = "400ms", tags_fn = group_of)]
     async fn fetch(&self, key: u32) -> Result<Value, Failure> {
         let mut run = self.start(Method::Fetch, key);
         sleep(run.takes(20)).await;
@@ -74,6 +79,7 @@ impl Repo {
         Ok(run.end(End::Returned))
     }
 
+    #[cache(tags(group = Question { method: Method::Look, key }.group()))]
     fn look(&self, key: u32) -> Value {
         let mut run = self.start(Method::Look, key);
         std::thread::sleep(run.takes(10));
@@ -227,7 +233,8 @@ impl Caller {
             let op = match random.draw() % 10_000 {
                 0 => Op::Purge,
                 1..20 => Op::InvalidateAll,
-                20..600 if !is_left => Op::Invalidate,
+                20..60 => Op::InvalidateTag,
+                60..600 if !is_left => Op::Invalidate,
                 600..900 if !is_left && method != Method::Look => Op::Put,
                 900..1_200 if !is_left && method != Method::Look => Op::Refresh,
                 1_200..1_500 => Op::Peek,
@@ -271,7 +278,8 @@ impl Caller {
 
     /// What it comes to, and whether there was trouble with the store.
     async fn ask(self: Arc<Self>, op: Op, question: Question) -> (Outcome, bool) {
-        if question.method == Method::Look && op != Op::Purge {
+        let is_of_all = matches!(op, Op::Purge | Op::InvalidateTag);
+        if question.method == Method::Look && !is_of_all {
             let call = CALL.get();
             let asked = tokio::task::spawn_blocking(move || {
                 let ask = || self.ask_blocking(op, question.key);
@@ -292,6 +300,10 @@ impl Caller {
         let entry = self.repo.entry();
         match (op, method) {
             (Op::Purge, _) => done(self.cache.purge().await),
+            (Op::InvalidateTag, _) => {
+                let tag = self.cache.tag("group", &question.group());
+                done(tag.invalidate().await)
+            }
             (Op::Call, Method::Find) => Outcome::Value(self.repo.find(key).await),
             (Op::Call, Method::Fetch) => fetched(self.repo.fetch(key).await),
             (Op::Refresh, Method::Find) => {

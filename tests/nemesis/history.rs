@@ -37,6 +37,15 @@ pub struct Question {
     pub key: u32,
 }
 
+/// Questions of one group have a tag in common.
+const GROUPS: u32 = 4;
+
+impl Question {
+    pub fn group(self) -> u32 {
+        self.key % GROUPS
+    }
+}
+
 /// What the cached methods return: it says where it comes from.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Value {
@@ -89,6 +98,8 @@ pub enum Op {
     Invalidate,
     /// Of every question of the method.
     InvalidateAll,
+    /// Of every question of the same group, of all methods.
+    InvalidateTag,
     /// Of every question.
     Purge,
 }
@@ -96,7 +107,10 @@ pub enum Op {
 impl Op {
     /// Whether it removes entries.
     pub fn removes(self) -> bool {
-        matches!(self, Self::Invalidate | Self::InvalidateAll | Self::Purge)
+        matches!(
+            self,
+            Self::Invalidate | Self::InvalidateAll | Self::InvalidateTag | Self::Purge
+        )
     }
 
     /// Whether an operation that is asked of one question removes the entry of another.
@@ -104,6 +118,7 @@ impl Op {
         match self {
             Self::Purge => true,
             Self::InvalidateAll => of.method == other.method,
+            Self::InvalidateTag => of.group() == other.group(),
             _ => of == other,
         }
     }

@@ -68,6 +68,7 @@ pub fn summary(breaches: &[String]) -> String {
 enum Whose {
     Question(Question),
     Method(Method),
+    Group(u32),
     Cache,
 }
 
@@ -188,6 +189,7 @@ impl Rules<'_> {
             let whose = match call.op {
                 Op::Purge => Whose::Cache,
                 Op::InvalidateAll => Whose::Method(call.question.method),
+                Op::InvalidateTag => Whose::Group(call.question.group()),
                 _ => Whose::Question(call.question),
             };
             let floors = floors.entry(whose).or_default();
@@ -207,6 +209,7 @@ impl Rules<'_> {
             let floors_us = [
                 Whose::Question(call.question),
                 Whose::Method(call.question.method),
+                Whose::Group(call.question.group()),
                 Whose::Cache,
             ];
             let floors_us = floors_us.map(|whose| floor_us(whose, call.invoked_us));

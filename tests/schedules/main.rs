@@ -14,6 +14,7 @@ mod flights;
 #[allow(dead_code, unreachable_pub)]
 mod single_flight;
 mod sync;
+mod tag_clock;
 
 use std::cell::Cell;
 
