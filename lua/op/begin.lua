@@ -1,6 +1,6 @@
 -- lua/op/begin.lua
 -- needs: RANKING, VALUES, clock, is_alive, is_current, epoch_of, register, lease_of, set_lease, keep_leases,
---   NO_HOLDER, LONGEST_PAUSE_MS, SKEW_MS, tags_of
+--   NO_HOLDER, LONGEST_PAUSE_MS, SKEW_MS, LEASES, CLOCK, tags_of
 -- ARGV: field, forced_us, token, lease_ms, manner, unwanted, method, new epoch if the method has none;
 --   if it may have tags, those of the call, 8 bytes each
 -- returns: {now_us, 'hit', epoch, entry, tags}, {now_us, 'wait', epoch, left_ms, token of the lease} or
@@ -35,5 +35,7 @@ if left_ms > 0 and holder ~= token and manner >= (is_pause and 2 or 1) then
 end
 local epoch = register(method, string.sub(field, 17), ARGV[8])
 set_lease(field, now_ms + lease_ms, token, awaited, epoch .. method)
+-- Invalidations of tags pass by a pair that has no clock.
+if tags then redis.call('HSETNX', LEASES, CLOCK, string.rep('\0', 28)) end
 keep_leases(now_ms)
 return {now_us, 'lead', epoch, tags}

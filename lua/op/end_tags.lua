@@ -6,11 +6,11 @@
 -- Above MOST_STAMPS the older half is forgotten: what began before those counts as invalidated.
 local MOST_STAMPS = 10000
 
--- Without the key there are no epochs, and without those no entries.
-if redis.call('HLEN', LEASES) == 0 then return 0 end
+-- Without a clock nothing with tags has been computed since there are epochs.
+local clock = redis.call('HGET', LEASES, CLOCK)
+if not clock then return 0 end
 -- A server that is full lets a script write on that has freed something, or tried to.
 redis.call('HDEL', LEASES, '')
-local clock = redis.call('HGET', LEASES, CLOCK) or string.rep('\0', 28)
 local now, before, stamps, middle = struct.unpack('<I8I8I4I8', clock)
 now = now + 1
 
@@ -25,10 +25,14 @@ end
 local forgotten = 0
 local function forget(until_now)
   local some = forget_tags(until_now)
-  before, stamps, forgotten = until_now, math.max(stamps - some, 0), forgotten + some
+  before, stamps = math.max(before, until_now), math.max(stamps - some, 0)
+  forgotten = forgotten + some
 end
 
-if #ARGV == 1 then forget(now) end
+if #ARGV == 1 then
+  forget(now)
+  middle = 0
+end
 for i = 2, #ARGV do stamp(ARGV[i]) end
 if middle == 0 and stamps >= MOST_STAMPS / 2 then middle = now end
 if stamps > MOST_STAMPS then

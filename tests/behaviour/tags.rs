@@ -593,3 +593,80 @@ async fn names_of_tags_may_be_any_text() {
         );
     }
 }
+
+/// Two builds of one method, of which one gives its entries no tags: as during a deployment.
+mod builds {
+    use super::{AtomicU64, Ordering, Tags, cache_impl};
+
+    pub static ROW: AtomicU64 = AtomicU64::new(0);
+
+    pub fn of_user(_: &u64) -> Tags {
+        Tags::new().with("user", &7)
+    }
+
+    macro_rules! build {
+        ($build:ident, $($tags:tt)*) => {
+            pub mod $build {
+                use super::{Ordering, ROW, cache_impl};
+
+                pub struct Orders;
+
+                #[cache_impl(ttl = "1h")]
+                impl Orders {
+                    #[cache(name = "orders.find" $($tags)*)]
+                    pub async fn find(&self, id: u64) -> u64 {
+                        id + ROW.load(Ordering::SeqCst)
+                    }
+                }
+            }
+        };
+    }
+    build!(without,);
+    build!(by_value, , tags_fn = super::of_user);
+    build!(by_argument, , tags(user = 7));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn builds_with_other_tags_have_other_entries() {
+    let server = Server::start();
+    let name = unique("builds-and-tags");
+    let cache = || {
+        let builder = Cache::builder(&name).redis(server.url());
+        builder.deadline(PATIENT).build().unwrap()
+    };
+    let (before, after, later) = (cache(), cache(), cache());
+    let without = builds::without::Orders.cached(&before);
+    let by_value = builds::by_value::Orders.cached(&after);
+    let by_argument = builds::by_argument::Orders.cached(&later);
+    for row in [0, 10, 20] {
+        builds::ROW.store(row, Ordering::SeqCst);
+        let user = Cache::tag(&before, "user", &7);
+        user.invalidate().await.unwrap();
+        assert_eq!(by_value.find(1).await, 1 + row);
+        assert_eq!(by_argument.find(1).await, 1 + row);
+        // It stores what has no tags, which the others do not read.
+        without.entry().find(1).invalidate().await.unwrap();
+        assert_eq!(without.find(1).await, 1 + row);
+    }
+}
+
+/// A process that does not know the policy of a pair finds it neither to purge nor by a scan. Others have listed it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_purge_leaves_pairs_in_the_index_that_it_does_not_know() {
+    let server = Arc::new(Server::start());
+    let name = unique("unknown-policy");
+    let builder = || Cache::builder(&name).redis(server.url()).deadline(PATIENT);
+    let own = || {
+        let policy = CustomPolicy::new("own").in_memory(Policy::Fifo);
+        builder().policy(policy.build().unwrap())
+    };
+    let test = Test::on(Some(&server), || own().build().unwrap());
+    let stranger = builder().build().unwrap();
+    test.of_user(1).await;
+    for row in 1..4 {
+        stranger.purge().await.unwrap();
+        test.table.row.store(row, Ordering::SeqCst);
+        stranger.tag("user", &1).invalidate().await.unwrap();
+        assert_eq!(test.of_user(1).await, vec![row; 12]);
+    }
+}

@@ -42,7 +42,8 @@ fn declaration(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs
     }
     let site = context.site_of(method.name());
     let named = args.name.as_ref().map(|name| &name.0);
-    let fingerprint = fingerprint(private, method, named.is_some());
+    let tags = tags::tokens(context, args);
+    let fingerprint = fingerprint(private, method, named.is_some(), tags);
     let named = named.map(|name| quote!(.named(#name)));
     let (methods, in_module) = (context.methods_type(), names::in_module());
     let options = options(context, &context.block.args, args);
@@ -65,9 +66,18 @@ fn declaration(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs
     }
 }
 
-/// Of the method's tokens; where `#[cfg]` chooses among them, also of what it chooses in this build.
-fn fingerprint(private: &TokenStream, method: &Method<'_>, is_named: bool) -> TokenStream {
-    let digest = fingerprint::method(method.item, is_named);
+/// Of the method's tokens; where `#[cfg]` chooses among them, also of what it chooses in this build. And of its tags:
+/// a build whose entries have other tags, or none, does not find those that it invalidates.
+fn fingerprint(
+    private: &TokenStream,
+    method: &Method<'_>,
+    is_named: bool,
+    tags: Option<TokenStream>,
+) -> TokenStream {
+    let mut digest = fingerprint::method(method.item, is_named);
+    if let Some(tags) = tags {
+        digest = fingerprint::tokens(quote!(#(#digest)* #tags));
+    }
     let digest = quote!([#(#digest),*]);
     let conditions = fingerprint::conditions(method.item);
     if conditions.is_empty() {

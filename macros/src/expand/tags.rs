@@ -71,6 +71,19 @@ fn made(context: &Context<'_>, args: &MethodArgs, this: &TokenStream) -> Option<
     (!each.is_empty()).then(|| quote!(#krate::Tags::new() #(#each)*))
 }
 
+/// All that says which tags the entries of a method have, for its fingerprint; `None` where they have none.
+pub(super) fn tokens(context: &Context<'_>, args: &MethodArgs) -> Option<TokenStream> {
+    let mut tags: Vec<_> = args::effective_tags(&context.block.args, args)
+        .into_iter()
+        .map(|tag| (text(tag), tag.value.to_token_stream()))
+        .collect();
+    tags.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let of_value = args.tags_fn.as_ref().map(|tags_fn| &tags_fn.0);
+    let is_any = !tags.is_empty() || of_value.is_some();
+    let tags = tags.iter().map(|(name, value)| quote!(#name = #value));
+    is_any.then(|| quote!(tags(#(#tags),*) #of_value))
+}
+
 /// The names of a method's tags.
 pub(super) fn names(context: &Context<'_>, args: &MethodArgs) -> Vec<String> {
     let tags = args::effective_tags(&context.block.args, args);

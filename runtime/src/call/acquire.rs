@@ -64,7 +64,7 @@ impl Attempt<'_> {
             if holder.is_of(self.call.engine.id()) || wait.is_over() {
                 // Several leaders of one flight share a lease: if they preempted each other, they
                 // would all compute in vain.
-                if let Some(shared) = Lease::of(holder) {
+                if let Some(shared) = Lease::of(holder, self.seen) {
                     lease.close();
                     return Ok(LeaseOrEntry::Lease(shared));
                 }

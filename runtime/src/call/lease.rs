@@ -83,10 +83,12 @@ impl Lease {
 
     /// The lease of this process with this token, if it has been granted and still permits a put. One that has not
     /// may yet be asked for again, and would then cover what was computed before that.
-    pub(super) fn of(token: Token) -> Option<Self> {
+    /// Nor one that a tag may have overtaken since: what is computed under it would not be stored.
+    pub(super) fn of(token: Token, seen: Option<StoreView>) -> Option<Self> {
         let held = all_held().get(&token).and_then(Weak::upgrade)?;
-        let is_granted = held.granted.get().is_some();
-        (is_granted && held.is_open.load(Ordering::SeqCst)).then_some(Self(held))
+        let granted = held.granted.get()?;
+        let is_overtaken = seen.is_some_and(|seen| seen.origin.began > granted.origin.began);
+        (!is_overtaken && held.is_open.load(Ordering::SeqCst)).then_some(Self(held))
     }
 
     pub(crate) fn token(&self) -> Token {

@@ -122,6 +122,7 @@ impl Memory {
             })
             .collect();
         let current: Vec<&Put> = puts.iter().copied().filter(is_current).collect();
+        content.end_leases_of(&pair.stem, puts);
         let Some(first) = outcomes
             .iter_mut()
             .find(|outcome| **outcome != PutOutcome::Fenced)
@@ -146,9 +147,6 @@ impl Memory {
             now.own_us,
             false,
         );
-        for put in current {
-            content.end_lease(&pair.stem, put.field);
-        }
         if is_sweep
             && swept != Some(0)
             && let Some(schedule) = content.sweeps.get(&pair.stem)

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::maxsize::MaxSize;
 use super::tag_clock::EndedTags;
@@ -11,6 +12,9 @@ use crate::key::digest::Field;
 use crate::key::tags::{Tag, TagIds};
 use crate::policy::Policy;
 use crate::settings::{StructureTtl, Touch};
+
+/// How long a pair counts as added to the index of tags.
+const INDEXED_FOR: Duration = Duration::from_secs(60);
 
 /// The keys of a set of entries: a ZSET that ranks them, a HASH of their values, and a HASH of leases.
 /// The layout decides which methods share a pair.
@@ -30,8 +34,8 @@ pub(crate) struct Pair {
     is_registered: AtomicBool,
     /// The tags that its method declares.
     pub(crate) tags: DeclaredTags,
-    /// The epoch in which this process has added the pair to the index of tags.
-    indexed_in: Mutex<Option<Epoch>>,
+    /// The epoch in which this process has added the pair to the index of tags, and when.
+    indexed_in: Mutex<Option<(Epoch, Instant)>>,
     /// What the store keeps for the pair in this process, found once.
     state: OnceLock<Box<dyn Any + Send + Sync>>,
 }
@@ -124,15 +128,17 @@ impl Pair {
     }
 
     /// Whether invalidations of tags find the pair: this process has seen to that in this epoch. The pair may have been
-    /// lost since an earlier one, and the index before that.
+    /// lost since an earlier one, and the index before that. A failover may lose a part of the index, and its mark not:
+    /// so the pair is added again from time to time.
     pub(crate) fn is_indexed(&self, epoch: Epoch) -> bool {
         let indexed_in = self.indexed_in.lock();
-        *indexed_in.unwrap_or_else(PoisonError::into_inner) == Some(epoch)
+        let indexed_in = *indexed_in.unwrap_or_else(PoisonError::into_inner);
+        indexed_in.is_some_and(|(known, at)| known == epoch && at.elapsed() < INDEXED_FOR)
     }
 
     pub(crate) fn set_indexed(&self, epoch: Epoch) {
         let indexed_in = self.indexed_in.lock();
-        *indexed_in.unwrap_or_else(PoisonError::into_inner) = Some(epoch);
+        *indexed_in.unwrap_or_else(PoisonError::into_inner) = Some((epoch, Instant::now()));
     }
 
     /// Where the state of its method is among the leases: see `lua/shared/epoch.lua`.

@@ -84,10 +84,10 @@ impl Redis {
         claimed: ClaimOutcome,
         left: Duration,
     ) -> Result<LeaseOutcome, Error> {
-        let (field, token) = (request.field, request.token);
+        let (field, token, since) = (request.field, request.token, Instant::now());
         let (on_held, is_set) = match claimed {
             ClaimOutcome::Decided(outcome) => {
-                return self.indexed(pair, (field, token), outcome).await;
+                return self.indexed(pair, (field, token), outcome, left).await;
             }
             ClaimOutcome::Undecided(on_held) => (on_held, false),
             ClaimOutcome::UndecidedWithLease(on_held) => (on_held, true),
@@ -102,7 +102,8 @@ impl Redis {
         if is_set && !matches!(outcome, Ok(LeaseOutcome::Granted(_))) {
             self.client.abandon(pair, field, token, 0);
         }
-        self.indexed(pair, (field, token), outcome?).await
+        let left = left.saturating_sub(since.elapsed());
+        self.indexed(pair, (field, token), outcome?, left).await
     }
 
     /// Before a computation of an entry with tags begins, their invalidations find its pair.
@@ -111,6 +112,7 @@ impl Redis {
         pair: &Arc<Pair>,
         (field, token): (Field, Token),
         outcome: LeaseOutcome,
+        left: Duration,
     ) -> Result<LeaseOutcome, Error> {
         let LeaseOutcome::Granted(view) = &outcome else {
             return Ok(outcome);
@@ -120,10 +122,10 @@ impl Redis {
             return Ok(outcome);
         }
         let its = pair.clone();
-        let index = self.client.run(Some(STEP), |client| async move {
+        let index = self.client.run(Some(left), |client| async move {
             client.index_tags(&its, epoch).await
         });
-        if let Err(error) = self.client.ask(Side::Write, pair, STEP, index).await {
+        if let Err(error) = self.client.ask(Side::Write, pair, left, index).await {
             self.release_lease(pair, field, token, Duration::ZERO);
             return Err(error);
         }
@@ -249,6 +251,8 @@ impl Store for Redis {
             if let Ok(LeaseOutcome::Granted(view)) = &outcome {
                 for other in &mut requests {
                     other.seen = Some(*view);
+                    // What the lookups found of tags is older than that.
+                    other.seen_tags = None;
                 }
             }
             outcomes.push(outcome);

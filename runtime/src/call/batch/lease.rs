@@ -139,7 +139,7 @@ impl BatchAttempt<'_> {
         if holder.is_of(self.engine.id()) || held.wait.is_over() {
             // Several leaders of one flight share a lease: if they preempted each other, they would all
             // compute in vain.
-            if let Some(shared) = Lease::of(holder) {
+            if let Some(shared) = Lease::of(holder, self.items[index].seen) {
                 held.lease.close();
                 self.items[index].leads_with(shared);
                 return None;

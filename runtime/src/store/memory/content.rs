@@ -9,7 +9,7 @@ use crate::entry::header::{self, Epoch};
 use crate::key::digest::{Build, Field, Fields};
 use crate::key::tags::TagIds;
 use crate::store::sweep::SweepSchedule;
-use crate::store::{LookupReply, Pair, RawEntry, Token};
+use crate::store::{LookupReply, Pair, Put, RawEntry, Token};
 
 #[derive(Default)]
 pub(super) struct Content {
@@ -119,6 +119,15 @@ impl Content {
     pub(super) fn end_lease(&mut self, stem: &str, field: Field) {
         if let Some(leases) = self.leases.get_mut(stem) {
             leases.remove(&field);
+        }
+    }
+
+    /// Ends the leases that puts were made under, also of those that a tag has overtaken, and of what is stored without.
+    pub(super) fn end_leases_of(&mut self, stem: &str, puts: &[&Put]) {
+        for put in puts {
+            if put.token.is_none() || put.token == self.lease(stem, put.field) {
+                self.end_lease(stem, put.field);
+            }
         }
     }
 

@@ -52,6 +52,7 @@ impl MemoryTags {
     /// All tags are invalidated.
     pub(super) fn forget_all(&mut self) -> u64 {
         self.clock.now += 1;
+        self.middle = 0;
         self.forget(self.clock.now)
     }
 

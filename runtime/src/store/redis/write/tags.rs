@@ -98,17 +98,7 @@ impl Client {
         tags: &EndedTags,
     ) -> Result<BTreeSet<String>, Error> {
         let index = keys.names.tag_index();
-        let fields = timed(self.reply(redis::cmd("HKEYS").arg(&index))).await?;
-        let Value::Array(fields) = fields else {
-            return Err(unexpected());
-        };
-        let fields: Vec<Vec<u8>> = fields
-            .into_iter()
-            .map(|field| match field {
-                Value::BulkString(field) => Ok(field),
-                _ => Err(unexpected()),
-            })
-            .collect::<Result<_, _>>()?;
+        let fields = self.index_fields(&index).await?;
         let listed = fields.iter().filter_map(|field| stem_of(field, tags));
         if fields.iter().any(|field| field == COMPLETE) {
             return Ok(listed.collect());
@@ -128,7 +118,8 @@ impl Client {
         let scan = [&[SEPARATOR][..], &random::bits().to_le_bytes()].concat();
         let mut begin = redis::cmd("HSET");
         begin.arg(index).arg(&scan).arg("");
-        timed(self.reply(&begin)).await?;
+        // Where nothing can be written, as on a server that is full, what the scan finds will do.
+        let _ = timed(self.reply(&begin)).await;
         let stems = self.stems(keys).await?;
         let mut complete = redis::cmd("EVAL");
         complete
@@ -137,18 +128,44 @@ impl Client {
             .arg(index);
         complete.arg(&scan).arg(stems.iter().collect::<Vec<_>>());
         // If the index was lost meanwhile, the next invalidation scans once more.
-        timed(self.reply(&complete)).await?;
+        let _ = timed(self.reply(&complete)).await;
         Ok(stems)
     }
 
-    /// The pairs of a cache have been removed.
+    /// The pairs of a cache have been removed, but for those that this process does not know by their names.
     pub(crate) async fn forget_tag_index(self: &Arc<Self>, keys: &KeySpace) -> Result<(), Error> {
-        let index = keys.names.tag_index();
+        let keys = keys.clone();
         self.run(None, |client| async move {
-            timed(client.reply(redis::cmd("UNLINK").arg(&index))).await
+            let index = keys.names.tag_index();
+            let mut forget = redis::cmd("HDEL");
+            // The mark as well: a pair that is made meanwhile may be among those.
+            forget.arg(&index).arg(COMPLETE);
+            for field in client.index_fields(&index).await? {
+                if let Some(stem) = stem_of(&field, &EndedTags::All)
+                    && keys
+                        .names
+                        .stem_of(&format!("{stem}:0"), &keys.policies)
+                        .is_some()
+                {
+                    forget.arg(field);
+                }
+            }
+            timed(client.reply(&forget)).await
         })
         .await
         .map(drop)
+    }
+
+    async fn index_fields(&self, index: &str) -> Result<Vec<Vec<u8>>, Error> {
+        let fields = timed(self.reply(redis::cmd("HKEYS").arg(index))).await?;
+        let Value::Array(fields) = fields else {
+            return Err(unexpected());
+        };
+        let each = fields.into_iter().map(|field| match field {
+            Value::BulkString(field) => Ok(field),
+            _ => Err(unexpected()),
+        });
+        each.collect()
     }
 
     async fn reply(&self, cmd: &Cmd) -> Result<Value, Error> {
