@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use redis_func_cache::{Cache, CacheBuilder, CacheExt as _, ErrorKind, Tags, Touch, cache_impl};
+use redis_func_cache::{
+    Cache, CacheBuilder, CacheExt as _, CustomPolicy, ErrorKind, Policy, Tags, Touch, cache_impl,
+};
 use serde::{Deserialize, Serialize, Serializer};
 use support::{Cluster, PATIENT, Server, check_pairs, unique};
 use tokio::sync::watch;
