@@ -602,6 +602,7 @@ mod builds {
 
     pub static ROW: AtomicU64 = AtomicU64::new(0);
 
+    #[allow(clippy::trivially_copy_pass_by_ref)] // `tags_fn` is given a reference
     pub fn of_user(_: &u64) -> Tags {
         Tags::new().with("user", &7)
     }

@@ -194,7 +194,7 @@ async fn a_large_value_goes_by_another_connection_than_small_ones() {
         .filter(|put| {
             put.arguments
                 .iter()
-                .any(|argument| argument.starts_with(&[2, 1, 0, 0]))
+                .any(|argument| argument.starts_with(&[3, 1, 0, 0]))
         })
         .partition(|put| put.arguments.iter().any(|argument| argument.len() > LARGE));
     let connections =

@@ -187,7 +187,7 @@ impl World {
                 else {
                     return next.begin(at, broken);
                 };
-                // By what the lookup has seen. Whoever has joined the flight by now is given it, too.
+                // By what the lookup has seen. All that have joined the flight by now are given it, too.
                 if let Some(entry) = self.entry
                     && Self::is_current(entry, seen, broken)
                 {

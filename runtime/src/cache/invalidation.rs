@@ -122,16 +122,12 @@ pub(super) async fn drop_all(engine: &Engine, bound: &BoundMethod) -> Result<(),
     dropped
 }
 
-/// Drops all entries of tags. Later calls do not join what is being computed for one.
+/// Drops all entries of tags. Later calls may join what is being computed for one, and are not given what that returns: it
+/// is fenced, and one of them computes.
 pub(super) async fn end_tags(engine: &Engine, tags: &PendingTags) -> Result<(), Error> {
     let (store, ended) = (engine.store(), tags.ended());
     let keys = engine.key_space();
     let dropped = store.end_tags(&keys, &ended, TagEnd::Invalidate).await;
-    for bound in engine.methods() {
-        if bound.pair.tags.may_be_of(&ended) {
-            engine.flights().detach_method(bound.pair.method);
-        }
-    }
     dropped.map(|forgotten| engine.count_forgotten_tags(forgotten))
 }
 

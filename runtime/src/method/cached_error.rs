@@ -63,11 +63,9 @@ pub trait ErrorForm: Sized {
 }
 
 /// The whole error.
-#[derive(Debug)]
 pub struct WholeError<E>(E);
 
 /// Only that there was an error: `err_value` makes it again.
-#[derive(Debug)]
 pub struct ErrorMarker<E>(Option<E>);
 
 impl<E: Value> ErrorForm for WholeError<E> {
@@ -244,6 +242,19 @@ impl<F: ErrorForm> Clone for CachedErrors<F> {
 }
 
 impl<F: ErrorForm> Copy for CachedErrors<F> {}
+
+// Errors of users are not for logs.
+impl<E> fmt::Debug for WholeError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WholeError").finish_non_exhaustive()
+    }
+}
+
+impl<E> fmt::Debug for ErrorMarker<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ErrorMarker").finish_non_exhaustive()
+    }
+}
 
 impl<F: ErrorForm> fmt::Debug for CachedErrors<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

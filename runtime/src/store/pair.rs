@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::maxsize::MaxSize;
-use super::tag_clock::EndedTags;
 use crate::entry::header::Epoch;
 use crate::key::digest::Field;
-use crate::key::tags::{Tag, TagIds};
+use crate::key::tags::TagIds;
 use crate::policy::Policy;
 use crate::settings::{StructureTtl, Touch};
 
@@ -53,17 +52,6 @@ pub(crate) struct DeclaredTags {
 impl DeclaredTags {
     pub(crate) fn are_any(&self) -> bool {
         self.of_values || !self.names.is_empty()
-    }
-
-    /// Whether entries may have one of these tags.
-    pub(crate) fn may_be_of(&self, ended: &EndedTags) -> bool {
-        match ended {
-            EndedTags::All => self.are_any(),
-            EndedTags::Of(tags) => {
-                let is_declared = |tag: &Tag| self.names.contains(&&*tag.name);
-                self.of_values || tags.iter().any(is_declared)
-            }
-        }
     }
 }
 
