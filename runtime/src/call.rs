@@ -342,7 +342,7 @@ impl<'a> Call<'a> {
 /// None yet; of a method whose entries may have tags.
 fn declared_tags(method: Option<&BoundMethod>) -> TagIds {
     match method {
-        Some(method) if method.pair.tags.are_any() => TagIds::of(&[]),
+        Some(method) if method.pair.tags.are_any() => TagIds::none_yet(),
         _ => TagIds::NONE,
     }
 }

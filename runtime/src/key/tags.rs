@@ -113,6 +113,11 @@ impl TagIds {
     /// Of a method without tags.
     pub(crate) const NONE: Self = Self(None);
 
+    /// Of a method that has some, whatever this entry has. Allocates nothing.
+    pub(crate) fn none_yet() -> Self {
+        Self(Some(Arc::default()))
+    }
+
     pub(crate) fn of(ids: &[TagId]) -> Self {
         Self(Some(ids.into()))
     }
