@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::attempt::KeyedCall;
 use crate::engine::single_flight::EncodedValue;
 use crate::entry::codec::{self, CodecError};
-use crate::entry::header::{self, Age, Label, Origin, VerifiedEntry};
+use crate::entry::header::{self, Age, ClientHeader, Origin, VerifiedEntry};
 use crate::entry::seal::{self, Context};
 use crate::error::{Error, ErrorKind};
 use crate::key::tags::TagIds;
@@ -44,7 +44,7 @@ impl KeyedCall<'_> {
         let tags = self.check_tags(&verified, reply)?;
         let age = Age {
             times: verified.times,
-            cost_us: verified.label.cost_us,
+            cost_us: verified.header.cost_us,
             now_us: reply.now_us,
             is_expired_by_tag: tags == TagCheck::Expired,
         };
@@ -54,10 +54,10 @@ impl KeyedCall<'_> {
             return None;
         }
         // A method that shares entries with this one may cache errors.
-        if verified.label.flags & header::ERROR != 0 && !self.method.caches_errors {
+        if verified.header.flags & header::ERROR != 0 && !self.method.caches_errors {
             return None;
         }
-        match self.open(verified.label.flags, verified.payload) {
+        match self.open(verified.header.flags, verified.payload) {
             Ok(opened) => Some((opened, age)),
             Err(_) => {
                 self.discard_unreadable(Some(bytes));
@@ -125,7 +125,7 @@ impl KeyedCall<'_> {
         if is_stale || !times.are_alive(now_ms) {
             Miss::Expired
         } else if !verified.may_be_served(now_ms, reply.epoch)
-            || verified.label.flags & header::ERROR != 0
+            || verified.header.flags & header::ERROR != 0
             || self.check_tags(&verified, reply).is_none()
         {
             // It was invalidated together with others, or is another method's error.
@@ -159,10 +159,10 @@ impl KeyedCall<'_> {
     #[inline]
     pub(crate) fn verify<'e>(&self, bytes: &'e [u8]) -> Option<VerifiedEntry<'e>> {
         let mut verified = header::verify(bytes).filter(|verified| {
-            let label = verified.label;
-            label.identity == self.key.identity
-                && label.method == self.method.pair.method
-                && label.codec == self.method.codec.id()
+            let header = verified.header;
+            header.identity == self.key.identity
+                && header.method == self.method.pair.method
+                && header.codec == self.method.codec.id()
         })?;
         verified.times = self.method.times_here(verified.times);
         Some(verified)
@@ -250,21 +250,21 @@ impl KeyedCall<'_> {
         }
         let flags = codec::compress(&mut tail, payload, limits.compress_above);
         let tagged = if of_value == 0 { 0 } else { header::TAGGED };
-        let label = Label {
+        let header = ClientHeader {
             codec: self.method.codec.id(),
             flags: flag | flags | tagged | limits.seal.flag(),
             identity: self.key.identity,
             method: self.method.pair.method,
             cost_us: u32::try_from(cost.as_micros()).unwrap_or(u32::MAX),
         };
-        let context = self.seal_context(label.flags);
+        let context = self.seal_context(header.flags);
         limits
             .seal
             .close(&context, &mut tail, payload, hard_ms)
             .map_err(|_| Error::new(ErrorKind::Encode, "the value cannot be sealed"))?;
         Ok(Put {
             field: self.key.field,
-            entry: header::close(label, tail)
+            entry: header::close(header, tail)
                 .ok_or_else(|| Error::new(ErrorKind::TooLarge, "the value has over 4 GiB"))?,
             soft_ms,
             hard_ms,
@@ -314,7 +314,7 @@ pub(crate) fn shared(put: &Put) -> Arc<EncodedValue> {
 pub(crate) fn shared_of(entry: &[u8]) -> Option<Arc<EncodedValue>> {
     let verified = header::verify(entry)?;
     Some(Arc::new(EncodedValue {
-        flags: verified.label.flags,
+        flags: verified.header.flags,
         payload: verified.payload.to_vec(),
     }))
 }

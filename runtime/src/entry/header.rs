@@ -44,13 +44,13 @@ pub(crate) const ERROR: u8 = 8;
 /// Check, instants, epoch, clock of tags.
 const STAMP: usize = 44;
 /// What stands between those and the payload.
-const LABEL: usize = HEADER - HEAD - STAMP;
+const CLIENT_HEADER: usize = HEADER - HEAD - STAMP;
 const VERSION: u8 = 3;
 const STAMP_MODULUS: u64 = 4_294_967_291;
 
 /// What the client knows of an entry before the server stamps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Label {
+pub(crate) struct ClientHeader {
     pub(crate) codec: u8,
     pub(crate) flags: u8,
     pub(crate) identity: u64,
@@ -113,7 +113,7 @@ impl Age {
 /// An entry whose every byte was verified.
 #[derive(PartialEq, Eq)]
 pub(crate) struct VerifiedEntry<'a> {
-    pub(crate) label: Label,
+    pub(crate) header: ClientHeader,
     pub(crate) times: Times,
     pub(crate) origin: Origin,
     /// Of the value itself, 8 bytes each.
@@ -146,7 +146,7 @@ pub(crate) struct UnstampedEntry {
 impl fmt::Debug for VerifiedEntry<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifiedEntry")
-            .field("label", &self.label)
+            .field("header", &self.header)
             .field("times", &self.times)
             .field("bytes", &self.payload.len())
             .finish_non_exhaustive()
@@ -161,9 +161,9 @@ impl fmt::Debug for UnstampedEntry {
     }
 }
 
-/// Starts a tail: room for the label, then the tags of the value, to be followed by the payload and closed by [`close`].
+/// Starts a tail: room for the client's header, then the tags of the value, to be followed by the payload and closed by [`close`].
 pub(crate) fn tail(value_tags: &[TagId]) -> Vec<u8> {
-    let mut tail = vec![0; LABEL];
+    let mut tail = vec![0; CLIENT_HEADER];
     if !value_tags.is_empty() {
         let count =
             u16::try_from(value_tags.len()).expect("an entry has a thousand tags at the most");
@@ -177,7 +177,7 @@ pub(crate) fn tail(value_tags: &[TagId]) -> Vec<u8> {
 
 /// How long a tail is without a payload.
 pub(crate) fn payload_in_tail(value_tags: usize) -> usize {
-    LABEL + tags_len(value_tags)
+    CLIENT_HEADER + tags_len(value_tags)
 }
 
 /// Of the most tags that a value may have.
@@ -193,7 +193,7 @@ const fn tags_len(value_tags: usize) -> usize {
 
 /// The payload of a tail that has been closed.
 pub(crate) fn payload_of(entry: &UnstampedEntry) -> &[u8] {
-    let rest = &entry.tail[LABEL..];
+    let rest = &entry.tail[CLIENT_HEADER..];
     split(entry.head[2], rest).map_or(&[], |(_, payload)| payload)
 }
 
@@ -207,15 +207,15 @@ fn split(flags: u8, rest: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(8 * usize::from(u16::from_le_bytes(*count)))
 }
 
-/// Writes the label in front of the payload. `None` if the payload is longer than 4 GiB.
-pub(crate) fn close(label: Label, mut tail: Vec<u8>) -> Option<UnstampedEntry> {
-    let length = u32::try_from(tail.len() - LABEL).ok()?;
-    let head = [VERSION, label.codec, label.flags, 0];
-    tail[0..8].copy_from_slice(&label.identity.to_le_bytes());
-    tail[8..16].copy_from_slice(&label.method.to_le_bytes());
-    tail[16..20].copy_from_slice(&label.cost_us.to_le_bytes());
+/// Writes the client's header in front of the payload. `None` if the payload is longer than 4 GiB.
+pub(crate) fn close(header: ClientHeader, mut tail: Vec<u8>) -> Option<UnstampedEntry> {
+    let length = u32::try_from(tail.len() - CLIENT_HEADER).ok()?;
+    let head = [VERSION, header.codec, header.flags, 0];
+    tail[0..8].copy_from_slice(&header.identity.to_le_bytes());
+    tail[8..16].copy_from_slice(&header.method.to_le_bytes());
+    tail[16..20].copy_from_slice(&header.cost_us.to_le_bytes());
     tail[20..24].copy_from_slice(&length.to_le_bytes());
-    let checksum = checksum(&head, &tail[0..24], &tail[LABEL..]);
+    let checksum = checksum(&head, &tail[0..24], &tail[CLIENT_HEADER..]);
     tail[24..32].copy_from_slice(&checksum.to_le_bytes());
     Some(UnstampedEntry { head, tail })
 }
@@ -258,7 +258,7 @@ pub(crate) fn verify(bytes: &[u8]) -> Option<VerifiedEntry<'_>> {
     }
     let (tags, payload) = split(bytes[2], rest)?;
     Some(VerifiedEntry {
-        label: Label {
+        header: ClientHeader {
             codec: bytes[1],
             flags: bytes[2],
             identity: u64_at(bytes, 48),
@@ -334,29 +334,29 @@ fn stamp_check(times: Times, Origin { epoch, began }: Origin) -> u32 {
 }
 
 #[inline]
-fn checksum(head: &[u8], label: &[u8], payload: &[u8]) -> u64 {
+fn checksum(head: &[u8], header: &[u8], payload: &[u8]) -> u64 {
     // Most entries are small: to bring the parts together costs less than to set up a hasher.
     let together = match payload.len() {
-        0..200 => checksum_together::<{ 200 + 28 }>(head, label, payload),
-        _ => checksum_together::<512>(head, label, payload),
+        0..200 => checksum_together::<{ 200 + 28 }>(head, header, payload),
+        _ => checksum_together::<512>(head, header, payload),
     };
     if let Some(checksum) = together {
         return checksum;
     }
     let mut hasher = Xxh3::new();
     hasher.update(head);
-    hasher.update(label);
+    hasher.update(header);
     hasher.update(payload);
     hasher.digest()
 }
 
 #[inline]
-fn checksum_together<const N: usize>(head: &[u8], label: &[u8], payload: &[u8]) -> Option<u64> {
+fn checksum_together<const N: usize>(head: &[u8], header: &[u8], payload: &[u8]) -> Option<u64> {
     let mut whole = [0; N];
-    let before = head.len() + label.len();
+    let before = head.len() + header.len();
     let whole = whole.get_mut(..before + payload.len())?;
     whole[..head.len()].copy_from_slice(head);
-    whole[head.len()..before].copy_from_slice(label);
+    whole[head.len()..before].copy_from_slice(header);
     whole[before..].copy_from_slice(payload);
     Some(xxh3_64(whole))
 }

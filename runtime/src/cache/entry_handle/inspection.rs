@@ -53,7 +53,7 @@ where
             size: bytes.len(),
             codec: call.method.codec.clone(),
             is_error: header::is_error(bytes),
-            cost: Duration::from_micros(verified.label.cost_us.into()),
+            cost: Duration::from_micros(verified.header.cost_us.into()),
             build: format!("{:08x}", u32::from_be_bytes(call.key.field.build())),
         }))
     }

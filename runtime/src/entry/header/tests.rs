@@ -1,6 +1,6 @@
 use super::*;
 
-const LABEL: Label = Label {
+const CLIENT: ClientHeader = ClientHeader {
     codec: 1,
     flags: 0,
     identity: 0x1122_3344_5566_7788,
@@ -27,7 +27,7 @@ fn entry_with(tags: &[TagId]) -> Vec<u8> {
     tail.extend_from_slice(b"payload");
     let flags = if tags.is_empty() { 0 } else { TAGGED };
     stamp(
-        &close(Label { flags, ..LABEL }, tail).unwrap(),
+        &close(ClientHeader { flags, ..CLIENT }, tail).unwrap(),
         TIMES,
         ORIGIN,
     )
@@ -46,14 +46,14 @@ fn entry_bytes_are_golden() {
 fn an_entry_is_read_back_whole() {
     let bytes = entry();
     let verified = verify(&bytes).unwrap();
-    assert_eq!((verified.label, verified.times), (LABEL, TIMES));
+    assert_eq!((verified.header, verified.times), (CLIENT, TIMES));
     assert_eq!(
         (verified.payload, verified.origin),
         (&b"payload"[..], ORIGIN)
     );
     assert_eq!(verified.value_tags().len(), 0);
     assert!(is_alive(&bytes, TIMES.hard_ms - 1) && !is_alive(&bytes, TIMES.hard_ms));
-    assert_eq!(method_of(&bytes), Some(LABEL.method));
+    assert_eq!(method_of(&bytes), Some(CLIENT.method));
     assert!(is_of_epoch(&bytes, Some(EPOCH)) && !is_of_epoch(&bytes, None));
     assert!(!is_of_epoch(&bytes, Some(Epoch::default())));
 }
@@ -71,12 +71,12 @@ fn tags_of_a_value_stand_before_its_payload() {
     }
     // Of more tags than there are bytes.
     let mut tail = tail(&[7]);
-    tail[super::LABEL] = 2;
-    let label = Label {
+    tail[CLIENT_HEADER] = 2;
+    let header = ClientHeader {
         flags: TAGGED,
-        ..LABEL
+        ..CLIENT
     };
-    let bytes = stamp(&close(label, tail).unwrap(), TIMES, ORIGIN);
+    let bytes = stamp(&close(header, tail).unwrap(), TIMES, ORIGIN);
     assert_eq!((verify(&bytes), payload(&bytes)), (None, &[][..]));
 }
 
