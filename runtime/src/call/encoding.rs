@@ -147,11 +147,13 @@ impl KeyedCall<'_> {
     #[inline]
     pub(crate) fn within_limit<'e>(&self, bytes: &'e [u8]) -> Option<&'e [u8]> {
         let tags = if self.method.pair.tags.of_values {
-            header::LONGEST_TAGS
+            header::TAGS_ROOM
         } else {
             0
         };
-        let largest = self.engine.limits().max_entry_bytes + header::HEADER + tags + seal::OVERHEAD;
+        let value = self.engine.limits().max_entry_bytes + seal::OVERHEAD;
+        // Another build may label what this one does not.
+        let largest = header::HEADER + header::LABEL_ROOM + tags + value;
         (bytes.len() <= largest).then_some(bytes)
     }
 
@@ -173,7 +175,8 @@ impl KeyedCall<'_> {
     fn open(&self, flags: u8, payload: &[u8]) -> Result<Option<Vec<u8>>, CodecError> {
         let limits = self.engine.limits();
         let unsealed = limits.seal.open(&self.seal_context(flags), payload)?;
-        let compressed = flags & !(seal::SEALED | header::TAGGED | header::ERROR);
+        let other = seal::SEALED | header::LABELED | header::TAGGED | header::ERROR;
+        let compressed = flags & !other;
         let opened = codec::decompress(unsealed, compressed, limits.max_entry_bytes)?;
         Ok(match opened {
             Cow::Borrowed(_) => None,
@@ -218,26 +221,24 @@ impl KeyedCall<'_> {
         value_tags: Result<TagIds, Error>,
     ) -> Result<Put, Error> {
         let value_tags = value_tags?;
-        let mut tail = header::tail(value_tags.as_slice());
+        let mut tail = header::tail(&self.label, value_tags.as_slice());
+        let payload = tail.len();
         self.method
             .codec
             .encode(value, &mut tail)
             .map_err(|_| Error::new(ErrorKind::Encode, "the codec cannot encode the value"))?;
-        self.close(tail, cost, flag, lifetimes, &value_tags)
+        self.close(tail, payload, (cost, flag, lifetimes), &value_tags)
     }
 
-    /// The entry for an encoded value or error.
+    /// The entry for an encoded value or error, which begins at `payload`.
     fn close(
         &self,
         mut tail: Vec<u8>,
-        cost: Duration,
-        flag: u8,
-        (soft_ms, hard_ms): (u64, u64),
+        payload: usize,
+        (cost, flag, (soft_ms, hard_ms)): (Duration, u8, (u64, u64)),
         value_tags: &TagIds,
     ) -> Result<Put, Error> {
         let limits = self.engine.limits();
-        let of_value = value_tags.as_slice().len();
-        let payload = header::payload_in_tail(of_value);
         let bytes = tail.len() - payload;
         if bytes > limits.max_entry_bytes {
             return Err(Error::new(
@@ -249,10 +250,14 @@ impl KeyedCall<'_> {
             ));
         }
         let flags = codec::compress(&mut tail, payload, limits.compress_above);
-        let tagged = if of_value == 0 { 0 } else { header::TAGGED };
+        let tagged = match value_tags.as_slice() {
+            [] => 0,
+            _ => header::TAGGED,
+        };
+        let labeled = self.label.as_str().map_or(0, |_| header::LABELED);
         let header = ClientHeader {
             codec: self.method.codec.id(),
-            flags: flag | flags | tagged | limits.seal.flag(),
+            flags: flag | flags | tagged | labeled | limits.seal.flag(),
             identity: self.key.identity,
             method: self.method.pair.method,
             cost_us: u32::try_from(cost.as_micros()).unwrap_or(u32::MAX),

@@ -211,6 +211,7 @@ impl Attempt<'_> {
             method,
             key,
             tags,
+            ..
         } = &self.call;
         engine
             .any_store()
@@ -225,6 +226,7 @@ impl Attempt<'_> {
             method,
             key,
             tags,
+            ..
         } = &self.call;
         let tags = self.recheck.as_ref().unwrap_or(tags);
         engine

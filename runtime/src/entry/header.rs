@@ -4,7 +4,7 @@
 //!  0  version   1     format version, 3
 //!  1  codec     1     id of the codec
 //!  2  flags     1     bit 0: payload is compressed by lz4, bit 1: payload is sealed, bit 2: tags precede it,
-//!                    bit 3: payload is an error
+//!                    bit 3: payload is an error, bit 4: a label precedes tags and payload
 //!  3  reserved  1     0
 //!  4  stamp     4  *  check of the next five lines
 //!  8  created   8  *  milliseconds of server time
@@ -17,7 +17,8 @@
 //! 64  cost      4     microseconds the method took, saturating
 //! 68  length    4     of all that follows the header
 //! 72  checksum  8     of bytes 0..4, 48..72 and all that follows
-//! 80  tags            with bit 2: how many (2 bytes), then 8 of each; those that the value itself has
+//! 80  label           with bit 4: its length (1 byte), then UTF-8: for tools alone, and never sealed
+//!     tags            with bit 2: how many (2 bytes), then 8 of each; those that the value itself has
 //!     payload
 //! ```
 //! Everything is little-endian. The lines with a star are in the server's time, so that no client's clock
@@ -31,6 +32,7 @@ use std::fmt;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
+use super::label::{LONGEST_LABEL, Label};
 use crate::key::tags::{MOST_TAGS, TagId};
 
 pub(crate) const HEADER: usize = 80;
@@ -41,6 +43,8 @@ pub(crate) const COMPRESSED: u8 = 1;
 pub(crate) const TAGGED: u8 = 4;
 /// Flag of an entry that stands for an error which the method returned.
 pub(crate) const ERROR: u8 = 8;
+/// Flag of an entry that has a label, which stands first behind the header.
+pub(crate) const LABELED: u8 = 16;
 /// Check, instants, epoch, clock of tags.
 const STAMP: usize = 44;
 /// What stands between those and the payload.
@@ -116,6 +120,7 @@ pub(crate) struct VerifiedEntry<'a> {
     pub(crate) header: ClientHeader,
     pub(crate) times: Times,
     pub(crate) origin: Origin,
+    pub(crate) label: &'a [u8],
     /// Of the value itself, 8 bytes each.
     tags: &'a [u8],
     pub(crate) payload: &'a [u8],
@@ -161,9 +166,14 @@ impl fmt::Debug for UnstampedEntry {
     }
 }
 
-/// Starts a tail: room for the client's header, then the tags of the value, to be followed by the payload and closed by [`close`].
-pub(crate) fn tail(value_tags: &[TagId]) -> Vec<u8> {
+/// Starts a tail: room for the client's header, then the label, and the tags of the value; to be followed by the payload
+/// and closed by [`close`].
+pub(crate) fn tail(label: &Label, value_tags: &[TagId]) -> Vec<u8> {
     let mut tail = vec![0; CLIENT_HEADER];
+    if let Some(label) = label.as_str() {
+        tail.push(u8::try_from(label.len()).expect("a label has 128 bytes at the most"));
+        tail.extend_from_slice(label.as_bytes());
+    }
     if !value_tags.is_empty() {
         let count =
             u16::try_from(value_tags.len()).expect("an entry has a thousand tags at the most");
@@ -175,36 +185,39 @@ pub(crate) fn tail(value_tags: &[TagId]) -> Vec<u8> {
     tail
 }
 
-/// How long a tail is without a payload.
-pub(crate) fn payload_in_tail(value_tags: usize) -> usize {
-    CLIENT_HEADER + tags_len(value_tags)
-}
-
-/// Of the most tags that a value may have.
-pub(crate) const LONGEST_TAGS: usize = tags_len(MOST_TAGS);
-
-const fn tags_len(value_tags: usize) -> usize {
-    if value_tags == 0 {
-        0
-    } else {
-        2 + 8 * value_tags
-    }
-}
+/// What the label of an entry takes at the most, and the tags of its value.
+pub(crate) const LABEL_ROOM: usize = 1 + LONGEST_LABEL;
+pub(crate) const TAGS_ROOM: usize = 2 + 8 * MOST_TAGS;
 
 /// The payload of a tail that has been closed.
 pub(crate) fn payload_of(entry: &UnstampedEntry) -> &[u8] {
     let rest = &entry.tail[CLIENT_HEADER..];
-    split(entry.head[2], rest).map_or(&[], |(_, payload)| payload)
+    split(entry.head[2], rest).map_or(&[], |(_, _, payload)| payload)
 }
 
-/// The tags of a value, and its payload.
+/// How many bytes a tail has behind the header: label, tags and payload.
+pub(crate) fn length_of(entry: &UnstampedEntry) -> u64 {
+    (entry.tail.len() - CLIENT_HEADER) as u64
+}
+
+/// The label of an entry, the tags of its value, and its payload.
 #[inline]
-fn split(flags: u8, rest: &[u8]) -> Option<(&[u8], &[u8])> {
+fn split(flags: u8, rest: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    if flags & (LABELED | TAGGED) == 0 {
+        return Some((&[], &[], rest));
+    }
+    let (label, rest) = if flags & LABELED == 0 {
+        (&[][..], rest)
+    } else {
+        let (length, rest) = rest.split_first()?;
+        rest.split_at_checked(usize::from(*length))?
+    };
     if flags & TAGGED == 0 {
-        return Some((&[], rest));
+        return Some((label, &[], rest));
     }
     let (count, rest) = rest.split_first_chunk()?;
-    rest.split_at_checked(8 * usize::from(u16::from_le_bytes(*count)))
+    let (tags, payload) = rest.split_at_checked(8 * usize::from(u16::from_le_bytes(*count)))?;
+    Some((label, tags, payload))
 }
 
 /// Writes the client's header in front of the payload. `None` if the payload is longer than 4 GiB.
@@ -256,7 +269,7 @@ pub(crate) fn verify(bytes: &[u8]) -> Option<VerifiedEntry<'_>> {
     if !intact {
         return None;
     }
-    let (tags, payload) = split(bytes[2], rest)?;
+    let (label, tags, payload) = split(bytes[2], rest)?;
     Some(VerifiedEntry {
         header: ClientHeader {
             codec: bytes[1],
@@ -267,6 +280,7 @@ pub(crate) fn verify(bytes: &[u8]) -> Option<VerifiedEntry<'_>> {
         },
         times,
         origin,
+        label,
         tags,
         payload,
     })
@@ -277,7 +291,7 @@ pub(crate) fn verify(bytes: &[u8]) -> Option<VerifiedEntry<'_>> {
 pub(crate) fn payload(bytes: &[u8]) -> &[u8] {
     let rest = bytes.get(HEADER..).unwrap_or_default();
     let flags = bytes.get(2).copied().unwrap_or_default();
-    split(flags, rest).map_or(&[], |(_, payload)| payload)
+    split(flags, rest).map_or(&[], |(_, _, payload)| payload)
 }
 
 /// Whether an entry that was verified stands for an error.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::endpoint::{AdmittedCall, Endpoint, Side};
 use crate::entry::header::{self, ClientHeader, Origin};
+use crate::entry::label::Label;
 use crate::error::{Error, Fault};
 use crate::key::digest::Field;
 use crate::key::tags::TagIds;
@@ -162,7 +163,7 @@ fn put() -> Result<Put, Error> {
         method: 0,
         cost_us: 0,
     };
-    let entry = header::close(client, header::tail(&[]));
+    let entry = header::close(client, header::tail(&Label::NONE, &[]));
     Ok(Put {
         field: FIELD,
         entry: entry.ok_or_else(|| Error::unavailable("an empty entry is too long"))?,
