@@ -87,6 +87,7 @@ impl Prober {
                 None => {
                     self.has_closed = true;
                     client.show_breaker(&self.endpoint, self.side);
+                    client.name_nodes().await;
                     break client.name_of(&self.endpoint);
                 }
             }
