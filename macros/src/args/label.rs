@@ -101,9 +101,7 @@ fn named(name: &str) -> std::result::Result<&str, String> {
         return Ok(name);
     }
     if name.chars().all(|c| c.is_ascii_digit() || c == '*') {
-        return Err(
-            "`label` takes no arguments by position; name them, such as `{id}`".to_owned(),
-        );
+        return Err("`label` takes no arguments by position; name them, such as `{id}`".to_owned());
     }
     Err(format!(
         "`{{{name}}}` is no name of an argument; a label shows whole arguments, such as `{{id}}`"

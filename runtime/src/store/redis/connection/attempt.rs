@@ -53,7 +53,11 @@ async fn connect(target: &Target) -> Result<NewConnection, Refusal> {
     let command = redis::cmd("COMMAND").arg("INFO").arg("HPEXPIRE").take();
     // Together: a name costs no round trip. Whether the server takes it does not matter.
     let mut named = connection.clone();
-    let (_, answer) = join(named.set_name(&target.client_name), connection.send(&command)).await;
+    let (_, answer) = join(
+        named.set_name(&target.client_name),
+        connection.send(&command),
+    )
+    .await;
     if let Err(error) = &answer
         && !target.is_cluster()
         && is_unusable(error)

@@ -157,7 +157,9 @@ impl Target {
         match &self.servers {
             Servers::One(client) => Ok(client.get_connection_info().clone()),
             #[cfg(feature = "cluster")]
-            Servers::Cluster(..) => Err((redis::ErrorKind::InvalidClientConfig, "a cluster").into()),
+            Servers::Cluster(..) => {
+                Err((redis::ErrorKind::InvalidClientConfig, "a cluster").into())
+            }
             #[cfg(feature = "sentinel")]
             Servers::Sentinel(sentinels) => {
                 let client = sentinels.primary().await?;
@@ -209,7 +211,9 @@ impl Target {
                 Err(last)
             }
             #[cfg(feature = "sentinel")]
-            Servers::Sentinel(sentinels) => pubsub(&sentinels.primary().await?, &self.client_name).await,
+            Servers::Sentinel(sentinels) => {
+                pubsub(&sentinels.primary().await?, &self.client_name).await
+            }
         }
     }
 }
