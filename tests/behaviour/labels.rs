@@ -244,7 +244,7 @@ async fn each_item_of_a_batch_has_a_label_of_its_own() {
             let entry = repo.entry().many(1, id);
             assert_eq!(label(entry.inspect().await), Some(format!("{id}/1")));
         }
-        repo.entry().many(2, 9).put(&9).await.unwrap();
+        repo.entry().many(2, 9).put(&Some(9)).await.unwrap();
         let entry = repo.entry().many(2, 9);
         assert_eq!(label(entry.inspect().await), Some("9/2".to_owned()));
         // The label of the method whose entries they are.
@@ -389,7 +389,7 @@ impl Rates for InPlace {
     }
 }
 
-#[cache_impl(cache = SHARED, self_key = (), handle = CachedInPlaceToo)]
+#[cache_impl(cache = SHARED, handle = CachedInPlaceToo)]
 impl InPlace {
     #[cache(label = "{code:?}")]
     fn by_code(code: String) -> String {

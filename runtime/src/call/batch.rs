@@ -159,7 +159,10 @@ impl<'a, K: ?Sized, R, A, T> BatchCall<'a, K, R, A, T> {
         let (RunsFor::Items(items), Some(attempt)) = (&self.runs_for, &mut self.attempt) else {
             return;
         };
-        for &item in items.iter().filter(|_| attempt.mode.write) {
+        if !attempt.mode.write {
+            return;
+        }
+        for &item in items {
             let slot = LabelSlot::new();
             slot.want();
             fill(self.ids[self.firsts[item]], &slot);
