@@ -86,7 +86,7 @@ fn assert_all_named(server: &Server, name: &str, at_least: usize) {
         seen.retain(|name| !name.starts_with("sentinel-"));
         seen.len() >= at_least && seen.iter().all(|found| found == name)
     };
-    eventually(&format!("{} connections of {name}", at_least), SOON, named);
+    eventually(&format!("{at_least} connections of {name}"), SOON, named);
 }
 
 fn builder(name: &str) -> CacheBuilder {
@@ -162,7 +162,7 @@ async fn a_user_that_may_set_no_name_is_served_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nodes_of_a_cluster_are_told_the_name() {
+async fn connections_to_all_nodes_of_a_cluster_have_the_name() {
     for binary in binaries() {
         let cluster = Cluster::start_on(&binary);
         let build = || {
@@ -178,7 +178,7 @@ async fn nodes_of_a_cluster_are_told_the_name() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_primary_behind_sentinels_is_told_the_name() {
+async fn connections_to_the_primary_behind_sentinels_have_the_name() {
     let sentinel = Sentinel::start();
     let build = || {
         let urls = sentinel.sentinel_urls();

@@ -17,8 +17,8 @@ pub struct Inspection {
     pub stored_at: SystemTime,
     /// The time until it expires, by the server's clock; `None` if it never does.
     pub expires_in: Option<Duration>,
-    /// What the method's `label` made of the arguments of the call that stored it. Whoever may write to the store may
-    /// have written it.
+    /// What the method's `label` made of the arguments of the call that stored it. Anyone who may write to the store
+    /// may have written it.
     pub label: Option<String>,
     /// The bytes that it takes in the store, its header included.
     pub size: usize,

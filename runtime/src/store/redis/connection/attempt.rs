@@ -53,7 +53,7 @@ async fn connect(target: &Target) -> Result<NewConnection, Refusal> {
     let command = redis::cmd("COMMAND").arg("INFO").arg("HPEXPIRE").take();
     // Together: a name costs no round trip. Whether the server takes it does not matter.
     let mut named = connection.clone();
-    let (_, answer) = join(
+    let ((), answer) = join(
         named.set_name(&target.client_name),
         connection.send(&command),
     )
