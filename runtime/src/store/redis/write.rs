@@ -11,6 +11,7 @@ pub(crate) mod hits;
 mod lease;
 pub(crate) mod leases;
 pub(crate) mod pipeline;
+mod pair_index;
 mod put;
 pub(crate) mod put_slots;
 mod removal;
