@@ -273,7 +273,10 @@ impl Engine {
         KeySpace {
             names: self.0.defaults.names.clone(),
             policies,
-            stems: methods.iter().map(|bound| bound.pair.stem.clone()).collect(),
+            stems: methods
+                .iter()
+                .map(|bound| bound.pair.stem.clone())
+                .collect(),
         }
     }
 

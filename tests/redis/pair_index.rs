@@ -147,9 +147,15 @@ async fn a_purge_finds_pairs_that_are_on_no_list_and_forgets_the_list() {
     // In the next epoch a pair is listed again.
     Other.cached(&other).other(1).await;
     fill(&cache, 1).await;
-    assert_eq!((cache.len().await.unwrap(), other.len().await.unwrap()), (5, 5));
+    assert_eq!(
+        (cache.len().await.unwrap(), other.len().await.unwrap()),
+        (5, 5)
+    );
     let scans = calls(&server, "scan");
-    assert_eq!((cache.len().await.unwrap(), other.len().await.unwrap()), (5, 5));
+    assert_eq!(
+        (cache.len().await.unwrap(), other.len().await.unwrap()),
+        (5, 5)
+    );
     assert_eq!(calls(&server, "scan"), scans);
 }
 
@@ -171,7 +177,11 @@ async fn who_may_not_use_the_list_scans() {
         let user = ["ACL", "SETUSER", "reader", "reset", "on", ">pass", "&*"];
         let _: () = server.query(&[&user[..], rules].concat());
         let url = format!("redis://reader:pass@127.0.0.1:{}", server.port());
-        let reader = Cache::builder(&name).redis(url).deadline(PATIENT).build().unwrap();
+        let reader = Cache::builder(&name)
+            .redis(url)
+            .deadline(PATIENT)
+            .build()
+            .unwrap();
         for _ in 0..2 {
             let scans = calls(&server, "scan");
             assert_eq!(reader.len().await.unwrap(), 12, "{rules:?}");
@@ -196,9 +206,18 @@ async fn on_a_cluster_pairs_of_all_nodes_are_listed() {
         cluster.node_of(&index).query::<u64>(&["HLEN", &index]) == 4
     });
     assert_eq!(cache.len().await.unwrap(), 21);
-    let scans = || cluster.nodes().iter().map(|node| calls(node, "scan")).sum::<u64>();
+    let scans = || {
+        cluster
+            .nodes()
+            .iter()
+            .map(|node| calls(node, "scan"))
+            .sum::<u64>()
+    };
     let before = scans();
     assert!(before >= 3, "of each node: {before}");
-    assert_eq!((cache.len().await.unwrap(), other.len().await.unwrap()), (21, 21));
+    assert_eq!(
+        (cache.len().await.unwrap(), other.len().await.unwrap()),
+        (21, 21)
+    );
     assert_eq!(scans(), before);
 }

@@ -363,9 +363,10 @@ pub(crate) struct KeySpace {
 impl KeySpace {
     /// The stems of pairs that can be named without asking the store.
     pub(crate) fn known_stems(&self) -> BTreeSet<String> {
-        let kinds = self.policies.iter().flat_map(|policy| {
-            [false, true].map(|cluster| self.names.stem(policy, None, cluster))
-        });
+        let kinds = self
+            .policies
+            .iter()
+            .flat_map(|policy| [false, true].map(|cluster| self.names.stem(policy, None, cluster)));
         kinds.chain(self.stems.iter().cloned()).collect()
     }
 

@@ -91,7 +91,9 @@ impl Client {
             let expire = redis::cmd("PEXPIRE").arg(&index).arg(ms(LIFE)).take();
             let _ = timed(self.reply(&expire)).await;
         }
-        let listed = listed.into_iter().filter_map(|stem| String::from_utf8(stem).ok());
+        let listed = listed
+            .into_iter()
+            .filter_map(|stem| String::from_utf8(stem).ok());
         stems.extend(listed.filter(|stem| keys.has_stem(stem)));
         Ok(stems)
     }
