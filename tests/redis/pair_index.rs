@@ -143,7 +143,7 @@ async fn a_purge_finds_pairs_that_are_on_no_list_and_forgets_the_list() {
     let unlisted = listed.iter().find(|stem| stem.contains("other")).unwrap();
     let _: () = server.query(&["HDEL", &index, unlisted]);
     assert_eq!(cache.purge().await.unwrap(), 13);
-    assert_eq!(server.keys(), [""; 0]);
+    assert!(server.raw_keys().is_empty());
     // In the next epoch a pair is listed again.
     Other.cached(&other).other(1).await;
     fill(&cache, 1).await;
