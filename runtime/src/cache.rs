@@ -69,7 +69,9 @@ impl Cache {
     /// has expired counts until a put sweeps it out, and so does one that was invalidated together with all
     /// others of its method.
     ///
-    /// On Redis this scans the keys of the database in small steps: its cost grows with them.
+    /// On Redis this costs two round trips, whatever else is in the database. The first time, and after the list of
+    /// pairs has been lost, it scans the keys of the database in small steps, and so it does each time for a user that
+    /// may not write that list.
     ///
     /// # Errors
     /// The store does not answer.

@@ -263,10 +263,8 @@ impl Engine {
     pub(crate) fn key_space(&self) -> KeySpace {
         let mut policies = Policy::BUILT_IN.to_vec();
         let own = [self.0.defaults.policy.clone()];
-        let of_methods = self
-            .methods()
-            .into_iter()
-            .map(|bound| bound.pair.policy.clone());
+        let methods = self.methods();
+        let of_methods = methods.iter().map(|bound| bound.pair.policy.clone());
         for policy in own.into_iter().chain(of_methods) {
             if !policies.contains(&policy) {
                 policies.push(policy);
@@ -275,6 +273,10 @@ impl Engine {
         KeySpace {
             names: self.0.defaults.names.clone(),
             policies,
+            stems: methods
+                .iter()
+                .map(|bound| bound.pair.stem.clone())
+                .collect(),
         }
     }
 

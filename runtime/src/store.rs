@@ -8,6 +8,7 @@ mod availability;
 mod clock;
 mod contract;
 mod listener;
+mod listing;
 pub(crate) mod maxsize;
 pub(crate) mod memory;
 mod method_state;
@@ -30,6 +31,7 @@ pub(crate) use self::contract::{
     Put, PutDone, PutOutcome, Store, StoreView,
 };
 pub(crate) use self::listener::{Listener, Listeners};
+pub(crate) use self::listing::PairListing;
 pub(crate) use self::pair::{DeclaredTags, EntryOf, Pair};
 pub(crate) use self::raw_entry::{RawEntry, ReplyBytes};
 pub(crate) use self::tag_clock::{EndedTags, TagEnd, TagView};

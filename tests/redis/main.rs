@@ -7,6 +7,7 @@ mod deployments;
 mod eviction;
 mod hostile_bytes;
 mod misses;
+mod pair_index;
 mod pipeline;
 mod puts;
 mod read_connections;

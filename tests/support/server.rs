@@ -164,15 +164,17 @@ impl Server {
             .query(&mut self.connect()?)
     }
 
-    /// Every key, sorted; bytes that are no UTF-8 are replaced.
+    /// Every key but the lists of caches' pairs, sorted; bytes that are no UTF-8 are replaced.
     pub fn keys(&self) -> Vec<String> {
-        self.raw_keys()
-            .iter()
+        let keys = self.raw_keys();
+        let others = keys.iter().filter(|key| !key.ends_with(b":pairs"));
+        others
             .map(|key| String::from_utf8_lossy(key).into_owned())
             .collect()
     }
 
-    pub(super) fn raw_keys(&self) -> BTreeSet<Vec<u8>> {
+    /// Every key, sorted.
+    pub fn raw_keys(&self) -> BTreeSet<Vec<u8>> {
         let mut connection = self.connection();
         let mut keys = BTreeSet::new();
         let mut cursor = 0_u64;

@@ -142,13 +142,22 @@ impl Names {
 
     /// The key by which the pairs of a tag are found.
     pub(crate) fn tag_index(&self) -> String {
+        self.beside_pairs("tags")
+    }
+
+    /// The key by which pairs are found that are methods' own.
+    pub(crate) fn pair_index(&self) -> String {
+        self.beside_pairs("pairs")
+    }
+
+    fn beside_pairs(&self, what: &str) -> String {
         match &self.custom {
             Some(custom) => {
                 // One for all policies.
                 let policy = Policy::default();
-                format!("{}:tags", custom.scope(&self.parts(&policy, None)))
+                format!("{}:{what}", custom.scope(&self.parts(&policy, None)))
             }
-            None => format!("{}{}:tags", self.prefix, self.name),
+            None => format!("{}{}:{what}", self.prefix, self.name),
         }
     }
 
@@ -156,7 +165,8 @@ impl Names {
     pub(crate) fn patterns(&self, policies: &[Policy]) -> Vec<String> {
         let Some(custom) = &self.custom else {
             let (prefix, name) = (glob(&self.prefix), glob(&self.name));
-            return vec![format!("{prefix}{name}:*"), format!("{prefix}{{{name}:*")];
+            // Also with a brace in front of the name.
+            return vec![format!("{prefix}*{name}:*")];
         };
         let scopes = policies
             .iter()

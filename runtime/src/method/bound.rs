@@ -136,7 +136,10 @@ impl BoundMethod {
             index: defaults.names.tag_index(),
         };
         let pair = Pair::new(method, stem, policy, defaults.structure, maxsize, touch);
-        let pair = pair.with_tags(tags);
+        let mut pair = pair.with_tags(tags);
+        if own.is_some() {
+            pair = pair.listed_in(defaults.names.pair_index());
+        }
         Ok(Self {
             metrics: MethodMetrics::new(cache, &site),
             site,

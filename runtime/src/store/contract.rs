@@ -1,5 +1,6 @@
 //! The store contract: the operations on pairs, and what they are given and answer. It knows no Redis.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -355,4 +356,23 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
 pub(crate) struct KeySpace {
     pub(crate) names: Names,
     pub(crate) policies: Vec<Policy>,
+    /// The stems of the pairs that this process knows.
+    pub(crate) stems: Vec<String>,
+}
+
+impl KeySpace {
+    /// The stems of pairs that can be named without asking the store.
+    pub(crate) fn known_stems(&self) -> BTreeSet<String> {
+        let kinds = self
+            .policies
+            .iter()
+            .flat_map(|policy| [false, true].map(|cluster| self.names.stem(policy, None, cluster)));
+        kinds.chain(self.stems.iter().cloned()).collect()
+    }
+
+    /// Whether a pair of this cache may have this stem.
+    pub(crate) fn has_stem(&self, stem: &str) -> bool {
+        let key = format!("{stem}:0");
+        self.names.stem_of(&key, &self.policies).is_some()
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::listing::PairListing;
 use super::maxsize::MaxSize;
 use crate::entry::header::Epoch;
 use crate::key::digest::Field;
@@ -35,6 +36,8 @@ pub(crate) struct Pair {
     pub(crate) tags: DeclaredTags,
     /// The epoch in which this process has added the pair to the index of tags, and when.
     indexed_in: Mutex<Option<(Epoch, Instant)>>,
+    /// Of a pair that is the method's own.
+    pub(crate) listing: Option<PairListing>,
     /// What the store keeps for the pair in this process, found once.
     state: OnceLock<Box<dyn Any + Send + Sync>>,
 }
@@ -85,12 +88,21 @@ impl Pair {
             is_registered: AtomicBool::new(false),
             tags: DeclaredTags::default(),
             indexed_in: Mutex::default(),
+            listing: None,
             state: OnceLock::new(),
         }
     }
 
     pub(crate) fn with_tags(self, tags: DeclaredTags) -> Self {
         Self { tags, ..self }
+    }
+
+    /// It is the method's own, and to be found by the list with this key.
+    pub(crate) fn listed_in(self, index: String) -> Self {
+        Self {
+            listing: Some(PairListing::new(index)),
+            ..self
+        }
     }
 
     /// A pair with this stem, and defaults otherwise.

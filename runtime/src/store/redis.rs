@@ -118,6 +118,7 @@ impl Redis {
             return Ok(outcome);
         };
         let epoch = view.origin.epoch;
+        self.client.list_pair(pair, epoch);
         if !pair.tags.are_any() || pair.is_indexed(epoch) {
             return Ok(outcome);
         }
@@ -339,14 +340,15 @@ impl Store for Redis {
     }
 
     async fn len(&self, keys: &KeySpace) -> Result<u64, Error> {
-        self.client.sum(script::LEN.clone(), keys).await
+        self.client.len(keys).await
     }
 
     async fn purge(&self, keys: &KeySpace) -> Result<u64, Error> {
         // Twice: a call whose lease the first scan missed may have stored its value under keys that
         // did not exist when that scan began.
-        let purged = self.client.sum(script::PURGE.clone(), keys).await?;
-        let purged = purged + self.client.sum(script::PURGE.clone(), keys).await?;
+        let purged = self.client.purge(keys).await?;
+        let purged = purged + self.client.purge(keys).await?;
+        self.client.forget_pair_index(keys).await;
         self.client.forget_tag_index(keys).await?;
         Ok(purged)
     }

@@ -151,7 +151,6 @@ operations! {
     COMPLETE_INDEX: "op/complete_index";
     END_TAGS: "shared/keys", "shared/tags", "shared/forget_tags", "op/end_tags";
     PURGE: "shared/keys", "op/purge";
-    LEN: "shared/keys", "op/len";
 }
 
 pub(crate) fn built_in(tag: &str) -> Arc<PolicyScripts> {

@@ -10,6 +10,7 @@ pub(crate) mod discards;
 pub(crate) mod hits;
 mod lease;
 pub(crate) mod leases;
+mod pair_index;
 pub(crate) mod pipeline;
 mod put;
 pub(crate) mod put_slots;

@@ -91,7 +91,8 @@ impl Client {
         }
     }
 
-    pub(crate) async fn len_by_key(&self, stem: &str) -> Result<u64, Error> {
+    /// How many entries a pair holds.
+    pub(crate) async fn len_of(&self, stem: &str) -> Result<u64, Error> {
         number(&self.on(stem, RANKING, "ZCARD", &[]).await?)
     }
 

@@ -20,7 +20,7 @@ use crate::store::redis::script::reply::unexpected;
 use crate::store::{EndedTags, KeySpace, Pair, TagEnd};
 
 /// A field that no pair has. Where it is, the index has all pairs.
-const COMPLETE: &[u8] = b"";
+pub(super) const COMPLETE: &[u8] = b"";
 /// Between the pair and the name of the tag. Without it the pair may hold any tags.
 const SEPARATOR: u8 = b'\n';
 /// Pairs that are asked at a time.
@@ -109,7 +109,7 @@ impl Client {
     }
 
     /// Finds all pairs by a scan, and adds them to the index.
-    async fn complete_index(
+    pub(super) async fn complete_index(
         self: &Arc<Self>,
         keys: &KeySpace,
         index: &str,
@@ -156,7 +156,7 @@ impl Client {
         .map(drop)
     }
 
-    async fn index_fields(&self, index: &str) -> Result<Vec<Vec<u8>>, Error> {
+    pub(super) async fn index_fields(&self, index: &str) -> Result<Vec<Vec<u8>>, Error> {
         let fields = timed(self.reply(redis::cmd("HKEYS").arg(index))).await?;
         let Value::Array(fields) = fields else {
             return Err(unexpected());
@@ -168,7 +168,7 @@ impl Client {
         each.collect()
     }
 
-    async fn reply(&self, cmd: &Cmd) -> Result<Value, Error> {
+    pub(super) async fn reply(&self, cmd: &Cmd) -> Result<Value, Error> {
         Ok(self.connection.send(cmd).await?)
     }
 }
