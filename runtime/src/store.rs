@@ -31,7 +31,6 @@ pub(crate) use self::contract::{
     Put, PutDone, PutOutcome, Store, StoreView,
 };
 pub(crate) use self::listener::{Listener, Listeners};
-pub(crate) use self::listing::PairListing;
 pub(crate) use self::pair::{DeclaredTags, EntryOf, Pair};
 pub(crate) use self::raw_entry::{RawEntry, ReplyBytes};
 pub(crate) use self::tag_clock::{EndedTags, TagEnd, TagView};
