@@ -57,7 +57,7 @@ async fn fill(cache: &Cache, n: u64) {
 }
 
 fn add_foreign_keys(server: &Server) {
-    let script = "for i = 1, tonumber(ARGV[1]) do redis.call('SET', 'foreign:' .. i, '') end";
+    let script = "for i = 1, tonumber(ARGV[1]) do redis.call('SET', 'foreign/' .. i, '') end";
     let _: () = server.query(&["EVAL", script, "0", &FOREIGN.to_string()]);
 }
 
