@@ -145,7 +145,11 @@ fn config() -> ProptestConfig {
         Some(_) => ProptestConfig::default().cases,
         None => 2_000,
     };
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
 }
 
 proptest! {
