@@ -28,6 +28,16 @@ pub enum Method {
     Find,
     Fetch,
     Look,
+    Keep,
+}
+
+impl Method {
+    pub const ALL: [Self; 4] = [Self::Find, Self::Fetch, Self::Look, Self::Keep];
+}
+
+/// Which of the two builds a process runs.
+pub fn build_of(process: u32) -> u32 {
+    process % 2
 }
 
 /// What a value answers.
@@ -94,6 +104,8 @@ pub enum Op {
     Call,
     Peek,
     Put,
+    /// Of a value that was read under a token.
+    PutIfCurrent,
     Refresh,
     Invalidate,
     /// Of every question of the method.
@@ -102,25 +114,77 @@ pub enum Op {
     InvalidateTag,
     /// Of every question.
     Purge,
+    /// By a method that declares the questions of the same key, of all methods.
+    Write,
+    /// By a method that declares the tag of a group.
+    WriteGroup,
+    /// The same as a write, and its value answers `Keep`.
+    Update,
+    /// A transaction that writes, reads, and commits.
+    Commit,
+    /// One that does not commit.
+    RollBack,
+}
+
+/// Whose entries an operation removes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Whose {
+    Question(Question),
+    Key(u32),
+    Method(Method),
+    Group(u32),
+    Cache,
+}
+
+impl Whose {
+    pub fn all_with(question: Question) -> [Self; 5] {
+        [
+            Self::Question(question),
+            Self::Key(question.key),
+            Self::Method(question.method),
+            Self::Group(question.group()),
+            Self::Cache,
+        ]
+    }
 }
 
 impl Op {
-    /// Whether it removes entries.
-    pub fn removes(self) -> bool {
+    pub fn removes(self, of: Question) -> Option<Whose> {
+        match self {
+            Self::Invalidate => Some(Whose::Question(of)),
+            Self::InvalidateAll => Some(Whose::Method(of.method)),
+            Self::InvalidateTag | Self::WriteGroup => Some(Whose::Group(of.group())),
+            Self::Purge => Some(Whose::Cache),
+            Self::Write | Self::Update | Self::Commit => Some(Whose::Key(of.key)),
+            Self::Call
+            | Self::Peek
+            | Self::Put
+            | Self::PutIfCurrent
+            | Self::Refresh
+            | Self::RollBack => None,
+        }
+    }
+
+    /// Whether its invalidations are sent again where the store is away.
+    pub fn is_declared(self) -> bool {
         matches!(
             self,
-            Self::Invalidate | Self::InvalidateAll | Self::InvalidateTag | Self::Purge
+            Self::Write | Self::WriteGroup | Self::Update | Self::Commit
         )
+    }
+
+    pub fn is_transaction(self) -> bool {
+        matches!(self, Self::Commit | Self::RollBack)
+    }
+
+    pub fn may_be_cancelled(self) -> bool {
+        self.is_declared() || self.is_transaction() || matches!(self, Self::Call | Self::Refresh)
     }
 
     /// Whether an operation that is asked of one question removes the entry of another.
     pub fn concerns(self, of: Question, other: Question) -> bool {
-        match self {
-            Self::Purge => true,
-            Self::InvalidateAll => of.method == other.method,
-            Self::InvalidateTag => of.group() == other.group(),
-            _ => of == other,
-        }
+        let whose = self.removes(of);
+        whose.is_some_and(|whose| Whose::all_with(other).contains(&whose))
     }
 }
 
@@ -138,12 +202,18 @@ pub enum Outcome {
     Cancelled,
 }
 
-/// On whose behalf a method runs. A value that a handle puts counts as a run as well.
+/// On whose behalf a method runs. A value that a handle puts counts as a run as well, and so does what a method writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum By {
     Call,
     Refresh,
     Put,
+    /// Read beside the cache, under a token.
+    Token,
+    /// Inside a transaction that has written its key.
+    Transaction,
+    Update,
+    Write,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,6 +238,10 @@ pub enum Event {
         /// The store did not do something that was asked of it.
         troubled: bool,
     },
+    /// What a call was to change has changed.
+    Changed {
+        call: u64,
+    },
     Started {
         sequence: u64,
         by: By,
@@ -178,6 +252,11 @@ pub enum Event {
         sequence: u64,
         end: End,
     },
+    /// The cache of the process was closed, with these counters.
+    Closed {
+        queued: u64,
+        lost: u64,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -186,7 +265,19 @@ pub struct Call {
     pub op: Op,
     pub question: Question,
     pub invoked_us: u64,
+    /// When values became wrong that had been computed before.
+    pub changed_us: Option<u64>,
+    /// The store did not do something that was asked of it.
+    pub troubled: bool,
     pub returned: Option<(u64, Outcome)>,
+}
+
+impl Call {
+    /// Whether its invalidations may be under way after it has ended.
+    pub fn may_be_queued(&self) -> bool {
+        let has_ended = matches!(&self.returned, Some((_, outcome)) if *outcome != Outcome::Cancelled);
+        self.op.is_declared() && (self.troubled || !has_ended)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -221,6 +312,15 @@ pub struct History {
     pub calls: Vec<Call>,
     pub runs: HashMap<RunId, Run>,
     pub faults: Vec<Fault>,
+    /// Of the processes that were not killed.
+    pub closed: HashMap<u32, Closed>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Closed {
+    pub at_us: u64,
+    pub queued: u64,
+    pub lost: u64,
 }
 
 /// The file of one process.
@@ -279,6 +379,8 @@ impl History {
                         op,
                         question,
                         invoked_us: at_us,
+                        changed_us: None,
+                        troubled: false,
                         returned: None,
                     });
                 }
@@ -287,10 +389,21 @@ impl History {
                     outcome,
                     troubled,
                 } => {
-                    self.calls[open[&call]].returned = Some((at_us, outcome));
+                    let returned = &mut self.calls[open[&call]];
+                    returned.returned = Some((at_us, outcome));
+                    returned.troubled = troubled;
                     for run in runs_of.remove(&call).unwrap_or_default() {
                         self.runs.get_mut(&run).unwrap().unfenced = troubled;
                     }
+                }
+                Event::Changed { call } => self.calls[open[&call]].changed_us = Some(at_us),
+                Event::Closed { queued, lost } => {
+                    let closed = Closed {
+                        at_us,
+                        queued,
+                        lost,
+                    };
+                    self.closed.insert(process, closed);
                 }
                 Event::Started {
                     sequence,

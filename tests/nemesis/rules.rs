@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use crate::history::{
-    By, Call, End, Fault, History, Method, Op, Outcome, Question, Run, RunId, Value,
+    By, Call, End, Fault, History, Method, Op, Outcome, Question, Run, RunId, Value, Whose, build_of,
 };
 
 /// What things may take.
@@ -38,8 +38,14 @@ pub fn breaches(history: &History, bounds: &Bounds) -> Vec<String> {
                 identity(call, value),
                 rules.origin(*returned_us, value),
                 rules.age(*returned_us, value),
+                rules.isolation(call, value),
             ],
-            outcome => [rules.transparency(call, *returned_us, outcome), None, None],
+            outcome => [
+                rules.transparency(call, *returned_us, outcome),
+                None,
+                None,
+                None,
+            ],
         };
         let late = rules.delay(call, *returned_us);
         breaches.extend(broken.into_iter().flatten().chain(late));
@@ -63,23 +69,19 @@ pub fn summary(breaches: &[String]) -> String {
     lines.collect()
 }
 
-/// Whose entries an invalidation removes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Whose {
-    Question(Question),
-    Method(Method),
-    Group(u32),
-    Cache,
-}
-
 struct Rules<'a> {
     history: &'a History,
     bounds: &'a Bounds,
 }
 
-/// C1: a value answers the question that was asked, and is whole.
+/// C1: a value answers the question that was asked, is whole, and is of the same build. An update returns that of `Keep`.
 fn identity(call: &Call, value: &Value) -> Option<String> {
-    (value.question != call.question || !value.is_whole())
+    let mut asked = call.question;
+    if call.op == Op::Update {
+        asked.method = Method::Keep;
+    }
+    let is_of_build = build_of(value.run.process) == build_of(call.process);
+    (value.question != asked || !value.is_whole() || !is_of_build)
         .then(|| format!("C1 identity: {call:?} was given {value:?}"))
 }
 
@@ -87,6 +89,10 @@ impl Rules<'_> {
     /// C2: no value is older than its TTL. Older by what a server that stood still, or a process,
     /// did late.
     fn age(&self, returned_us: u64, value: &Value) -> Option<String> {
+        if value.question.method == Method::Keep {
+            // Its TTL is longer than a round.
+            return None;
+        }
         let age_us = returned_us.saturating_sub(value.started_us);
         let stood_us: u64 = self
             .faults(value.started_us, returned_us)
@@ -152,7 +158,7 @@ impl Rules<'_> {
         let clipped = |start: u64, end: u64| (start.max(from_us), end.min(until_us));
         let computing = self
             .runs_of(call.question)
-            .filter(|(_, run)| run.by != By::Put)
+            .filter(|(_, run)| !matches!(run.by, By::Put | By::Write))
             .map(|(_, run)| clipped(run.started_us, run.ended.map_or(u64::MAX, |(at, _)| at)));
         let standing = self
             .faults(from_us, until_us)
@@ -172,48 +178,20 @@ impl Rules<'_> {
     }
 
     /// C6: no call that begins after an invalidation has succeeded is given a value whose
-    /// computation began before it.
+    /// computation began before it. Declared invalidations have succeeded in their own process when their method returns, and
+    /// everywhere when they were sent: at once, or until the cache is closed.
     ///
     /// Fences are in the server. So it does not hold for values that were under way when the
     /// server lost its data: those end with their TTL. Nor for what a process shares among its
     /// own calls while it is in trouble with the server: that is not stored.
     fn invalidation(&self) -> Vec<String> {
-        let mut done: Vec<&Call> = self.history.calls.iter().collect();
-        done.retain(|call| call.op.removes() && matches!(call.returned, Some((_, Outcome::Done))));
-        let returned_us = |call: &Call| call.returned.as_ref().map_or(u64::MAX, |(at, _)| *at);
-        done.sort_by_key(|call| returned_us(call));
-        // For each question, each method, and for all: when invalidations had returned, and how late the
-        // latest of them had been invoked by then.
-        let mut floors: HashMap<Whose, Vec<(u64, u64)>> = HashMap::new();
-        for call in done {
-            let whose = match call.op {
-                Op::Purge => Whose::Cache,
-                Op::InvalidateAll => Whose::Method(call.question.method),
-                Op::InvalidateTag => Whose::Group(call.question.group()),
-                _ => Whose::Question(call.question),
-            };
-            let floors = floors.entry(whose).or_default();
-            let last_us = floors.last().map_or(0, |(_, invoked_us)| *invoked_us);
-            floors.push((returned_us(call), last_us.max(call.invoked_us)));
-        }
-        let floor_us = |whose: Whose, at_us: u64| {
-            let floors = floors.get(&whose).map_or(&[][..], Vec::as_slice);
-            let before = floors.partition_point(|(returned_us, _)| *returned_us < at_us);
-            before.checked_sub(1).map_or(0, |last| floors[last].1)
-        };
+        let floors = self.floors();
         let mut breaches = Vec::new();
         for call in &self.history.calls {
             let Some((returned_us, Outcome::Value(value))) = &call.returned else {
                 continue;
             };
-            let floors_us = [
-                Whose::Question(call.question),
-                Whose::Method(call.question.method),
-                Whose::Group(call.question.group()),
-                Whose::Cache,
-            ];
-            let floors_us = floors_us.map(|whose| floor_us(whose, call.invoked_us));
-            let floor_us = floors_us.into_iter().max().unwrap_or_default();
+            let floor_us = floors.at(call);
             if self.state_us(value) < floor_us
                 && !self.is_unfenced(call, value)
                 && !self
@@ -221,27 +199,73 @@ impl Rules<'_> {
                     .any(|fault| fault.loses)
             {
                 breaches.push(format!(
-                    "C6 invalidation: one invoked at {floor_us} had succeeded before {call:?}"
+                    "C6 invalidation: one of {floor_us} had succeeded before {call:?}"
                 ));
             }
         }
         breaches
     }
 
+    fn floors(&self) -> Floors {
+        let mut floors = Floors::default();
+        for call in &self.history.calls {
+            let (Some(whose), Some((returned_us, outcome))) =
+                (call.op.removes(call.question), &call.returned)
+            else {
+                continue;
+            };
+            if !call.op.is_declared() {
+                if *outcome == Outcome::Done {
+                    floors.add(whose, None, *returned_us, call.invoked_us);
+                }
+                continue;
+            }
+            let (Some(changed_us), Outcome::Done | Outcome::Value(_)) = (call.changed_us, outcome)
+            else {
+                continue;
+            };
+            floors.add(whose, Some(call.process), *returned_us, changed_us);
+            if !call.troubled {
+                floors.add(whose, None, *returned_us, changed_us);
+            }
+            match self.history.closed.get(&call.process) {
+                Some(closed) if closed.lost == 0 => {
+                    floors.add(whose, None, closed.at_us, changed_us);
+                }
+                _ => {}
+            }
+        }
+        floors.sort();
+        floors
+    }
+
     fn is_unfenced(&self, call: &Call, value: &Value) -> bool {
         value.run.process == call.process && self.run(value.run).is_some_and(|run| run.unfenced)
     }
 
-    /// The instant of the state that a value shows: one that a handle puts is as good as of the
-    /// end of the put, or of any time if it is unknown how that ended.
+    /// The instant of the state that a value shows: one that a handle puts, or a method that writes, is as good as of the
+    /// end of that, or of any time if it is unknown how that ended.
     fn state_us(&self, value: &Value) -> u64 {
         match self.run(value.run) {
-            Some(run) if run.by == By::Put => match run.ended {
+            Some(run) if matches!(run.by, By::Put | By::Update) => match run.ended {
                 Some((ended_us, End::Returned)) => ended_us,
                 _ => u64::MAX,
             },
             _ => value.started_us,
         }
+    }
+
+    /// C8: a transaction that has written reads what it has computed itself, and no other call is given that.
+    fn isolation(&self, call: &Call, value: &Value) -> Option<String> {
+        let run = self.run(value.run)?;
+        let is_within = run.by == By::Transaction;
+        let is_own = value.run.process == call.process && run.asked_us == Some(call.invoked_us);
+        let is_right = if call.op.is_transaction() {
+            is_within && is_own
+        } else {
+            !is_within
+        };
+        (!is_right).then(|| format!("C8 isolation: {call:?} was given {value:?} of {run:?}"))
     }
 
     /// C7: in one process a question is not computed by two at a time, but where an invalidation,
@@ -257,7 +281,7 @@ impl Rules<'_> {
         }
         let mut drops: HashMap<u32, Vec<&Call>> = HashMap::new();
         for call in &self.history.calls {
-            if call.op.removes() {
+            if call.op.removes(call.question).is_some() {
                 drops.entry(call.process).or_default().push(call);
             }
         }
@@ -301,7 +325,7 @@ impl Rules<'_> {
                     && call
                         .returned
                         .as_ref()
-                        .is_none_or(|(at, _)| *at >= before_us)
+                        .is_none_or(|(at, _)| call.may_be_queued() || *at >= before_us)
             })
         };
         // Those who were let on by one failure may start at different times.
@@ -359,6 +383,41 @@ impl Rules<'_> {
     fn faults(&self, from_us: u64, until_us: u64) -> impl Iterator<Item = &Fault> {
         let faults = self.history.faults.iter();
         faults.filter(move |fault| fault.from_us <= until_us && fault.until_us >= from_us)
+    }
+}
+
+/// When invalidations had succeeded, and the latest instant before which values were wrong by then.
+#[derive(Default)]
+struct Floors(HashMap<(Whose, Option<u32>), Vec<(u64, u64)>>);
+
+impl Floors {
+    /// `process`: in which it holds, where not in all.
+    fn add(&mut self, whose: Whose, process: Option<u32>, from_us: u64, floor_us: u64) {
+        let of = self.0.entry((whose, process)).or_default();
+        of.push((from_us, floor_us));
+    }
+
+    fn sort(&mut self) {
+        for floors in self.0.values_mut() {
+            floors.sort_unstable();
+            let mut latest_us = 0;
+            for (_, floor_us) in floors {
+                latest_us = latest_us.max(*floor_us);
+                *floor_us = latest_us;
+            }
+        }
+    }
+
+    /// What a call may not be given a value from before of.
+    fn at(&self, call: &Call) -> u64 {
+        let all = Whose::all_with(call.question);
+        let all = all.map(|whose| [(whose, None), (whose, Some(call.process))]);
+        let floors = all.as_flattened().iter().map(|of| {
+            let floors = self.0.get(of).map_or(&[][..], Vec::as_slice);
+            let before = floors.partition_point(|(from_us, _)| *from_us < call.invoked_us);
+            before.checked_sub(1).map_or(0, |last| floors[last].1)
+        });
+        floors.max().unwrap_or_default()
     }
 }
 

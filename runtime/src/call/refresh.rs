@@ -82,7 +82,7 @@ impl Refresh {
             key,
             tags,
         };
-        let mut steps = Steps(Ok(Attempt::new(
+        let mut steps = Steps(Ok(Attempt::unrecorded(
             call,
             Mode::default(),
             engine.limits().deadline,

@@ -187,8 +187,8 @@ impl Store for Memory {
             .and_then(|memory| Some(RawEntry::Own(memory.values.get(&wanted.field)?.clone())));
         Ok(LookupReply {
             pair_ms: memory.and_then(left),
-            tags: content.tags.view(&wanted.tags),
             ..LookupReply::new(now.us, content.epoch(pair), entry)
+                .with_tags(content.tags.view(&wanted.tags))
         })
     }
 

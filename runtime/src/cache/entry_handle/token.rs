@@ -42,7 +42,7 @@ impl EntryToken {
         deadline: Duration,
     ) -> Result<Self, Error> {
         let (cache, key) = (call.engine.id(), call.key);
-        let mut attempt = Attempt::new(call, Mode::default(), deadline);
+        let mut attempt = Attempt::unrecorded(call, Mode::default(), deadline);
         let acquired = attempt.acquire_lease(on_held, AcceptEntry::Never).await?;
         match acquired {
             LeaseOrEntry::Lease(lease) => Ok(Self {
