@@ -4,9 +4,8 @@ mod writes;
 
 use std::collections::HashMap;
 
-use crate::history::{
-    By, Call, End, Fault, History, Method, Op, Outcome, Question, Run, RunId, Value,
-};
+use crate::history::{By, Call, End, Fault, History, Method, Outcome, Question, Run, RunId, Value};
+use crate::ops::Op;
 use crate::rules::{Bounds, breaches};
 
 const BOUNDS: Bounds = Bounds {

@@ -11,7 +11,8 @@ use redis_func_cache::Cache;
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
-use crate::history::{Event, Log, Method, Op, Outcome, Question, build_of, now_us};
+use crate::history::{Event, Log, Method, Outcome, Question, build_of, now_us};
+use crate::ops::Op;
 use crate::runs::{CALL, Panic, Runs};
 use crate::shop::{Shop, new, old};
 use support::random::{Random, zipf};

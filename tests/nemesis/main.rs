@@ -7,6 +7,7 @@ mod broken;
 mod client;
 mod faults;
 mod history;
+mod ops;
 mod rules;
 mod runs;
 mod shop;

@@ -6,7 +6,8 @@ use std::thread;
 use redis_func_cache::{Cache, CacheExt as _, Error, Tags, cache_impl};
 use tokio::time::sleep;
 
-use crate::history::{By, End, Method, Op, Outcome, Question, Value};
+use crate::history::{By, End, Method, Outcome, Question, Value};
+use crate::ops::Op;
 use crate::runs::{BY, Failure, Panic, Runs};
 
 /// What a client process asks of its build.

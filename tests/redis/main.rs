@@ -9,6 +9,7 @@ mod misses;
 mod pipeline;
 mod puts;
 mod read_connections;
+mod round_trips;
 mod scripts;
 mod tls;
 mod worlds;

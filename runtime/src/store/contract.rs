@@ -64,6 +64,14 @@ impl LookupReply {
     }
 }
 
+/// Whose entries of a call are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OfBuilds {
+    All,
+    /// Not of the build that the fields are of.
+    Others,
+}
+
 /// What a call knows of the store when its computation begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StoreView {
@@ -304,12 +312,13 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     /// Starts to listen for the end of a computation of this field.
     fn listen(&self, pair: &Arc<Pair>, field: Field) -> Listener;
 
-    /// Removes the entries of calls, whichever build stored them, and ends their computations: they store
-    /// nothing. Returns how many entries there were.
+    /// Removes the entries of calls, and ends their computations: they store nothing. Returns how many entries there
+    /// were.
     async fn delete(
         &self,
         pair: &Arc<Pair>,
         fields: Vec<Field>,
+        of: OfBuilds,
         deadline: Duration,
     ) -> Result<u64, Error>;
 

@@ -46,6 +46,14 @@ impl Prices {
     }
 
     #[nocache]
+    #[updates(price(id))]
+    pub async fn reprice(&self, id: u64, value: u64) -> u64 {
+        self.last_written.store(id, Ordering::SeqCst);
+        self.row.value.store(value, Ordering::SeqCst);
+        value
+    }
+
+    #[nocache]
     #[invalidates(price(..))]
     pub async fn set_all(&self, value: u64) {
         self.row.value.store(value, Ordering::SeqCst);

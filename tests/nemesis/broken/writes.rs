@@ -1,7 +1,8 @@
 //! Of builds, of methods that write, and of transactions.
 
 use super::{ONE, OTHER, RUN, broken, call, given, run};
-use crate::history::{By, Closed, End, History, Method, Op, Outcome, Question, RunId, Value};
+use crate::history::{By, Closed, End, History, Method, Outcome, Question, RunId, Value};
+use crate::ops::Op;
 
 const OTHER_KEY: Question = Question {
     method: Method::Find,
@@ -51,7 +52,9 @@ fn a_write_that_is_to_be_sent_again_counts_in_its_process_and_once_it_was_sent()
         write(Op::Write, |history| {
             history.calls[2].process = process;
             history.calls[2].troubled = true;
-            history.closed.extend(closed.map(|closed| (process, closed)));
+            history
+                .closed
+                .extend(closed.map(|closed| (process, closed)));
         })
     };
     assert_eq!(by(2, None), ["C6"], "the reader's own");
