@@ -1,10 +1,16 @@
 //! A program after a deployment that changes one line: how `price` reads the row.
 
+#[macro_use]
+#[path = "../shelf.rs"]
+mod builds;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use redis_func_cache::cache_impl;
 use tokio::sync::watch;
+
+shelf!(Relaxed);
 
 /// What the programs share, as they share a database.
 #[derive(Debug, Default)]
