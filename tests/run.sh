@@ -258,7 +258,6 @@ check_lua
 # Features and packages are the same where possible, so that dependencies are built once. Examples are run by the tests.
 check cargo fmt --all -- --check
 check cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
-check cargo check --locked --no-default-features
 check env RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --all-features --no-deps
 
 # Built before, so that the limit is one for tests alone, which take a few minutes on each server.

@@ -3,6 +3,13 @@
 pub(crate) mod backend;
 pub(crate) mod cache_settings;
 mod invalidations;
+#[cfg(not(all(
+    feature = "cluster",
+    feature = "sentinel",
+    feature = "lz4",
+    any(feature = "tls-rustls", feature = "tls-native")
+)))]
+mod missing_features;
 mod testing;
 #[cfg(any(feature = "tls-rustls", feature = "tls-native"))]
 mod tls;

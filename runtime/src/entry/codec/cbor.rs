@@ -1,7 +1,5 @@
 //! CBOR, the default: written by ciborium, read by a faster reader where it can.
 
-#[cfg(test)]
-pub(crate) mod differential;
 pub(crate) mod read;
 
 use erased_serde::Serialize;
@@ -11,11 +9,11 @@ use super::error::CodecError;
 use super::limits::{DEPTH, Inside};
 
 /// So many levels, options and newtypes among them, fit every stack: below them the reader measures it.
-const FLAT: usize = 24;
+pub(crate) const FLAT: usize = 24;
 /// What ciborium sets aside for strings by itself.
 const SCRATCH: usize = 4096;
 
-pub(super) fn encode(value: &dyn Serialize, out: &mut Vec<u8>) -> Result<(), CodecError> {
+pub(crate) fn encode(value: &dyn Serialize, out: &mut Vec<u8>) -> Result<(), CodecError> {
     let from = out.len();
     ciborium::into_writer(value, &mut *out)?;
     // Nothing bounds the depth on the way out: such an entry would be stored for nothing.
@@ -24,7 +22,7 @@ pub(super) fn encode(value: &dyn Serialize, out: &mut Vec<u8>) -> Result<(), Cod
 
 /// Reads with a [reader](read) of our own, several times as fast as ciborium, which wrote the
 /// payload. What that does not take (a tag, say) ciborium reads.
-pub(super) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
+pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
     match read::decode(payload, DEPTH) {
         Some(value) => Ok(value),
         None => scan(payload).and_then(|()| decode_slowly(payload)),
@@ -33,7 +31,7 @@ pub(super) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecErro
 
 /// With a guard that counts what takes no bytes to nest, and measures the stack.
 #[cold]
-fn decode_slowly<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
+pub(crate) fn decode_slowly<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
     let mut rest = payload;
     // Strings for `deserialize_str` must fit ciborium's scratch whole (its issue 96). Its own limit of
     // depth, 256, is above ours.
@@ -47,7 +45,7 @@ fn decode_slowly<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
 
 /// Checks, without recursion, that the bytes are exactly one complete item of CBOR, nested no deeper
 /// than the limit: decoders may then trust its lengths.
-fn scan(bytes: &[u8]) -> Result<(), CodecError> {
+pub(crate) fn scan(bytes: &[u8]) -> Result<(), CodecError> {
     // Items still to come on each open level; `None` for one that a break code ends.
     let mut open: Vec<Option<u64>> = Vec::new();
     let mut at = 0;

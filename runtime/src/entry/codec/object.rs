@@ -373,7 +373,7 @@ fn unread() -> Error {
 
 #[cfg(test)]
 mod tests {
-    use crate::entry::codec::Codec;
+    use crate::entry::codec::cbor;
 
     /// Formats quote the error of what is inside of a value.
     #[test]
@@ -384,7 +384,7 @@ mod tests {
         for depth in [2, 20] {
             // A tag, so that ciborium reads it, around a text where a list is wanted.
             let bytes = [vec![0xc1], vec![0x81; depth], vec![0x61, b'x']].concat();
-            let error = Codec::Cbor.decode::<Deep>(&bytes).unwrap_err().to_string();
+            let error = cbor::decode::<Deep>(&bytes).unwrap_err().to_string();
             assert!(error.len() < 200, "{depth} levels: {} bytes", error.len());
         }
     }

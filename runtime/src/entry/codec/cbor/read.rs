@@ -21,7 +21,7 @@ const NULL: u8 = 0xf6;
 const BREAK: u8 = 0xff;
 
 /// The value that is the whole payload and nests no deeper than so many levels.
-pub(super) fn decode<'de, T: Deserialize<'de>>(payload: &'de [u8], levels: usize) -> Option<T> {
+pub(crate) fn decode<'de, T: Deserialize<'de>>(payload: &'de [u8], levels: usize) -> Option<T> {
     let mut reader = Reader {
         rest: payload,
         levels,

@@ -10,7 +10,7 @@ use redis::{
 
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 use super::diagnosis;
-use super::options::{CONNECT, is_tls, refused, tcp};
+use super::options::{CONNECT, is_tls, of_another_kind, refused, tcp};
 use super::refusal::Refusal;
 #[cfg(feature = "sentinel")]
 use super::sentinels::Sentinels;
@@ -232,6 +232,10 @@ fn clients(what: &str, urls: &[String], tls: &Tls) -> Result<Vec<Client>, Error>
 }
 
 fn connection_info(what: &str, url: &str) -> Result<ConnectionInfo, Error> {
+    let has_tls = cfg!(any(feature = "tls-rustls", feature = "tls-native"));
+    if let Some(error) = of_another_kind(what, url, has_tls) {
+        return Err(error);
+    }
     let info = url
         .into_connection_info()
         .map_err(|error| refused(what, &error))?;
