@@ -1,4 +1,4 @@
-//! What a client process is told to do, and whose entries that removes.
+//! What a client process does, and whose entries that removes.
 
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +70,7 @@ impl Op {
         }
     }
 
-    /// Whether its invalidations are sent again where the store is away.
+    /// Whether its invalidations are sent again where the store is unavailable.
     pub fn is_declared(self) -> bool {
         matches!(
             self,

@@ -28,18 +28,18 @@ pub(crate) struct FoundBytes {
 }
 
 pub(super) enum Source {
-    Lookup(LookupReply, Served),
+    Lookup(LookupReply, ServedEntry),
     Flight(Arc<EncodedValue>),
     Lease(FoundEntry),
 }
 
 /// What is counted of an entry that is served. Of its age no more is kept, as a hit moves it about.
-pub(super) struct Served {
+pub(super) struct ServedEntry {
     pub(super) cost_us: u32,
     needs_refresh: Option<NeedsRefresh>,
 }
 
-impl Served {
+impl ServedEntry {
     #[inline]
     pub(super) fn new(age: &Age, freshness: &Freshness) -> Self {
         Self {
@@ -152,7 +152,7 @@ impl Attempt<'_> {
             self.miss(Some(&reply), self.call.why_missed(&reply));
             return None;
         };
-        let served = Served::new(&age, &self.call.method.freshness);
+        let served = ServedEntry::new(&age, &self.call.method.freshness);
         Some(FoundBytes {
             source: Source::Lookup(reply, served),
             opened,

@@ -88,10 +88,12 @@ impl Rules<'_> {
 
 /// When invalidations had succeeded, and the latest instant before which values were wrong by then.
 #[derive(Default)]
-struct Floors(HashMap<(Whose, Option<u32>), Vec<(u64, u64)>>);
+struct Floors(HashMap<Where, Vec<(u64, u64)>>);
+
+/// What is removed, and in which process, where not in all.
+type Where = (Whose, Option<u32>);
 
 impl Floors {
-    /// `process`: in which it holds, where not in all.
     fn add(&mut self, whose: Whose, process: Option<u32>, from_us: u64, floor_us: u64) {
         let of = self.0.entry((whose, process)).or_default();
         of.push((from_us, floor_us));

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use super::super::acquire::FoundEntry;
 use super::super::encoding;
-use super::super::lookup::{FoundBytes, Served, Source};
+use super::super::lookup::{FoundBytes, ServedEntry, Source};
 use super::attempt::BatchAttempt;
 use super::item::ItemStep;
 use crate::stats::Event;
@@ -84,7 +84,7 @@ impl BatchAttempt<'_> {
             return None;
         };
         self.items[index].step = ItemStep::Done;
-        let source = Source::Lookup(reply, Served::new(&age, &self.method.freshness));
+        let source = Source::Lookup(reply, ServedEntry::new(&age, &self.method.freshness));
         Some((index, FoundBytes { source, opened }))
     }
 
