@@ -1,6 +1,7 @@
 //! What is done on real servers: scripts, connections, deployments, policies.
 
 mod acl;
+mod client_names;
 mod coalescing;
 mod deployments;
 mod eviction;

@@ -9,6 +9,7 @@ use crate::deadline::Deadline;
 use crate::engine::Engine;
 use crate::engine::scope::{self, Mode};
 use crate::engine::single_flight::{JoinMark, Leader};
+use crate::entry::label::Label;
 use crate::key::digest::CallKey;
 use crate::key::tags::TagIds;
 use crate::method::bound::BoundRef;
@@ -25,6 +26,8 @@ pub(crate) struct KeyedCall<'a> {
     pub(crate) key: CallKey,
     /// Those of its arguments.
     pub(crate) tags: TagIds,
+    /// What its entry is stored with.
+    pub(crate) label: Label,
 }
 
 impl KeyedCall<'_> {

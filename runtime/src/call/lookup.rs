@@ -234,6 +234,7 @@ impl Attempt<'_> {
             method,
             key,
             tags,
+            ..
         } = &self.call;
         engine
             .any_store()
@@ -248,6 +249,7 @@ impl Attempt<'_> {
             method,
             key,
             tags,
+            ..
         } = &self.call;
         let tags = self.recheck.as_ref().unwrap_or(tags);
         engine

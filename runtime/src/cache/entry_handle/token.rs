@@ -103,7 +103,7 @@ impl EntryToken {
     ) -> Result<PutOutcome, Error> {
         let mut lease = self.into_lease_of(call)?;
         lease.covers(&mut put);
-        let bytes = header::payload_of(&put.entry).len() as u64;
+        let bytes = header::length_of(&put.entry);
         let (publish, stored) = oneshot::channel();
         // The lease goes with the put: if this caller goes away, both go on without it.
         let done = PutDone::new(move |stored| {
