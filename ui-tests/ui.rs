@@ -59,6 +59,7 @@ pass! {
     "pass/inside_macro_rules.rs" inside_macro_rules,
     "pass/invalidation_elsewhere.rs" invalidation_elsewhere,
     "pass/keys_of_expressions.rs" keys_of_expressions,
+    "pass/labels_of_everything.rs" labels_of_everything,
     "pass/lifetimes.rs" lifetimes,
     "pass/lists_of_names.rs" lists_of_names,
     "pass/methods_with_our_names.rs" methods_with_our_names,

@@ -10,6 +10,7 @@ mod constant;
 mod duration;
 mod expr;
 mod freshness;
+mod label;
 mod list;
 mod literal;
 mod name;
@@ -31,6 +32,7 @@ pub(crate) use cacheability::{
 pub(crate) use choice::{ByDefault, Codec, Policy, Touch};
 pub(crate) use duration::{Ttl, TtlErr, TtlNone};
 pub(crate) use freshness::{Early, Jitter, SoftTimeout, Stale, Stampede, soft_timeout_alone};
+pub(crate) use label::Label;
 pub(crate) use list::{Names, Only, Skip};
 pub(crate) use literal::{Flag, MaxSize, Version};
 pub(crate) use name::{Name, NameOfBlock};
@@ -74,6 +76,7 @@ pub(crate) struct BlockArgs {
     pub(crate) err_value: Option<OnlyOnMethods>,
     pub(crate) tags: Option<TagsOf>,
     pub(crate) tags_fn: Option<OnlyOnMethods>,
+    pub(crate) label: Option<OnlyOnOneMethod>,
     pub(crate) batch: Option<OnlyOnOneMethod>,
     pub(crate) shares: Option<OnlyOnOneMethod>,
     pub(crate) name: Option<NameOfBlock>,
@@ -125,6 +128,7 @@ pub(crate) struct MethodArgs {
     pub(crate) name: Option<Name>,
     pub(crate) tags: Option<TagsOf>,
     pub(crate) tags_fn: Option<TagsFn>,
+    pub(crate) label: Option<Label>,
     /// Cached item by item.
     pub(crate) batch: Option<BatchOver>,
     pub(crate) shares: Option<Shares>,

@@ -20,6 +20,7 @@ mod function;
 mod handle;
 mod in_place;
 mod invalidation;
+mod label;
 mod original;
 mod owned;
 mod reads;

@@ -223,6 +223,7 @@ inside_only! {
     /// | `codec` | `"cbor"` …, or an expression | How values are encoded. |
     /// | `tags(user = id, …)` | a name and an expression for each | What an entry is tagged with, by arguments that are in the key and by `self`: `cache.tag("user", &7).invalidate()` and `#[invalidates(tag(user = id))]` invalidate by it, across methods. On a block, of `self` alone. In a batch method the name of the argument stands for one id, by reference. |
     /// | `tags_fn` | path of a `fn(&T) -> Tags` | Tags that a value itself has. Only on methods. |
+    /// | `label` | format string of arguments | What tools show of an entry, such as `"{tenant}/{id:04}"`, by arguments that are in the key. Only on methods; by default none. It is stored in clear text, also where values are sealed, so name nothing secret in it. In a batch method the name of the argument stands for one id. |
     /// | `name` | text of 1 to 256 bytes | Stands in keys, logs and statistics in place of the path (module, type and method): what is renamed or moved keeps its entries, as long as its code is the same. No other method of the cache may have it: the second one is not cached, which is logged as an error. |
     /// | `version` | number, text, constant, `env!("…")` | Part of the key. A type that gets a field with `#[serde(default)]` needs another one, or older entries are hits without that field. |
     /// | `stampede` | `"lease"`, `"local"`, `"off"` | Which concurrent calls share one execution. |

@@ -359,6 +359,7 @@ fn options(
     errors.extend(valid::options(&block.args, args));
     errors.extend(valid::fallible(method, args));
     errors.extend(valid::tags(block, method, args));
+    errors.extend(valid::label(method, args));
     if args.batch.is_none() && args.shares.is_none() {
         errors.extend(valid::owned(block, method, args));
         return None;

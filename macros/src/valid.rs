@@ -11,6 +11,7 @@ mod each;
 mod error;
 mod in_place;
 mod invalidation;
+mod label;
 mod listed;
 mod name;
 mod receiver;
@@ -36,6 +37,7 @@ pub(crate) use in_place::{
     unboxed_recursion, without_cache,
 };
 pub(crate) use invalidation::{no_entries, used_with_ok, writes};
+pub(crate) use label::label;
 pub(crate) use listed::{marked, only_methods, unknown_arguments, unknown_methods};
 pub(crate) use receiver::{is_shared, omittable, skip_on_receiver};
 pub(crate) use refresh::{options, outlived, owned, refreshed_owner};

@@ -17,6 +17,7 @@ pub(crate) mod errors;
 mod execute;
 pub(crate) mod execution;
 pub(crate) mod failure;
+pub(crate) mod label;
 pub(crate) mod lease;
 mod lookup;
 pub(crate) mod not_stored;
@@ -31,9 +32,11 @@ use tokio::sync::oneshot;
 
 use self::attempt::{Attempt, KeyedCall};
 use self::bypass::Bypass;
+use self::label::LabelSlot;
 use self::steps::Steps;
 use crate::engine::Engine;
 use crate::engine::scope::Mode;
+use crate::entry::label::Label;
 use crate::error::{Error, ErrorKind};
 use crate::key::digest::{CallKey, KeyWriter};
 use crate::key::tags::{TagIds, Tags};
@@ -52,6 +55,7 @@ pub struct Call<'a> {
     method: Option<BoundRef<'a>>,
     key: Option<CallKey>,
     tags: TagIds,
+    label: Option<&'a LabelSlot>,
     mode: Mode,
 }
 
@@ -105,6 +109,7 @@ impl<'a> Call<'a> {
         Self {
             engine,
             tags: declared_tags(bound.as_deref()),
+            label: None,
             method: bound,
             key,
             mode,
@@ -127,6 +132,18 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Gives its entry the label that is made in this slot before the method takes the arguments.
+    #[must_use]
+    pub fn labeled(self, slot: &'a LabelSlot) -> Self {
+        if self.key.is_some() && self.mode.write {
+            slot.want();
+        }
+        Self {
+            label: Some(slot),
+            ..self
+        }
+    }
+
     /// Answers the call: from the cache, or by running the method and storing what it returned, if
     /// that is cacheable.
     pub async fn run<S, R, Fut>(
@@ -140,7 +157,7 @@ impl<'a> Call<'a> {
         S::Stored: Storable,
         Fut: Future<Output = R>,
     {
-        let mut steps = self.steps();
+        let (label, mut steps) = (self.label, self.steps());
         while let Some(reply) = steps.find().await {
             if let Some(stored) = steps.read(reply) {
                 return S::from_stored(stored);
@@ -149,6 +166,7 @@ impl<'a> Call<'a> {
         // In a box, for most calls never need the room. What follows is `Steps::execute`, without a
         // future of its own for each method.
         let returned = steps.run(Box::pin(method())).await;
+        steps.label(label);
         let (stored, committed) = match steps.conclude::<S, R>(returned, cacheability) {
             Ok(stored) => stored,
             Err(returned) => return returned,
@@ -225,7 +243,7 @@ impl<'a> Call<'a> {
         Fut: Future<Output = R> + Send + 'static,
         R: Send + 'static,
     {
-        let mut steps = self.steps();
+        let (label, mut steps) = (self.label, self.steps());
         while let Some(reply) = steps.find().await {
             let Some(stored) = steps.read(reply) else {
                 continue;
@@ -236,7 +254,9 @@ impl<'a> Call<'a> {
             };
             if let Some(refresh) = refresh {
                 let (publish, refreshed) = oneshot::channel();
-                let run = refresh.run::<S, R>(cacheability, make());
+                let method = make();
+                let refresh = refresh.labeled(label);
+                let run = refresh.run::<S, R>(cacheability, method);
                 spawn(Box::pin(async move {
                     if let Some(fresh) = run.await {
                         // Only a call with a `soft_timeout` waits for it.
@@ -252,6 +272,7 @@ impl<'a> Call<'a> {
             return returned;
         }
         let method = Box::pin(make());
+        steps.label(label);
         steps.execute::<S, R>(cacheability, method).await
     }
 
@@ -296,8 +317,7 @@ impl<'a> Call<'a> {
         engine.count(self.method.as_deref(), Event::count, 1);
         let (method, why) = match self.into_keyed() {
             Ok(call) if !call.is_part_of_its_write() => {
-                let attempt = Attempt::new(call, mode, engine.limits().deadline);
-                return Steps(Ok(attempt.recorded()));
+                return Steps(Ok(Attempt::new(call, mode, engine.limits().deadline)));
             }
             Ok(call) => (Some(call.method), NotStored::Transaction),
             Err((method, _)) => {
@@ -316,6 +336,7 @@ impl<'a> Call<'a> {
                 method,
                 key,
                 tags: self.tags,
+                label: Label::NONE,
             }),
             (Some(method), None) => Err((
                 Some(method),
@@ -335,7 +356,10 @@ impl<'a> Call<'a> {
 
     /// What a handle on the entry needs.
     pub(crate) fn entry(self) -> Result<KeyedCall<'a>, Error> {
-        self.into_keyed().map_err(|(_, error)| error)
+        let slot = self.label;
+        let mut call = self.into_keyed().map_err(|(_, error)| error)?;
+        call.label = slot.map_or(Label::NONE, |slot| slot.label(&call.method));
+        Ok(call)
     }
 }
 

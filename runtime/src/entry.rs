@@ -5,4 +5,5 @@
 
 pub(crate) mod codec;
 pub(crate) mod header;
+pub(crate) mod label;
 pub(crate) mod seal;

@@ -19,6 +19,7 @@ pub use crate::cache::write::{Write, stored_in};
 pub use crate::call::Call;
 pub use crate::call::batch::{BatchCall, again, chosen, ids, write_key};
 pub use crate::call::errors::CallWithErrors;
+pub use crate::call::label::LabelSlot;
 pub use crate::engine::Engine;
 pub use crate::key::digest::{KeyWriter, canonical_bytes};
 pub use crate::method::Method;

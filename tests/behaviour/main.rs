@@ -22,6 +22,7 @@ mod guide;
 mod identity;
 mod joined_puts;
 mod keys;
+mod labels;
 mod method_invalidation;
 mod model;
 mod named;

@@ -1,6 +1,7 @@
 //! What is done on real servers: scripts, connections, deployments, policies.
 
 mod acl;
+mod client_names;
 mod coalescing;
 mod deployments;
 mod eviction;
@@ -9,6 +10,7 @@ mod misses;
 mod pipeline;
 mod puts;
 mod read_connections;
+mod round_trips;
 mod scripts;
 mod tls;
 mod worlds;

@@ -138,7 +138,7 @@ fn expression(
 }
 
 /// A pattern that borrows, where it would have moved.
-fn borrowing(pattern: &Pat) -> Pat {
+pub(super) fn borrowing(pattern: &Pat) -> Pat {
     struct Borrow;
     impl VisitMut for Borrow {
         fn visit_pat_ident_mut(&mut self, found: &mut PatIdent) {

@@ -8,7 +8,7 @@ use super::access::Access;
 use super::context::Context;
 use super::fragment::{is_generic, key_writer, shape};
 use super::original::call;
-use super::{argument, cacheability, returned, tags};
+use super::{argument, cacheability, label, returned, tags};
 use crate::args::MethodArgs;
 use crate::ast::{BatchForm, BatchItem, CallStyle, Method};
 use crate::plan::{BatchPlan, MethodPlan};
@@ -76,6 +76,7 @@ pub(super) fn body(
     );
     let condition = cacheability::of_call(context, entry, entry_args);
     let tags = tags::of_items(context, entry_args, &access.this(), &id);
+    let labels = label::of_items(entry, entry_args, &made, &id);
     let given = given(context, method, batch, &missing);
     let call = call(context, method, access.receiver.as_ref());
     let call = match method.style {
@@ -92,6 +93,7 @@ pub(super) fn body(
                 ::core::option::Option::Some(#missing) => #missing,
                 ::core::option::Option::None => break #made.finish(),
             };
+            #labels
             #given
             let #running = ::std::boxed::Box::pin(#call);
             let #result = #made.run(#running).await;

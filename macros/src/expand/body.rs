@@ -8,7 +8,7 @@ use super::access::Access;
 use super::context::Context;
 use super::fragment::{key_writer, shape};
 use super::original::{awaited, call, call_later};
-use super::{argument, batch, cacheability, invalidation, owned, returned, tags, write};
+use super::{argument, batch, cacheability, invalidation, label, owned, returned, tags, write};
 use crate::args::MethodArgs;
 use crate::ast::{CallStyle, EntryPoint, Method, Writes};
 use crate::plan::{Kind, MethodPlan};
@@ -49,6 +49,8 @@ fn cached(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> 
     let (at, _) = types::ends(&method.returned);
     let made = Ident::new("__call", at);
     let tags = tags::of_call(context, args, &access.this());
+    let (slot, labeled) = (label::made(context, args), label::of_call(args));
+    let label = label::filled(method, args);
     let errors = cacheability::errors(context, method, args);
     let errors = errors.map(|errors| quote!(.caching_errors(#errors)));
     let declaration = context.declaration(method);
@@ -58,7 +60,8 @@ fn cached(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> 
         #prelude
         #owning
         #lends
-        let #made = #private::Call::new(#engine, #declaration(), #writer) #tags #errors;
+        #slot
+        let #made = #private::Call::new(#engine, #declaration(), #writer) #tags #labeled #errors;
     };
     let (shape, condition) = (
         shape(context, method),
@@ -71,9 +74,10 @@ fn cached(context: &Context<'_>, method: &MethodPlan<'_>, args: &MethodArgs) -> 
         _ => quote!(move),
     };
     let execution = if outlives {
-        owned::make(context, method, &access)
+        owned::make(context, method, &access, label.as_ref())
     } else {
-        call_later(context, method, access.receiver.as_ref(), &captures)
+        let receiver = access.receiver.as_ref();
+        call_later(context, method, receiver, &captures, label.as_ref())
     };
     let run = match (method.style, outlives) {
         (CallStyle::Sync, false) => "run_blocking",

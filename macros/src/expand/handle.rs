@@ -10,7 +10,7 @@ use super::access::Access;
 use super::attributes::{cfgs, lint_levels};
 use super::context::Context;
 use super::fragment::{self, is_generic};
-use super::{argument, batch, cacheability, entries, original, returned, tags};
+use super::{argument, batch, cacheability, entries, label, original, returned, tags};
 use crate::args::MethodArgs;
 use crate::ast::{CallStyle, EntryPoint, Method};
 use crate::plan::Kind;
@@ -191,6 +191,11 @@ impl<'a> Handle<'a> {
         } = &self.access;
         let writer = fragment::lending_key_writer(self.context, self.entry, &self.access.this());
         let tags = tags::of_handle(self.context, self.entry, self.args, &self.access.this());
+        let (slot, labeled) = (
+            label::made(self.context, self.args),
+            label::of_call(self.args),
+        );
+        let label = label::of_handle(self.context, self.entry, self.args);
         let takes = argument::takes(self.context, self.method);
         let proof = returned::named(self.context, self.method, &shape);
         let arguments = self.keyed.iter().map(|(ident, ty)| quote!(#ident: #ty));
@@ -216,7 +221,9 @@ impl<'a> Handle<'a> {
                 #proof
                 #takes
                 #prelude
-                let #call = #private::Call::of_entry(#engine, #declaration(), #writer) #tags;
+                #slot
+                let #call = #private::Call::of_entry(#engine, #declaration(), #writer) #tags #labeled;
+                #label
                 #krate::#handle::new(#call, #run)#condition
             }
         }

@@ -16,7 +16,7 @@ pub(super) fn call(
     receiver: Option<&TokenStream>,
 ) -> TokenStream {
     if context.original_is_closure() {
-        let closure = closure(context, method);
+        let closure = closure(context, method, None);
         return quote!((#closure)());
     }
     let path = path(context, method);
@@ -25,18 +25,22 @@ pub(super) fn call(
     quote!(#path(#(#receiver,)* #(#arguments),*))
 }
 
-/// A closure that makes this call.
+/// A closure that makes this call, after what is to be done `before`.
 pub(super) fn call_later(
     context: &Context<'_>,
     method: &Method<'_>,
     receiver: Option<&TokenStream>,
     captures: &TokenStream,
+    before: Option<&TokenStream>,
 ) -> TokenStream {
     if context.original_is_closure() {
-        return closure(context, method);
+        return closure(context, method, before);
     }
     let call = call(context, method, receiver);
-    quote!(#captures || #call)
+    match before {
+        Some(before) => quote!(#captures || { #before #call }),
+        None => quote!(#captures || #call),
+    }
 }
 
 /// The same, awaited where it is a future.
@@ -50,7 +54,11 @@ pub(super) fn awaited(method: &Method<'_>, call: &TokenStream) -> TokenStream {
 
 // Output
 //     async move || -> Option<User> { let (a, b) = __argument_0; … }
-fn closure(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
+fn closure(
+    context: &Context<'_>,
+    method: &Method<'_>,
+    before: Option<&TokenStream>,
+) -> TokenStream {
     let given = argument::given(context, method);
     let typed = ast::typed(method.item).zip(&method.args);
     let bound = typed.filter(|(typed, _)| !is_plain(&typed.pat));
@@ -59,7 +67,7 @@ fn closure(context: &Context<'_>, method: &Method<'_>) -> TokenStream {
         quote!(let #pattern = #ident;)
     });
     let statements = &method.item.block.stmts;
-    let body = quote!({ #given #(#bound)* #(#statements)* });
+    let body = quote!({ #before #given #(#bound)* #(#statements)* });
     let returned = &method.returned;
     match method.style {
         CallStyle::Async => quote!(async move || -> #returned #body),

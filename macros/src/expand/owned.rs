@@ -15,7 +15,13 @@ use quote::{quote, quote_spanned};
 //         let country = ToOwnedArg::to_owned_arg(country);
 //         async move { <UserRepo>::tax_rate(core.inner(), Borrow::<str>::borrow(&country)).await }
 //     }
-pub(super) fn make(context: &Context<'_>, method: &Method<'_>, access: &Access) -> TokenStream {
+/// With what is to be done `before` the arguments are taken.
+pub(super) fn make(
+    context: &Context<'_>,
+    method: &Method<'_>,
+    access: &Access,
+    before: Option<&TokenStream>,
+) -> TokenStream {
     let private = &context.private;
     let (core, this) = (names::local("__core"), names::local("__this"));
     let (hold, receiver) = match (&access.core, &access.receiver) {
@@ -46,6 +52,7 @@ pub(super) fn make(context: &Context<'_>, method: &Method<'_>, access: &Access) 
     };
     quote! {
         || {
+            #before
             #hold
             #(#owned)*
             #run

@@ -37,7 +37,7 @@ pub(super) fn of_handle(
 }
 
 /// In a batch method the name of its ids stands for one of them.
-fn one_of_ids(method: &Method<'_>, args: &MethodArgs) -> Option<TokenStream> {
+pub(super) fn one_of_ids(method: &Method<'_>, args: &MethodArgs) -> Option<TokenStream> {
     let ids = &args.batch.as_ref()?.0;
     let mut arguments = method.args.iter();
     let is_named = arguments.any(|argument| argument.ident == *ids);

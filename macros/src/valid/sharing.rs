@@ -32,6 +32,7 @@ fn options_of_another(args: &MethodArgs) -> Option<(&'static str, proc_macro2::S
         ("name", args.name.is_some()),
         ("tags", args.tags.is_some()),
         ("tags_fn", args.tags_fn.is_some()),
+        ("label", args.label.is_some()),
     ];
     let shares = args.shares.as_ref()?;
     let (name, _) = said.into_iter().find(|(_, is_said)| *is_said)?;

@@ -21,6 +21,7 @@ use crate::deadline::HANDLE_DEADLINE;
 use crate::engine::Engine;
 use crate::engine::pending::MethodEntries;
 use crate::entry::header::{Times, VerifiedEntry};
+use crate::entry::label::Label;
 use crate::error::Error;
 use crate::key::digest::CallKey;
 use crate::key::tags::TagIds;
@@ -54,6 +55,7 @@ pub(in crate::cache) struct Entry {
     method: Arc<BoundMethod>,
     key: CallKey,
     tags: TagIds,
+    label: Label,
 }
 
 impl Entry {
@@ -64,6 +66,7 @@ impl Entry {
             method: call.method.into_arc(),
             key: call.key,
             tags: call.tags,
+            label: call.label,
         })
     }
 
@@ -73,6 +76,7 @@ impl Entry {
             method: BoundRef::Borrowed(&self.method),
             key: self.key,
             tags: self.tags.clone(),
+            label: self.label.clone(),
         }
     }
 

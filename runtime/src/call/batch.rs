@@ -28,6 +28,7 @@ use self::attempt::{BatchAttempt, BatchStep};
 use self::keys::{ItemKeys, keys};
 use self::return_types::{ReturnTypes, SplitReturn};
 use super::bypass::Bypass;
+use super::label::LabelSlot;
 use super::not_stored;
 use super::warn_of_tags;
 use crate::engine::Engine;
@@ -151,6 +152,22 @@ impl<'a, K: ?Sized, R, A, T> BatchCall<'a, K, R, A, T> {
             }
         }
         self
+    }
+
+    /// Makes the labels of the entries that the method is about to run for.
+    pub fn label(&mut self, fill: impl Fn(&'a K, &LabelSlot)) {
+        let (RunsFor::Items(items), Some(attempt)) = (&self.runs_for, &mut self.attempt) else {
+            return;
+        };
+        if !attempt.mode.write {
+            return;
+        }
+        for &item in items {
+            let slot = LabelSlot::new();
+            slot.want();
+            fill(self.ids[self.firsts[item]], &slot);
+            attempt.label(item, &slot);
+        }
     }
 
     /// The places of the ids that the method is to be run for next; `None` once all answers are there.

@@ -159,7 +159,7 @@ impl KeyedCall<'_> {
             return None;
         };
         lease.covers(&mut put);
-        let bytes = header::payload_of(&put.entry).len() as u64;
+        let bytes = header::length_of(&put.entry);
         let (publish, stored) = oneshot::channel();
         let (engine, method) = (self.engine.clone(), self.method.to_arc());
         let done = PutDone::new(move |stored| {

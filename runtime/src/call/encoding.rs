@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::attempt::KeyedCall;
 use crate::engine::single_flight::EncodedValue;
 use crate::entry::codec::{self, CodecError};
-use crate::entry::header::{self, Age, Label, Origin, VerifiedEntry};
+use crate::entry::header::{self, Age, ClientHeader, Origin, VerifiedEntry};
 use crate::entry::seal::{self, Context};
 use crate::error::{Error, ErrorKind};
 use crate::key::tags::TagIds;
@@ -44,7 +44,7 @@ impl KeyedCall<'_> {
         let tags = self.check_tags(&verified, reply)?;
         let age = Age {
             times: verified.times,
-            cost_us: verified.label.cost_us,
+            cost_us: verified.header.cost_us,
             now_us: reply.now_us,
             is_expired_by_tag: tags == TagCheck::Expired,
         };
@@ -54,10 +54,10 @@ impl KeyedCall<'_> {
             return None;
         }
         // A method that shares entries with this one may cache errors.
-        if verified.label.flags & header::ERROR != 0 && !self.method.caches_errors {
+        if verified.header.flags & header::ERROR != 0 && !self.method.caches_errors {
             return None;
         }
-        match self.open(verified.label.flags, verified.payload) {
+        match self.open(verified.header.flags, verified.payload) {
             Ok(opened) => Some((opened, age)),
             Err(_) => {
                 self.discard_unreadable(Some(bytes));
@@ -125,7 +125,7 @@ impl KeyedCall<'_> {
         if is_stale || !times.are_alive(now_ms) {
             Miss::Expired
         } else if !verified.may_be_served(now_ms, reply.epoch)
-            || verified.label.flags & header::ERROR != 0
+            || verified.header.flags & header::ERROR != 0
             || self.check_tags(&verified, reply).is_none()
         {
             // It was invalidated together with others, or is another method's error.
@@ -147,11 +147,13 @@ impl KeyedCall<'_> {
     #[inline]
     pub(crate) fn within_limit<'e>(&self, bytes: &'e [u8]) -> Option<&'e [u8]> {
         let tags = if self.method.pair.tags.of_values {
-            header::LONGEST_TAGS
+            header::TAGS_ROOM
         } else {
             0
         };
-        let largest = self.engine.limits().max_entry_bytes + header::HEADER + tags + seal::OVERHEAD;
+        let value = self.engine.limits().max_entry_bytes + seal::OVERHEAD;
+        // Another build may label what this one does not.
+        let largest = header::HEADER + header::LABEL_ROOM + tags + value;
         (bytes.len() <= largest).then_some(bytes)
     }
 
@@ -159,10 +161,10 @@ impl KeyedCall<'_> {
     #[inline]
     pub(crate) fn verify<'e>(&self, bytes: &'e [u8]) -> Option<VerifiedEntry<'e>> {
         let mut verified = header::verify(bytes).filter(|verified| {
-            let label = verified.label;
-            label.identity == self.key.identity
-                && label.method == self.method.pair.method
-                && label.codec == self.method.codec.id()
+            let header = verified.header;
+            header.identity == self.key.identity
+                && header.method == self.method.pair.method
+                && header.codec == self.method.codec.id()
         })?;
         verified.times = self.method.times_here(verified.times);
         Some(verified)
@@ -173,7 +175,8 @@ impl KeyedCall<'_> {
     fn open(&self, flags: u8, payload: &[u8]) -> Result<Option<Vec<u8>>, CodecError> {
         let limits = self.engine.limits();
         let unsealed = limits.seal.open(&self.seal_context(flags), payload)?;
-        let compressed = flags & !(seal::SEALED | header::TAGGED | header::ERROR);
+        let other = seal::SEALED | header::LABELED | header::TAGGED | header::ERROR;
+        let compressed = flags & !other;
         let opened = codec::decompress(unsealed, compressed, limits.max_entry_bytes)?;
         Ok(match opened {
             Cow::Borrowed(_) => None,
@@ -218,26 +221,24 @@ impl KeyedCall<'_> {
         value_tags: Result<TagIds, Error>,
     ) -> Result<Put, Error> {
         let value_tags = value_tags?;
-        let mut tail = header::tail(value_tags.as_slice());
+        let mut tail = header::tail(&self.label, value_tags.as_slice());
+        let payload = tail.len();
         self.method
             .codec
             .encode(value, &mut tail)
             .map_err(|_| Error::new(ErrorKind::Encode, "the codec cannot encode the value"))?;
-        self.close(tail, cost, flag, lifetimes, &value_tags)
+        self.close(tail, payload, (cost, flag, lifetimes), &value_tags)
     }
 
-    /// The entry for an encoded value or error.
+    /// The entry for an encoded value or error, which begins at `payload`.
     fn close(
         &self,
         mut tail: Vec<u8>,
-        cost: Duration,
-        flag: u8,
-        (soft_ms, hard_ms): (u64, u64),
+        payload: usize,
+        (cost, flag, (soft_ms, hard_ms)): (Duration, u8, (u64, u64)),
         value_tags: &TagIds,
     ) -> Result<Put, Error> {
         let limits = self.engine.limits();
-        let of_value = value_tags.as_slice().len();
-        let payload = header::payload_in_tail(of_value);
         let bytes = tail.len() - payload;
         if bytes > limits.max_entry_bytes {
             return Err(Error::new(
@@ -249,22 +250,26 @@ impl KeyedCall<'_> {
             ));
         }
         let flags = codec::compress(&mut tail, payload, limits.compress_above);
-        let tagged = if of_value == 0 { 0 } else { header::TAGGED };
-        let label = Label {
+        let tagged = match value_tags.as_slice() {
+            [] => 0,
+            _ => header::TAGGED,
+        };
+        let labeled = self.label.as_str().map_or(0, |_| header::LABELED);
+        let header = ClientHeader {
             codec: self.method.codec.id(),
-            flags: flag | flags | tagged | limits.seal.flag(),
+            flags: flag | flags | tagged | labeled | limits.seal.flag(),
             identity: self.key.identity,
             method: self.method.pair.method,
             cost_us: u32::try_from(cost.as_micros()).unwrap_or(u32::MAX),
         };
-        let context = self.seal_context(label.flags);
+        let context = self.seal_context(header.flags);
         limits
             .seal
             .close(&context, &mut tail, payload, hard_ms)
             .map_err(|_| Error::new(ErrorKind::Encode, "the value cannot be sealed"))?;
         Ok(Put {
             field: self.key.field,
-            entry: header::close(label, tail)
+            entry: header::close(header, tail)
                 .ok_or_else(|| Error::new(ErrorKind::TooLarge, "the value has over 4 GiB"))?,
             soft_ms,
             hard_ms,
@@ -314,7 +319,7 @@ pub(crate) fn shared(put: &Put) -> Arc<EncodedValue> {
 pub(crate) fn shared_of(entry: &[u8]) -> Option<Arc<EncodedValue>> {
     let verified = header::verify(entry)?;
     Some(Arc::new(EncodedValue {
-        flags: verified.label.flags,
+        flags: verified.header.flags,
         payload: verified.payload.to_vec(),
     }))
 }

@@ -10,12 +10,14 @@ use tokio::sync::oneshot;
 
 use super::acquire::LeaseOrEntry;
 use super::attempt::{Attempt, KeyedCall};
+use super::label::LabelSlot;
 use super::lease::{FenceCheck, Lease};
 use super::not_stored;
 use super::steps::Steps;
 use crate::engine::Engine;
 use crate::engine::refreshes::RefreshPermit;
 use crate::engine::scope::Mode;
+use crate::entry::label::Label;
 use crate::error::Error;
 use crate::key::digest::CallKey;
 use crate::key::tags::TagIds;
@@ -38,6 +40,7 @@ pub(crate) struct Refresh {
     method: Arc<BoundMethod>,
     key: CallKey,
     tags: TagIds,
+    label: Label,
     needs: NeedsRefresh,
     permit: RefreshPermit,
 }
@@ -52,9 +55,16 @@ impl Refresh {
             method: call.method.to_arc(),
             key: call.key,
             tags: call.tags.clone(),
+            label: Label::NONE,
             needs,
             permit,
         })
+    }
+
+    /// What it stores has the label that its execution has made.
+    pub(crate) fn labeled(self, slot: Option<&LabelSlot>) -> Self {
+        let label = slot.map_or(Label::NONE, |slot| slot.label(&self.method));
+        Self { label, ..self }
     }
 
     /// Runs the method, unless another process does, and stores what it returned. `None` if that is
@@ -73,6 +83,7 @@ impl Refresh {
             method: bound,
             key,
             tags,
+            label,
             needs,
             mut permit,
         } = self;
@@ -81,8 +92,9 @@ impl Refresh {
             method: BoundRef::Shared(bound),
             key,
             tags,
+            label,
         };
-        let mut steps = Steps(Ok(Attempt::new(
+        let mut steps = Steps(Ok(Attempt::unrecorded(
             call,
             Mode::default(),
             engine.limits().deadline,

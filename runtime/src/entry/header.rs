@@ -4,7 +4,7 @@
 //!  0  version   1     format version, 3
 //!  1  codec     1     id of the codec
 //!  2  flags     1     bit 0: payload is compressed by lz4, bit 1: payload is sealed, bit 2: tags precede it,
-//!                    bit 3: payload is an error
+//!                    bit 3: payload is an error, bit 4: a label precedes tags and payload
 //!  3  reserved  1     0
 //!  4  stamp     4  *  check of the next five lines
 //!  8  created   8  *  milliseconds of server time
@@ -17,7 +17,8 @@
 //! 64  cost      4     microseconds the method took, saturating
 //! 68  length    4     of all that follows the header
 //! 72  checksum  8     of bytes 0..4, 48..72 and all that follows
-//! 80  tags            with bit 2: how many (2 bytes), then 8 of each; those that the value itself has
+//! 80  label           with bit 4: its length (1 byte), then UTF-8: for tools alone, and never sealed
+//!     tags            with bit 2: how many (2 bytes), then 8 of each; those that the value itself has
 //!     payload
 //! ```
 //! Everything is little-endian. The lines with a star are in the server's time, so that no client's clock
@@ -31,6 +32,7 @@ use std::fmt;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
+use super::label::{LONGEST_LABEL, Label};
 use crate::key::tags::{MOST_TAGS, TagId};
 
 pub(crate) const HEADER: usize = 80;
@@ -41,16 +43,18 @@ pub(crate) const COMPRESSED: u8 = 1;
 pub(crate) const TAGGED: u8 = 4;
 /// Flag of an entry that stands for an error which the method returned.
 pub(crate) const ERROR: u8 = 8;
+/// Flag of an entry that has a label, which stands first behind the header.
+pub(crate) const LABELED: u8 = 16;
 /// Check, instants, epoch, clock of tags.
 const STAMP: usize = 44;
 /// What stands between those and the payload.
-const LABEL: usize = HEADER - HEAD - STAMP;
+const CLIENT_HEADER: usize = HEADER - HEAD - STAMP;
 const VERSION: u8 = 3;
 const STAMP_MODULUS: u64 = 4_294_967_291;
 
 /// What the client knows of an entry before the server stamps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Label {
+pub(crate) struct ClientHeader {
     pub(crate) codec: u8,
     pub(crate) flags: u8,
     pub(crate) identity: u64,
@@ -113,9 +117,10 @@ impl Age {
 /// An entry whose every byte was verified.
 #[derive(PartialEq, Eq)]
 pub(crate) struct VerifiedEntry<'a> {
-    pub(crate) label: Label,
+    pub(crate) header: ClientHeader,
     pub(crate) times: Times,
     pub(crate) origin: Origin,
+    pub(crate) label: &'a [u8],
     /// Of the value itself, 8 bytes each.
     tags: &'a [u8],
     pub(crate) payload: &'a [u8],
@@ -146,7 +151,7 @@ pub(crate) struct UnstampedEntry {
 impl fmt::Debug for VerifiedEntry<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifiedEntry")
-            .field("label", &self.label)
+            .field("header", &self.header)
             .field("times", &self.times)
             .field("bytes", &self.payload.len())
             .finish_non_exhaustive()
@@ -161,9 +166,14 @@ impl fmt::Debug for UnstampedEntry {
     }
 }
 
-/// Starts a tail: room for the label, then the tags of the value, to be followed by the payload and closed by [`close`].
-pub(crate) fn tail(value_tags: &[TagId]) -> Vec<u8> {
-    let mut tail = vec![0; LABEL];
+/// Starts a tail: room for the client's header, then the label, and the tags of the value; to be followed by the payload
+/// and closed by [`close`].
+pub(crate) fn tail(label: &Label, value_tags: &[TagId]) -> Vec<u8> {
+    let mut tail = vec![0; CLIENT_HEADER];
+    if let Some(label) = label.as_str() {
+        tail.push(u8::try_from(label.len()).expect("a label has 128 bytes at the most"));
+        tail.extend_from_slice(label.as_bytes());
+    }
     if !value_tags.is_empty() {
         let count =
             u16::try_from(value_tags.len()).expect("an entry has a thousand tags at the most");
@@ -175,47 +185,50 @@ pub(crate) fn tail(value_tags: &[TagId]) -> Vec<u8> {
     tail
 }
 
-/// How long a tail is without a payload.
-pub(crate) fn payload_in_tail(value_tags: usize) -> usize {
-    LABEL + tags_len(value_tags)
-}
-
-/// Of the most tags that a value may have.
-pub(crate) const LONGEST_TAGS: usize = tags_len(MOST_TAGS);
-
-const fn tags_len(value_tags: usize) -> usize {
-    if value_tags == 0 {
-        0
-    } else {
-        2 + 8 * value_tags
-    }
-}
+/// What the label of an entry takes at the most, and the tags of its value.
+pub(crate) const LABEL_ROOM: usize = 1 + LONGEST_LABEL;
+pub(crate) const TAGS_ROOM: usize = 2 + 8 * MOST_TAGS;
 
 /// The payload of a tail that has been closed.
 pub(crate) fn payload_of(entry: &UnstampedEntry) -> &[u8] {
-    let rest = &entry.tail[LABEL..];
-    split(entry.head[2], rest).map_or(&[], |(_, payload)| payload)
+    let rest = &entry.tail[CLIENT_HEADER..];
+    split(entry.head[2], rest).map_or(&[], |(_, _, payload)| payload)
 }
 
-/// The tags of a value, and its payload.
+/// How many bytes a tail has behind the header: label, tags and payload.
+pub(crate) fn length_of(entry: &UnstampedEntry) -> u64 {
+    (entry.tail.len() - CLIENT_HEADER) as u64
+}
+
+/// The label of an entry, the tags of its value, and its payload.
 #[inline]
-fn split(flags: u8, rest: &[u8]) -> Option<(&[u8], &[u8])> {
+fn split(flags: u8, rest: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    if flags & (LABELED | TAGGED) == 0 {
+        return Some((&[], &[], rest));
+    }
+    let (label, rest) = if flags & LABELED == 0 {
+        (&[][..], rest)
+    } else {
+        let (length, rest) = rest.split_first()?;
+        rest.split_at_checked(usize::from(*length))?
+    };
     if flags & TAGGED == 0 {
-        return Some((&[], rest));
+        return Some((label, &[], rest));
     }
     let (count, rest) = rest.split_first_chunk()?;
-    rest.split_at_checked(8 * usize::from(u16::from_le_bytes(*count)))
+    let (tags, payload) = rest.split_at_checked(8 * usize::from(u16::from_le_bytes(*count)))?;
+    Some((label, tags, payload))
 }
 
-/// Writes the label in front of the payload. `None` if the payload is longer than 4 GiB.
-pub(crate) fn close(label: Label, mut tail: Vec<u8>) -> Option<UnstampedEntry> {
-    let length = u32::try_from(tail.len() - LABEL).ok()?;
-    let head = [VERSION, label.codec, label.flags, 0];
-    tail[0..8].copy_from_slice(&label.identity.to_le_bytes());
-    tail[8..16].copy_from_slice(&label.method.to_le_bytes());
-    tail[16..20].copy_from_slice(&label.cost_us.to_le_bytes());
+/// Writes the client's header in front of the payload. `None` if the payload is longer than 4 GiB.
+pub(crate) fn close(header: ClientHeader, mut tail: Vec<u8>) -> Option<UnstampedEntry> {
+    let length = u32::try_from(tail.len() - CLIENT_HEADER).ok()?;
+    let head = [VERSION, header.codec, header.flags, 0];
+    tail[0..8].copy_from_slice(&header.identity.to_le_bytes());
+    tail[8..16].copy_from_slice(&header.method.to_le_bytes());
+    tail[16..20].copy_from_slice(&header.cost_us.to_le_bytes());
     tail[20..24].copy_from_slice(&length.to_le_bytes());
-    let checksum = checksum(&head, &tail[0..24], &tail[LABEL..]);
+    let checksum = checksum(&head, &tail[0..24], &tail[CLIENT_HEADER..]);
     tail[24..32].copy_from_slice(&checksum.to_le_bytes());
     Some(UnstampedEntry { head, tail })
 }
@@ -256,9 +269,9 @@ pub(crate) fn verify(bytes: &[u8]) -> Option<VerifiedEntry<'_>> {
     if !intact {
         return None;
     }
-    let (tags, payload) = split(bytes[2], rest)?;
+    let (label, tags, payload) = split(bytes[2], rest)?;
     Some(VerifiedEntry {
-        label: Label {
+        header: ClientHeader {
             codec: bytes[1],
             flags: bytes[2],
             identity: u64_at(bytes, 48),
@@ -267,6 +280,7 @@ pub(crate) fn verify(bytes: &[u8]) -> Option<VerifiedEntry<'_>> {
         },
         times,
         origin,
+        label,
         tags,
         payload,
     })
@@ -277,7 +291,7 @@ pub(crate) fn verify(bytes: &[u8]) -> Option<VerifiedEntry<'_>> {
 pub(crate) fn payload(bytes: &[u8]) -> &[u8] {
     let rest = bytes.get(HEADER..).unwrap_or_default();
     let flags = bytes.get(2).copied().unwrap_or_default();
-    split(flags, rest).map_or(&[], |(_, payload)| payload)
+    split(flags, rest).map_or(&[], |(_, _, payload)| payload)
 }
 
 /// Whether an entry that was verified stands for an error.
@@ -334,29 +348,29 @@ fn stamp_check(times: Times, Origin { epoch, began }: Origin) -> u32 {
 }
 
 #[inline]
-fn checksum(head: &[u8], label: &[u8], payload: &[u8]) -> u64 {
+fn checksum(head: &[u8], header: &[u8], payload: &[u8]) -> u64 {
     // Most entries are small: to bring the parts together costs less than to set up a hasher.
     let together = match payload.len() {
-        0..200 => checksum_together::<{ 200 + 28 }>(head, label, payload),
-        _ => checksum_together::<512>(head, label, payload),
+        0..200 => checksum_together::<{ 200 + 28 }>(head, header, payload),
+        _ => checksum_together::<512>(head, header, payload),
     };
     if let Some(checksum) = together {
         return checksum;
     }
     let mut hasher = Xxh3::new();
     hasher.update(head);
-    hasher.update(label);
+    hasher.update(header);
     hasher.update(payload);
     hasher.digest()
 }
 
 #[inline]
-fn checksum_together<const N: usize>(head: &[u8], label: &[u8], payload: &[u8]) -> Option<u64> {
+fn checksum_together<const N: usize>(head: &[u8], header: &[u8], payload: &[u8]) -> Option<u64> {
     let mut whole = [0; N];
-    let before = head.len() + label.len();
+    let before = head.len() + header.len();
     let whole = whole.get_mut(..before + payload.len())?;
     whole[..head.len()].copy_from_slice(head);
-    whole[head.len()..before].copy_from_slice(label);
+    whole[head.len()..before].copy_from_slice(header);
     whole[before..].copy_from_slice(payload);
     Some(xxh3_64(whole))
 }

@@ -55,6 +55,8 @@ pub(crate) struct BoundMethod {
     has_unstorable: AtomicBool,
     /// Whether a batch has returned what does not fit its ids.
     has_misfit: AtomicBool,
+    /// Whether a label could not be made.
+    has_unlabeled: AtomicBool,
 }
 
 /// A reference to a bound method. It counts references only where it must: all calls of a method would
@@ -152,6 +154,7 @@ impl BoundMethod {
             average_us: AtomicU64::new(0),
             has_unstorable: AtomicBool::new(false),
             has_misfit: AtomicBool::new(false),
+            has_unlabeled: AtomicBool::new(false),
         })
     }
 
@@ -196,6 +199,11 @@ impl BoundMethod {
     /// Records that a batch returned what does not fit its ids; returns whether it is the first.
     pub(crate) fn is_first_misfit(&self) -> bool {
         !self.has_misfit.swap(true, Ordering::Relaxed)
+    }
+
+    /// Records that a label could not be made; returns whether it is the first.
+    pub(crate) fn is_first_unlabeled(&self) -> bool {
+        !self.has_unlabeled.swap(true, Ordering::Relaxed)
     }
 
     /// How long followers wait for their leader, before one of them runs the method too.

@@ -52,6 +52,10 @@ impl Backend {
                 return Ok(AnyStore::Test(TestStore::new(Memory::new(clock), faults)));
             }
         };
-        Ok(AnyStore::Redis(Redis::new(cache, target, clock)))
+        Ok(AnyStore::Redis(Redis::new(
+            cache,
+            target.named(cache),
+            clock,
+        )))
     }
 }

@@ -4,11 +4,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{EntryHandle, lookup, time_left};
 use crate::entry::codec::Codec;
-use crate::entry::header;
+use crate::entry::{header, label};
 use crate::error::Error;
 use crate::method::return_type::{ReturnType, Value};
 
-/// What [`EntryHandle::inspect`] tells of an entry: never its value, and never the arguments.
+/// What [`EntryHandle::inspect`] tells of an entry: never its value, and no more of the arguments than the method's
+/// `label` shows.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Inspection {
@@ -16,6 +17,9 @@ pub struct Inspection {
     pub stored_at: SystemTime,
     /// The time until it expires, by the server's clock; `None` if it never does.
     pub expires_in: Option<Duration>,
+    /// What the method's `label` made of the arguments of the call that stored it. Anyone who may write to the store
+    /// may have written it.
+    pub label: Option<String>,
     /// The bytes that it takes in the store, its header included.
     pub size: usize,
     /// What its value is encoded with.
@@ -50,10 +54,11 @@ where
         Ok(Some(Inspection {
             stored_at: UNIX_EPOCH + stored_at,
             expires_in: time_left(&reply, verified.times),
+            label: label::shown(verified.label),
             size: bytes.len(),
             codec: call.method.codec.clone(),
             is_error: header::is_error(bytes),
-            cost: Duration::from_micros(verified.label.cost_us.into()),
+            cost: Duration::from_micros(verified.header.cost_us.into()),
             build: format!("{:08x}", u32::from_be_bytes(call.key.field.build())),
         }))
     }

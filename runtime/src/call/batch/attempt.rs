@@ -12,6 +12,7 @@ use tracing::span::EnteredSpan;
 use super::super::attempt::KeyedCall;
 use super::super::declared_tags;
 use super::super::execution::Execution;
+use super::super::label::LabelSlot;
 use super::super::lookup::FoundBytes;
 use super::super::record::CallTimes;
 use super::item::{BatchItem, ItemStep};
@@ -90,6 +91,11 @@ impl<'a> BatchAttempt<'a> {
         self.leave_out_own_writes();
     }
 
+    /// Gives what will be stored for an item its label.
+    pub(crate) fn label(&mut self, index: usize, slot: &LabelSlot) {
+        self.items[index].label = slot.label(&self.method);
+    }
+
     /// In a transaction that invalidates it, an item is computed for this call alone.
     fn leave_out_own_writes(&mut self) {
         for index in 0..self.items.len() {
@@ -150,6 +156,7 @@ impl<'a> BatchAttempt<'a> {
             method: self.method.reborrow(),
             key: item.key,
             tags: item.tags.clone(),
+            label: item.label.clone(),
         }
     }
 

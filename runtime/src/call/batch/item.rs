@@ -5,6 +5,7 @@ use super::super::lease::Lease;
 use super::super::lookup::other_than;
 use super::super::record::CallRecord;
 use crate::engine::single_flight::{JoinMark, Leader};
+use crate::entry::label::Label;
 use crate::key::digest::CallKey;
 use crate::key::tags::TagIds;
 use crate::store::{AcceptEntry, LookupReply, OnHeldLease, StoreView, TagView};
@@ -14,6 +15,7 @@ pub(super) struct BatchItem {
     pub(super) key: CallKey,
     /// Those of its arguments.
     pub(super) tags: TagIds,
+    pub(super) label: Label,
     /// Those to look it up once more with, as the value that was found has some of its own.
     pub(super) recheck: Option<TagIds>,
     pub(super) step: ItemStep,
@@ -22,7 +24,7 @@ pub(super) struct BatchItem {
     /// What the look-up found of the store.
     pub(super) seen: Option<StoreView>,
     /// What it found of the tags.
-    pub(super) seen_tags: Option<TagView>,
+    pub(super) seen_tags: Option<Box<TagView>>,
     /// Other calls of this process wait for this item.
     pub(super) leader: Option<Leader>,
     /// Its value may be stored.
@@ -69,6 +71,7 @@ impl BatchItem {
         Self {
             key,
             tags,
+            label: Label::NONE,
             recheck: None,
             step,
             accept: Some(AcceptEntry::Never),

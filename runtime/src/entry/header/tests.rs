@@ -1,6 +1,6 @@
 use super::*;
 
-const LABEL: Label = Label {
+const CLIENT: ClientHeader = ClientHeader {
     codec: 1,
     flags: 0,
     identity: 0x1122_3344_5566_7788,
@@ -19,15 +19,22 @@ const TIMES: Times = Times {
 };
 
 fn entry() -> Vec<u8> {
-    entry_with(&[])
+    entry_with(&Label::NONE, &[])
 }
 
-fn entry_with(tags: &[TagId]) -> Vec<u8> {
-    let mut tail = tail(tags);
+fn label() -> Label {
+    Label::of(format_args!("tenant/{:04}", 42)).unwrap()
+}
+
+fn entry_with(label: &Label, tags: &[TagId]) -> Vec<u8> {
+    let mut tail = tail(label, tags);
     tail.extend_from_slice(b"payload");
-    let flags = if tags.is_empty() { 0 } else { TAGGED };
+    let mut flags = if tags.is_empty() { 0 } else { TAGGED };
+    if label.as_str().is_some() {
+        flags |= LABELED;
+    }
     stamp(
-        &close(Label { flags, ..LABEL }, tail).unwrap(),
+        &close(ClientHeader { flags, ..CLIENT }, tail).unwrap(),
         TIMES,
         ORIGIN,
     )
@@ -35,9 +42,10 @@ fn entry_with(tags: &[TagId]) -> Vec<u8> {
 
 #[test]
 fn entry_bytes_are_golden() {
-    let hex: String = entry().iter().map(|b| format!("{b:02x}")).collect();
+    let hex = |bytes: Vec<u8>| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let entries = [entry(), entry_with(&label(), &[7])].map(hex);
     assert_eq!(
-        hex,
+        entries.join("\n"),
         include_str!("../../../../tests/golden/entry.hex").trim()
     );
 }
@@ -46,14 +54,14 @@ fn entry_bytes_are_golden() {
 fn an_entry_is_read_back_whole() {
     let bytes = entry();
     let verified = verify(&bytes).unwrap();
-    assert_eq!((verified.label, verified.times), (LABEL, TIMES));
+    assert_eq!((verified.header, verified.times), (CLIENT, TIMES));
     assert_eq!(
         (verified.payload, verified.origin),
         (&b"payload"[..], ORIGIN)
     );
     assert_eq!(verified.value_tags().len(), 0);
     assert!(is_alive(&bytes, TIMES.hard_ms - 1) && !is_alive(&bytes, TIMES.hard_ms));
-    assert_eq!(method_of(&bytes), Some(LABEL.method));
+    assert_eq!(method_of(&bytes), Some(CLIENT.method));
     assert!(is_of_epoch(&bytes, Some(EPOCH)) && !is_of_epoch(&bytes, None));
     assert!(!is_of_epoch(&bytes, Some(Epoch::default())));
 }
@@ -61,7 +69,7 @@ fn an_entry_is_read_back_whole() {
 #[test]
 fn tags_of_a_value_stand_before_its_payload() {
     for tags in [&[7][..], &[u64::MAX, 0, 5]] {
-        let bytes = entry_with(tags);
+        let bytes = entry_with(&Label::NONE, tags);
         let verified = verify(&bytes).unwrap();
         assert_eq!(verified.value_tags().collect::<Vec<_>>(), tags);
         assert_eq!(
@@ -70,14 +78,40 @@ fn tags_of_a_value_stand_before_its_payload() {
         );
     }
     // Of more tags than there are bytes.
-    let mut tail = tail(&[7]);
-    tail[super::LABEL] = 2;
-    let label = Label {
+    let mut tail = tail(&Label::NONE, &[7]);
+    tail[CLIENT_HEADER] = 2;
+    let header = ClientHeader {
         flags: TAGGED,
-        ..LABEL
+        ..CLIENT
     };
-    let bytes = stamp(&close(label, tail).unwrap(), TIMES, ORIGIN);
+    let bytes = stamp(&close(header, tail).unwrap(), TIMES, ORIGIN);
     assert_eq!((verify(&bytes), payload(&bytes)), (None, &[][..]));
+}
+
+#[test]
+fn a_label_stands_first_and_changes_nothing_else() {
+    for tags in [&[][..], &[7, 8]] {
+        let bytes = entry_with(&label(), tags);
+        assert_eq!(&bytes[HEADER..HEADER + 12], b"\x0btenant/0042");
+        let verified = verify(&bytes).unwrap();
+        assert_eq!(verified.label, b"tenant/0042");
+        assert_eq!(verified.value_tags().collect::<Vec<_>>(), tags);
+        assert_eq!(
+            (verified.payload, payload(&bytes)),
+            (&b"payload"[..], &b"payload"[..])
+        );
+    }
+    // One that is longer than what there is, and none at all.
+    for tail_of_label in [&b"\x05abcd"[..], b""] {
+        let mut tail = vec![0; CLIENT_HEADER];
+        tail.extend_from_slice(tail_of_label);
+        let header = ClientHeader {
+            flags: LABELED,
+            ..CLIENT
+        };
+        let bytes = stamp(&close(header, tail).unwrap(), TIMES, ORIGIN);
+        assert_eq!((verify(&bytes), payload(&bytes)), (None, &[][..]));
+    }
 }
 
 #[test]
@@ -102,9 +136,14 @@ fn the_checksum_of_small_and_large_entries_is_one() {
 
 #[test]
 fn every_flipped_bit_cut_and_added_byte_is_noticed() {
-    let bytes = entry();
+    for bytes in [entry(), entry_with(&label(), &[7])] {
+        is_noticed_if_changed(&bytes);
+    }
+}
+
+fn is_noticed_if_changed(bytes: &[u8]) {
     for bit in 0..bytes.len() * 8 {
-        let mut flipped = bytes.clone();
+        let mut flipped = bytes.to_vec();
         flipped[bit / 8] ^= 1 << (bit % 8);
         assert_eq!(verify(&flipped), None, "bit {bit}");
     }
@@ -112,7 +151,7 @@ fn every_flipped_bit_cut_and_added_byte_is_noticed() {
         assert_eq!(verify(&bytes[..len]), None, "cut to {len}");
     }
     for more in 1..=8 {
-        let mut longer = bytes.clone();
+        let mut longer = bytes.to_vec();
         longer.resize(bytes.len() + more, 0);
         assert_eq!(verify(&longer), None, "{more} more");
     }

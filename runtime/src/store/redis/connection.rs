@@ -5,8 +5,10 @@
 
 pub(crate) mod attempt;
 pub(crate) mod classify;
+pub(crate) mod client_name;
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 pub(crate) mod diagnosis;
+pub(crate) mod handshake;
 pub(crate) mod manager;
 pub(crate) mod options;
 pub(crate) mod pubsub;
@@ -18,6 +20,8 @@ pub(crate) mod tls;
 pub(crate) mod topology;
 
 use redis::{Cmd, Value};
+
+use self::client_name::ClientName;
 
 /// A node of the store, to send a command to that concerns no key.
 #[derive(Debug, Clone)]
@@ -46,6 +50,20 @@ impl Connection {
             Self::One(one) => cmd.query_async(one).await,
             #[cfg(feature = "cluster")]
             Self::Cluster(cluster) => cmd.query_async(cluster).await,
+        }
+    }
+
+    /// Names it on the server, and on all nodes of a cluster, which are not waited for: one may be silent.
+    pub(crate) async fn set_name(&mut self, name: &ClientName) {
+        let command = name.command();
+        match self {
+            // A user may not be allowed to.
+            Self::One(one) => drop(command.query_async::<Value>(one).await),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(cluster) => {
+                let mut cluster = cluster.clone();
+                tokio::spawn(async move { drop(command.query_async::<Value>(&mut cluster).await) });
+            }
         }
     }
 

@@ -9,7 +9,6 @@
 //! Start with [`handle`], then [`traffic`] and [`io_task`].
 
 pub(crate) mod handle;
-mod handshake;
 mod io_task;
 pub(crate) mod large_fields;
 pub(crate) mod resp;

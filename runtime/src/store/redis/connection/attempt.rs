@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use futures_util::future::join;
 use redis::{RedisError, Value};
 use tokio::time::timeout;
 
@@ -50,7 +51,13 @@ async fn caught<T>(
 async fn connect(target: &Target) -> Result<NewConnection, Refusal> {
     let mut connection = target.connect().await?;
     let command = redis::cmd("COMMAND").arg("INFO").arg("HPEXPIRE").take();
-    let answer = connection.send(&command).await;
+    // Together: a name costs no round trip. Whether the server takes it does not matter.
+    let mut named = connection.clone();
+    let ((), answer) = join(
+        named.set_name(&target.client_name),
+        connection.send(&command),
+    )
+    .await;
     if let Err(error) = &answer
         && !target.is_cluster()
         && is_unusable(error)

@@ -177,6 +177,18 @@ impl ConnectionManager {
         self.shared.on_disconnect(generation);
     }
 
+    /// Names the connections to the nodes of a cluster again: its client makes new ones by itself.
+    pub(crate) async fn name_nodes(&self) {
+        let connection = match &*self.shared.state() {
+            ConnectionState::Up(connection, _) if self.shared.target.is_cluster() => {
+                connection.clone()
+            }
+            _ => return,
+        };
+        let mut connection = connection;
+        connection.set_name(&self.shared.target.client_name).await;
+    }
+
     /// Makes another connection in the background, and uses this one until then.
     pub(crate) fn reconnect_in_background(&self) {
         if !self.shared.is_up.load(Ordering::Relaxed)

@@ -14,15 +14,18 @@ pub(crate) const CONNECT: Duration = Duration::from_secs(1);
 /// Small requests must not wait for more to come, which is what Nagle's algorithm does. A peer whose
 /// machine is down is noticed in seconds, not in the quarter of an hour that systems take.
 pub(crate) fn tcp() -> TcpSettings {
-    let keepalive = TcpKeepalive::new()
-        .with_time(Duration::from_secs(5))
-        .with_interval(Duration::from_secs(1));
     let settings = TcpSettings::default()
         .set_nodelay(true)
-        .set_keepalive(keepalive);
+        .set_keepalive(keepalive());
     #[cfg(target_os = "linux")]
     let settings = settings.set_user_timeout(Duration::from_secs(2));
     settings
+}
+
+pub(crate) fn keepalive() -> TcpKeepalive {
+    TcpKeepalive::new()
+        .with_time(Duration::from_secs(5))
+        .with_interval(Duration::from_secs(1))
 }
 
 pub(crate) fn is_tls(client: &Client) -> bool {

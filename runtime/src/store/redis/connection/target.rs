@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use redis::aio::PubSub;
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, RedisError, RedisResult,
+    AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo,
+    RedisError, RedisResult,
 };
 
+use super::client_name::ClientName;
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 use super::diagnosis;
+use super::handshake::{self, ServerStream};
 use super::options::{CONNECT, is_tls, of_another_kind, refused, tcp};
 use super::refusal::Refusal;
 #[cfg(feature = "sentinel")]
@@ -24,7 +27,12 @@ const RESPONSE: Duration = Duration::from_secs(5);
 #[cfg(feature = "cluster")]
 const RESPONSE_OF_NODE: Duration = Duration::from_secs(1);
 
-pub(crate) enum Target {
+pub(crate) struct Target {
+    servers: Servers,
+    pub(crate) client_name: ClientName,
+}
+
+enum Servers {
     One(Box<Client>),
     #[cfg(feature = "cluster")]
     /// With a client for each node that was named.
@@ -34,9 +42,24 @@ pub(crate) enum Target {
 }
 
 impl Target {
+    fn of(servers: Servers) -> Self {
+        Self {
+            servers,
+            client_name: ClientName::of(""),
+        }
+    }
+
+    /// Gives connections the name of a cache.
+    pub(crate) fn named(self, cache: &str) -> Self {
+        Self {
+            client_name: ClientName::of(cache),
+            ..self
+        }
+    }
+
     pub(crate) fn one(url: &str, tls: &Tls) -> Result<Self, Error> {
         tls.client("redis", connection_info("redis", url)?)
-            .map(|client| Self::One(Box::new(client)))
+            .map(|client| Self::of(Servers::One(Box::new(client))))
     }
 
     #[cfg(feature = "cluster")]
@@ -54,33 +77,37 @@ impl Target {
             .tcp_settings(tcp());
         tls.of_cluster(builder, is_tls(&nodes[0]))?
             .build()
-            .map(|client| Self::Cluster(Box::new(client), nodes))
+            .map(|client| Self::of(Servers::Cluster(Box::new(client), nodes)))
             .map_err(|error| tls.unusable("redis_cluster", &error))
     }
 
     #[cfg(feature = "sentinel")]
     pub(crate) fn sentinel(urls: &[String], service: &str, tls: &Tls) -> Result<Self, Error> {
         let sentinels = clients("redis_sentinel", urls, tls)?;
-        Sentinels::new(sentinels, service, tls).map(|sentinels| Self::Sentinel(Box::new(sentinels)))
+        let sentinels = Sentinels::new(sentinels, service, tls)?;
+        Ok(Self::of(Servers::Sentinel(Box::new(sentinels))))
     }
 
     pub(crate) fn is_cluster(&self) -> bool {
         #[cfg(feature = "cluster")]
-        return matches!(self, Self::Cluster(..));
+        return matches!(self.servers, Servers::Cluster(..));
         #[cfg(not(feature = "cluster"))]
         false
     }
 
     /// A node of the cluster, to which the URLs that were named give user and password.
     pub(crate) fn node(&self, host: &str, port: u16) -> Option<Self> {
-        match self {
+        match &self.servers {
             // A node that does not know its own address has none in the topology.
             #[cfg(feature = "cluster")]
-            Self::Cluster(_, nodes) if !host.is_empty() => {
+            Servers::Cluster(_, nodes) if !host.is_empty() => {
                 let named = nodes[0].get_connection_info().clone();
                 let at = redis::ConnectionAddr::Tcp(host.to_owned(), port);
                 let client = Client::open(named.set_addr(at)).ok()?;
-                Some(Self::One(Box::new(client)))
+                Some(Self {
+                    servers: Servers::One(Box::new(client)),
+                    client_name: self.client_name.clone(),
+                })
             }
             _ => {
                 let _ = (host, port);
@@ -91,23 +118,23 @@ impl Target {
 
     /// Whether lanes can have pipelines: without TLS.
     pub(crate) fn is_plain(&self) -> bool {
-        match self {
-            Self::One(client) => !is_tls(client),
+        match &self.servers {
+            Servers::One(client) => !is_tls(client),
             #[cfg(feature = "cluster")]
-            Self::Cluster(_, nodes) => !is_tls(&nodes[0]),
+            Servers::Cluster(_, nodes) => !is_tls(&nodes[0]),
             #[cfg(feature = "sentinel")]
-            Self::Sentinel(sentinels) => !is_tls(&sentinels.named[0]),
+            Servers::Sentinel(sentinels) => !is_tls(&sentinels.named[0]),
         }
     }
 
     /// The server or servers that were named, for messages.
     pub(crate) fn name(&self) -> String {
-        match self {
-            Self::One(client) => name(client),
+        match &self.servers {
+            Servers::One(client) => name(client),
             #[cfg(feature = "cluster")]
-            Self::Cluster(_, nodes) => format!("the cluster of {}", names(nodes)),
+            Servers::Cluster(_, nodes) => format!("the cluster of {}", names(nodes)),
             #[cfg(feature = "sentinel")]
-            Self::Sentinel(sentinels) => {
+            Servers::Sentinel(sentinels) => {
                 let named = names(&sentinels.named);
                 let service = &sentinels.service;
                 format!("the primary of `{service}` behind the sentinels {named}")
@@ -117,8 +144,8 @@ impl Target {
 
     /// What is wrong with a connection that was made.
     pub(crate) fn refusal(&self, error: &RedisError) -> Refusal {
-        match self {
-            Self::One(client) => Refusal::of(client.get_connection_info(), error),
+        match &self.servers {
+            Servers::One(client) => Refusal::of(client.get_connection_info(), error),
             #[cfg(any(feature = "cluster", feature = "sentinel"))]
             _ => Refusal::with(self.name(), error),
         }
@@ -127,12 +154,14 @@ impl Target {
     /// The server at present, for a pipeline, which connects by itself.
     pub(crate) async fn server(&self) -> RedisResult<ConnectionInfo> {
         tls::choose_provider();
-        match self {
-            Self::One(client) => Ok(client.get_connection_info().clone()),
+        match &self.servers {
+            Servers::One(client) => Ok(client.get_connection_info().clone()),
             #[cfg(feature = "cluster")]
-            Self::Cluster(..) => Err((redis::ErrorKind::InvalidClientConfig, "a cluster").into()),
+            Servers::Cluster(..) => {
+                Err((redis::ErrorKind::InvalidClientConfig, "a cluster").into())
+            }
             #[cfg(feature = "sentinel")]
-            Self::Sentinel(sentinels) => {
+            Servers::Sentinel(sentinels) => {
                 let client = sentinels.primary().await?;
                 Ok(client.get_connection_info().clone())
             }
@@ -141,18 +170,18 @@ impl Target {
 
     pub(crate) async fn connect(&self) -> Result<Connection, Refusal> {
         tls::choose_provider();
-        match self {
-            Self::One(client) => {
+        match &self.servers {
+            Servers::One(client) => {
                 let connection = one(client).await;
                 connection.map_err(|error| Refusal::of(client.get_connection_info(), &error))
             }
             #[cfg(feature = "cluster")]
-            Self::Cluster(client, nodes) => match client.get_async_connection().await {
+            Servers::Cluster(client, nodes) => match client.get_async_connection().await {
                 Ok(connection) => Ok(Connection::Cluster(connection)),
                 Err(error) => Err(diagnosis::of_cluster(nodes, self.name(), &error).await),
             },
             #[cfg(feature = "sentinel")]
-            Self::Sentinel(sentinels) => {
+            Servers::Sentinel(sentinels) => {
                 let connection = match sentinels.primary().await {
                     Ok(primary) => one(&primary).await,
                     Err(error) => Err(error),
@@ -168,13 +197,13 @@ impl Target {
     /// A connection for messages. In a cluster any node will do: it relays what others publish.
     pub(crate) async fn subscribe(&self) -> RedisResult<PubSub> {
         tls::choose_provider();
-        match self {
-            Self::One(client) => client.get_async_pubsub().await,
+        match &self.servers {
+            Servers::One(client) => pubsub(client, &self.client_name).await,
             #[cfg(feature = "cluster")]
-            Self::Cluster(_, nodes) => {
+            Servers::Cluster(_, nodes) => {
                 let mut last = RedisError::from((redis::ErrorKind::Io, "no node was named"));
                 for node in nodes {
-                    match node.get_async_pubsub().await {
+                    match pubsub(node, &self.client_name).await {
                         Ok(connection) => return Ok(connection),
                         Err(error) => last = error,
                     }
@@ -182,8 +211,27 @@ impl Target {
                 Err(last)
             }
             #[cfg(feature = "sentinel")]
-            Self::Sentinel(sentinels) => sentinels.primary().await?.get_async_pubsub().await,
+            Servers::Sentinel(sentinels) => {
+                pubsub(&sentinels.primary().await?, &self.client_name).await
+            }
         }
+    }
+}
+
+/// The socket is one of our own, but for TLS: the redis crate's takes no name.
+async fn pubsub(client: &Client, name: &ClientName) -> RedisResult<PubSub> {
+    if is_tls(client) {
+        return client.get_async_pubsub().await;
+    }
+    // It has been authenticated by then.
+    let settings = RedisConnectionInfo::default().set_skip_set_lib_name();
+    match handshake::open(client.get_connection_info(), name).await? {
+        ServerStream::Tcp(stream) => {
+            handshake::keep_alive(&stream)?;
+            PubSub::new(&settings, stream).await
+        }
+        #[cfg(unix)]
+        ServerStream::Unix(stream) => PubSub::new(&settings, stream).await,
     }
 }
 
@@ -244,12 +292,12 @@ fn connection_info(what: &str, url: &str) -> Result<ConnectionInfo, Error> {
 
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::One(_) => "One(..)",
+        f.write_str(match &self.servers {
+            Servers::One(_) => "One(..)",
             #[cfg(feature = "cluster")]
-            Self::Cluster(..) => "Cluster(..)",
+            Servers::Cluster(..) => "Cluster(..)",
             #[cfg(feature = "sentinel")]
-            Self::Sentinel(_) => "Sentinel(..)",
+            Servers::Sentinel(_) => "Sentinel(..)",
         })
     }
 }

@@ -223,6 +223,14 @@ impl Client {
         }
     }
 
+    /// Names the connections to a cluster's nodes, of which some may be new.
+    pub(super) async fn name_nodes(&self) {
+        if self.health().reads == Availability::Available {
+            self.connection.name_nodes().await;
+            self.bulk.name_nodes().await;
+        }
+    }
+
     /// Asks a cluster in the background which node serves which slots; one question at a time.
     pub(crate) fn update_topology(self: &Arc<Self>) {
         if self.endpoints.is_asking.swap(true, Ordering::SeqCst) {
@@ -237,6 +245,7 @@ impl Client {
             if let Ok(slots) = timed(client.connection.slots()).await {
                 client.endpoints.update(topology::ranges(&slots));
                 client.lanes.retain_nodes(&client.endpoints.nodes());
+                client.name_nodes().await;
             }
             tokio::time::sleep(BETWEEN_QUESTIONS).await;
             client.endpoints.is_asking.store(false, Ordering::SeqCst);

@@ -9,7 +9,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::endpoint::{AdmittedCall, Endpoint, Side};
-use crate::entry::header::{self, Label, Origin};
+use crate::entry::header::{self, ClientHeader, Origin};
+use crate::entry::label::Label;
 use crate::error::{Error, Fault};
 use crate::key::digest::Field;
 use crate::key::tags::TagIds;
@@ -86,6 +87,7 @@ impl Prober {
                 None => {
                     self.has_closed = true;
                     client.show_breaker(&self.endpoint, self.side);
+                    client.name_nodes().await;
                     break client.name_of(&self.endpoint);
                 }
             }
@@ -155,14 +157,14 @@ fn reserved(pair: &Pair) -> Pair {
 }
 
 fn put() -> Result<Put, Error> {
-    let label = Label {
+    let client = ClientHeader {
         codec: 0,
         flags: 0,
         identity: 0,
         method: 0,
         cost_us: 0,
     };
-    let entry = header::close(label, header::tail(&[]));
+    let entry = header::close(client, header::tail(&Label::NONE, &[]));
     Ok(Put {
         field: FIELD,
         entry: entry.ok_or_else(|| Error::unavailable("an empty entry is too long"))?,

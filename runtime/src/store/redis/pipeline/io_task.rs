@@ -12,10 +12,10 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::time::timeout;
 
-use super::handshake::{self, ServerStream};
 use super::resp::ProtocolError;
 use super::state::{FIRST_PAUSE, PipelineStage, PipelineState};
 use super::traffic::Traffic;
+use crate::store::redis::connection::handshake::{self, ServerStream};
 use crate::store::redis::connection::options::CONNECT;
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -54,8 +54,9 @@ pub(super) async fn run<T: Traffic>(state: Arc<PipelineState<T>>, pause: Duratio
 }
 
 async fn open<T>(state: &PipelineState<T>) -> io::Result<ServerStream> {
-    let server = state.target.server().await;
-    handshake::open(&server.map_err(io::Error::other)?).await
+    let target = &state.target;
+    let server = target.server().await.map_err(io::Error::other)?;
+    handshake::open(&server, &target.client_name).await
 }
 
 /// Ends the connection for the callers, however the task ends.

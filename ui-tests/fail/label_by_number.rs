@@ -1,0 +1,13 @@
+use redis_func_cache::cache_impl;
+
+struct Repo;
+
+#[cache_impl]
+impl Repo {
+    #[cache(label = "{0}")]
+    async fn find(&self, id: u64) -> u64 {
+        id
+    }
+}
+
+fn main() {}
