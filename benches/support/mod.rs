@@ -18,7 +18,7 @@ pub use cpu::{client_cpu, server_cpu, thread_cpu};
 pub use output::{load, save, target};
 pub use product::Product;
 pub use servers::random::{Random, zipf};
-pub use servers::{Server, eventually, root, skipped, unique};
+pub use servers::{RoundTrips, Server, eventually, root, skipped, unique};
 
 /// The middle of some figures.
 pub fn median(mut figures: Vec<f64>) -> f64 {

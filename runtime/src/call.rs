@@ -317,8 +317,7 @@ impl<'a> Call<'a> {
         engine.count(self.method.as_deref(), Event::count, 1);
         let (method, why) = match self.into_keyed() {
             Ok(call) if !call.is_part_of_its_write() => {
-                let attempt = Attempt::new(call, mode, engine.limits().deadline);
-                return Steps(Ok(attempt.recorded()));
+                return Steps(Ok(Attempt::new(call, mode, engine.limits().deadline)));
             }
             Ok(call) => (Some(call.method), NotStored::Transaction),
             Err((method, _)) => {

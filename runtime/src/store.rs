@@ -27,8 +27,8 @@ pub use self::availability::Availability;
 pub(crate) use self::availability::StoreHealth;
 pub(crate) use self::clock::{Clock, ServerTime};
 pub(crate) use self::contract::{
-    AcceptEntry, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, LookupReply, OnHeldLease,
-    Put, PutDone, PutOutcome, Store, StoreView,
+    AcceptEntry, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, LookupReply, OfBuilds,
+    OnHeldLease, Put, PutDone, PutOutcome, Store, StoreView,
 };
 pub(crate) use self::listener::{Listener, Listeners};
 pub(crate) use self::pair::{DeclaredTags, EntryOf, Pair};

@@ -74,12 +74,16 @@ impl Deployment {
             4 => drop(self.before.entry().price(1).invalidate().await.unwrap()),
             5 => drop(self.after.entry().price(1).invalidate().await.unwrap()),
             6 => self.before.all().price().invalidate().await.unwrap(),
-            _ => self.after.all().price().invalidate().await.unwrap(),
+            7 => self.after.all().price().invalidate().await.unwrap(),
+            8 => self.before.entry().price(1).put(&value).await.unwrap(),
+            9 => self.after.entry().price(1).put(&value).await.unwrap(),
+            10 => _ = self.before.reprice(1, value).await,
+            _ => _ = self.after.reprice(1, value).await,
         }
     }
 }
 
-const WAYS: usize = 8;
+const WAYS: usize = 12;
 
 type Layout = fn(CacheBuilder) -> CacheBuilder;
 

@@ -139,8 +139,21 @@ fn bytes<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     canonical_bytes(value).unwrap()
 }
 
+/// More than proptest's own 256, as each is cheap; `PROPTEST_CASES` says how many in a longer run.
+fn config() -> ProptestConfig {
+    let cases = match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default().cases,
+        None => 2_000,
+    };
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn different_values_never_share_bytes(a in tree(), b in tree()) {

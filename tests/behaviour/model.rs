@@ -4,6 +4,8 @@
 // What is peeked at may be a stored `None`.
 #![allow(clippy::option_option)]
 
+mod writes;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -459,6 +459,53 @@ async fn pairs_are_found_when_the_index_was_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_server_that_has_lost_the_index_still_drops_the_entries_of_a_tag() {
+    everywhere(|test| async move {
+        let Some(server) = &test.server else { return };
+        test.of_user(1).await;
+        let index = server.keys().into_iter().find(|key| key.ends_with(":tags"));
+        let _: i64 = server.query(&["DEL", &index.expect("there is an index")]);
+        let _: String = server.query(&["CONFIG", "SET", "maxmemory", "1"]);
+        test.table.row.store(1, Ordering::SeqCst);
+        let dropped = test.caches[0].tag("user", &1).invalidate().await;
+        let _: String = server.query(&["CONFIG", "SET", "maxmemory", "0"]);
+        dropped.unwrap();
+        assert_eq!(test.of_user(1).await, vec![1; 12]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_computation_that_a_tag_has_overtaken_leaves_no_lease_behind() {
+    let server = Arc::new(Server::start());
+    let name = unique("tags");
+    // A clock that stands still: a lease that is left behind does not expire.
+    let clock = Arc::new(AtomicU64::new(1_800_000_000_000_000));
+    let named = || {
+        let named = Cache::builder(&name).deadline(PATIENT);
+        named.manual_clock(clock.clone())
+    };
+    let memory = named().memory().build().unwrap();
+    let on_server = || named().redis(server.url()).build().unwrap();
+    for test in [
+        Test::on(None, || memory.clone()),
+        Test::on(Some(&server), on_server),
+    ] {
+        test.table.is_held.send_replace(true);
+        let shop = test.shops[0].clone();
+        let early = tokio::spawn(async move { shop.orders(1, 1).await });
+        test.is_begun(1).await;
+        write(&test, 3, 1, 1).await;
+        test.table.is_held.send_replace(false);
+        assert_eq!(early.await.unwrap(), 0);
+        // One that waits for a lease does so for at least four seconds.
+        let later = test.shops[1].orders(1, 1);
+        let later = tokio::time::timeout(Duration::from_secs(3), later).await;
+        assert_eq!(later, Ok(1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_key_of_stamps_there_are_no_entries() {
     everywhere(|test| async move {
         let Some(server) = &test.server else { return };

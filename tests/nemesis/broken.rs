@@ -1,10 +1,11 @@
 //! Histories that break one rule each: every rule is seen to fail.
 
+mod writes;
+
 use std::collections::HashMap;
 
-use crate::history::{
-    By, Call, End, Fault, History, Method, Op, Outcome, Question, Run, RunId, Value,
-};
+use crate::history::{By, Call, End, Fault, History, Method, Outcome, Question, Run, RunId, Value};
+use crate::ops::Op;
 use crate::rules::{Bounds, breaches};
 
 const BOUNDS: Bounds = Bounds {
@@ -29,16 +30,17 @@ const RUN: RunId = RunId {
     sequence: 0,
 };
 
-/// Process 0 misses and computes from 1,010 to 1,200; process 1 hits at 1,500.
+/// Process 0 misses and computes from 1,010 to 1,200; process 2, of the same build, hits at 1,500.
 fn sound() -> History {
     let value = Outcome::Value(Value::new(ONE, RUN, 1_010));
     History {
         calls: vec![
             call(0, Op::Call, 1_000, 1_210, value.clone()),
-            call(1, Op::Call, 1_500, 1_510, value),
+            call(2, Op::Call, 1_500, 1_510, value),
         ],
         runs: HashMap::from([(RUN, run(1_010, 1_200, End::Returned))]),
         faults: Vec::new(),
+        closed: HashMap::new(),
     }
 }
 
@@ -48,6 +50,8 @@ fn call(process: u32, op: Op, invoked_us: u64, returned_us: u64, outcome: Outcom
         op,
         question: ONE,
         invoked_us,
+        changed_us: op.is_declared().then_some(invoked_us),
+        troubled: false,
         returned: Some((returned_us, outcome)),
     }
 }
@@ -84,7 +88,7 @@ fn broken(change: impl FnOnce(&mut History)) -> Vec<String> {
     rules.collect()
 }
 
-/// What the hit of process 1 was given.
+/// What the hit of process 2 was given.
 fn given(history: &mut History) -> &mut Value {
     match &mut history.calls[1].returned {
         Some((_, Outcome::Value(value))) => value,
@@ -181,7 +185,7 @@ fn a_call_that_takes_too_long_is_noticed() {
     let standing = broken(|history| {
         slow(history);
         history.faults.push(Fault {
-            process: Some(1),
+            process: Some(2),
             ..fault(1_310, 1_400)
         });
     });
@@ -226,7 +230,7 @@ fn a_value_from_before_an_invalidation_is_noticed() {
         })
     };
     assert!(unfenced(0).is_empty(), "shared in its process");
-    assert_eq!(unfenced(1), ["C6"], "stored");
+    assert_eq!(unfenced(2), ["C6"], "stored");
     let put = |ended_us| {
         broken(move |history| {
             invalidate(Op::Invalidate, Outcome::Done)(history);
@@ -344,7 +348,7 @@ fn a_call_that_never_returns_is_noticed() {
     let killed = broken(|history| {
         hangs(history);
         history.faults.push(Fault {
-            process: Some(1),
+            process: Some(2),
             kills: true,
             ..fault(1_505, 1_506)
         });

@@ -10,6 +10,8 @@ use std::sync::Mutex;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
+use crate::ops::Op;
+
 /// Microseconds on a clock that all processes of a machine share.
 pub fn now_us() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
@@ -28,6 +30,16 @@ pub enum Method {
     Find,
     Fetch,
     Look,
+    Keep,
+}
+
+impl Method {
+    pub const ALL: [Self; 4] = [Self::Find, Self::Fetch, Self::Look, Self::Keep];
+}
+
+/// Which of the two builds a process runs.
+pub fn build_of(process: u32) -> u32 {
+    process % 2
 }
 
 /// What a value answers.
@@ -89,41 +101,6 @@ impl fmt::Debug for Value {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Op {
-    Call,
-    Peek,
-    Put,
-    Refresh,
-    Invalidate,
-    /// Of every question of the method.
-    InvalidateAll,
-    /// Of every question of the same group, of all methods.
-    InvalidateTag,
-    /// Of every question.
-    Purge,
-}
-
-impl Op {
-    /// Whether it removes entries.
-    pub fn removes(self) -> bool {
-        matches!(
-            self,
-            Self::Invalidate | Self::InvalidateAll | Self::InvalidateTag | Self::Purge
-        )
-    }
-
-    /// Whether an operation that is asked of one question removes the entry of another.
-    pub fn concerns(self, of: Question, other: Question) -> bool {
-        match self {
-            Self::Purge => true,
-            Self::InvalidateAll => of.method == other.method,
-            Self::InvalidateTag => of.group() == other.group(),
-            _ => of == other,
-        }
-    }
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     Value(Value),
@@ -138,12 +115,18 @@ pub enum Outcome {
     Cancelled,
 }
 
-/// On whose behalf a method runs. A value that a handle puts counts as a run as well.
+/// On whose behalf a method runs. A value that a handle puts counts as a run as well, and so does what a method writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum By {
     Call,
     Refresh,
     Put,
+    /// Read beside the cache, under a token.
+    Token,
+    /// Inside a transaction that has written its key.
+    Transaction,
+    Update,
+    Write,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,6 +151,10 @@ pub enum Event {
         /// The store did not do something that was asked of it.
         troubled: bool,
     },
+    /// What a call was to change has changed.
+    Changed {
+        call: u64,
+    },
     Started {
         sequence: u64,
         by: By,
@@ -178,6 +165,11 @@ pub enum Event {
         sequence: u64,
         end: End,
     },
+    /// The cache of the process was closed, with these counters.
+    Closed {
+        queued: u64,
+        lost: u64,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -186,7 +178,20 @@ pub struct Call {
     pub op: Op,
     pub question: Question,
     pub invoked_us: u64,
+    /// When values became wrong that had been computed before.
+    pub changed_us: Option<u64>,
+    /// The store did not do something that was asked of it.
+    pub troubled: bool,
     pub returned: Option<(u64, Outcome)>,
+}
+
+impl Call {
+    /// Whether its invalidations may be under way after it has ended.
+    pub fn may_be_queued(&self) -> bool {
+        let has_ended =
+            matches!(&self.returned, Some((_, outcome)) if *outcome != Outcome::Cancelled);
+        self.op.is_declared() && (self.troubled || !has_ended)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -221,6 +226,15 @@ pub struct History {
     pub calls: Vec<Call>,
     pub runs: HashMap<RunId, Run>,
     pub faults: Vec<Fault>,
+    /// Of the processes that were not killed.
+    pub closed: HashMap<u32, Closed>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Closed {
+    pub at_us: u64,
+    pub queued: u64,
+    pub lost: u64,
 }
 
 /// The file of one process.
@@ -279,6 +293,8 @@ impl History {
                         op,
                         question,
                         invoked_us: at_us,
+                        changed_us: None,
+                        troubled: false,
                         returned: None,
                     });
                 }
@@ -287,10 +303,21 @@ impl History {
                     outcome,
                     troubled,
                 } => {
-                    self.calls[open[&call]].returned = Some((at_us, outcome));
+                    let returned = &mut self.calls[open[&call]];
+                    returned.returned = Some((at_us, outcome));
+                    returned.troubled = troubled;
                     for run in runs_of.remove(&call).unwrap_or_default() {
                         self.runs.get_mut(&run).unwrap().unfenced = troubled;
                     }
+                }
+                Event::Changed { call } => self.calls[open[&call]].changed_us = Some(at_us),
+                Event::Closed { queued, lost } => {
+                    let closed = Closed {
+                        at_us,
+                        queued,
+                        lost,
+                    };
+                    self.closed.insert(process, closed);
                 }
                 Event::Started {
                     sequence,

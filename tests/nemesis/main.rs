@@ -7,7 +7,10 @@ mod broken;
 mod client;
 mod faults;
 mod history;
+mod ops;
 mod rules;
+mod runs;
+mod shop;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -83,15 +86,25 @@ fn round(seed: u64) {
     let faults = faults::rage(&server, &mut processes, until_us - 500_000, &mut random);
     let started = processes.wait();
     write(&directory, &faults);
-    let mut history = History::read(&directory, started);
+    // What is there in the end is held against the rules as well.
+    let looking = Orders {
+        process: started,
+        ..orders.clone()
+    };
+    block_on(client::look_around(&looking));
+    let mut history = History::read(&directory, started + 2);
     history.faults = faults;
 
     let mut counts = BTreeMap::<&str, u32>::new();
     for fault in &history.faults {
         *counts.entry(&fault.name).or_default() += 1;
     }
+    let (queued, lost) = (history.closed.values()).fold((0, 0), |(queued, lost), closed| {
+        (queued + closed.queued, lost + closed.lost)
+    });
     println!(
-        "seed {seed}: {} calls and {} runs of {started} processes, {} faults survived: {counts:?}",
+        "seed {seed}: {} calls and {} runs of {started} processes, {queued} invalidations sent again, {lost} given up, {} \
+         faults survived: {counts:?}",
         history.calls.len(),
         history.runs.len(),
         history.faults.len(),
@@ -119,8 +132,14 @@ fn mend(server: &Server, orders: &Orders) {
         ..orders.clone()
     };
     eventually("the pairs are whole again", Duration::from_secs(20), || {
-        client::fills_pairs(&cache, &orders)
+        block_on(client::fills_pairs(&cache, &orders))
     });
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_all().build();
+    runtime.unwrap().block_on(future)
 }
 
 fn write(directory: &Path, faults: &[Fault]) {

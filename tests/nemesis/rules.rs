@@ -1,11 +1,14 @@
 //! What must hold of a history, whatever was broken meanwhile.
 
+mod invalidation;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use crate::history::{
-    By, Call, End, Fault, History, Method, Op, Outcome, Question, Run, RunId, Value,
+    By, Call, End, Fault, History, Method, Outcome, Question, Run, RunId, Value, build_of,
 };
+use crate::ops::Op;
 
 /// What things may take.
 #[allow(clippy::struct_field_names)] // the unit, as everywhere
@@ -38,8 +41,14 @@ pub fn breaches(history: &History, bounds: &Bounds) -> Vec<String> {
                 identity(call, value),
                 rules.origin(*returned_us, value),
                 rules.age(*returned_us, value),
+                rules.isolation(call, value),
             ],
-            outcome => [rules.transparency(call, *returned_us, outcome), None, None],
+            outcome => [
+                rules.transparency(call, *returned_us, outcome),
+                None,
+                None,
+                None,
+            ],
         };
         let late = rules.delay(call, *returned_us);
         breaches.extend(broken.into_iter().flatten().chain(late));
@@ -63,23 +72,19 @@ pub fn summary(breaches: &[String]) -> String {
     lines.collect()
 }
 
-/// Whose entries an invalidation removes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Whose {
-    Question(Question),
-    Method(Method),
-    Group(u32),
-    Cache,
-}
-
 struct Rules<'a> {
     history: &'a History,
     bounds: &'a Bounds,
 }
 
-/// C1: a value answers the question that was asked, and is whole.
+/// C1: a value answers the question that was asked, is whole, and is of the same build. An update returns that of `Keep`.
 fn identity(call: &Call, value: &Value) -> Option<String> {
-    (value.question != call.question || !value.is_whole())
+    let mut asked = call.question;
+    if call.op == Op::Update {
+        asked.method = Method::Keep;
+    }
+    let is_of_build = build_of(value.run.process) == build_of(call.process);
+    (value.question != asked || !value.is_whole() || !is_of_build)
         .then(|| format!("C1 identity: {call:?} was given {value:?}"))
 }
 
@@ -87,6 +92,10 @@ impl Rules<'_> {
     /// C2: no value is older than its TTL. Older by what a server that stood still, or a process,
     /// did late.
     fn age(&self, returned_us: u64, value: &Value) -> Option<String> {
+        if value.question.method == Method::Keep {
+            // Its TTL is longer than a round.
+            return None;
+        }
         let age_us = returned_us.saturating_sub(value.started_us);
         let stood_us: u64 = self
             .faults(value.started_us, returned_us)
@@ -152,7 +161,7 @@ impl Rules<'_> {
         let clipped = |start: u64, end: u64| (start.max(from_us), end.min(until_us));
         let computing = self
             .runs_of(call.question)
-            .filter(|(_, run)| run.by != By::Put)
+            .filter(|(_, run)| !matches!(run.by, By::Put | By::Write))
             .map(|(_, run)| clipped(run.started_us, run.ended.map_or(u64::MAX, |(at, _)| at)));
         let standing = self
             .faults(from_us, until_us)
@@ -171,77 +180,17 @@ impl Rules<'_> {
             .then(|| format!("C5 delay: {added_us} us added, over {most_us}, to {call:?}"))
     }
 
-    /// C6: no call that begins after an invalidation has succeeded is given a value whose
-    /// computation began before it.
-    ///
-    /// Fences are in the server. So it does not hold for values that were under way when the
-    /// server lost its data: those end with their TTL. Nor for what a process shares among its
-    /// own calls while it is in trouble with the server: that is not stored.
-    fn invalidation(&self) -> Vec<String> {
-        let mut done: Vec<&Call> = self.history.calls.iter().collect();
-        done.retain(|call| call.op.removes() && matches!(call.returned, Some((_, Outcome::Done))));
-        let returned_us = |call: &Call| call.returned.as_ref().map_or(u64::MAX, |(at, _)| *at);
-        done.sort_by_key(|call| returned_us(call));
-        // For each question, each method, and for all: when invalidations had returned, and how late the
-        // latest of them had been invoked by then.
-        let mut floors: HashMap<Whose, Vec<(u64, u64)>> = HashMap::new();
-        for call in done {
-            let whose = match call.op {
-                Op::Purge => Whose::Cache,
-                Op::InvalidateAll => Whose::Method(call.question.method),
-                Op::InvalidateTag => Whose::Group(call.question.group()),
-                _ => Whose::Question(call.question),
-            };
-            let floors = floors.entry(whose).or_default();
-            let last_us = floors.last().map_or(0, |(_, invoked_us)| *invoked_us);
-            floors.push((returned_us(call), last_us.max(call.invoked_us)));
-        }
-        let floor_us = |whose: Whose, at_us: u64| {
-            let floors = floors.get(&whose).map_or(&[][..], Vec::as_slice);
-            let before = floors.partition_point(|(returned_us, _)| *returned_us < at_us);
-            before.checked_sub(1).map_or(0, |last| floors[last].1)
+    /// C8: a transaction that has written reads what it has computed itself, and no other call is given that.
+    fn isolation(&self, call: &Call, value: &Value) -> Option<String> {
+        let run = self.run(value.run)?;
+        let is_within = run.by == By::Transaction;
+        let is_own = value.run.process == call.process && run.asked_us == Some(call.invoked_us);
+        let is_right = if call.op.is_transaction() {
+            is_within && is_own
+        } else {
+            !is_within
         };
-        let mut breaches = Vec::new();
-        for call in &self.history.calls {
-            let Some((returned_us, Outcome::Value(value))) = &call.returned else {
-                continue;
-            };
-            let floors_us = [
-                Whose::Question(call.question),
-                Whose::Method(call.question.method),
-                Whose::Group(call.question.group()),
-                Whose::Cache,
-            ];
-            let floors_us = floors_us.map(|whose| floor_us(whose, call.invoked_us));
-            let floor_us = floors_us.into_iter().max().unwrap_or_default();
-            if self.state_us(value) < floor_us
-                && !self.is_unfenced(call, value)
-                && !self
-                    .faults(value.started_us, *returned_us)
-                    .any(|fault| fault.loses)
-            {
-                breaches.push(format!(
-                    "C6 invalidation: one invoked at {floor_us} had succeeded before {call:?}"
-                ));
-            }
-        }
-        breaches
-    }
-
-    fn is_unfenced(&self, call: &Call, value: &Value) -> bool {
-        value.run.process == call.process && self.run(value.run).is_some_and(|run| run.unfenced)
-    }
-
-    /// The instant of the state that a value shows: one that a handle puts is as good as of the
-    /// end of the put, or of any time if it is unknown how that ended.
-    fn state_us(&self, value: &Value) -> u64 {
-        match self.run(value.run) {
-            Some(run) if run.by == By::Put => match run.ended {
-                Some((ended_us, End::Returned)) => ended_us,
-                _ => u64::MAX,
-            },
-            _ => value.started_us,
-        }
+        (!is_right).then(|| format!("C8 isolation: {call:?} was given {value:?} of {run:?}"))
     }
 
     /// C7: in one process a question is not computed by two at a time, but where an invalidation,
@@ -257,7 +206,7 @@ impl Rules<'_> {
         }
         let mut drops: HashMap<u32, Vec<&Call>> = HashMap::new();
         for call in &self.history.calls {
-            if call.op.removes() {
+            if call.op.removes(call.question).is_some() {
                 drops.entry(call.process).or_default().push(call);
             }
         }
@@ -301,7 +250,7 @@ impl Rules<'_> {
                     && call
                         .returned
                         .as_ref()
-                        .is_none_or(|(at, _)| *at >= before_us)
+                        .is_none_or(|(at, _)| call.may_be_queued() || *at >= before_us)
             })
         };
         // Those who were let on by one failure may start at different times.

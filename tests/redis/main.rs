@@ -11,6 +11,7 @@ mod pair_index;
 mod pipeline;
 mod puts;
 mod read_connections;
+mod round_trips;
 mod scripts;
 mod tls;
 mod worlds;

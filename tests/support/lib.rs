@@ -23,6 +23,7 @@ pub mod outage;
 mod process;
 mod proxy;
 pub mod random;
+mod round_trips;
 mod sentinel;
 mod server;
 pub mod tls;
@@ -33,6 +34,7 @@ pub use check::{check_pairs, check_pairs_except};
 pub use cluster::{Cluster, slot};
 pub use process::alive;
 pub use proxy::{Meddle, Passed, Proxy, Way};
+pub use round_trips::RoundTrips;
 pub use sentinel::Sentinel;
 pub use server::Server;
 

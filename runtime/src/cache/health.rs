@@ -25,6 +25,9 @@ pub struct Health {
     pub store: StoreKind,
     /// Whether calls use the cache: [`Cache::set_enabled`].
     pub enabled: bool,
+    /// Whether declared invalidations wait for the store. Calls of what they name do not read it until they are sent:
+    /// [`Stats::queued`](crate::Stats::queued).
+    pub invalidations_pending: bool,
 }
 
 impl Cache {
@@ -47,6 +50,7 @@ impl Cache {
             writes,
             store: self.store_kind(),
             enabled: self.is_enabled(),
+            invalidations_pending: !self.0.invalidations().is_empty(),
         }
     }
 

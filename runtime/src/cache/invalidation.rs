@@ -23,7 +23,7 @@ use crate::method::bound::BoundMethod;
 use crate::method::return_type::ReturnType;
 use crate::rt::blocking;
 use crate::stats::Event;
-use crate::store::TagEnd;
+use crate::store::{OfBuilds, TagEnd};
 
 /// Entries that a method with `#[invalidates(…)]` drops after it succeeded.
 #[doc(hidden)]
@@ -107,7 +107,9 @@ async fn drop_entries(
 ) -> Result<(), Error> {
     let store = engine.store();
     let named = fields.iter().copied().collect();
-    let dropped = store.delete(&bound.pair, named, HANDLE_DEADLINE).await;
+    let dropped = store
+        .delete(&bound.pair, named, OfBuilds::All, HANDLE_DEADLINE)
+        .await;
     for field in fields {
         engine.flights().detach(*field);
     }

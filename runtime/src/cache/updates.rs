@@ -2,7 +2,7 @@
 //!
 //! Each entry is taken a token on before the method runs, so that readers from before it store nothing. When the method
 //! has succeeded, invalidations come first, without those that name an updated entry alone; then each value is stored
-//! under its token. If the token no longer holds (another writer, an invalidation of all entries of the method), or the
+//! under its token, and what other builds of the program have stored of its call is removed. If the token no longer holds (another writer, an invalidation of all entries of the method), or the
 //! value is not to be stored, the entry is invalidated instead, which ends every token on it. So two writers
 //! that race leave the later value, or none. In a transaction, and where a mode forbids to store, an update is an
 //! invalidation.
@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use super::entry_handle::blocking::BlockingEntryHandle;
 use super::entry_handle::token::EntryToken;
@@ -19,6 +19,7 @@ use super::entry_handle::{Entry, EntryHandle};
 use super::invalidation::{FailedInvalidation, Invalidation, apply, count};
 use crate::call::commit::count_put;
 use crate::call::failure;
+use crate::deadline::HANDLE_DEADLINE;
 use crate::engine::Engine;
 use crate::engine::pending::{MethodEntries, PendingEntries};
 use crate::error::Error;
@@ -139,7 +140,9 @@ impl PreparedUpdate {
     async fn store(self) -> StoredUpdate {
         let Self { entry, token, put } = self;
         let call = entry.call();
-        let outcome = token.store(&call, put).await;
+        let (outcome, others) =
+            join(token.store(&call, put), call.drop_others(HANDLE_DEADLINE)).await;
+        let outcome = outcome.and_then(|outcome| others.map(|()| outcome));
         // Later calls do not join what has been computed before the write.
         call.engine.flights().detach(call.key.field);
         StoredUpdate {

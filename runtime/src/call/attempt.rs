@@ -89,15 +89,15 @@ pub(crate) struct Attempt<'a> {
     /// What the look-up found of the store.
     pub(crate) seen: Option<StoreView>,
     /// What it found of the tags.
-    pub(crate) seen_tags: Option<TagView>,
+    pub(crate) seen_tags: Option<Box<TagView>>,
     /// The tags to look up once more with: the value that was found has some of its own.
     pub(crate) recheck: Option<TagIds>,
     /// Other calls of this process wait for this one.
     pub(crate) leader: Option<Leader>,
     /// This call may store its value.
     pub(crate) lease: Option<Lease>,
-    /// The method runs.
-    pub(crate) execution: Option<Execution>,
+    /// The method runs. In a box, for a hit has none.
+    pub(crate) execution: Option<Box<Execution>>,
     /// The store was not asked, as the entry is to be invalidated.
     pub(crate) is_unread: bool,
     /// What was found may be served, and is to be refreshed in the background.
@@ -120,8 +120,19 @@ pub(crate) enum Step {
 }
 
 impl<'a> Attempt<'a> {
+    /// Of a call that is counted and logged.
     #[inline]
     pub(crate) fn new(call: KeyedCall<'a>, mode: Mode, deadline: Duration) -> Self {
+        Self::recorded(call, mode, deadline, CallRecord::begin())
+    }
+
+    /// Of what is no call.
+    pub(crate) fn unrecorded(call: KeyedCall<'a>, mode: Mode, deadline: Duration) -> Self {
+        Self::recorded(call, mode, deadline, CallRecord::NONE)
+    }
+
+    #[inline]
+    fn recorded(call: KeyedCall<'a>, mode: Mode, deadline: Duration, record: CallRecord) -> Self {
         Self {
             call,
             mode,
@@ -136,15 +147,8 @@ impl<'a> Attempt<'a> {
             execution: None,
             is_unread: false,
             needs_refresh: None,
-            record: CallRecord::NONE,
+            record,
         }
-    }
-
-    /// Of a call that is counted and logged.
-    #[inline]
-    pub(crate) fn recorded(mut self) -> Self {
-        self.record = CallRecord::begin();
-        self
     }
 
     /// Its value is not stored.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::attempt::KeyedCall;
 use crate::error::Error;
 use crate::stats::Event;
-use crate::store::ExpectedEntry;
+use crate::store::{ExpectedEntry, OfBuilds};
 
 impl KeyedCall<'_> {
     /// Counts an entry that cannot be read, and removes it in the background: after a miss that does
@@ -27,8 +27,17 @@ impl KeyedCall<'_> {
     /// Removes the entry, and returns whether there was one. What is being computed for it will not
     /// be stored.
     pub(crate) async fn drop_entry(&self, deadline: Duration) -> Result<bool, Error> {
+        Ok(self.drop_of(OfBuilds::All, deadline).await? > 0)
+    }
+
+    /// Removes the entries of the other builds of the program: they cannot read the one that takes their place.
+    pub(crate) async fn drop_others(&self, deadline: Duration) -> Result<(), Error> {
+        self.drop_of(OfBuilds::Others, deadline).await.map(drop)
+    }
+
+    async fn drop_of(&self, of: OfBuilds, deadline: Duration) -> Result<u64, Error> {
         let fields = vec![self.key.field];
-        let removed = self.store().delete(&self.method.pair, fields, deadline);
-        Ok(removed.await? > 0)
+        let removed = self.store().delete(&self.method.pair, fields, of, deadline);
+        removed.await
     }
 }

@@ -40,7 +40,7 @@ impl Steps<'_> {
     /// Runs the method in the scope of its execution.
     pub(crate) fn run<F: Future + Unpin>(&self, method: F) -> InScope<'_, F> {
         let attempt = self.0.as_ref().ok();
-        let execution = attempt.and_then(|attempt| attempt.execution.as_ref());
+        let execution = attempt.and_then(|attempt| attempt.execution.as_deref());
         InScope {
             scope: execution.map(|execution| &execution.scope),
             span: execution.map(|execution| &execution.span),
@@ -81,7 +81,7 @@ impl Attempt<'_> {
         let is_refresh = self.record.outcome().is_none();
         let mut execution = Execution::start(engine, method, frame, is_refresh, permit);
         execution.joined_before = self.joined();
-        self.execution = Some(execution);
+        self.execution = Some(Box::new(execution));
     }
 
     /// The method has returned a value. Returns how long it took.

@@ -14,6 +14,7 @@ use crate::engine::scope;
 use crate::engine::single_flight::{EncodedValue, FlightRole, FollowerOutcome};
 use crate::entry::header::{self, Age};
 use crate::error::Error;
+use crate::method::freshness::{Freshness, NeedsRefresh};
 use crate::settings::Stampede;
 use crate::stats::Event;
 use crate::stats::outcome::{Miss, Outcome};
@@ -27,9 +28,31 @@ pub(crate) struct FoundBytes {
 }
 
 pub(super) enum Source {
-    Lookup(LookupReply, Age),
+    Lookup(LookupReply, ServedEntry),
     Flight(Arc<EncodedValue>),
     Lease(FoundEntry),
+}
+
+/// What is counted of an entry that is served. Of its age no more is kept, as a hit moves it about.
+pub(super) struct ServedEntry {
+    pub(super) cost_us: u32,
+    needs_refresh: Option<NeedsRefresh>,
+}
+
+impl ServedEntry {
+    #[inline]
+    pub(super) fn new(age: &Age, freshness: &Freshness) -> Self {
+        Self {
+            cost_us: age.cost_us,
+            needs_refresh: freshness.needs_refresh(age),
+        }
+    }
+
+    /// Whether it is past its soft expiry.
+    pub(super) fn is_stale(&self) -> bool {
+        let needs = self.needs_refresh.as_ref();
+        needs.is_some_and(|needs| needs.is_stale)
+    }
 }
 
 impl FoundBytes {
@@ -129,8 +152,9 @@ impl Attempt<'_> {
             self.miss(Some(&reply), self.call.why_missed(&reply));
             return None;
         };
+        let served = ServedEntry::new(&age, &self.call.method.freshness);
         Some(FoundBytes {
-            source: Source::Lookup(reply, age),
+            source: Source::Lookup(reply, served),
             opened,
         })
     }
@@ -174,10 +198,9 @@ impl Attempt<'_> {
     /// Bytes that were found are the answer, or cannot be read.
     pub(crate) fn settle(&mut self, found: FoundBytes, is_readable: bool) {
         match found.source {
-            Source::Lookup(_, age) if is_readable => {
-                self.hit(age.cost_us);
-                let needs = self.call.method.freshness.needs_refresh(&age);
-                self.needs_refresh = needs.filter(|_| self.mode.write);
+            Source::Lookup(_, served) if is_readable => {
+                self.hit(served.cost_us);
+                self.needs_refresh = served.needs_refresh.filter(|_| self.mode.write);
             }
             source => self.settle_after_miss(source, is_readable),
         }

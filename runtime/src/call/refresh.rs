@@ -94,7 +94,7 @@ impl Refresh {
             tags,
             label,
         };
-        let mut steps = Steps(Ok(Attempt::new(
+        let mut steps = Steps(Ok(Attempt::unrecorded(
             call,
             Mode::default(),
             engine.limits().deadline,

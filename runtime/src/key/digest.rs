@@ -49,6 +49,9 @@ pub(crate) type Fields<V> = HashMap<Field, V, BuildHasherDefault<DigestHasher>>;
 /// A set of fields.
 pub(crate) type FieldSet = HashSet<Field, BuildHasherDefault<DigestHasher>>;
 
+/// A map from digests of 64 bits.
+pub(crate) type Digests<V> = HashMap<u64, V, BuildHasherDefault<DigestHasher>>;
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DigestHasher(u64);
 
@@ -68,14 +71,12 @@ pub(crate) struct MethodKey {
     seed: u64,
 }
 
-/// The state of SHA-1 before its last block, for arguments that fit in there: to write that block
+/// The state of SHA-1 before its last block, which is for the arguments alone: where they fit in there, to write that block
 /// directly spares each key the set-up of a hasher.
 #[derive(Clone)]
 struct LastBlock {
     state: [u32; 5],
-    block: [u8; BLOCK],
-    used: usize,
-    /// Bytes that are in the state and the block.
+    /// Bytes that are in the state.
     hashed: usize,
 }
 
@@ -84,11 +85,12 @@ const BLOCK: usize = 64;
 const END: usize = 9;
 
 /// Version of the key format: a part of every field, so that a change of format is a miss.
-const FORMAT: &[u8] = b"func-cache/2";
+const FORMAT: &[u8] = b"func-cache/3";
 
 impl MethodKey {
     pub(crate) fn new(site: &str, fingerprint: &[u8; 20], version: &str) -> Self {
-        let site = framed(&[FORMAT, site.as_bytes()]);
+        let mut site = framed(&[FORMAT, site.as_bytes()]);
+        site.resize(site.len().next_multiple_of(BLOCK), 0);
         let build = framed(&[FORMAT, fingerprint, version.as_bytes()]);
         Self {
             sha: Sha1::new_with_prefix(&site),
@@ -148,6 +150,7 @@ pub(super) fn framed(parts: &[&[u8]]) -> Vec<u8> {
 }
 
 impl LastBlock {
+    /// After whole blocks.
     fn new(prefix: &[u8]) -> Self {
         const START: [u32; 5] = [
             0x6745_2301,
@@ -156,27 +159,22 @@ impl LastBlock {
             0x1032_5476,
             0xc3d2_e1f0,
         ];
-        let (whole, rest) = prefix.as_chunks::<BLOCK>();
-        let (mut state, mut block) = (START, [0; BLOCK]);
-        compress(&mut state, whole);
-        block[..rest.len()].copy_from_slice(rest);
+        let mut state = START;
+        compress(&mut state, prefix.as_chunks::<BLOCK>().0);
         Self {
             state,
-            block,
-            used: rest.len(),
             hashed: prefix.len(),
         }
     }
 
     /// The digest of everything so far and `more`, if that fits.
     fn digest(&self, more: &[u8]) -> Option<[u8; 20]> {
-        let used = self.used + more.len();
-        if used + END > BLOCK {
+        if more.len() + END > BLOCK {
             return None;
         }
-        let (mut state, mut block) = (self.state, self.block);
-        block[self.used..used].copy_from_slice(more);
-        block[used] = 0x80;
+        let (mut state, mut block) = (self.state, [0; BLOCK]);
+        block[..more.len()].copy_from_slice(more);
+        block[more.len()] = 0x80;
         let bits = 8 * (self.hashed + more.len()) as u64;
         block[BLOCK - 8..].copy_from_slice(&bits.to_be_bytes());
         compress(&mut state, &[block]);
@@ -311,12 +309,12 @@ mod tests {
 
     #[test]
     fn the_last_block_written_directly_equals_that_of_the_hasher() {
-        for prefix in 0..200 {
-            let prefix = vec![7; prefix];
+        for blocks in 0..4 {
+            let prefix = vec![7; blocks * BLOCK];
             let last = LastBlock::new(&prefix);
             for more in 0..BLOCK {
                 let more = vec![9; more];
-                let fits = prefix.len() % BLOCK + more.len() + END <= BLOCK;
+                let fits = more.len() + END <= BLOCK;
                 let whole = Sha1::new_with_prefix(&prefix)
                     .chain_update(&more)
                     .finalize();

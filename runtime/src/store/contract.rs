@@ -31,8 +31,8 @@ pub(crate) struct LookupReply {
     pub(crate) epoch: Option<Epoch>,
     /// It may have expired, or be of another epoch.
     pub(crate) entry: Option<RawEntry>,
-    /// What the entry's tags say of it, if it was asked for with any.
-    pub(crate) tags: Option<TagView>,
+    /// What the entry's tags say of it, if it was asked for with any. In a box, for most have none.
+    pub(crate) tags: Option<Box<TagView>>,
     /// How long the pair still lives; `None` if it never expires. Only a peek sets it.
     pub(crate) pair_ms: Option<u64>,
 }
@@ -50,6 +50,7 @@ impl LookupReply {
     }
 
     pub(crate) fn with_tags(self, tags: Option<TagView>) -> Self {
+        let tags = tags.map(Box::new);
         Self { tags, ..self }
     }
 
@@ -62,6 +63,14 @@ impl LookupReply {
             origin: Origin { epoch, began },
         })
     }
+}
+
+/// Whose entries of a call are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OfBuilds {
+    All,
+    /// Not of the build that the fields are of.
+    Others,
 }
 
 /// What a call knows of the store when its computation begins.
@@ -155,7 +164,7 @@ pub(crate) struct LeaseRequest {
     /// What the look-up found, if there was one.
     pub(crate) seen: Option<StoreView>,
     /// What it found of the tags.
-    pub(crate) seen_tags: Option<TagView>,
+    pub(crate) seen_tags: Option<Box<TagView>>,
 }
 
 /// What a computation does while another one holds the lease.
@@ -304,12 +313,13 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     /// Starts to listen for the end of a computation of this field.
     fn listen(&self, pair: &Arc<Pair>, field: Field) -> Listener;
 
-    /// Removes the entries of calls, whichever build stored them, and ends their computations: they store
-    /// nothing. Returns how many entries there were.
+    /// Removes the entries of calls, and ends their computations: they store nothing. Returns how many entries there
+    /// were.
     async fn delete(
         &self,
         pair: &Arc<Pair>,
         fields: Vec<Field>,
+        of: OfBuilds,
         deadline: Duration,
     ) -> Result<u64, Error>;
 

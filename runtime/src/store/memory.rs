@@ -24,8 +24,8 @@ use self::pair::{MemoryPair, steps};
 use self::ranking::Ranking;
 use super::{
     Clock, EndedTags, EntryOf, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener,
-    Listeners, LookupReply, OnHeldLease, Put, PutDone, PutOutcome, RawEntry, ServerTime, Store,
-    StoreHealth, StoreView, TagEnd, Token,
+    Listeners, LookupReply, OfBuilds, OnHeldLease, Put, PutDone, PutOutcome, RawEntry, ServerTime,
+    Store, StoreHealth, StoreView, TagEnd, Token,
 };
 use crate::entry::header::Origin;
 use crate::error::{Error, ErrorKind};
@@ -187,8 +187,8 @@ impl Store for Memory {
             .and_then(|memory| Some(RawEntry::Own(memory.values.get(&wanted.field)?.clone())));
         Ok(LookupReply {
             pair_ms: memory.and_then(left),
-            tags: content.tags.view(&wanted.tags),
             ..LookupReply::new(now.us, content.epoch(pair), entry)
+                .with_tags(content.tags.view(&wanted.tags))
         })
     }
 
@@ -283,12 +283,17 @@ impl Store for Memory {
         &self,
         pair: &Arc<Pair>,
         fields: Vec<Field>,
+        of: OfBuilds,
         _deadline: Duration,
     ) -> Result<u64, Error> {
         let mut content = self.content()?;
         let methods = content.methods.entry(pair.stem.clone()).or_default();
-        let of_builds = |field: Field| methods.fields(pair.method, field);
-        let fields: Vec<_> = fields.into_iter().flat_map(of_builds).collect();
+        let of_builds = |field: &Field| methods.fields(pair.method, *field);
+        let mut of_calls: Vec<_> = fields.iter().flat_map(of_builds).collect();
+        if of == OfBuilds::Others {
+            of_calls.retain(|field| !fields.contains(field));
+        }
+        let fields = of_calls;
         for &field in &fields {
             content.end_lease(&pair.stem, field);
         }

@@ -35,7 +35,7 @@ use self::write::claim::ClaimOutcome;
 use self::write::leases;
 use super::{
     Clock, EndedTags, EntryOf, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, Listener,
-    LookupReply, Pair, Put, PutDone, Store, StoreHealth, TagEnd, Token,
+    LookupReply, OfBuilds, Pair, Put, PutDone, Store, StoreHealth, TagEnd, Token,
 };
 use crate::deadline::Timeout;
 use crate::entry::header;
@@ -310,13 +310,14 @@ impl Store for Redis {
         &self,
         pair: &Arc<Pair>,
         fields: Vec<Field>,
+        of: OfBuilds,
         deadline: Duration,
     ) -> Result<u64, Error> {
         let mut removed = 0;
         for batch in fields.chunks(BATCH) {
             let (its, batch) = (pair.clone(), batch.to_vec());
             let delete = self.client.run(Some(deadline), |client| async move {
-                client.delete(&its, &batch).await
+                client.delete(&its, &batch, of).await
             });
             removed += self.client.ask(REMOVAL, pair, deadline, delete).await?;
         }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::memory::Memory;
 use super::{
     Availability, EndedTags, EntryOf, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest,
-    Listener, LookupReply, Pair, Put, PutDone, Store, StoreHealth, TagEnd, Token,
+    Listener, LookupReply, OfBuilds, Pair, Put, PutDone, Store, StoreHealth, TagEnd, Token,
 };
 use crate::deadline::HANDLE_DEADLINE;
 use crate::error::Error;
@@ -177,10 +177,11 @@ impl Store for TestStore {
         &self,
         pair: &Arc<Pair>,
         fields: Vec<Field>,
+        of: OfBuilds,
         deadline: Duration,
     ) -> Result<u64, Error> {
         let memory = self.write(deadline).await?;
-        memory.delete(pair, fields, deadline).await
+        memory.delete(pair, fields, of, deadline).await
     }
 
     fn discard(&self, pair: &Arc<Pair>, field: Field, seen: ExpectedEntry<'_>) {

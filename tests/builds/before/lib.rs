@@ -1,10 +1,16 @@
 //! A program before a deployment that changes one line: how `price` reads the row.
 
+#[macro_use]
+#[path = "../shelf.rs"]
+mod builds;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use redis_func_cache::cache_impl;
 use tokio::sync::watch;
+
+shelf!(SeqCst);
 
 /// What the programs share, as they share a database.
 #[derive(Debug, Default)]
@@ -43,6 +49,14 @@ impl Prices {
     pub async fn set_price(&self, id: u64, value: u64) {
         self.last_written.store(id, Ordering::SeqCst);
         self.row.value.store(value, Ordering::SeqCst);
+    }
+
+    #[nocache]
+    #[updates(price(id))]
+    pub async fn reprice(&self, id: u64, value: u64) -> u64 {
+        self.last_written.store(id, Ordering::SeqCst);
+        self.row.value.store(value, Ordering::SeqCst);
+        value
     }
 
     #[nocache]

@@ -42,7 +42,7 @@ impl EntryToken {
         deadline: Duration,
     ) -> Result<Self, Error> {
         let (cache, key) = (call.engine.id(), call.key);
-        let mut attempt = Attempt::new(call, Mode::default(), deadline);
+        let mut attempt = Attempt::unrecorded(call, Mode::default(), deadline);
         let acquired = attempt.acquire_lease(on_held, AcceptEntry::Never).await?;
         match acquired {
             LeaseOrEntry::Lease(lease) => Ok(Self {
@@ -200,6 +200,9 @@ where
     /// Stores a value as if the method had returned it. A value that was read from a row that may change
     /// meanwhile belongs into [`put_if_current`](Self::put_if_current).
     ///
+    /// Where several builds of a program are at work, what the others have stored of this call is removed: they cannot
+    /// read this value.
+    ///
     /// # Concurrency
     /// It fences off every computation of this entry that is under way: what those return is not
     /// stored. If an invalidation or another `put` overtakes it, nothing of it is stored. Of two callers at the
@@ -221,7 +224,7 @@ where
         let token =
             token.inspect_err(|error| call.engine.count_error(&call.method, error.kind()))?;
         if token.put(&call, put).await? {
-            return Ok(());
+            return call.drop_others(HANDLE_DEADLINE).await;
         }
         // What has overtaken it may come to nothing, and then what was stored before would stay.
         call.drop_entry(HANDLE_DEADLINE).await.map(drop)

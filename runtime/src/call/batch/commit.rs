@@ -18,7 +18,7 @@ use crate::key::tags::TagIds;
 use crate::method::cacheability::Cacheability;
 use crate::rt::timeout;
 use crate::stats::outcome::NotStored;
-use crate::store::{Put, PutOutcome};
+use crate::store::{OfBuilds, Put, PutOutcome};
 
 /// A value that the method returned for an item, as it is stored and shared.
 pub(crate) struct ItemValue {
@@ -145,7 +145,9 @@ impl BatchAttempt<'_> {
             .map(|(index, _)| self.items[*index].key.field);
         let (store, pair) = (self.engine.store(), &self.method.pair);
         let fields = fields.collect();
-        let dropped = self.deadline.spend(|left| store.delete(pair, fields, left));
+        let dropped = self
+            .deadline
+            .spend(|left| store.delete(pair, fields, OfBuilds::All, left));
         if let Err(error) = dropped.await {
             failure::record(self.engine, &self.method, &error);
         }

@@ -24,7 +24,7 @@ pub(super) struct BatchItem {
     /// What the look-up found of the store.
     pub(super) seen: Option<StoreView>,
     /// What it found of the tags.
-    pub(super) seen_tags: Option<TagView>,
+    pub(super) seen_tags: Option<Box<TagView>>,
     /// Other calls of this process wait for this item.
     pub(super) leader: Option<Leader>,
     /// Its value may be stored.

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use super::super::acquire::FoundEntry;
 use super::super::encoding;
-use super::super::lookup::{FoundBytes, Source};
+use super::super::lookup::{FoundBytes, ServedEntry, Source};
 use super::attempt::BatchAttempt;
 use super::item::ItemStep;
 use crate::stats::Event;
@@ -84,7 +84,7 @@ impl BatchAttempt<'_> {
             return None;
         };
         self.items[index].step = ItemStep::Done;
-        let source = Source::Lookup(reply, age);
+        let source = Source::Lookup(reply, ServedEntry::new(&age, &self.method.freshness));
         Some((index, FoundBytes { source, opened }))
     }
 
@@ -100,9 +100,9 @@ impl BatchAttempt<'_> {
     /// Bytes that were found are the answer, or cannot be read.
     pub(crate) fn settle(&mut self, index: usize, found: FoundBytes, is_readable: bool) {
         match found.source {
-            Source::Lookup(_, age) if is_readable => {
-                self.engine.count_hit(&self.method, age.cost_us);
-                let is_stale = age.is_soft_past();
+            Source::Lookup(_, served) if is_readable => {
+                self.engine.count_hit(&self.method, served.cost_us);
+                let is_stale = served.is_stale();
                 self.count(Event::stale, usize::from(is_stale));
                 self.has_answer(
                     index,

@@ -1,14 +1,12 @@
 //! The epochs of a pair's methods, and the builds that may have stored: as in lua/shared/epoch.lua.
 
-use std::collections::HashMap;
-
 use crate::entry::header::{self, Epoch};
-use crate::key::digest::{Build, Field};
+use crate::key::digest::{Build, Digests, Field};
 use crate::store::method_state::{MOST_BUILDS, new_epoch};
 
 /// The states of the methods of one pair.
 #[derive(Default)]
-pub(super) struct MethodStates(HashMap<u64, KnownMethod>);
+pub(super) struct MethodStates(Digests<KnownMethod>);
 
 struct KnownMethod {
     epoch: Epoch,

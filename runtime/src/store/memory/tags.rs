@@ -1,15 +1,14 @@
 //! When tags were invalidated: as in lua/shared/tags.lua, with one clock for all pairs.
 
-use std::collections::HashMap;
-
-use crate::key::tags::{Tag, TagId, TagIds};
+use crate::key::digest::Digests;
+use crate::key::tags::{Tag, TagIds};
 use crate::store::tag_clock::{MOST_STAMPS, TagClock, TagStamp};
 use crate::store::{TagEnd, TagView};
 
 #[derive(Default)]
 pub(super) struct MemoryTags {
     clock: TagClock,
-    stamps: HashMap<TagId, TagStamp>,
+    stamps: Digests<TagStamp>,
     /// The clock when the older half of the stamps had been made.
     middle: u64,
 }

@@ -56,9 +56,8 @@ pub(crate) fn found(reply: Value, tags: &TagIds) -> Result<LookupReply, Error> {
     let epoch = epoch.as_deref().map(epoch_of).transpose()?;
     let now_us = u64::try_from(now_us).unwrap_or_default();
     Ok(LookupReply {
-        tags,
         pair_ms,
-        ..LookupReply::new(now_us, epoch, entry.map(Into::into))
+        ..LookupReply::new(now_us, epoch, entry.map(Into::into)).with_tags(tags)
     })
 }
 

@@ -98,7 +98,10 @@ impl Client {
         let now_us = seen.at.now_us();
         let epoch = Some(seen.origin.epoch);
         // What the look-up has found of tags still holds.
-        let found = LookupReply::new(now_us, epoch, entry).with_tags(request.seen_tags.clone());
+        let found = LookupReply {
+            tags: request.seen_tags.clone(),
+            ..LookupReply::new(now_us, epoch, entry)
+        };
         let entry = found.entry.as_deref();
         if let Some(entry) = entry.filter(|entry| request.accept.accepts(entry)) {
             let is_current = header::is_of_epoch(entry, epoch);

@@ -8,21 +8,33 @@ use redis::{Cmd, Value};
 
 use crate::error::Error;
 use crate::key::digest::Field;
-use crate::store::Pair;
 use crate::store::method_state::{MethodState, new_epoch};
 use crate::store::redis::client::{BATCH, Client};
 use crate::store::redis::script::reply::number;
 use crate::store::redis::script::{self, Script};
+use crate::store::{OfBuilds, Pair};
 
 const RANKING: u8 = 0;
 const VALUES: u8 = 1;
 const LEASES: u8 = 2;
 
 impl Client {
-    /// Removes the entries of calls of one method, of every build; returns how many there were.
-    pub(crate) async fn delete(&self, pair: &Pair, fields: &[Field]) -> Result<u64, Error> {
+    /// Removes the entries of calls of one method, whose fields are of one build; returns how many there were.
+    pub(crate) async fn delete(
+        &self,
+        pair: &Pair,
+        fields: &[Field],
+        of: OfBuilds,
+    ) -> Result<u64, Error> {
         let stem = &pair.stem;
-        let mut args = vec![pair.method.to_le_bytes().to_vec()];
+        let stays = match of {
+            OfBuilds::All => None,
+            OfBuilds::Others => fields.first().map(Field::build),
+        };
+        let mut args = vec![
+            pair.method.to_le_bytes().to_vec(),
+            stays.map(Vec::from).unwrap_or_default(),
+        ];
         args.extend(fields.iter().map(|field| field.0.to_vec()));
         if let Some(removed) = self.removal(&script::DELETE, stem, &args).await? {
             return number(&removed);
@@ -33,7 +45,10 @@ impl Client {
             _ => Vec::new(),
         };
         // A build that is added from now on computes what is current.
-        let mut args: Vec<_> = fields.iter().map(|field| field.0.to_vec()).collect();
+        let mut args = match of {
+            OfBuilds::All => fields.iter().map(|field| field.0.to_vec()).collect(),
+            OfBuilds::Others => Vec::new(),
+        };
         for build in MethodState::of(&state)
             .into_iter()
             .flat_map(MethodState::builds)
