@@ -50,6 +50,7 @@ const RUNTIME: Layers = Layers {
                 "method_state",
                 "listener",
                 "pair",
+                "listing",
                 "tag_clock",
                 "sweep",
                 "maxsize",

@@ -33,7 +33,7 @@ impl PairListing {
         }
     }
 
-    /// Whether the pair is to be listed now, by whoever asks. It has to [end](Self::end) that.
+    /// Whether the pair is to be listed now, by the caller, which then has to [end](Self::end) that.
     pub(crate) fn begin(&self, epoch: Epoch) -> bool {
         let mut state = self.state();
         let is_listed = state
