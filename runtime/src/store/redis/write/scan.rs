@@ -10,7 +10,7 @@ use crate::store::redis::script;
 use crate::store::redis::script::reply::{number, scan_page};
 
 /// Keys that are looked at in one step: a millisecond or two of the server.
-const COUNT: usize = 10_000;
+const COUNT: usize = 2_000;
 
 impl Client {
     /// Removes every pair of a cache; returns how many entries they held.
