@@ -139,14 +139,10 @@ fn bytes<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     canonical_bytes(value).unwrap()
 }
 
-/// More than proptest's own 256, as each is cheap; `PROPTEST_CASES` says how many in a longer run.
+/// More than proptest's own 256, as each is cheap.
 fn config() -> ProptestConfig {
-    let cases = match std::env::var_os("PROPTEST_CASES") {
-        Some(_) => ProptestConfig::default().cases,
-        None => 2_000,
-    };
     ProptestConfig {
-        cases,
+        cases: support::cases(2_000),
         failure_persistence: None,
         ..ProptestConfig::default()
     }

@@ -67,6 +67,14 @@ pub fn is_further_server() -> bool {
     std::env::var_os("REDIS_FUNC_CACHE_FURTHER").is_some()
 }
 
+/// How many random cases a property is tried on: as many as `PROPTEST_CASES` says in a longer run.
+pub fn cases(usually: u32) -> u32 {
+    let wanted = std::env::var("PROPTEST_CASES");
+    wanted.map_or(usually, |cases| {
+        cases.parse().expect("PROPTEST_CASES is a number")
+    })
+}
+
 /// Waits until `condition` holds, at most `limit`; panics with `what` after that.
 pub fn eventually(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + limit;
