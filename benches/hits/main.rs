@@ -4,9 +4,12 @@
 //!     cargo bench -p redis-func-cache-benches --bench hits -- --quick      # below two
 //!     cargo bench -p redis-func-cache-benches --bench hits -- --only get,lru_t --scenarios hits --callers 1,256
 //!     cargo bench -p redis-func-cache-benches --bench hits -- --worlds sync,cluster
+//!     cargo bench -p redis-func-cache-benches --features metrics --bench hits -- --only get,lru_t --scenarios hits
 //!
-//! `--scenarios` measures no worlds, and `--worlds` no scenarios. Further arguments: `--rounds N`; `--slice MILLISECONDS`; `--publish`, which renews the charts in `docs/` and the tables
-//! in the guide's chapter on performance; `--draw`, which measures nothing and shows the last results. Results: `target/bench/hits.json`.
+//! `--scenarios` measures no worlds, and `--worlds` no scenarios. With the feature `metrics` there is a recorder of metrics.
+//! Further arguments: `--rounds N`; `--slice MILLISECONDS`; `--publish`, which renews the charts in `docs/` and the tables in
+//! the guide's chapter on performance; `--draw`, which measures nothing and shows the last results. Results:
+//! `target/bench/hits.json`.
 
 // Figures are for people: what a float cannot hold exactly does not matter here.
 #![allow(
@@ -59,6 +62,7 @@ async fn main() {
         eprintln!("{error}");
         std::process::exit(2);
     });
+    support::install_recorder();
     let results = if args.draw {
         support::load("hits.json").expect("results of a run before this one")
     } else {

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use redis_func_cache::{Cache, CacheExt as _, cache_impl};
 
-use crate::support::Product;
+use crate::support::{Product, install_recorder};
 
 #[derive(Debug)]
 struct Source;
@@ -51,6 +51,7 @@ pub const NAMES: [&str; 8] = [
 
 /// Does one case so many times.
 pub fn run(name: &str, times: u64) {
+    install_recorder();
     let cache = Cache::builder("instructions").build().unwrap();
     let repo = Source.cached(&cache);
     let direct = CachedSource::inner(&repo);

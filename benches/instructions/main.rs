@@ -2,6 +2,7 @@
 //!
 //!     cargo bench -p redis-func-cache-benches --bench instructions                # compares with benches/instructions/counts.txt
 //!     cargo bench -p redis-func-cache-benches --bench instructions -- --bless     # writes it
+//!     cargo bench -p redis-func-cache-benches --features metrics --bench instructions # with a recorder of metrics
 //!
 //! Counts are those of valgrind's callgrind, for which programs run on a plain processor: SHA-1 takes more instructions
 //! there than by a real one's own. Without valgrind there are only times.

@@ -10,11 +10,13 @@
 )]
 
 mod cpu;
+mod metrics;
 mod output;
 mod product;
 pub mod svg;
 
 pub use cpu::{client_cpu, server_cpu, thread_cpu};
+pub use metrics::install_recorder;
 pub use output::{load, save, target};
 pub use product::Product;
 pub use servers::random::{Random, zipf};
