@@ -71,7 +71,8 @@ impl Cache {
     ///
     /// On Redis this costs two round trips, whatever else is in the database. The first time, and after the list of
     /// pairs has been lost, it scans the keys of the database in small steps, and so it does each time for a user that
-    /// may not write that list.
+    /// may not write that list. A pair of another process that could not be listed, as the node that has the list was
+    /// unavailable, is missed until that process computes a value of its again.
     ///
     /// # Errors
     /// The store does not answer.

@@ -38,7 +38,7 @@ pub(super) fn of_call(args: &MethodArgs) -> Option<TokenStream> {
 }
 
 // Output
-//     label.fill(format_args!("{tenant}/{id}", tenant = tenant, id = id));
+//     label.fill(&|text| text.write_fmt(format_args!("{tenant}/{id}", tenant = tenant, id = id)));
 /// In an execution, once its arguments are lent, and before they are taken.
 pub(super) fn filled(method: &Method<'_>, args: &MethodArgs) -> Option<TokenStream> {
     let label = args.label.as_ref()?;
@@ -52,7 +52,9 @@ pub(super) fn filled(method: &Method<'_>, args: &MethodArgs) -> Option<TokenStre
     let shown: Vec<_> = shown.collect();
     let (slot, text) = (slot(), &label.text);
     let at = Span::mixed_site().located_at(text.span());
-    let fill = quote_spanned!(at=> #slot.fill(::core::format_args!(#text, #(#shown),*)););
+    let fill = quote_spanned! {at=>
+        #slot.fill(&|text| text.write_fmt(::core::format_args!(#text, #(#shown),*)));
+    };
     if patterns.is_empty() {
         return Some(fill);
     }
@@ -97,7 +99,7 @@ pub(super) fn of_handle(
 }
 
 // Output
-//     call.label(|id, label| label.fill(format_args!("{id}", id = id)));
+//     call.label(|id, label| label.fill(&|text| text.write_fmt(format_args!("{id}", id = id))));
 /// The same for the items of a batch that its method runs for: `id` is what one of them is called in the key.
 pub(super) fn of_items(
     method: &Method<'_>,

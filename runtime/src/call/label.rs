@@ -29,9 +29,9 @@ impl LabelSlot {
     }
 
     /// Makes the label, if the call may store its value.
-    pub fn fill(&self, shown: fmt::Arguments<'_>) {
+    pub fn fill(&self, show: &dyn Fn(&mut dyn fmt::Write) -> fmt::Result) {
         if self.is_wanted.load(Ordering::Relaxed) {
-            self.made.get_or_init(|| Label::of(shown));
+            self.made.get_or_init(|| Label::of(show));
         }
     }
 }

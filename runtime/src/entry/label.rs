@@ -18,14 +18,18 @@ pub(crate) struct Label(Option<Arc<str>>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LabelFailure;
 
+/// Writes what the arguments show. To make [`fmt::Arguments`] may panic as well: of a width that an argument gives, and that
+/// is out of range.
+pub(crate) type ShowLabel<'a> = dyn Fn(&mut dyn fmt::Write) -> fmt::Result + 'a;
+
 impl Label {
     pub(crate) const NONE: Self = Self(None);
 
     /// # Errors
     /// One of the arguments cannot be shown.
-    pub(crate) fn of(shown: fmt::Arguments<'_>) -> Result<Self, LabelFailure> {
+    pub(crate) fn of(show: &ShowLabel<'_>) -> Result<Self, LabelFailure> {
         let mut text = LabelText::default();
-        let written = catch_unwind(AssertUnwindSafe(|| text.write_fmt(shown)));
+        let written = catch_unwind(AssertUnwindSafe(|| show(&mut text)));
         match written {
             Ok(Ok(())) => {}
             // It ends what shows an argument, which may be long.
@@ -83,6 +87,7 @@ impl fmt::Write for LabelText {
 /// Whether a terminal would act on it, or show nothing: also what changes the direction of a text.
 fn is_hidden(c: char) -> bool {
     c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
@@ -126,7 +131,7 @@ mod tests {
     }
 
     fn label(shown: fmt::Arguments<'_>) -> String {
-        let label = Label::of(shown).unwrap();
+        let label = Label::of(&|text| text.write_fmt(shown)).unwrap();
         label.as_str().unwrap_or_default().to_owned()
     }
 
@@ -155,9 +160,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_shown_is_no_label() {
-        assert_eq!(Label::of(format_args!("{Fails}")), Err(LabelFailure));
-        assert_eq!(Label::of(format_args!("a{Panics}")), Err(LabelFailure));
-        assert_eq!(Label::of(format_args!("{}", "")), Ok(Label::NONE));
+        assert_eq!(Label::of(&|text| write!(text, "{Fails}")), Err(LabelFailure));
+        assert_eq!(Label::of(&|text| write!(text, "a{Panics}")), Err(LabelFailure));
+        let width = 70_000;
+        assert_eq!(Label::of(&|text| write!(text, "{:>width$}", 1)), Err(LabelFailure));
+        assert_eq!(Label::of(&|text| write!(text, "{}", "")), Ok(Label::NONE));
         assert_eq!(shown(b""), None);
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join;
 use tokio::sync::oneshot;
 
 use super::EntryHandle;
@@ -209,7 +210,8 @@ where
     /// same time, the value of the later one stays, or none.
     ///
     /// # Errors
-    /// The value cannot be encoded or is too large, or the store does not answer.
+    /// The value cannot be encoded or is too large, or the store does not answer. In that case the value may be stored, and
+    /// what other builds have stored may still be there: call it again.
     pub async fn put(&self, value: &S::Stored) -> Result<(), Error> {
         let call = self.call()?;
         if call.is_part_of_its_write() {
@@ -223,8 +225,13 @@ where
         let token = EntryToken::take(self.call()?, OnHeldLease::Preempt, HANDLE_DEADLINE).await;
         let token =
             token.inspect_err(|error| call.engine.count_error(&call.method, error.kind()))?;
-        if token.put(&call, put).await? {
-            return call.drop_others(HANDLE_DEADLINE).await;
+        // Both are under way before one is waited for, and go on if this future is dropped.
+        let (is_stored, others) =
+            join(token.put(&call, put), call.drop_others(HANDLE_DEADLINE)).await;
+        if is_stored? {
+            return others.inspect_err(|error| {
+                call.engine.count_error(&call.method, error.kind());
+            });
         }
         // What has overtaken it may come to nothing, and then what was stored before would stay.
         call.drop_entry(HANDLE_DEADLINE).await.map(drop)

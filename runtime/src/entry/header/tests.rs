@@ -23,7 +23,7 @@ fn entry() -> Vec<u8> {
 }
 
 fn label() -> Label {
-    Label::of(format_args!("tenant/{:04}", 42)).unwrap()
+    Label::of(&|text| write!(text, "tenant/{:04}", 42)).unwrap()
 }
 
 fn entry_with(label: &Label, tags: &[TagId]) -> Vec<u8> {
