@@ -383,8 +383,3 @@ fn writes_have_the_same_outcome_everywhere_with_lru_t() {
 fn writes_have_the_same_outcome_everywhere_with_fifo() {
     same_answers(&Policy::Fifo);
 }
-
-#[test]
-fn writes_have_the_same_outcome_everywhere_with_lfu() {
-    same_answers(&Policy::Lfu);
-}
