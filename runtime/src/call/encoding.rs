@@ -151,10 +151,14 @@ impl KeyedCall<'_> {
         } else {
             0
         };
-        let value = self.engine.limits().max_entry_bytes + seal::OVERHEAD;
         // Another build may label what this one does not.
-        let largest = header::HEADER + header::LABEL_ROOM + tags + value;
+        let largest = header::HEADER + header::LABEL_ROOM + tags + self.largest_payload();
         (bytes.len() <= largest).then_some(bytes)
+    }
+
+    #[inline]
+    fn largest_payload(&self) -> usize {
+        self.engine.limits().max_entry_bytes + seal::OVERHEAD
     }
 
     /// The header of an entry, if every byte is as it was written and it belongs to this call.
@@ -165,6 +169,7 @@ impl KeyedCall<'_> {
             header.identity == self.key.identity
                 && header.method == self.method.pair.method
                 && header.codec == self.method.codec.id()
+                && verified.payload.len() <= self.largest_payload()
         })?;
         verified.times = self.method.times_here(verified.times);
         Some(verified)
