@@ -287,7 +287,11 @@ async fn what_cannot_be_shown_is_stored_without_a_label() {
         assert_eq!(repo.odd(Odd(id)).await, id);
     }
     assert_eq!((cache.stats().exec, cache.stats().hit), (3, 1));
-    for (id, expected) in [(12, Some("odd number 12".to_owned())), (13, None), (14, None)] {
+    for (id, expected) in [
+        (12, Some("odd number 12".to_owned())),
+        (13, None),
+        (14, None),
+    ] {
         let entry = repo.entry().odd(Odd(id));
         assert_eq!(label(entry.inspect().await), expected, "{id}");
     }

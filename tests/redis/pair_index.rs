@@ -202,9 +202,7 @@ async fn who_may_use_the_keys_of_this_cache_alone_counts_them() {
     let server = Server::start();
     let name = unique("pairs");
     let keys = format!("~func-cache:{name}:*");
-    let user = [
-        "ACL", "SETUSER", "app", "on", ">pass", "&*", &keys, "+@all",
-    ];
+    let user = ["ACL", "SETUSER", "app", "on", ">pass", "&*", &keys, "+@all"];
     let _: () = server.query(&user);
     let url = format!("redis://app:pass@127.0.0.1:{}", server.port());
     let cache = Cache::builder(&name).redis(url).deadline(PATIENT);
