@@ -196,7 +196,7 @@ fn same_answers(
         if cluster { builder.cluster() } else { builder }
     };
     let mut runner = TestRunner::new(Config {
-        cases: support::cases(if support::is_further_server() { 2 } else { 3 }),
+        cases: support::cases(if support::is_further_server() { 1 } else { 3 }),
         failure_persistence: None,
         ..Config::default()
     });

@@ -352,7 +352,7 @@ fn same_answers(policy: &Policy) {
                 if cluster { builder.cluster() } else { builder }
             };
             let mut runner = TestRunner::new(Config {
-                cases: support::cases(if support::is_further_server() { 2 } else { 6 }),
+                cases: support::cases(if support::is_further_server() { 2 } else { 5 }),
                 failure_persistence: None,
                 ..Config::default()
             });
