@@ -420,7 +420,8 @@ impl Rig<'_> {
         )?;
         let longest = i64::try_from(longest_ms).unwrap();
         let most = i64::try_from(self.longest_ms.max(options.structure_ms)).unwrap();
-        ensure(ranking.abs_diff(values) <= 5, "both keys end together")?;
+        // A busy machine may stop the server between the two.
+        ensure(ranking.abs_diff(values) <= 500, "both keys end together")?;
         ensure(
             values > longest - 2000 && values <= most,
             "when the pair ends",
