@@ -23,9 +23,10 @@ use std::{env, fs};
 
 use support::{median, skipped};
 
-/// Times of a case in two runs: the difference leaves out what a process does once.
-const FEW: u64 = 1_000;
-const MANY: u64 = 3_000;
+/// Times of a case in two runs: the difference leaves out what a process does once. That differs by itself where a recorder
+/// of metrics sets its clock, so they are far apart.
+const FEW: u64 = 2_000;
+const MANY: u64 = 22_000;
 /// How much a count may grow.
 const TOLERANCE: f64 = 1.1;
 /// So that a count near zero can change by one.
