@@ -33,6 +33,15 @@ pub struct Orders {
     pub seed: u64,
     pub tasks: u64,
     pub until_us: u64,
+    pub work: Work,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Work {
+    /// Calls at random, until the time has come.
+    Calls,
+    /// Peeks at every entry once.
+    LooksAround,
 }
 
 /// Follows its orders until the time has come.
@@ -57,7 +66,7 @@ pub async fn look_around(orders: &Orders) {
     for process in [orders.process, orders.process + 1] {
         let orders = Orders {
             process,
-            until_us: 0,
+            work: Work::LooksAround,
             ..orders.clone()
         };
         run(orders).await;
@@ -95,9 +104,19 @@ impl<S: Shop> Caller<S> {
     }
 
     async fn follow(self: Arc<Self>, orders: &Orders) {
-        if orders.until_us == 0 {
-            self.peek_at_all().await;
+        match orders.work {
+            Work::Calls => self.call_in_tasks(orders).await,
+            Work::LooksAround => self.peek_at_all().await,
         }
+        self.cache.close().await;
+        let stats = self.cache.stats();
+        self.shop.runs().log.write(&Event::Closed {
+            queued: stats.queued,
+            lost: stats.lost,
+        });
+    }
+
+    async fn call_in_tasks(self: &Arc<Self>, orders: &Orders) {
         let tasks: Vec<_> = (0..orders.tasks)
             .map(|task| {
                 let random = Random(orders.seed ^ (u64::from(orders.process) << 32) ^ (task << 16));
@@ -107,12 +126,6 @@ impl<S: Shop> Caller<S> {
         for task in tasks {
             task.await.unwrap();
         }
-        self.cache.close().await;
-        let stats = self.cache.stats();
-        self.shop.runs().log.write(&Event::Closed {
-            queued: stats.queued,
-            lost: stats.lost,
-        });
     }
 
     async fn peek_at_all(self: &Arc<Self>) {

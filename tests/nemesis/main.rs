@@ -18,7 +18,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 use std::{env, fs};
 
-use client::Orders;
+use client::{Orders, Work};
 use faults::Clients;
 use history::{Fault, History, now_us};
 use redis_func_cache::Cache;
@@ -75,6 +75,7 @@ fn round(seed: u64) {
         seed,
         tasks: TASKS,
         until_us,
+        work: Work::Calls,
     };
     println!(
         "seed {seed} on {binary}, history in {}",

@@ -2,6 +2,7 @@
 
 use std::panic::resume_unwind;
 use std::thread;
+use std::time::Duration;
 
 use redis_func_cache::{Cache, CacheExt as _, Error, Tags, cache_impl};
 use tokio::time::sleep;
@@ -176,7 +177,7 @@ macro_rules! build {
                         self.write(question.key).await;
                         let read = self.call(question);
                         let read = BY.scope(By::Transaction, read).await;
-                        sleep(std::time::Duration::from_millis(5)).await;
+                        sleep(Duration::from_millis(5)).await;
                         if !commits || !matches!(read, Outcome::Value(_)) {
                             return Err(read);
                         }
@@ -194,7 +195,7 @@ macro_rules! build {
 
                 async fn ask(&self, cache: &Cache, op: Op, question: Question) -> Outcome {
                     let Question { method, key } = question;
-                    let entry = self.entry();
+                    let (entry, all) = (self.entry(), self.all());
                     match (op, method) {
                         (Op::Purge, _) => done(cache.purge().await),
                         (Op::InvalidateTag, _) => {
@@ -215,16 +216,13 @@ macro_rules! build {
                         (Op::Call, _) => self.call(question).await,
                         (Op::Put, _) => self.put(question).await,
                         (Op::Refresh, Method::Find) => {
-                            let refresh = entry.find(key).refresh();
-                            Outcome::Value(BY.scope(By::Refresh, refresh).await)
+                            Outcome::Value(refreshed(entry.find(key).refresh()).await)
                         }
                         (Op::Refresh, Method::Fetch) => {
-                            let refresh = entry.fetch(key).refresh();
-                            fetched(BY.scope(By::Refresh, refresh).await)
+                            fetched(refreshed(entry.fetch(key).refresh()).await)
                         }
                         (Op::Refresh, Method::Keep) => {
-                            let refresh = entry.keep(key).refresh();
-                            Outcome::Value(BY.scope(By::Refresh, refresh).await)
+                            Outcome::Value(refreshed(entry.keep(key).refresh()).await)
                         }
                         (Op::Peek, Method::Find) => peeked(entry.find(key).peek().await),
                         (Op::Peek, Method::Fetch) => peeked(entry.fetch(key).peek().await),
@@ -234,15 +232,9 @@ macro_rules! build {
                             done(entry.fetch(key).invalidate().await)
                         }
                         (Op::Invalidate, Method::Keep) => done(entry.keep(key).invalidate().await),
-                        (Op::InvalidateAll, Method::Find) => {
-                            done(self.all().find().invalidate().await)
-                        }
-                        (Op::InvalidateAll, Method::Fetch) => {
-                            done(self.all().fetch().invalidate().await)
-                        }
-                        (Op::InvalidateAll, Method::Keep) => {
-                            done(self.all().keep().invalidate().await)
-                        }
+                        (Op::InvalidateAll, Method::Find) => done(all.find().invalidate().await),
+                        (Op::InvalidateAll, Method::Fetch) => done(all.fetch().invalidate().await),
+                        (Op::InvalidateAll, Method::Keep) => done(all.keep().invalidate().await),
                         (op, Method::Look) => {
                             unreachable!("{op:?} of a sync method is asked on a thread")
                         }
@@ -286,6 +278,10 @@ build!(new, 16);
 fn writing(key: u32) -> Question {
     let method = Method::Find;
     Question { method, key }
+}
+
+async fn refreshed<T>(refresh: impl Future<Output = T>) -> T {
+    BY.scope(By::Refresh, refresh).await
 }
 
 fn fetched(fetched: Result<Value, Failure>) -> Outcome {

@@ -8,8 +8,8 @@ use crate::ops::Whose;
 
 impl Rules<'_> {
     /// C6: no call that begins after an invalidation has succeeded is given a value whose
-    /// computation began before it. Declared invalidations have succeeded in their own process when their method returns, and
-    /// everywhere when they were sent: at once, or until the cache is closed.
+    /// computation began before it. Declared invalidations have succeeded in their own process when their method returns,
+    /// and everywhere when they were sent: at once, or until the cache is closed.
     ///
     /// Fences are in the server. So it does not hold for values that were under way when the
     /// server lost its data: those end with their TTL. Nor for what a process shares among its
