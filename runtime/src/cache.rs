@@ -69,9 +69,9 @@ impl Cache {
     /// has expired counts until a put sweeps it out, and so does one that was invalidated together with all
     /// others of its method.
     ///
-    /// On Redis this costs two round trips, whatever else is in the database. The first time, and after the list of
+    /// On Redis this costs two round trips, whatever else is in the database. The first time, and after the index of
     /// pairs has been lost, it scans the keys of the database in small steps, and so it does each time for a user that
-    /// may not write that list. A pair of another process that could not be listed, as the node that has the list was
+    /// may not write that index. A pair of another process that could not be added to it, as its node was
     /// unavailable, is missed until that process computes a value of its again.
     ///
     /// # Errors

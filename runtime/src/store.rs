@@ -7,8 +7,8 @@ mod any;
 mod availability;
 mod clock;
 mod contract;
+mod index_membership;
 mod listener;
-mod listing;
 pub(crate) mod maxsize;
 pub(crate) mod memory;
 mod method_state;
@@ -30,6 +30,7 @@ pub(crate) use self::contract::{
     AcceptEntry, ExpectedEntry, KeySpace, LeaseOutcome, LeaseRequest, LookupReply, OfBuilds,
     OnHeldLease, Put, PutDone, PutOutcome, Store, StoreView,
 };
+pub(crate) use self::index_membership::IndexMembership;
 pub(crate) use self::listener::{Listener, Listeners};
 pub(crate) use self::pair::{DeclaredTags, EntryOf, Pair};
 pub(crate) use self::raw_entry::{RawEntry, ReplyBytes};

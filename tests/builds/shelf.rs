@@ -18,8 +18,8 @@ macro_rules! shelf {
                 Tags::new().with("owner", &(number % 2))
             }
 
-            /// There is room for all: what a write removes and what it stores are sent together, and which comes first decides
-            /// whether something is evicted.
+            /// There is room for all: what a write removes and what it stores are sent together, and which comes first
+            /// decides whether something is evicted.
             #[cache_impl(ttl = "20m", maxsize = 40)]
             impl Shelf {
                 pub async fn plain(&self, _key: u64) -> u64 {

@@ -50,7 +50,7 @@ const RUNTIME: Layers = Layers {
                 "method_state",
                 "listener",
                 "pair",
-                "listing",
+                "index_membership",
                 "tag_clock",
                 "sweep",
                 "maxsize",

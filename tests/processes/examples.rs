@@ -50,7 +50,7 @@ fn quickstart_shows_the_keys_it_made_on_a_server() {
     assert!(hits >= 1, "{lines:?}");
 
     let printed = lines.iter().filter_map(|line| line.strip_prefix("key: "));
-    // The list of pairs is written in the background.
+    // The index of pairs is written in the background.
     let mut printed: Vec<_> = printed.filter(|key| !key.ends_with(":pairs")).collect();
     printed.sort_unstable();
     assert_eq!(printed, server.keys());

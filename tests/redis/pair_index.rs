@@ -79,7 +79,7 @@ async fn len_does_not_look_at_the_keys_of_others() {
         let cache = build(&name, &server);
         fill(&cache, 5).await;
         assert_eq!(cache.len().await.unwrap(), 20, "{binary}");
-        // The one scan that completes the list, in few steps.
+        // The one scan that completes the index, in few steps.
         let scans = calls(&server, "scan");
         assert!((1..=FOREIGN / 1_000).contains(&scans), "{binary}: {scans}");
 
@@ -89,7 +89,7 @@ async fn len_does_not_look_at_the_keys_of_others() {
         assert!(calls(&server, "zcard") > commands);
         // What another process adds is counted, though this one knows nothing of its method.
         Other.cached(&other).other(1).await;
-        eventually("it is listed", SOON, || {
+        eventually("it is in the index", SOON, || {
             let listed: Vec<String> = server.query(&["HKEYS", &format!("func-cache:{name}:pairs")]);
             listed.iter().any(|stem| stem.contains("other"))
         });
@@ -100,7 +100,7 @@ async fn len_does_not_look_at_the_keys_of_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_list_is_made_again() {
+async fn a_lost_index_is_made_again() {
     let server = Server::start();
     let name = unique("pairs");
     let index = format!("func-cache:{name}:pairs");
@@ -131,7 +131,7 @@ async fn a_lost_list_is_made_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_purge_finds_pairs_that_are_on_no_list_and_forgets_the_list() {
+async fn a_purge_finds_pairs_that_are_in_no_index_and_forgets_it() {
     let server = Server::start();
     let name = unique("pairs");
     let (cache, other) = (build(&name, &server), build(&name, &server));
@@ -141,15 +141,19 @@ async fn a_purge_finds_pairs_that_are_on_no_list_and_forgets_the_list() {
     let index = format!("func-cache:{name}:pairs");
     let mut listed = Vec::<String>::new();
     // The mark, and what is added in the background.
-    eventually("both pairs are listed", Duration::from_secs(20), || {
-        listed = server.query(&["HKEYS", &index]);
-        listed.contains(&String::new()) && listed.iter().any(|stem| stem.contains("other"))
-    });
+    eventually(
+        "both pairs are in the index",
+        Duration::from_secs(20),
+        || {
+            listed = server.query(&["HKEYS", &index]);
+            listed.contains(&String::new()) && listed.iter().any(|stem| stem.contains("other"))
+        },
+    );
     let unlisted = listed.iter().find(|stem| stem.contains("other")).unwrap();
     let _: () = server.query(&["HDEL", &index, unlisted]);
     assert_eq!(cache.purge().await.unwrap(), 13);
     assert!(server.raw_keys().is_empty());
-    // In the next epoch a pair is listed again.
+    // In the next epoch a pair is added again.
     Other.cached(&other).other(1).await;
     fill(&cache, 1).await;
     assert_eq!(
@@ -165,7 +169,7 @@ async fn a_purge_finds_pairs_that_are_on_no_list_and_forgets_the_list() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_may_not_use_the_list_scans() {
+async fn who_may_not_use_the_index_scans() {
     let server = Server::start();
     let name = unique("pairs");
     let cache = build(&name, &server);
@@ -174,7 +178,7 @@ async fn who_may_not_use_the_list_scans() {
         // Reads alone.
         &["%R~*", "+@all"][..],
         &["~*", "+@all", "-eval"],
-        // It completes the list, and cannot read it.
+        // It completes the index, and cannot read it.
         &["~*", "+@all", "-hkeys"],
     ] {
         if server.binary().version < (7, 0, 0) && rules[0] == "%R~*" {
@@ -212,7 +216,7 @@ async fn who_may_use_the_keys_of_this_cache_alone_counts_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_a_cluster_pairs_of_all_nodes_are_listed() {
+async fn on_a_cluster_pairs_of_all_nodes_are_indexed() {
     let cluster = Cluster::start();
     let name = unique("pairs");
     let build = || {
@@ -222,7 +226,7 @@ async fn on_a_cluster_pairs_of_all_nodes_are_listed() {
     let (cache, other) = (build(), build());
     fill(&cache, 5).await;
     Other.cached(&other).other(1).await;
-    eventually("all are listed", SOON, || {
+    eventually("all are in the index", SOON, || {
         let index = format!("func-cache:{name}:pairs");
         cluster.node_of(&index).query::<u64>(&["HLEN", &index]) == 4
     });

@@ -59,7 +59,8 @@ impl TagEntries {
     /// Removes all entries of the tag.
     ///
     /// After it has returned `Ok`, no later call, in any process, returns a value that was computed before it:
-    /// computations that were under way store nothing, and later calls are not given what they return. Entries without the tag stay.
+    /// computations that were under way store nothing, and later calls are not given what they return. Entries without the
+    /// tag stay.
     ///
     /// It is one write for each pair that may hold such entries, whatever the number of entries; those count in
     /// [`len`](Cache::len) until the policy evicts them, or their `ttl` has passed. Which pairs there are is read from an

@@ -2,10 +2,10 @@
 //!
 //! Each entry is taken a token on before the method runs, so that readers from before it store nothing. When the method
 //! has succeeded, invalidations come first, without those that name an updated entry alone; then each value is stored
-//! under its token, and what other builds of the program have stored of its call is removed. If the token no longer holds (another writer, an invalidation of all entries of the method), or the
-//! value is not to be stored, the entry is invalidated instead, which ends every token on it. So two writers
-//! that race leave the later value, or none. In a transaction, and where a mode forbids to store, an update is an
-//! invalidation.
+//! under its token, and what other builds of the program have stored of its call is removed. If the token no longer holds
+//! (another writer, an invalidation of all entries of the method), or the value is not to be stored, the entry is
+//! invalidated instead, which ends every token on it. So two writers that race leave the later value, or none. In a
+//! transaction, and where a mode forbids to store, an update is an invalidation.
 
 use std::fmt;
 use std::sync::Arc;

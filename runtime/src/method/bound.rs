@@ -19,7 +19,7 @@ use crate::settings;
 use crate::stats::metrics::MethodMetrics;
 use crate::stats::{Counters, Durations};
 use crate::store::maxsize::MaxSizes;
-use crate::store::{DeclaredTags, Pair};
+use crate::store::{DeclaredTags, IndexMembership, Pair};
 
 /// How long calls wait for an execution, at least and at the most.
 const SHORTEST_WAIT: Duration = Duration::from_millis(500);
@@ -133,12 +133,12 @@ impl BoundMethod {
         let tags = DeclaredTags {
             names: options.tags,
             of_values: options.has_tags_fn,
-            index: defaults.names.tag_index(),
+            membership: IndexMembership::new(defaults.names.tag_index()),
         };
         let pair = Pair::new(method, stem, policy, defaults.structure, maxsize, touch);
         let mut pair = pair.with_tags(tags);
         if own.is_some() {
-            pair = pair.listed_in(defaults.names.pair_index());
+            pair = pair.in_index(defaults.names.pair_index());
         }
         Ok(Self {
             metrics: MethodMetrics::new(cache, &site),

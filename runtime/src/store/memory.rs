@@ -289,11 +289,9 @@ impl Store for Memory {
         let mut content = self.content()?;
         let methods = content.methods.entry(pair.stem.clone()).or_default();
         let of_builds = |field: &Field| methods.fields(pair.method, *field);
-        let mut of_calls: Vec<_> = fields.iter().flat_map(of_builds).collect();
-        if of == OfBuilds::Others {
-            of_calls.retain(|field| !fields.contains(field));
-        }
-        let fields = of_calls;
+        let is_named = |field: &Field| of == OfBuilds::All || !fields.contains(field);
+        let fields = fields.iter().flat_map(of_builds).filter(is_named);
+        let fields: Vec<_> = fields.collect();
         for &field in &fields {
             content.end_lease(&pair.stem, field);
         }

@@ -2,19 +2,14 @@
 
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock};
 
-use super::listing::PairListing;
+use super::index_membership::IndexMembership;
 use super::maxsize::MaxSize;
-use crate::entry::header::Epoch;
 use crate::key::digest::Field;
 use crate::key::tags::TagIds;
 use crate::policy::Policy;
 use crate::settings::{StructureTtl, Touch};
-
-/// How long a pair counts as added to the index of tags.
-const INDEXED_FOR: Duration = Duration::from_secs(60);
 
 /// The keys of a set of entries: a ZSET that ranks them, a HASH of their values, and a HASH of leases.
 /// The layout decides which methods share a pair.
@@ -34,22 +29,20 @@ pub(crate) struct Pair {
     is_registered: AtomicBool,
     /// The tags that its method declares.
     pub(crate) tags: DeclaredTags,
-    /// The epoch in which this process has added the pair to the index of tags, and when.
-    indexed_in: Mutex<Option<(Epoch, Instant)>>,
-    /// Of a pair that is the method's own.
-    pub(crate) listing: Option<PairListing>,
+    /// Of a pair that is the method's own: others find it in the index of pairs.
+    pub(crate) membership: Option<IndexMembership>,
     /// What the store keeps for the pair in this process, found once.
     state: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 /// The tags that the entries of a method may have.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct DeclaredTags {
     pub(crate) names: &'static [&'static str],
     /// Whether values have tags, of whatever names.
     pub(crate) of_values: bool,
-    /// The key by which the pairs of a tag are found.
-    pub(crate) index: String,
+    /// Where their invalidations find the pair.
+    pub(crate) membership: IndexMembership,
 }
 
 impl DeclaredTags {
@@ -87,8 +80,7 @@ impl Pair {
             touch,
             is_registered: AtomicBool::new(false),
             tags: DeclaredTags::default(),
-            indexed_in: Mutex::default(),
-            listing: None,
+            membership: None,
             state: OnceLock::new(),
         }
     }
@@ -97,10 +89,10 @@ impl Pair {
         Self { tags, ..self }
     }
 
-    /// It is the method's own, and to be found by the list with this key.
-    pub(crate) fn listed_in(self, index: String) -> Self {
+    /// It is the method's own, and to be found in the index with this key.
+    pub(crate) fn in_index(self, index: String) -> Self {
         Self {
-            listing: Some(PairListing::new(index)),
+            membership: Some(IndexMembership::new(index)),
             ..self
         }
     }
@@ -125,20 +117,6 @@ impl Pair {
 
     pub(crate) fn set_registered(&self, is_registered: bool) {
         self.is_registered.store(is_registered, Ordering::Relaxed);
-    }
-
-    /// Whether invalidations of tags find the pair: this process has seen to that in this epoch. The pair may have been
-    /// lost since an earlier one, and the index before that. A failover may lose a part of the index, and its mark not:
-    /// so the pair is added again from time to time.
-    pub(crate) fn is_indexed(&self, epoch: Epoch) -> bool {
-        let indexed_in = self.indexed_in.lock();
-        let indexed_in = *indexed_in.unwrap_or_else(PoisonError::into_inner);
-        indexed_in.is_some_and(|(known, at)| known == epoch && at.elapsed() < INDEXED_FOR)
-    }
-
-    pub(crate) fn set_indexed(&self, epoch: Epoch) {
-        let indexed_in = self.indexed_in.lock();
-        *indexed_in.unwrap_or_else(PoisonError::into_inner) = Some((epoch, Instant::now()));
     }
 
     /// Where the state of its method is among the leases: see `lua/shared/epoch.lua`.

@@ -118,8 +118,8 @@ impl Redis {
             return Ok(outcome);
         };
         let epoch = view.origin.epoch;
-        self.client.list_pair(pair, epoch);
-        if !pair.tags.are_any() || pair.is_indexed(epoch) {
+        self.client.index_pair(pair, epoch);
+        if !pair.tags.are_any() || pair.tags.membership.is_current(epoch) {
             return Ok(outcome);
         }
         let its = pair.clone();

@@ -307,6 +307,7 @@ impl World<'_> {
         if is_outage {
             let queued = self.redis.cache.stats().queued;
             prop_assert!(queued > 0, "step {at} met no outage");
+            prop_assert!(self.redis.cache.health().invalidations_pending);
             let _: String = self.server.query(&["REPLICAOF", "NO", "ONE"]);
             self.is_over().await;
         }

@@ -8,6 +8,7 @@ pub(crate) mod claim;
 mod discard;
 pub(crate) mod discards;
 pub(crate) mod hits;
+mod index;
 mod lease;
 pub(crate) mod leases;
 mod pair_index;

@@ -1,10 +1,8 @@
-//! Counting the entries of a cache, whose pairs are found by a list of them.
+//! Counting the entries of a cache, whose pairs are found by an [index](super::index) of them.
 //!
 //! Pairs of several methods have names that follow from the names of cache and policy. A pair of a method's own is known to
-//! who has the method; for all others a hash beside the pairs lists it. A process adds a pair when it has been given the
-//! first lease in an epoch, in the background: no call waits for that. Where the list has a [mark](COMPLETE), all pairs
-//! that were there before are on it. Without one, as at first and after a loss, the pairs are found by a scan, which
-//! completes the list.
+//! who has the method; all others find it in the index. A process adds a pair when it has been given the first lease in an
+//! epoch, in the background: no call waits for that.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::tags::COMPLETE;
+use super::index::COMPLETE;
 use crate::entry::header::Epoch;
 use crate::error::{Error, ErrorKind};
 use crate::rt::background;
@@ -27,17 +25,17 @@ const PAIRS: usize = 256;
 
 impl Client {
     /// Adds a pair that is a method's own to the index, unless this process has done so in this epoch.
-    pub(crate) fn list_pair(self: &Arc<Self>, pair: &Arc<Pair>, epoch: Epoch) {
-        let listing = pair.listing.as_ref();
-        if !listing.is_some_and(|listing| listing.begin(epoch)) {
+    pub(crate) fn index_pair(self: &Arc<Self>, pair: &Arc<Pair>, epoch: Epoch) {
+        let membership = pair.membership.as_ref();
+        if !membership.is_some_and(|membership| membership.begin(epoch)) {
             return;
         }
         let (client, its) = (self.clone(), pair.clone());
         // Without the background thread there was no lease.
         let _ = background::spawn(async move {
-            if let Some(listing) = &its.listing {
-                let listed = client.add_to_index(&listing.index, &its.stem).await;
-                listing.end(epoch, listed.is_ok());
+            if let Some(membership) = &its.membership {
+                let added = client.add_to_index(&membership.index, &its.stem).await;
+                membership.end(epoch, added.is_ok());
             }
         });
     }

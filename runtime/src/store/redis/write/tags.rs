@@ -2,27 +2,19 @@
 //!
 //! Those are found through an index: a hash beside the pairs, with a field for each pair and each name of a tag that its
 //! methods declare. A process adds its own before it computes an entry, once for each epoch. So each pair that has
-//! entries with tags is in the index, or the index has been lost since: then it has no [mark](COMPLETE), and the pairs are
-//! found by a scan.
+//! entries with tags is in the index, or that has been lost since: see [`index`](super::index).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use redis::{Cmd, Value};
 
+use super::index::{COMPLETE, SEPARATOR};
 use crate::entry::header::Epoch;
 use crate::error::Error;
-use crate::rt::random;
 use crate::store::redis::client::{BATCH, Client, timed};
-use crate::store::redis::script;
-use crate::store::redis::script::reply::unexpected;
 use crate::store::{EndedTags, KeySpace, Pair, TagEnd};
 
-/// A field that no pair has. Where it is, the index has all pairs.
-pub(super) const COMPLETE: &[u8] = b"";
-/// Between the pair and the name of the tag. Without it the pair may hold any tags.
-const SEPARATOR: u8 = b'\n';
 /// Pairs that are asked at a time.
 const PAIRS: usize = 64;
 
@@ -31,7 +23,7 @@ impl Client {
     pub(crate) async fn index_tags(&self, pair: &Pair, epoch: Epoch) -> Result<(), Error> {
         let tags = &pair.tags;
         let mut add = redis::cmd("HSET");
-        add.arg(&tags.index);
+        add.arg(&tags.membership.index);
         for name in tags.names {
             let field = [pair.stem.as_bytes(), &[SEPARATOR], name.as_bytes()];
             add.arg(field.concat()).arg("");
@@ -40,7 +32,7 @@ impl Client {
             add.arg(&pair.stem).arg("");
         }
         timed(self.reply(&add)).await?;
-        pair.set_indexed(epoch);
+        tags.membership.end(epoch, true);
         Ok(())
     }
 
@@ -108,30 +100,6 @@ impl Client {
         Ok(scanned.into_iter().chain(listed).collect())
     }
 
-    /// Finds all pairs by a scan, and adds them to the index.
-    pub(super) async fn complete_index(
-        self: &Arc<Self>,
-        keys: &KeySpace,
-        index: &str,
-    ) -> Result<BTreeSet<String>, Error> {
-        // No pair: it has a separator and no name of one.
-        let scan = [&[SEPARATOR][..], &random::bits().to_le_bytes()].concat();
-        let mut begin = redis::cmd("HSET");
-        begin.arg(index).arg(&scan).arg("");
-        // Where nothing can be written, as on a server that is full, what the scan finds will do.
-        let _ = timed(self.reply(&begin)).await;
-        let stems = self.stems(keys).await?;
-        let mut complete = redis::cmd("EVAL");
-        complete
-            .arg(script::COMPLETE_INDEX.text())
-            .arg(1)
-            .arg(index);
-        complete.arg(&scan).arg(stems.iter().collect::<Vec<_>>());
-        // If the index was lost meanwhile, the next invalidation scans once more.
-        let _ = timed(self.reply(&complete)).await;
-        Ok(stems)
-    }
-
     /// The pairs of a cache have been removed, but for those that this process does not know by their names.
     pub(crate) async fn forget_tag_index(self: &Arc<Self>, keys: &KeySpace) -> Result<(), Error> {
         let keys = keys.clone();
@@ -154,22 +122,6 @@ impl Client {
         })
         .await
         .map(drop)
-    }
-
-    pub(super) async fn index_fields(&self, index: &str) -> Result<Vec<Vec<u8>>, Error> {
-        let fields = timed(self.reply(redis::cmd("HKEYS").arg(index))).await?;
-        let Value::Array(fields) = fields else {
-            return Err(unexpected());
-        };
-        let each = fields.into_iter().map(|field| match field {
-            Value::BulkString(field) => Ok(field),
-            _ => Err(unexpected()),
-        });
-        each.collect()
-    }
-
-    pub(super) async fn reply(&self, cmd: &Cmd) -> Result<Value, Error> {
-        Ok(self.connection.send(cmd).await?)
     }
 }
 
